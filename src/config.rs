@@ -1,0 +1,200 @@
+//! The validated settings: the only form of the configuration that others see.
+
+mod file;
+mod secrets;
+mod span;
+
+// pub use file::{ConfigError, load};
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+use lettre::message::Mailbox;
+use secrecy::SecretString;
+
+use crate::domain::{Email, Target};
+
+/// Everything the configuration says, checked and with defaults filled in.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The zone of schedules, dates and reports.
+    pub timezone: TimeZone,
+    /// The database file.
+    pub database: PathBuf,
+    /// Whitelist accounts, by unique name.
+    pub sentius: Vec<SentiusAccount>,
+    /// Team accounts, by unique name.
+    pub sapling: Vec<SaplingAccount>,
+    /// How calls are made.
+    pub http: HttpSettings,
+    /// When things run.
+    pub schedule: Schedule,
+    /// What time makes due.
+    pub policy: PolicySettings,
+    /// What is never done, and what is held.
+    pub guard: GuardSettings,
+    /// Who is mailed, and how; absent: nobody.
+    pub mail: Option<MailSettings>,
+    /// The listener for monitoring; absent: none.
+    pub status: Option<SocketAddr>,
+    /// Periodic confirmation by owners; absent: none.
+    pub review: Option<ReviewSettings>,
+}
+
+/// One organization at Sentius.
+#[derive(Debug, Clone)]
+pub struct SentiusAccount {
+    /// The ACCOUNT of `sentius:ACCOUNT`.
+    pub name: String,
+    /// Where the API is, without a slash at the end.
+    pub base_url: reqwest::Url,
+    /// The key, read at start.
+    pub api_key: SecretString,
+}
+
+/// One key holder at Sapling.
+#[derive(Debug, Clone)]
+pub struct SaplingAccount {
+    /// The ACCOUNT of `sapling:ACCOUNT/TEAM`.
+    pub name: String,
+    /// Where the API is, without a slash at the end.
+    pub base_url: reqwest::Url,
+    /// The key, read at start.
+    pub api_key: SecretString,
+    /// How the key is sent.
+    pub auth: SaplingAuth,
+    /// Polls suppressed emails when set.
+    pub organization_id: Option<String>,
+    /// The key's holder, never removed.
+    pub self_email: Option<Email>,
+    /// Rules for single teams.
+    pub teams: Vec<TeamRule>,
+}
+
+/// How Sapling is sent its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SaplingAuth {
+    /// In the query of a GET and the JSON body of the others, as documented.
+    Parameter,
+    /// As `Authorization: Bearer`.
+    Bearer,
+}
+
+/// `[[sapling.team]]`.
+#[derive(Debug, Clone)]
+pub struct TeamRule {
+    /// The team's name or id.
+    pub team: String,
+    /// Members older than this are removed, unless a grant covers them.
+    pub max_age: Option<Duration>,
+    /// A whitelist whose grants decide about membership.
+    pub follow: Option<Target>,
+}
+
+/// `[http]`.
+#[derive(Debug, Clone)]
+pub struct HttpSettings {
+    /// The longest a call may take as a whole.
+    pub timeout: Duration,
+    /// Calls at once, per provider account.
+    pub concurrency: usize,
+    /// Calls started a second, per provider account.
+    pub requests_per_second: f64,
+}
+
+/// `[schedule]`: cron lines with seconds, valid in the configured zone.
+#[derive(Debug, Clone)]
+pub struct Schedule {
+    /// When a pass starts.
+    pub pass: String,
+    /// When the report is mailed.
+    pub report: String,
+}
+
+/// `[policy]`.
+#[derive(Debug, Clone)]
+pub struct PolicySettings {
+    /// How long after an end access is left alone.
+    pub grace: Duration,
+    /// How long an invite may be pending, from when it was first seen.
+    pub invite_stale_after: Duration,
+    /// Whether an invite to an address that bounces is taken back.
+    pub revoke_suppressed_invites: bool,
+}
+
+/// `[guard]`.
+#[derive(Debug, Clone)]
+pub struct GuardSettings {
+    /// Removals in any 24 hours over everything, above which a plan is held whole.
+    pub max_removals: u64,
+    /// Removals in any 24 hours, in percent of one target's known people.
+    pub max_removal_percent: f64,
+    /// Addresses and `*` patterns that are never removed, in lower case.
+    pub protected: Vec<String>,
+    /// Admins that every team keeps.
+    pub min_team_admins: u64,
+    /// How far our clock and a provider's may differ.
+    pub max_clock_skew: Duration,
+}
+
+/// `[mail]`.
+#[derive(Debug, Clone)]
+pub struct MailSettings {
+    /// The sender.
+    pub from: Mailbox,
+    /// Who gets reports.
+    pub to: Vec<Mailbox>,
+    /// How long before an end notices go out, longest first.
+    pub notify_before: Vec<Duration>,
+    /// Whether the person is told too, not only the owner.
+    pub notify_people: bool,
+    /// Where mail goes.
+    pub route: MailRoute,
+}
+
+/// Where mail goes.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum MailRoute {
+    /// To a mail server.
+    Smtp(SmtpSettings),
+    /// Into a directory, one `.eml` a mail.
+    Directory(PathBuf),
+}
+
+/// `[mail.smtp]`.
+#[derive(Debug, Clone)]
+pub struct SmtpSettings {
+    /// The server's name.
+    pub host: String,
+    /// The server's port.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: SmtpTls,
+    /// The login, where the server wants one.
+    pub credentials: Option<(String, SecretString)>,
+}
+
+/// How a connection to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SmtpTls {
+    /// Plain at first, then upgraded; refused when the server cannot.
+    StartTls,
+    /// TLS from the first byte.
+    Implicit,
+    /// Not at all: loopback only.
+    None,
+}
+
+/// `[review]`.
+#[derive(Debug, Clone)]
+pub struct ReviewSettings {
+    /// How often owners are asked.
+    pub every: Duration,
+    /// Whether what nobody answered ends after a second reminder.
+    pub unanswered_ends: bool,
+}

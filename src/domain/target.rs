@@ -1,0 +1,169 @@
+//! What a grant gives access to: a whitelist or a team.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Serialize, Serializer};
+use thiserror::Error;
+
+/// Which service a target belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Provider {
+    /// The Sentius whitelist: it can be changed but not read.
+    Sentius,
+    /// Sapling teams: they can be changed and read.
+    Sapling,
+}
+
+impl Provider {
+    /// The name as it stands before the colon of a target.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Sentius => "sentius",
+            Self::Sapling => "sapling",
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// `sentius:ACCOUNT` or `sapling:ACCOUNT/TEAM`, where TEAM is a team's name or id.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Target {
+    /// An organization's whitelist.
+    Sentius {
+        /// The account's `name` in the configuration.
+        account: String,
+    },
+    /// A team of an account.
+    Sapling {
+        /// The account's `name` in the configuration.
+        account: String,
+        /// The team's name or id.
+        team: String,
+    },
+}
+
+/// Why a text is not a target.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{text:?} is not a target: {why}; targets are sentius:ACCOUNT and sapling:ACCOUNT/TEAM")]
+pub struct TargetError {
+    text: String,
+    why: &'static str,
+}
+
+impl Target {
+    /// The service.
+    #[must_use]
+    pub fn provider(&self) -> Provider {
+        match self {
+            Self::Sentius { .. } => Provider::Sentius,
+            Self::Sapling { .. } => Provider::Sapling,
+        }
+    }
+
+    /// The account's `name` in the configuration.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Sentius { account } | Self::Sapling { account, .. } => account,
+        }
+    }
+
+    /// The team's name or id, where the target is a team.
+    #[must_use]
+    pub fn team(&self) -> Option<&str> {
+        match self {
+            Self::Sentius { .. } => None,
+            Self::Sapling { team, .. } => Some(team),
+        }
+    }
+}
+
+impl FromStr for Target {
+    type Err = TargetError;
+
+    fn from_str(text: &str) -> Result<Self, TargetError> {
+        let refuse = |why| TargetError {
+            text: text.to_owned(),
+            why,
+        };
+        if text.chars().any(char::is_control) {
+            return Err(refuse("it holds a control character"));
+        }
+        let (provider, rest) = text
+            .split_once(':')
+            .ok_or_else(|| refuse("there is no colon"))?;
+        match provider {
+            "sentius" if rest.contains('/') => Err(refuse("a whitelist has no teams")),
+            "sentius" if rest.is_empty() => Err(refuse("the account is missing")),
+            "sentius" => Ok(Self::Sentius {
+                account: rest.to_owned(),
+            }),
+            "sapling" => match rest.split_once('/') {
+                Some(("", _)) => Err(refuse("the account is missing")),
+                None | Some((_, "")) => Err(refuse("the team is missing")),
+                Some((account, team)) => Ok(Self::Sapling {
+                    account: account.to_owned(),
+                    team: team.to_owned(),
+                }),
+            },
+            _ => Err(refuse("the service is neither sentius nor sapling")),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sentius { account } => write!(f, "sentius:{account}"),
+            Self::Sapling { account, team } => write!(f, "sapling:{account}/{team}"),
+        }
+    }
+}
+
+impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_written_as_it_is_read() {
+        for text in [
+            "sentius:acme",
+            "sapling:acme/Core",
+            "sapling:acme/Sales / EMEA: east",
+        ] {
+            assert_eq!(text.parse::<Target>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_target_is_refused_with_the_reason() {
+        for (text, why) in [
+            ("acme", "no colon"),
+            ("sentius:", "account is missing"),
+            ("sentius:acme/Core", "no teams"),
+            ("sapling:acme", "team is missing"),
+            ("sapling:acme/", "team is missing"),
+            ("sapling:/Core", "account is missing"),
+            ("github:acme", "neither"),
+            ("sapling:acme/Co\nre", "control"),
+        ] {
+            let error = text.parse::<Target>().unwrap_err().to_string();
+            assert!(error.contains(why), "{text:?}: {error}");
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! lapsed takes access away when its time is over, and proves it.
+
+pub mod clock;
+pub mod config;
+pub mod domain;
+pub mod mail;
+pub mod providers;
+pub mod report;
+pub mod sandbox;

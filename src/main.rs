@@ -1,0 +1,2 @@
+//! lapsed
+fn main() {}
