@@ -1,7 +1,24 @@
 //! The vocabulary: no I/O, no async, no clock.
 
+mod change;
 mod email;
+mod grant;
+mod outcome;
+mod plan;
+mod plausible;
+mod reading;
+mod snapshot;
 mod target;
 
+pub use change::{Changes, FlagChange, KnownMember};
 pub use email::{Email, EmailError};
-pub use target::{Provider, Target, TargetError};
+pub use grant::{Grant, GrantState, Permission, Role};
+pub use outcome::{
+    ActionResult, ActionState, Counts, Evidence, Finding, FindingKind, MailResult, PassOutcome,
+    TargetMessage, Verdict,
+};
+pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
+pub use plausible::Signs;
+pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
+pub use snapshot::{Invite, Member, Snapshot, SourceHealth, TeamPolicy};
+pub use target::{Provider, Target, TargetError, TargetId, TargetRef};

@@ -6,4 +6,7 @@ pub mod domain;
 pub mod mail;
 pub mod providers;
 pub mod report;
+pub mod guard;
+pub mod plan;
 pub mod sandbox;
+pub mod store;

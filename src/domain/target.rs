@@ -1,7 +1,9 @@
 //! What a grant gives access to: a whitelist or a team.
 
 use std::fmt;
+use std::ops::Deref;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use thiserror::Error;
@@ -130,6 +132,56 @@ impl fmt::Display for Target {
 }
 
 impl Serialize for Target {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A target's number in the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TargetId(pub i64);
+
+/// A target that is on record: its number, and its name as it is shown.
+///
+/// Cheap to copy around, since many people share a target. Ordered by name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TargetRef {
+    target: Arc<Target>,
+    id: TargetId,
+}
+
+impl TargetRef {
+    /// Puts number and name together.
+    #[must_use]
+    pub fn new(id: TargetId, target: Target) -> Self {
+        Self {
+            target: Arc::new(target),
+            id,
+        }
+    }
+
+    /// The number.
+    #[must_use]
+    pub fn id(&self) -> TargetId {
+        self.id
+    }
+}
+
+impl Deref for TargetRef {
+    type Target = Target;
+
+    fn deref(&self) -> &Target {
+        &self.target
+    }
+}
+
+impl fmt::Display for TargetRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.target.fmt(f)
+    }
+}
+
+impl Serialize for TargetRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }

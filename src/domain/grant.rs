@@ -1,0 +1,181 @@
+//! A grant: a person may use a target from a start until an end.
+
+use std::fmt;
+use std::str::FromStr;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Email, TargetRef};
+
+/// What an entry of the Sentius whitelist may allow (Sentius, "Adding user to whitelist").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Permission {
+    /// Access to the organization: must always be among the permissions.
+    CanRead,
+    /// Can use API keys.
+    CanUseApi,
+    /// Can add and remove others from the whitelist.
+    CanUseWhitelist,
+    /// Can delegate tasks to others.
+    CanDelegate,
+}
+
+impl Permission {
+    /// All of them, as documented.
+    pub const ALL: [Self; 4] = [
+        Self::CanRead,
+        Self::CanUseApi,
+        Self::CanUseWhitelist,
+        Self::CanDelegate,
+    ];
+
+    /// The provider's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::CanRead => "can_read",
+            Self::CanUseApi => "can_use_api",
+            Self::CanUseWhitelist => "can_use_whitelist",
+            Self::CanDelegate => "can_delegate",
+        }
+    }
+}
+
+impl FromStr for Permission {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|p| p.as_str() == text)
+            .ok_or_else(|| {
+                format!(
+                    "{text:?} is not a permission; there are {}",
+                    Self::ALL.map(Self::as_str).join(", ")
+                )
+            })
+    }
+}
+
+/// A team role held for a time: it ends, the membership stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Role {
+    /// `is_admin`.
+    Admin,
+    /// `is_manager`.
+    Manager,
+}
+
+impl Role {
+    /// The word in files and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Admin => "admin",
+            Self::Manager => "manager",
+        }
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "admin" => Ok(Self::Admin),
+            "manager" => Ok(Self::Manager),
+            _ => Err(format!(
+                "{text:?} is not a role; there are admin and manager"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What the plan needs to know of a grant that has not been closed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// What it gives access to.
+    pub target: TargetRef,
+    /// Who may use it.
+    pub email: Email,
+    /// A role for a time; absent: the access itself.
+    pub role: Option<Role>,
+    /// From when on.
+    pub start: Timestamp,
+    /// Until when; absent: for ever.
+    pub end: Option<Timestamp>,
+    /// Ended by a person's word rather than by time.
+    pub revoked: bool,
+}
+
+impl Grant {
+    /// Whether the grant is over at `at`: its end has come.
+    #[must_use]
+    pub fn is_over(&self, at: Timestamp) -> bool {
+        self.end.is_some_and(|end| end <= at)
+    }
+
+    /// Whether the grant gives access at `at`.
+    #[must_use]
+    pub fn covers(&self, at: Timestamp) -> bool {
+        self.start <= at && !self.is_over(at)
+    }
+}
+
+/// Where a grant stands in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum GrantState {
+    /// Its start is still to come.
+    Scheduled,
+    /// It gives access.
+    Active,
+    /// Its end has come, and the access has not been taken away yet.
+    Ended,
+    /// Its access was taken away.
+    Removed,
+}
+
+impl GrantState {
+    /// The state at `at`.
+    #[must_use]
+    pub fn at(
+        at: Timestamp,
+        start: Timestamp,
+        end: Option<Timestamp>,
+        removed: Option<Timestamp>,
+    ) -> Self {
+        if removed.is_some_and(|removed| removed <= at) {
+            Self::Removed
+        } else if end.is_some_and(|end| end <= at) {
+            Self::Ended
+        } else if start > at {
+            Self::Scheduled
+        } else {
+            Self::Active
+        }
+    }
+
+    /// The word in output and on the command line.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Active => "active",
+            Self::Ended => "ended",
+            Self::Removed => "removed",
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! What a pass did, as others' scripts read it: the JSON of `--run-now`.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{ActionKind, Email, Reason, TargetRef};
+
+/// The result of one pass.
+#[derive(Debug, Clone, Serialize)]
+pub struct PassOutcome {
+    /// The run's id.
+    pub run: String,
+    /// Nothing was changed and nothing mailed.
+    pub dry_run: bool,
+    /// How it ended as a whole.
+    pub outcome: Verdict,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// The actions, counted by state.
+    pub counts: Counts,
+    /// Every action that is due, also those that wait for their next try.
+    pub actions: Vec<ActionResult>,
+    /// What was noticed.
+    pub findings: Vec<Finding>,
+    /// What could not be read or done as a whole.
+    pub errors: Vec<TargetMessage>,
+    /// What was mailed, or could not be.
+    pub mails: Vec<MailResult>,
+}
+
+/// How a pass ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Verdict {
+    /// All that was due is done.
+    Converged,
+    /// Something could not be read, done or mailed: it will be tried again.
+    Incomplete,
+    /// The guard holds actions until a person approves.
+    Held,
+}
+
+impl Verdict {
+    /// The word in output and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Converged => "converged",
+            Self::Incomplete => "incomplete",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// Actions by state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Counts {
+    /// Only planned: a dry run.
+    pub planned: u64,
+    /// Done, with evidence.
+    pub done: u64,
+    /// The provider no longer had it.
+    pub absent: u64,
+    /// Refused or unreachable: tried again.
+    pub failed: u64,
+    /// Sent but not answered: settled by a later pass.
+    pub unknown: u64,
+    /// Held by the guard.
+    pub held: u64,
+    /// Never done: a protected person, the key's holder, a team's last admin.
+    pub protected: u64,
+}
+
+impl Counts {
+    /// Counts the actions.
+    #[must_use]
+    pub fn of(actions: &[ActionResult]) -> Self {
+        let mut counts = Self::default();
+        for action in actions {
+            *match action.state {
+                ActionState::Planned => &mut counts.planned,
+                ActionState::Done => &mut counts.done,
+                ActionState::Absent => &mut counts.absent,
+                ActionState::Failed => &mut counts.failed,
+                ActionState::Unknown => &mut counts.unknown,
+                ActionState::Held => &mut counts.held,
+                ActionState::Protected => &mut counts.protected,
+            } += 1;
+        }
+        counts
+    }
+}
+
+/// An action and how it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct ActionResult {
+    /// What.
+    pub action: ActionKind,
+    /// Where.
+    pub target: TargetRef,
+    /// To whom.
+    #[serde(serialize_with = "written")]
+    pub email: Email,
+    /// Why.
+    pub reason: Reason,
+    /// How it stands.
+    pub state: ActionState,
+    /// What is known to prove it.
+    pub evidence: Option<Evidence>,
+    /// More, for people.
+    pub detail: Option<String>,
+}
+
+/// How an action stands after a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ActionState {
+    /// Only planned: a dry run.
+    Planned,
+    /// Done.
+    Done,
+    /// The provider no longer had it.
+    Absent,
+    /// Refused or unreachable: tried again.
+    Failed,
+    /// Sent but not answered.
+    Unknown,
+    /// Held by the guard.
+    Held,
+    /// Never done.
+    Protected,
+}
+
+impl ActionState {
+    /// The word in output and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Done => "done",
+            Self::Absent => "absent",
+            Self::Failed => "failed",
+            Self::Unknown => "unknown",
+            Self::Held => "held",
+            Self::Protected => "protected",
+        }
+    }
+
+    /// Reads the ledger's word back; what is neither settled nor tried yet is planned, and an
+    /// intent without a result is unknown.
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        match word {
+            "done" => Self::Done,
+            "absent" => Self::Absent,
+            "failed" => Self::Failed,
+            "intent" | "unknown" => Self::Unknown,
+            "held" => Self::Held,
+            "protected" => Self::Protected,
+            _ => Self::Planned,
+        }
+    }
+
+    /// Whether nothing more is to be done.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        matches!(self, Self::Done | Self::Absent)
+    }
+}
+
+/// What proves that an action was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Evidence {
+    /// The provider said yes.
+    Acknowledged,
+    /// Read back as gone.
+    Verified,
+}
+
+impl Evidence {
+    /// The word in output and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledged => "acknowledged",
+            Self::Verified => "verified",
+        }
+    }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Acknowledged, Self::Verified]
+            .into_iter()
+            .find(|e| e.as_str() == word)
+    }
+}
+
+/// Something noticed that is no action.
+#[derive(Debug, Clone, Serialize)]
+pub struct Finding {
+    /// What kind.
+    pub finding: FindingKind,
+    /// Where.
+    pub target: TargetRef,
+    /// Who, where it concerns a person.
+    #[serde(serialize_with = "written_if_any")]
+    pub email: Option<Email>,
+    /// More, for people.
+    pub detail: Option<String>,
+}
+
+/// What was noticed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// No grant covers the member.
+    #[serde(rename = "member.unmanaged")]
+    MemberUnmanaged,
+    /// A member who was not there before.
+    #[serde(rename = "member.appeared")]
+    MemberAppeared,
+    /// A member who is gone, and not by lapsed.
+    #[serde(rename = "member.left")]
+    MemberLeft,
+    /// A flag of a member changed.
+    #[serde(rename = "member.changed")]
+    MemberChanged,
+    /// A grant without an end.
+    #[serde(rename = "grant.never_ends")]
+    GrantNeverEnds,
+    /// A grant that ends soon.
+    #[serde(rename = "grant.ending")]
+    GrantEnding,
+    /// An address that bounces.
+    #[serde(rename = "email.suppressed")]
+    EmailSuppressed,
+    /// A team that the key may not read.
+    #[serde(rename = "team.forbidden")]
+    TeamForbidden,
+    /// A grant or rule names a team that is not there.
+    #[serde(rename = "target.unknown")]
+    TargetUnknown,
+    /// A reading that cannot be believed yet.
+    #[serde(rename = "observation.doubtful")]
+    ObservationDoubtful,
+}
+
+impl FindingKind {
+    /// The word in output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MemberUnmanaged => "member.unmanaged",
+            Self::MemberAppeared => "member.appeared",
+            Self::MemberLeft => "member.left",
+            Self::MemberChanged => "member.changed",
+            Self::GrantNeverEnds => "grant.never_ends",
+            Self::GrantEnding => "grant.ending",
+            Self::EmailSuppressed => "email.suppressed",
+            Self::TeamForbidden => "team.forbidden",
+            Self::TargetUnknown => "target.unknown",
+            Self::ObservationDoubtful => "observation.doubtful",
+        }
+    }
+}
+
+/// Something that went wrong with a source or a provider as a whole.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetMessage {
+    /// Where: a target, or `sapling:ACCOUNT` for an account as a whole.
+    pub target: String,
+    /// What, for people.
+    pub message: String,
+}
+
+/// A mail and how it stands.
+#[derive(Debug, Clone, Serialize)]
+pub struct MailResult {
+    /// `report`, …
+    pub kind: String,
+    /// To whom.
+    pub to: Vec<String>,
+    /// Its final Message-ID, with angle brackets.
+    pub message_id: String,
+    /// `sent`, `failed` (tried again) or `suppressed` (the address bounces: never mailed).
+    pub state: String,
+}
+
+fn written<S: serde::Serializer>(email: &Email, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(email.written())
+}
+
+fn written_if_any<S: serde::Serializer>(
+    email: &Option<Email>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match email {
+        Some(email) => serializer.serialize_some(email.written()),
+        None => serializer.serialize_none(),
+    }
+}

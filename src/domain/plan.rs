@@ -1,0 +1,180 @@
+//! The plan: what time has made due, as a value, with the reason for each action and for each
+//! candidate left alone.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::{Email, Role, TargetRef};
+
+/// What is to be done, oldest first, in the same order every time.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[must_use = "a plan that is not reviewed by the guard and applied changes nothing"]
+pub struct Plan {
+    /// What is due.
+    pub actions: Vec<Action>,
+    /// Who was looked at and is left alone, and why.
+    pub left_alone: Vec<LeftAlone>,
+}
+
+/// One removal that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// What is to be done.
+    pub kind: ActionKind,
+    /// Where.
+    pub target: TargetRef,
+    /// To whom.
+    pub email: Email,
+    /// Why.
+    pub reason: Reason,
+    /// Since when it has been due.
+    pub due: Timestamp,
+    /// How it can be done, as far as observation tells.
+    pub means: Means,
+    /// The role that ends, where only a role does.
+    pub role: Option<Role>,
+    /// The whitelist whose end is the reason, where the team follows one.
+    pub follows: Option<TargetRef>,
+    /// Whether it takes a team's admin away.
+    pub is_admin: bool,
+}
+
+/// How an action can be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Means {
+    /// By the address.
+    Address,
+    /// By the provider's id of the membership.
+    Membership(String),
+    /// Not at all: a complete reading shows that it is not there any more.
+    AlreadyGone,
+    /// Not now: the target could not be read, so nothing is sent.
+    Unreadable,
+}
+
+/// What an action does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
+pub enum ActionKind {
+    /// Takes an entry off the whitelist.
+    #[serde(rename = "whitelist.remove")]
+    WhitelistRemove,
+    /// Takes a member out of a team.
+    #[serde(rename = "member.remove")]
+    MemberRemove,
+    /// Takes a role from a member, who stays.
+    #[serde(rename = "member.demote")]
+    MemberDemote,
+    /// Takes an invite back.
+    #[serde(rename = "invite.revoke")]
+    InviteRevoke,
+}
+
+impl ActionKind {
+    const ALL: [Self; 4] = [
+        Self::WhitelistRemove,
+        Self::MemberRemove,
+        Self::MemberDemote,
+        Self::InviteRevoke,
+    ];
+
+    /// The word in output and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WhitelistRemove => "whitelist.remove",
+            Self::MemberRemove => "member.remove",
+            Self::MemberDemote => "member.demote",
+            Self::InviteRevoke => "invite.revoke",
+        }
+    }
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|k| k.as_str() == word)
+    }
+}
+
+/// Why an action is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The last grant's end has come.
+    #[serde(rename = "grant.ended")]
+    GrantEnded,
+    /// A person ended the grant.
+    #[serde(rename = "grant.revoked")]
+    GrantRevoked,
+    /// A role for a time has ended.
+    #[serde(rename = "role.ended")]
+    RoleEnded,
+    /// The membership is older than the team allows.
+    #[serde(rename = "team.max_age")]
+    TeamMaxAge,
+    /// The team follows a whitelist, and the access there is over.
+    #[serde(rename = "whitelist.ended")]
+    WhitelistEnded,
+    /// Nobody took the invite in time.
+    #[serde(rename = "invite.stale")]
+    InviteStale,
+    /// The invited address bounces.
+    #[serde(rename = "invite.suppressed")]
+    InviteSuppressed,
+}
+
+impl Reason {
+    const ALL: [Self; 7] = [
+        Self::GrantEnded,
+        Self::GrantRevoked,
+        Self::RoleEnded,
+        Self::TeamMaxAge,
+        Self::WhitelistEnded,
+        Self::InviteStale,
+        Self::InviteSuppressed,
+    ];
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|r| r.as_str() == word)
+    }
+
+    /// The word in output and in the database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::GrantEnded => "grant.ended",
+            Self::GrantRevoked => "grant.revoked",
+            Self::RoleEnded => "role.ended",
+            Self::TeamMaxAge => "team.max_age",
+            Self::WhitelistEnded => "whitelist.ended",
+            Self::InviteStale => "invite.stale",
+            Self::InviteSuppressed => "invite.suppressed",
+        }
+    }
+}
+
+/// A candidate that is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftAlone {
+    /// Where.
+    pub target: TargetRef,
+    /// Who.
+    pub email: Email,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a candidate is left alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Why {
+    /// Another grant still gives access, until then; absent: without an end.
+    CoveredUntil(Option<Timestamp>),
+    /// The end has come, and the configured grace runs until then.
+    WithinGrace(Timestamp),
+    /// The team could not be read in this pass.
+    Unreadable,
+}

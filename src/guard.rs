@@ -1,0 +1,188 @@
+//! Stands between plan and apply: a verdict, not a filter. It never lets the first N of too many
+//! through; what is over a limit is held whole until a person says otherwise.
+
+mod pattern;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::domain::{Action, Email, Means, Plan, TargetRef};
+pub use pattern::Pattern;
+
+/// A target's removals are limited in percent only from this many on: below it a percentage of a
+/// small team would hold every single removal.
+const PERCENT_COUNTS_FROM: u64 = 10;
+
+/// What the guard goes by.
+#[derive(Debug, Clone)]
+pub struct GuardPolicy {
+    /// Removals in any 24 hours over everything.
+    pub max_removals: u64,
+    /// Removals in any 24 hours, in percent of one target's known people.
+    pub max_removal_percent: f64,
+    /// Never removed.
+    pub protected: Vec<Pattern>,
+    /// The keys' holders, by account: never removed.
+    pub holders: BTreeMap<String, Email>,
+    /// Admins that every team keeps.
+    pub min_team_admins: u64,
+}
+
+/// What went before and what there is, against which the limits count.
+#[derive(Debug, Clone, Default)]
+pub struct Record {
+    /// Removals of the last 24 hours, by target.
+    pub removed: BTreeMap<TargetRef, u64>,
+    /// Removals of the last 24 hours over everything, also from targets that are gone.
+    pub removed_in_all: u64,
+    /// The known people of each target that the plan touches, before this plan.
+    pub people: BTreeMap<TargetRef, u64>,
+    /// The admins of each team that the plan touches.
+    pub admins: BTreeMap<TargetRef, u64>,
+}
+
+/// The verdict on a plan.
+#[derive(Debug, Clone, Default)]
+#[must_use = "the verdict says what may be done and what must wait"]
+pub struct Reviewed {
+    /// What may be done.
+    pub approved: ApprovedPlan,
+    /// What waits for a person.
+    pub held: Vec<Refused>,
+    /// What is never done.
+    pub protected: Vec<Refused>,
+}
+
+/// Actions that the guard let through: nobody else can make one, and apply takes nothing else.
+#[derive(Debug, Clone, Default)]
+#[must_use = "an approved plan changes nothing until it is applied"]
+pub struct ApprovedPlan(Vec<Action>);
+
+impl ApprovedPlan {
+    /// The actions, oldest first.
+    #[must_use]
+    pub fn actions(&self) -> &[Action] {
+        &self.0
+    }
+}
+
+/// An action that may not be done, and why.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The action.
+    pub action: Action,
+    /// In words, for reports.
+    pub why: String,
+}
+
+/// Judges a plan against policy and record.
+pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
+    let mut reviewed = Reviewed::default();
+    let last_admins = last_admins(&plan.actions, policy, record);
+    let mut candidates = Vec::new();
+    for (at, action) in plan.actions.into_iter().enumerate() {
+        let why = never(&action, policy).or_else(|| {
+            last_admins.contains(&at).then(|| {
+                format!(
+                    "the team keeps at least {} admin(s) (guard.min_team_admins)",
+                    policy.min_team_admins
+                )
+            })
+        });
+        match why {
+            Some(why) => reviewed.protected.push(Refused { action, why }),
+            None => candidates.push(action),
+        }
+    }
+
+    let planned = candidates.iter().filter(|a| removes(a)).count() as u64;
+    let in_all = record.removed_in_all + planned;
+    if planned > 0 && in_all > policy.max_removals {
+        let why = format!(
+            "{in_all} removals in 24 hours would pass guard.max_removals = {}",
+            policy.max_removals
+        );
+        hold(candidates, |_| Some(why.clone()), &mut reviewed);
+        return reviewed;
+    }
+    let over = targets_over_percent(&candidates, policy, record);
+    hold(candidates, |a| over.get(&a.target).cloned(), &mut reviewed);
+    reviewed
+}
+
+/// Whether the action takes something away: what is gone already, or cannot be tried, does not
+/// count against a limit.
+fn removes(action: &Action) -> bool {
+    !matches!(action.means, Means::AlreadyGone | Means::Unreadable)
+}
+
+/// Why the person is never touched.
+fn never(action: &Action, policy: &GuardPolicy) -> Option<String> {
+    if policy.holders.get(action.target.account()) == Some(&action.email)
+        && action.target.team().is_some()
+    {
+        return Some("is the holder of the key (self_email)".to_owned());
+    }
+    let pattern = policy.protected.iter().find(|p| p.matches(&action.email))?;
+    Some(format!("is protected by {pattern} (guard.protected)"))
+}
+
+/// The places of actions that would leave a team with too few admins: those that are due longest
+/// may go, the last ones stay.
+fn last_admins(actions: &[Action], policy: &GuardPolicy, record: &Record) -> BTreeSet<usize> {
+    let mut going: BTreeMap<&TargetRef, u64> = BTreeMap::new();
+    let mut kept = BTreeSet::new();
+    for (at, action) in actions.iter().enumerate() {
+        if !action.is_admin || never(action, policy).is_some() {
+            continue;
+        }
+        let admins = record.admins.get(&action.target).copied().unwrap_or(0);
+        let going = going.entry(&action.target).or_default();
+        if admins.saturating_sub(*going) > policy.min_team_admins {
+            *going += 1;
+        } else {
+            kept.insert(at);
+        }
+    }
+    kept
+}
+
+fn targets_over_percent(
+    actions: &[Action],
+    policy: &GuardPolicy,
+    record: &Record,
+) -> BTreeMap<TargetRef, String> {
+    let mut planned: BTreeMap<&TargetRef, u64> = BTreeMap::new();
+    for action in actions.iter().filter(|a| removes(a)) {
+        *planned.entry(&action.target).or_default() += 1;
+    }
+    planned
+        .into_iter()
+        .filter_map(|(target, planned)| {
+            let removed = record.removed.get(target).copied().unwrap_or(0);
+            // The percentage is of the people before the first removal of the 24 hours.
+            let people = record.people.get(target).copied().unwrap_or(0) + removed;
+            let going = removed + planned;
+            let passes = going >= PERCENT_COUNTS_FROM
+                && going as f64 * 100.0 > people as f64 * policy.max_removal_percent;
+            passes.then(|| {
+                let why = format!(
+                    "{going} removals in 24 hours of {people} known people would pass guard.max_removal_percent = {}",
+                    policy.max_removal_percent
+                );
+                (target.clone(), why)
+            })
+        })
+        .collect()
+}
+
+fn hold(actions: Vec<Action>, why: impl Fn(&Action) -> Option<String>, reviewed: &mut Reviewed) {
+    for action in actions {
+        match why(&action) {
+            Some(why) if removes(&action) => reviewed.held.push(Refused { action, why }),
+            _ => reviewed.approved.0.push(action),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

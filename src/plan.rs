@@ -1,0 +1,148 @@
+//! Decides what time has made due: pure, total, and in the same order every time.
+//!
+//! This is the line that decides who loses access. Each rule has a file of its own; a person for
+//! whom several rules speak gets one action of a kind, with the first rule's reason.
+
+mod grants;
+mod invites;
+mod team;
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{
+    Action, ActionKind, Email, Grant, LeftAlone, Plan, Snapshot, SourceHealth, TargetRef, Why,
+};
+
+/// How patient the plan is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// How long after an end access is left alone.
+    pub grace: SignedDuration,
+    /// How long an invite may be pending.
+    pub invite_stale_after: SignedDuration,
+    /// Whether invites to addresses that bounce are taken back.
+    pub revoke_suppressed_invites: bool,
+}
+
+/// The plan for `now`. Rules speak in this order: ended grants and roles, a team that follows a
+/// whitelist, a team's `max_age`, suppressed and stale invites.
+pub fn plan(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
+    let mut planner = Planner::new(snapshot, policy, now);
+    grants::ended(&mut planner);
+    team::follow(&mut planner);
+    team::max_age(&mut planner);
+    invites::suppressed(&mut planner);
+    invites::stale(&mut planner);
+    planner.finish()
+}
+
+/// What the rules share while a plan is made: lookups, and the actions so far.
+struct Planner<'a> {
+    snapshot: &'a Snapshot,
+    policy: &'a Policy,
+    now: Timestamp,
+    grants: BTreeMap<Who<'a>, Vec<&'a Grant>>,
+    members: HashMap<Who<'a>, &'a crate::domain::Member>,
+    invites: HashMap<Who<'a>, &'a crate::domain::Invite>,
+    actions: BTreeMap<(TargetRef, Email, ActionKind), Action>,
+    left_alone: Vec<LeftAlone>,
+}
+
+/// A person on a target.
+type Who<'a> = (&'a TargetRef, &'a Email);
+
+impl<'a> Planner<'a> {
+    fn new(snapshot: &'a Snapshot, policy: &'a Policy, now: Timestamp) -> Self {
+        let mut grants: BTreeMap<Who<'a>, Vec<&'a Grant>> = BTreeMap::new();
+        for grant in &snapshot.grants {
+            grants
+                .entry((&grant.target, &grant.email))
+                .or_default()
+                .push(grant);
+        }
+        Self {
+            snapshot,
+            policy,
+            now,
+            grants,
+            members: snapshot
+                .members
+                .iter()
+                .map(|m| ((&m.target, &m.email), m))
+                .collect(),
+            invites: snapshot
+                .invites
+                .iter()
+                .map(|i| ((&i.target, &i.email), i))
+                .collect(),
+            actions: BTreeMap::new(),
+            left_alone: Vec::new(),
+        }
+    }
+
+    /// The moment that has to be past for an end to be acted on.
+    fn cutoff(&self) -> Timestamp {
+        self.now
+            .checked_sub(self.policy.grace)
+            .unwrap_or(Timestamp::MIN)
+    }
+
+    /// A grant that gives this person access to this target now, the longest one; an end within
+    /// the grace still counts.
+    fn covering(&self, who: Who<'_>) -> Option<&'a Grant> {
+        let cutoff = self.cutoff();
+        self.grants
+            .get(&who)?
+            .iter()
+            .copied()
+            .filter(|g| g.start <= self.now && !g.is_over(cutoff))
+            .max_by_key(|g| g.end.unwrap_or(Timestamp::MAX))
+    }
+
+    /// Adds an action unless another rule has already asked for the same.
+    fn due(&mut self, action: Action) {
+        self.actions
+            .entry((action.target.clone(), action.email.clone(), action.kind))
+            .or_insert(action);
+    }
+
+    fn leave(&mut self, who: Who<'_>, why: Why) {
+        self.left_alone.push(LeftAlone {
+            target: who.0.clone(),
+            email: who.1.clone(),
+            why,
+        });
+    }
+
+    /// Leaves alone whom a grant covers, and says until when.
+    fn leave_covered(&mut self, who: Who<'_>, grant: &Grant) {
+        let why = match grant.end {
+            Some(end) if end <= self.now => Why::WithinGrace(
+                end.checked_add(self.policy.grace).unwrap_or(Timestamp::MAX),
+            ),
+            end => Why::CoveredUntil(end),
+        };
+        self.leave(who, why);
+    }
+
+    /// Whether the team's reading of this pass can be acted on.
+    fn is_readable(&self, target: &TargetRef) -> bool {
+        self.snapshot.sources.get(target) == Some(&SourceHealth::Complete)
+    }
+
+    fn finish(self) -> Plan {
+        let mut actions: Vec<Action> = self.actions.into_values().collect();
+        actions.sort_by(|a, b| {
+            (a.due, &a.target, &a.email, a.kind).cmp(&(b.due, &b.target, &b.email, b.kind))
+        });
+        Plan {
+            actions,
+            left_alone: self.left_alone,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,51 @@
+//! The rules of invites: nobody took it in time, or its address bounces.
+
+use jiff::Timestamp;
+
+use super::Planner;
+use crate::domain::{Action, ActionKind, Invite, Means, Reason};
+
+/// An invite to an address that bounces reaches nobody, and would let in whoever gets that
+/// mailbox later.
+pub(super) fn suppressed(planner: &mut Planner<'_>) {
+    if !planner.policy.revoke_suppressed_invites {
+        return;
+    }
+    for invite in &planner.snapshot.invites {
+        let address = (invite.target.account().to_owned(), invite.email.clone());
+        let Some(since) = planner.snapshot.suppressed.get(&address) else {
+            continue;
+        };
+        if planner.is_readable(&invite.target) {
+            let due = invite.first_seen.max(*since);
+            planner.due(revocation(invite, Reason::InviteSuppressed, due));
+        }
+    }
+}
+
+/// Invites have no date: their age counts from when they were first seen pending.
+pub(super) fn stale(planner: &mut Planner<'_>) {
+    for invite in &planner.snapshot.invites {
+        let due = invite
+            .first_seen
+            .checked_add(planner.policy.invite_stale_after)
+            .unwrap_or(Timestamp::MAX);
+        if due <= planner.now && planner.is_readable(&invite.target) {
+            planner.due(revocation(invite, Reason::InviteStale, due));
+        }
+    }
+}
+
+pub(super) fn revocation(invite: &Invite, reason: Reason, due: Timestamp) -> Action {
+    Action {
+        kind: ActionKind::InviteRevoke,
+        target: invite.target.clone(),
+        email: invite.email.clone(),
+        reason,
+        due,
+        means: Means::Address,
+        role: None,
+        follows: None,
+        is_admin: false,
+    }
+}

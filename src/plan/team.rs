@@ -1,0 +1,103 @@
+//! The rules of a team: membership that follows a whitelist, and membership that is too old.
+
+use jiff::Timestamp;
+
+use super::{Planner, Who, invites};
+use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason, TargetRef};
+
+/// Membership ends with the whitelist's grants. Who never had one there is no business of this
+/// rule, and a grant on the team itself keeps the member.
+pub(super) fn follow(planner: &mut Planner<'_>) {
+    for member in &planner.snapshot.members {
+        if let Some(over) = whitelist_over(planner, (&member.target, &member.email)) {
+            remove(planner, member, &over);
+        }
+    }
+    for invite in &planner.snapshot.invites {
+        if let Some(over) = whitelist_over(planner, (&invite.target, &invite.email)) {
+            revoke(planner, invite, &over);
+        }
+    }
+}
+
+/// Why and since when somebody has to go.
+struct Over {
+    reason: Reason,
+    due: Timestamp,
+    follows: Option<TargetRef>,
+}
+
+fn whitelist_over(planner: &Planner<'_>, who: Who<'_>) -> Option<Over> {
+    let followed = planner.snapshot.rules.get(who.0)?.follow.clone()?;
+    let over = &planner.snapshot.whitelist_over;
+    let due = *over.get(&(followed.clone(), who.1.clone()))?;
+    Some(Over {
+        reason: Reason::WhitelistEnded,
+        due,
+        follows: Some(followed),
+    })
+}
+
+/// Members older than the team allows are removed, unless a grant covers them.
+pub(super) fn max_age(planner: &mut Planner<'_>) {
+    for member in &planner.snapshot.members {
+        let rule = planner.snapshot.rules.get(&member.target);
+        let Some(max_age) = rule.and_then(|r| r.max_age) else {
+            continue;
+        };
+        let due = member.since.checked_add(max_age).unwrap_or(Timestamp::MAX);
+        if due <= planner.now {
+            let over = Over {
+                reason: Reason::TeamMaxAge,
+                due,
+                follows: None,
+            };
+            remove(planner, member, &over);
+        }
+    }
+}
+
+/// Takes the member out, and with the member an invite that is left over: it would let the person
+/// in again.
+fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
+    let who = (&member.target, &member.email);
+    if !may_go(planner, who) {
+        return;
+    }
+    planner.due(Action {
+        kind: ActionKind::MemberRemove,
+        target: member.target.clone(),
+        email: member.email.clone(),
+        reason: over.reason,
+        due: over.due,
+        means: Means::Membership(member.remote_id.clone()),
+        role: None,
+        follows: over.follows.clone(),
+        is_admin: member.is_admin,
+    });
+    if let Some(invite) = planner.invites.get(&who).copied() {
+        revoke(planner, invite, over);
+    }
+}
+
+fn revoke(planner: &mut Planner<'_>, invite: &Invite, over: &Over) {
+    if may_go(planner, (&invite.target, &invite.email)) {
+        let mut action = invites::revocation(invite, over.reason, over.due);
+        action.follows.clone_from(&over.follows);
+        planner.due(action);
+    }
+}
+
+/// Whether the team could be read and no grant covers the person.
+fn may_go(planner: &mut Planner<'_>, who: Who<'_>) -> bool {
+    if !planner.is_readable(who.0) {
+        return false;
+    }
+    match planner.covering(who) {
+        Some(grant) => {
+            planner.leave_covered(who, grant);
+            false
+        }
+        None => true,
+    }
+}

@@ -1,0 +1,117 @@
+//! The one door to SQLite: opening, one writer, readers, and the SQL in `store/`, a family of
+//! tables each.
+
+mod error;
+mod findings;
+mod grants;
+pub(crate) mod invites;
+mod ledger;
+mod listing;
+mod lock;
+mod members;
+mod open;
+mod outbox;
+mod runs;
+pub(crate) mod snapshot;
+mod sources;
+mod targets;
+mod teams;
+mod time;
+pub mod trail;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rusqlite::Connection;
+
+pub use error::StoreError;
+pub(crate) use findings::Findings;
+pub(crate) use grants::Grants;
+pub use grants::{Imported, NewGrant};
+pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
+pub(crate) use listing::Listing;
+pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
+pub use lock::PassLock;
+pub(crate) use outbox::{NewMail, Outbox, Waiting};
+pub(crate) use runs::Runs;
+pub(crate) use sources::{SourceKind, SourceState, Sources};
+pub(crate) use targets::{ListedTeam, Targets};
+pub(crate) use teams::{Taken, Teams};
+
+/// An open database. Cheap to clone; all clones share the connections.
+#[derive(Debug, Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    path: PathBuf,
+    writer: writer::Writer,
+    reader: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens the database, makes it when it is missing, and brings it to the current form.
+    ///
+    /// # Errors
+    /// When the file is not a database of lapsed, is newer than this program, or cannot be used.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        let writer = open::writable(path)?;
+        let reader = open::second(path)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: path.to_owned(),
+                writer: writer::Writer::start(writer)?,
+                reader: Mutex::new(reader),
+            }),
+        })
+    }
+
+    /// Where the database is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
+    /// Changes the database. `job` runs on the writer's thread, together with what else is waiting,
+    /// in one transaction; if it fails, only its own changes are undone. Returns when the change is
+    /// on disk.
+    ///
+    /// # Errors
+    /// What `job` returned, or that the transaction could not be committed.
+    pub async fn write<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.inner.writer.run(job).await
+    }
+
+    /// Reads from the database, in one consistent view.
+    ///
+    /// # Errors
+    /// What `job` returned.
+    pub async fn read<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.inner);
+        let task = tokio::task::spawn_blocking(move || {
+            let mut connection = inner.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let view = connection.transaction()?;
+            job(&view)
+        });
+        task.await.map_err(|_| StoreError::Gone)?
+    }
+
+    /// Takes the right to run a pass on this database; `None` while another process has it.
+    ///
+    /// # Errors
+    /// When the lock file beside the database cannot be made.
+    pub fn lock_pass(&self) -> Result<Option<PassLock>, StoreError> {
+        PassLock::take(&self.inner.path)
+    }
+}

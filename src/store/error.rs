@@ -1,0 +1,97 @@
+//! What can go wrong with the database, in words for a person.
+
+use std::io;
+use std::path::PathBuf;
+
+use rusqlite::ErrorCode;
+use thiserror::Error;
+
+/// Why the database could not be used.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The file or its directory.
+    #[error("cannot use {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file is something else.
+    #[error(
+        "{path} is not a database of lapsed: {why}; point state.path at the right file, or at a new one"
+    )]
+    NotOurs {
+        /// Which.
+        path: PathBuf,
+        /// How that shows.
+        why: &'static str,
+    },
+    /// Written by a newer lapsed.
+    #[error(
+        "{path} was written by a newer lapsed (form {found}, this program knows {known}); run that one"
+    )]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// The database's form.
+        found: i64,
+        /// The newest that we know.
+        known: i64,
+    },
+    /// Bringing the database to the current form failed.
+    #[error("{path} could not be brought to the current form")]
+    Migration {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<refinery::Error>,
+    },
+    /// SQLite said no.
+    #[error("{}", explain(.0))]
+    Sqlite(#[source] rusqlite::Error),
+    /// What is stored does not make sense.
+    #[error("the database holds something unexpected: {0}")]
+    Corrupt(String),
+    /// A rule about what may be stored was broken.
+    #[error("{0}")]
+    Refused(String),
+    /// The writer has stopped.
+    #[error("the database's writer has stopped")]
+    Gone,
+    /// A transaction that this change was part of did not reach the disk.
+    #[error("the change was not written: {0}")]
+    NotCommitted(String),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl From<rusqlite::types::FromSqlError> for StoreError {
+    fn from(error: rusqlite::types::FromSqlError) -> Self {
+        Self::Corrupt(error.to_string())
+    }
+}
+
+/// SQLite's reason with what a person can do about it.
+fn explain(error: &rusqlite::Error) -> String {
+    let hint = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => "the disk is full: make room, then run again",
+        Some(ErrorCode::ReadOnly) => "the database or its directory is read-only for this user",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            "another process keeps the database locked"
+        }
+        Some(ErrorCode::CannotOpen) => "the file or its directory cannot be opened by this user",
+        Some(ErrorCode::DatabaseCorrupt) => "the file is damaged: restore a backup",
+        Some(ErrorCode::NotADatabase) => "the file is not a database",
+        Some(ErrorCode::SystemIoFailure) => "reading or writing the disk failed",
+        _ => return "the database refused a statement".to_owned(),
+    };
+    format!("database: {hint}")
+}

@@ -1,0 +1,112 @@
+//! What stands out at the end of a pass, whoever caused it: access without an end or without a
+//! grant, ends that are near, addresses that bounce.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, Params, named_params};
+
+use super::{StoreError, targets, time};
+use crate::domain::{Email, Finding, FindingKind, TargetId};
+
+/// The findings' SQL.
+#[derive(Debug)]
+pub(crate) struct Findings;
+
+impl Findings {
+    /// Everything that stands out now. `holders` are the keys' own addresses, which need no grant.
+    pub(crate) fn standing(
+        db: &Connection,
+        now: Timestamp,
+        soon: SignedDuration,
+        holders: &[(String, Email)],
+    ) -> Result<Vec<Finding>, StoreError> {
+        let mut found = Vec::new();
+        let until = now.checked_add(soon).unwrap_or(Timestamp::MAX);
+        let (now, until) = (time::stored(now), time::stored(until));
+        collect(
+            db,
+            FindingKind::MemberUnmanaged,
+            "SELECT m.target, m.email, NULL FROM member m JOIN target t ON t.id = m.target
+             WHERE m.valid_to IS NULL AND m.missing_since IS NULL AND t.listed = 1
+               AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.email_key = m.email_key
+                               AND g.removed_at IS NULL AND g.starts_at <= :now)
+             ORDER BY t.account, t.name, m.email_key",
+            named_params! { ":now": now },
+            &mut found,
+        )?;
+        found.retain(|f| {
+            !holders.iter().any(|(account, holder)| {
+                f.target.account() == account && f.email.as_ref() == Some(holder)
+            })
+        });
+        collect(
+            db,
+            FindingKind::GrantNeverEnds,
+            "SELECT g.target, g.email, g.owner FROM grants g JOIN target t ON t.id = g.target
+             WHERE g.removed_at IS NULL AND g.ends_at IS NULL
+             ORDER BY t.provider, t.account, t.name, g.email_key",
+            [],
+            &mut found,
+        )?;
+        collect(
+            db,
+            FindingKind::GrantEnding,
+            "SELECT g.target, g.email, 'ends ' || strftime('%Y-%m-%dT%H:%M:%SZ', g.ends_at / 1000, 'unixepoch')
+             FROM grants g
+             WHERE g.removed_at IS NULL AND g.ends_at > :now AND g.ends_at <= :until
+               AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
+                               AND o.removed_at IS NULL AND o.role IS g.role
+                               AND (o.ends_at IS NULL OR o.ends_at > g.ends_at) AND o.starts_at <= g.ends_at)
+             ORDER BY g.ends_at, g.email_key",
+            named_params! { ":now": now, ":until": until },
+            &mut found,
+        )?;
+        suppressed(db, now, &mut found)?;
+        Ok(found)
+    }
+}
+
+/// Suppressed addresses, where they matter: an invite, a membership or a running grant.
+fn suppressed(db: &Connection, now: i64, found: &mut Vec<Finding>) -> Result<(), StoreError> {
+    collect(
+        db,
+        FindingKind::EmailSuppressed,
+        "SELECT i.target, s.email, 'invited' FROM suppressed s
+           JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
+           JOIN target t ON t.id = i.target AND t.account = s.account WHERE s.gone_at IS NULL
+         UNION SELECT m.target, s.email, 'member' FROM suppressed s
+           JOIN member m ON m.email_key = s.email_key AND m.valid_to IS NULL
+           JOIN target t ON t.id = m.target AND t.account = s.account WHERE s.gone_at IS NULL
+         UNION SELECT g.target, s.email, 'granted' FROM suppressed s
+           JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
+            AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1)
+           WHERE s.gone_at IS NULL
+         ORDER BY 2, 1, 3",
+        named_params! { ":now": now },
+        found,
+    )
+}
+
+fn collect(
+    db: &Connection,
+    finding: FindingKind,
+    sql: &str,
+    params: impl Params,
+    into: &mut Vec<Finding>,
+) -> Result<(), StoreError> {
+    let names = targets::names(db)?;
+    let mut statement = db.prepare_cached(sql)?;
+    let mut rows = statement.query(params)?;
+    while let Some(row) = rows.next()? {
+        let id = TargetId(row.get(0)?);
+        let Some(target) = names.get(&id) else {
+            return Err(StoreError::Corrupt(format!("target {} is missing", id.0)));
+        };
+        into.push(Finding {
+            finding,
+            target: target.clone(),
+            email: Some(Email::observed(row.get_ref(1)?.as_str()?)),
+            detail: row.get(2)?,
+        });
+    }
+    Ok(())
+}

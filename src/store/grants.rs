@@ -1,0 +1,213 @@
+//! Grants: recorded, found when they are due, and closed when their access was taken away.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use super::trail::{self, Entry};
+use super::{StoreError, Targets, time};
+use crate::domain::{Email, Permission, Role, Target, TargetRef};
+
+/// The grants' SQL.
+#[derive(Debug)]
+pub struct Grants;
+
+/// A grant as a person gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGrant {
+    /// Who.
+    pub email: Email,
+    /// What.
+    pub target: Target,
+    /// The person's full name.
+    pub name: Option<String>,
+    /// Sorted, without repetition; empty for a team.
+    pub permissions: Vec<Permission>,
+    /// A role for a time.
+    pub role: Option<Role>,
+    /// From when on; absent: from now on.
+    pub start: Option<Timestamp>,
+    /// Until when; absent: for ever.
+    pub end: Option<Timestamp>,
+    /// Who answers for it.
+    pub owner: Option<Email>,
+    /// Why it was given.
+    pub reason: Option<String>,
+    /// Start and end as they were written, so that `14d` in the same file twice is one grant.
+    pub as_written: String,
+}
+
+/// What became of a grant that was to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Imported {
+    /// It is new. With the end of another grant that keeps the access longer, if there is one.
+    Recorded {
+        /// `Some(None)`: another grant has no end.
+        outlasted_by: Option<Option<Timestamp>>,
+    },
+    /// It was there already; name, owner, reason or permissions were brought up to date.
+    Amended,
+    /// It was there already.
+    Unchanged,
+}
+
+impl Grants {
+    /// Records a grant unless it is there already: the same person, target, role, and start and
+    /// end as they were written.
+    pub(crate) fn import(
+        db: &Connection,
+        grant: &NewGrant,
+        at: Timestamp,
+    ) -> Result<Imported, StoreError> {
+        let target = Targets::ensure(db, &grant.target)?;
+        let permissions = words(&grant.permissions);
+        if let Some((id, removed)) = Self::same(db, &target, grant)? {
+            return Self::amend(db, id, removed, &target, grant, &permissions, at);
+        }
+        let outlasted_by = Self::outlasting(db, &target, grant, at)?;
+        let start = grant.start.unwrap_or(at);
+        db.prepare_cached(
+            "INSERT INTO grants (target, email, email_key, name, permissions, role, starts_at, ends_at, owner,
+                                 reason, as_written, recorded_at)
+             VALUES (:target, :email, :email_key, :name, :permissions, :role, :start, :end, :owner,
+                     :reason, :as_written, :at)",
+        )?
+        .execute(named_params! {
+            ":target": target.id().0, ":email": grant.email.written(), ":email_key": grant.email.key(),
+            ":name": grant.name, ":permissions": permissions, ":role": grant.role.map(Role::as_str),
+            ":start": time::stored(start), ":end": grant.end.map(time::stored),
+            ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
+            ":as_written": grant.as_written, ":at": time::stored(at),
+        })?;
+        let id = db.last_insert_rowid();
+        note(db, "grant.recorded", id, &target, grant, at)?;
+        Ok(Imported::Recorded { outlasted_by })
+    }
+
+    /// Whether importing the grant would record it.
+    pub(crate) fn is_new(db: &Connection, grant: &NewGrant) -> Result<bool, StoreError> {
+        match Targets::find(db, &grant.target)? {
+            Some(target) => Ok(Self::same(db, &target, grant)?.is_none()),
+            None => Ok(true),
+        }
+    }
+
+    /// The grant that is the same one, and whether it is closed.
+    fn same(
+        db: &Connection,
+        target: &TargetRef,
+        grant: &NewGrant,
+    ) -> Result<Option<(i64, bool)>, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT id, removed_at IS NOT NULL FROM grants
+                 WHERE email_key = :email_key AND target = :target AND role IS :role
+                   AND (as_written = :as_written
+                        OR (ends_at IS :end AND (:start IS NULL OR starts_at = :start)))
+                 ORDER BY removed_at IS NOT NULL, id DESC LIMIT 1",
+            )?
+            .query_row(
+                named_params! {
+                    ":email_key": grant.email.key(), ":target": target.id().0,
+                    ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
+                    ":start": grant.start.map(time::stored), ":end": grant.end.map(time::stored),
+                },
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?)
+    }
+
+    fn amend(
+        db: &Connection,
+        id: i64,
+        removed: bool,
+        target: &TargetRef,
+        grant: &NewGrant,
+        permissions: &str,
+        at: Timestamp,
+    ) -> Result<Imported, StoreError> {
+        if removed {
+            return Ok(Imported::Unchanged);
+        }
+        let changed = db
+            .prepare_cached(
+                "UPDATE grants SET name = :name, permissions = :permissions, owner = :owner, reason = :reason
+                 WHERE id = :id AND (name IS NOT :name OR permissions <> :permissions
+                                     OR owner IS NOT :owner OR reason IS NOT :reason)",
+            )?
+            .execute(named_params! {
+                ":id": id, ":name": grant.name, ":permissions": permissions,
+                ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
+            })?;
+        if changed == 0 {
+            return Ok(Imported::Unchanged);
+        }
+        note(db, "grant.amended", id, target, grant, at)?;
+        Ok(Imported::Amended)
+    }
+
+    /// The latest end of the person's other open grants on the target, if it is later than this
+    /// one's: that one will count.
+    fn outlasting(
+        db: &Connection,
+        target: &TargetRef,
+        grant: &NewGrant,
+        at: Timestamp,
+    ) -> Result<Option<Option<Timestamp>>, StoreError> {
+        let Some(end) = grant.end else {
+            return Ok(None);
+        };
+        let latest = db
+            .prepare_cached(
+                "SELECT ends_at FROM grants
+                 WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS :role
+                   AND (ends_at IS NULL OR ends_at > max(:end, :at))
+                 ORDER BY ends_at IS NULL DESC, ends_at DESC LIMIT 1",
+            )?
+            .query_row(
+                named_params! {
+                    ":target": target.id().0, ":email_key": grant.email.key(),
+                    ":role": grant.role.map(Role::as_str), ":end": time::stored(end),
+                    ":at": time::stored(at),
+                },
+                |row| row.get::<_, Option<i64>>(0),
+            )
+            .optional()?;
+        Ok(latest.map(time::read_if_any))
+    }
+}
+
+fn note(
+    db: &Connection,
+    kind: &'static str,
+    id: i64,
+    target: &TargetRef,
+    grant: &NewGrant,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind,
+            target: Some(target.id()),
+            email: Some(&grant.email),
+            payload: &json!({
+                "grant_id": id, "target": target, "email": grant.email.written(), "name": grant.name,
+                "permissions": grant.permissions, "role": grant.role,
+                "start": grant.start.unwrap_or(at), "end": grant.end,
+                "owner": grant.owner.as_ref().map(Email::written), "reason": grant.reason,
+            }),
+        },
+    )
+}
+
+/// Permissions as they are stored and as a CSV has them: joined by `;`.
+fn words(permissions: &[Permission]) -> String {
+    permissions
+        .iter()
+        .map(|p| p.as_str())
+        .collect::<Vec<_>>()
+        .join(";")
+}

@@ -1,0 +1,266 @@
+//! The ledger of removals: each from when it became due until it is settled, with its intents,
+//! results and proofs in the audit trail.
+
+mod list;
+mod plan;
+mod proof;
+
+use std::collections::HashSet;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use super::trail::{self, Entry};
+use super::{StoreError, time};
+use crate::domain::{Action, ActionState, Email, Evidence, TargetId};
+
+/// The first wait after a failure, doubled with each further one.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
+/// The longest wait: what fails for days is still tried a few times a day.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
+
+/// The ledger's SQL.
+#[derive(Debug)]
+pub struct Ledger;
+
+/// An action with its row in the ledger.
+#[derive(Debug, Clone)]
+pub struct Tracked {
+    /// The row.
+    pub row: i64,
+    /// The action.
+    pub action: Action,
+    /// When it may be tried again, after a failure.
+    pub next_try: Option<Timestamp>,
+    /// Why the last try failed.
+    pub last_detail: Option<String>,
+}
+
+/// Whether an intent was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Attempt {
+    /// It was, and is on disk: the call may go out.
+    Intended,
+    /// It was not: a grant covers the person again, so the action is withdrawn.
+    CoveredAgain,
+}
+
+/// How a try ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// `done`, `absent`, `failed` or `unknown`.
+    pub state: ActionState,
+    /// What proves it.
+    pub evidence: Option<Evidence>,
+    /// In words, for people.
+    pub detail: Option<String>,
+    /// The provider asked not to be called again before then.
+    pub not_before: Option<Timestamp>,
+}
+
+impl Ledger {
+    /// Intents without a result are those of a process that died between them: what became of
+    /// their calls is unknown. Returns how many there were.
+    pub(crate) fn recover(db: &Connection, at: Timestamp) -> Result<usize, StoreError> {
+        let mut statement = db.prepare_cached(
+            "UPDATE action SET state = 'unknown', detail = 'interrupted between the call and its result'
+             WHERE state = 'intent' RETURNING id, target, email",
+        )?;
+        let rows: Vec<(i64, i64, String)> = statement
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+            .collect::<Result<_, _>>()?;
+        for (id, target, email) in &rows {
+            trail::append(
+                db,
+                &Entry {
+                    at,
+                    kind: "action.interrupted",
+                    target: Some(TargetId(*target)),
+                    email: Some(&Email::observed(email)),
+                    payload: &json!({ "action_id": id }),
+                },
+            )?;
+        }
+        Ok(rows.len())
+    }
+
+    /// Writes down that an action is about to be tried: only if no grant covers the person again,
+    /// in the same transaction, since an extension may have come since the plan was made. `cutoff`
+    /// is the moment an end has to lie before.
+    pub(crate) fn intend(
+        db: &Connection,
+        run: &str,
+        tracked: &Tracked,
+        cutoff: Timestamp,
+        at: Timestamp,
+    ) -> Result<Attempt, StoreError> {
+        let action = &tracked.action;
+        if is_covered(db, action, cutoff, at)? {
+            plan::withdraw(db, tracked.row, "a grant covers the person again", at)?;
+            return Ok(Attempt::CoveredAgain);
+        }
+        db.prepare_cached(
+            "UPDATE action SET state = 'intent', attempts = attempts + 1, tried_at = :at, run = :run,
+                               detail = NULL, next_try_at = NULL
+             WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": tracked.row, ":at": time::stored(at), ":run": run })?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "action.intent",
+                target: Some(action.target.id()),
+                email: Some(&action.email),
+                payload: &json!({
+                    "action_id": tracked.row, "action": action.kind, "reason": action.reason,
+                    "target": action.target, "email": action.email.written(),
+                    "due": action.due, "run": run,
+                }),
+            },
+        )?;
+        Ok(Attempt::Intended)
+    }
+
+    /// Writes down how a try ended; when it is over, closes the grants that it was for.
+    pub(crate) fn settle(
+        db: &Connection,
+        run: &str,
+        tracked: &Tracked,
+        settled: &Settled,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let action = &tracked.action;
+        let attempts: u32 = db
+            .prepare_cached("SELECT attempts FROM action WHERE id = :id")?
+            .query_row(named_params! { ":id": tracked.row }, |row| row.get(0))?;
+        let is_over = settled.state.is_settled();
+        let next_try = (!is_over).then(|| {
+            let own = at.checked_add(wait_after(attempts)).unwrap_or(at);
+            settled.not_before.map_or(own, |asked| own.max(asked))
+        });
+        db.prepare_cached(
+            "UPDATE action SET state = :state, evidence = :evidence, detail = :detail, run = :run,
+                               next_try_at = :next_try, settled_at = :settled_at
+             WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": tracked.row, ":state": settled.state.as_str(), ":run": run,
+            ":evidence": settled.evidence.map(Evidence::as_str), ":detail": settled.detail,
+            ":next_try": next_try.map(time::stored),
+            ":settled_at": is_over.then(|| time::stored(at)),
+        })?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "action.result",
+                target: Some(action.target.id()),
+                email: Some(&action.email),
+                payload: &json!({
+                    "action_id": tracked.row, "action": action.kind, "reason": action.reason,
+                    "target": action.target, "email": action.email.written(),
+                    "state": settled.state, "evidence": settled.evidence,
+                    "detail": settled.detail, "attempt": attempts, "run": run,
+                }),
+            },
+        )?;
+        if is_over {
+            close_grants(db, tracked.row, at)?;
+        }
+        Ok(())
+    }
+
+    /// The people whom lapsed is removing, or has removed without having read it back.
+    pub(crate) fn being_removed(
+        db: &Connection,
+        team: TargetId,
+    ) -> Result<HashSet<String>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT email_key FROM action WHERE target = :target AND kind = 'member.remove'
+             AND (state IN ('intent', 'unknown') OR (state = 'done' AND evidence = 'acknowledged'))",
+        )?;
+        let rows = statement.query_map(named_params! { ":target": team.0 }, |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// Whether a grant gives access again: on the target itself, or on the whitelist that it follows.
+/// Invites that are stale or bounce are no matter of grants.
+fn is_covered(
+    db: &Connection,
+    action: &Action,
+    cutoff: Timestamp,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    use crate::domain::Reason;
+    if matches!(action.reason, Reason::InviteStale | Reason::InviteSuppressed) {
+        return Ok(false);
+    }
+    let covering = db
+        .prepare_cached(
+            "SELECT 1 FROM grants
+             WHERE target IN (:target, :follows) AND email_key = :email_key AND removed_at IS NULL
+               AND starts_at <= :at AND (ends_at IS NULL OR ends_at > :cutoff)
+               AND (:role IS NULL OR role = :role)
+             LIMIT 1",
+        )?
+        .query_row(
+            named_params! {
+                ":target": action.target.id().0,
+                ":follows": action.follows.as_ref().map(|t| t.id().0),
+                ":email_key": action.email.key(),
+                ":at": time::stored(at), ":cutoff": time::stored(cutoff),
+                ":role": action.role.map(|r| r.as_str()),
+            },
+            |_| Ok(()),
+        )
+        .optional()?;
+    Ok(covering.is_some())
+}
+
+/// Closes the grants whose end was the reason of a settled action: once nothing else is still to
+/// be done for them, as an invite that goes with a membership.
+fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(
+        "UPDATE grants SET removed_at = :at
+         FROM action a
+         WHERE a.id = :action AND a.reason IN ('grant.ended', 'grant.revoked', 'role.ended')
+           AND grants.target = a.target AND grants.email_key = a.email_key
+           AND grants.removed_at IS NULL AND grants.ends_at <= a.due_at
+           AND (a.role IS NULL OR grants.role = a.role)
+           AND NOT EXISTS (SELECT 1 FROM action o WHERE o.target = a.target AND o.email_key = a.email_key
+                           AND o.settled_at IS NULL AND o.reason = a.reason)
+         RETURNING grants.id, grants.target, grants.email",
+    )?;
+    let params = named_params! { ":at": time::stored(at), ":action": action };
+    let closed: Vec<(i64, i64, String)> = statement
+        .query_map(params, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (grant, target, email) in closed {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "grant.removed",
+                target: Some(TargetId(target)),
+                email: Some(&Email::observed(&email)),
+                payload: &json!({ "grant_id": grant, "action_id": action }),
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Doubles from five minutes to six hours, and spreads by a fifth so that failures do not come back
+/// all at once.
+fn wait_after(attempts: u32) -> SignedDuration {
+    let doubled = FIRST_WAIT.saturating_mul(1_i32 << attempts.saturating_sub(1).min(10));
+    let wait = doubled.min(LONGEST_WAIT);
+    let mut byte = [0_u8; 1];
+    // Without random numbers all wait equally long: a nuisance, not a fault.
+    let _ = getrandom::fill(&mut byte);
+    wait + (wait / 5) * i32::from(byte[0]) / 255
+}

@@ -1,0 +1,149 @@
+//! The plan in the ledger: what is due gets a row, what is due no longer is withdrawn.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+use serde_json::json;
+
+use super::{Ledger, Tracked};
+use crate::domain::{Action, ActionState, Email, TargetId};
+use crate::guard::Refused;
+use crate::store::trail::{self, Entry};
+use crate::store::{StoreError, time};
+
+impl Ledger {
+    /// Writes down what is due, each action once however many passes it takes, and withdraws what
+    /// an earlier pass had planned and this one has not, unless its team could not be read
+    /// (`unread`) and nothing is known of it. Returns the approved actions with their rows, in
+    /// order.
+    pub(crate) fn record_plan(
+        db: &Connection,
+        run: &str,
+        approved: &[Action],
+        refused: &[(ActionState, Refused)],
+        unread: &HashSet<TargetId>,
+        at: Timestamp,
+    ) -> Result<Vec<Tracked>, StoreError> {
+        let mut tracked = Vec::with_capacity(approved.len());
+        for action in approved {
+            tracked.push(upsert(db, run, action, None, at)?);
+        }
+        for (state, refused) in refused {
+            upsert(db, run, &refused.action, Some((*state, &refused.why)), at)?;
+        }
+        let gone: Vec<(i64, i64)> = db
+            .prepare_cached("SELECT id, target FROM action WHERE settled_at IS NULL AND run <> :run")?
+            .query_map(named_params! { ":run": run }, |row| Ok((row.get(0)?, row.get(1)?)))?
+            .collect::<Result<_, _>>()?;
+        for (row, target) in gone {
+            if !unread.contains(&TargetId(target)) {
+                withdraw(db, row, "it is no longer due", at)?;
+            }
+        }
+        Ok(tracked)
+    }
+}
+
+fn upsert(
+    db: &Connection,
+    run: &str,
+    action: &Action,
+    refused: Option<(ActionState, &String)>,
+    at: Timestamp,
+) -> Result<Tracked, StoreError> {
+    let remote_id = match &action.means {
+        crate::domain::Means::Membership(id) => Some(id.as_str()),
+        _ => None,
+    };
+    // What waits for its next try, or for its proof, keeps that state until it is tried again.
+    let (row, was, next_try, last_detail): (i64, Option<String>, Option<i64>, Option<String>) = db
+        .prepare_cached(
+            "INSERT INTO action (kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
+             VALUES (:kind, :target, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')
+             ON CONFLICT (target, email_key, kind) WHERE settled_at IS NULL DO UPDATE SET
+                run = excluded.run, reason = excluded.reason, remote_id = excluded.remote_id,
+                role = excluded.role, due_at = excluded.due_at, email = excluded.email,
+                state = CASE WHEN state IN ('held', 'protected') THEN 'planned' ELSE state END
+             RETURNING id, state, next_try_at, detail",
+        )?
+        .query_row(
+            named_params! {
+                ":kind": action.kind.as_str(), ":target": action.target.id().0,
+                ":email": action.email.written(), ":email_key": action.email.key(),
+                ":reason": action.reason.as_str(), ":remote_id": remote_id,
+                ":role": action.role.map(|r| r.as_str()),
+                ":due": time::stored(action.due), ":at": time::stored(at), ":run": run,
+            },
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+        )?;
+    if let Some((state, why)) = refused {
+        refuse(db, row, action, state, why, at)?;
+    }
+    Ok(Tracked {
+        row,
+        action: action.clone(),
+        next_try: time::read_if_any(next_try),
+        last_detail: last_detail.filter(|_| was.as_deref() != Some("planned")),
+    })
+}
+
+/// Notes that the guard stands before an action; an event only when that is news.
+fn refuse(
+    db: &Connection,
+    row: i64,
+    action: &Action,
+    state: ActionState,
+    why: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let was: Option<String> = db
+        .prepare_cached("SELECT detail FROM action WHERE id = :id")?
+        .query_row(named_params! { ":id": row }, |r| r.get(0))?;
+    db.prepare_cached("UPDATE action SET state = :state, detail = :why WHERE id = :id")?
+        .execute(named_params! { ":id": row, ":state": state.as_str(), ":why": why })?;
+    if was.as_deref() == Some(why) {
+        return Ok(());
+    }
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind: if state == ActionState::Held { "action.held" } else { "action.protected" },
+            target: Some(action.target.id()),
+            email: Some(&action.email),
+            payload: &json!({
+                "action_id": row, "action": action.kind, "reason": action.reason,
+                "target": action.target, "email": action.email.written(), "why": why,
+            }),
+        },
+    )
+}
+
+/// Ends an action that is due no longer.
+pub(super) fn withdraw(
+    db: &Connection,
+    row: i64,
+    why: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let (target, email): (i64, String) = db
+        .prepare_cached(
+            "UPDATE action SET state = 'withdrawn', detail = :why, settled_at = :at, next_try_at = NULL
+             WHERE id = :id RETURNING target, email",
+        )?
+        .query_row(
+            named_params! { ":id": row, ":why": why, ":at": time::stored(at) },
+            |r| Ok((r.get(0)?, r.get(1)?)),
+        )?;
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind: "action.withdrawn",
+            target: Some(TargetId(target)),
+            email: Some(&Email::observed(&email)),
+            payload: &json!({ "action_id": row, "why": why }),
+        },
+    )
+}

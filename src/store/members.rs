@@ -1,0 +1,119 @@
+//! Team members, as versions.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use super::{StoreError, time};
+use crate::domain::{Changes, Email, Flags, KnownMember, ReadMember, TargetId};
+
+/// The members of one team who are there, or missing for the first time.
+pub(super) fn known(db: &Connection, team: TargetId) -> Result<Vec<KnownMember>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, remote_id, email, is_admin, is_manager, edit_permission, inspect_permission,
+                created_at, missing_since IS NOT NULL
+         FROM member WHERE target = :target AND valid_to IS NULL",
+    )?;
+    let rows = statement.query_map(named_params! { ":target": team.0 }, |row| {
+        Ok(KnownMember {
+            row: row.get(0)?,
+            remote_id: row.get(1)?,
+            email: Email::observed(row.get_ref(2)?.as_str()?),
+            flags: Flags {
+                is_admin: row.get(3)?,
+                is_manager: row.get(4)?,
+                edit_permission: row.get(5)?,
+                inspect_permission: row.get(6)?,
+            },
+            created_at: time::read_if_any(row.get(7)?),
+            missing: row.get(8)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Stores what changed. Members whom lapsed itself removed (`ours`) are gone at once, others after
+/// a second reading without them. Returns whether a second reading is awaited.
+pub(super) fn apply(
+    db: &Connection,
+    team: TargetId,
+    changes: &Changes<'_>,
+    ours: &HashSet<String>,
+    last_seen: Timestamp,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    for is in &changes.appeared {
+        insert(db, team, is, at, at)?;
+    }
+    for change in &changes.changed {
+        let first_seen = close(db, change.was.row, at, at)?;
+        insert(db, team, change.is, first_seen, at)?;
+    }
+    for member in &changes.returned {
+        db.prepare_cached("UPDATE member SET missing_since = NULL WHERE id = :id")?
+            .execute(named_params! { ":id": member.row })?;
+    }
+    for member in &changes.left {
+        close(db, member.row, last_seen, at)?;
+    }
+    let mut waiting = false;
+    for member in &changes.missing {
+        if ours.contains(member.email.key()) {
+            close(db, member.row, last_seen, at)?;
+        } else {
+            waiting = true;
+            db.prepare_cached("UPDATE member SET missing_since = :at WHERE id = :id")?
+                .execute(named_params! { ":id": member.row, ":at": time::stored(at) })?;
+        }
+    }
+    Ok(waiting)
+}
+
+/// Ends a version; a member who is gone was so from the first reading without them. Returns when
+/// the member was first seen.
+fn close(
+    db: &Connection,
+    row: i64,
+    last_seen: Timestamp,
+    at: Timestamp,
+) -> Result<Timestamp, StoreError> {
+    let first_seen = db
+        .prepare_cached(
+            "UPDATE member SET valid_to = ifnull(missing_since, :at), missing_since = NULL,
+                               last_seen = min(:last_seen, ifnull(missing_since, :at))
+             WHERE id = :id RETURNING first_seen",
+        )?
+        .query_row(
+            named_params! {
+                ":id": row, ":at": time::stored(at), ":last_seen": time::stored(last_seen),
+            },
+            |row| row.get(0),
+        )?;
+    Ok(time::read(first_seen))
+}
+
+fn insert(
+    db: &Connection,
+    team: TargetId,
+    member: &ReadMember,
+    first_seen: Timestamp,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "INSERT INTO member (target, remote_id, email, email_key, is_admin, is_manager, edit_permission,
+                             inspect_permission, created_at, updated_at, first_seen, valid_from)
+         VALUES (:target, :remote_id, :email, :email_key, :is_admin, :is_manager, :edit, :inspect,
+                 :created_at, :updated_at, :first_seen, :at)",
+    )?
+    .execute(named_params! {
+        ":target": team.0, ":remote_id": member.remote_id, ":email": member.email.written(),
+        ":email_key": member.email.key(), ":is_admin": member.flags.is_admin,
+        ":is_manager": member.flags.is_manager, ":edit": member.flags.edit_permission,
+        ":inspect": member.flags.inspect_permission,
+        ":created_at": member.created_at.map(time::stored),
+        ":updated_at": member.updated_at.map(time::stored),
+        ":first_seen": time::stored(first_seen), ":at": time::stored(at),
+    })?;
+    Ok(())
+}

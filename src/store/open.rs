@@ -1,0 +1,140 @@
+//! Opens a database safely: only ours, never a newer one, readable by the owner alone.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::time::Duration;
+
+use refinery::Target;
+use rusqlite::Connection;
+
+use super::StoreError;
+
+mod migrations {
+    refinery::embed_migrations!("migrations");
+}
+
+/// "LPSD": marks a SQLite file as ours.
+const APPLICATION_ID: i64 = 0x4c50_5344;
+
+/// How long a statement waits for another process's transaction.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// The connection that writes; makes and migrates the database.
+pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
+    make_file(path)?;
+    let mut connection = connect(path)?;
+    let fresh = check_ours(&connection, path)?;
+    refuse_newer(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // An intent that is not on disk before the call is no intent.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    migrations::migrations::runner()
+        .set_target(Target::Latest)
+        .run(&mut connection)
+        .map_err(|source| StoreError::Migration {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
+    if fresh {
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    Ok(connection)
+}
+
+/// A further connection to a database that `writable` has opened.
+pub(super) fn second(path: &Path) -> Result<Connection, StoreError> {
+    let connection = connect(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "store is the one door to SQLite, and this is its hinge"
+)]
+fn connect(path: &Path) -> Result<Connection, StoreError> {
+    let connection = Connection::open(path)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    Ok(connection)
+}
+
+fn make_file(path: &Path) -> Result<(), StoreError> {
+    let fault = |path: &Path, source| StoreError::File {
+        path: path.to_owned(),
+        source,
+    };
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty())
+        && !parent.exists()
+    {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(parent)
+            .map_err(|e| fault(parent, e))?;
+    }
+    match OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+    {
+        Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(e) => Err(fault(path, e)),
+    }
+}
+
+/// Tells a fresh file from one of ours, and refuses all others.
+fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+    let not_ours = |why| StoreError::NotOurs {
+        path: path.to_owned(),
+        why,
+    };
+    let count = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, i64>(0));
+    let tables = match count("SELECT count(*) FROM sqlite_schema") {
+        Err(e) if e.sqlite_error_code() == Some(rusqlite::ErrorCode::NotADatabase) => {
+            return Err(not_ours("it is no SQLite file"));
+        }
+        other => other?,
+    };
+    if tables == 0 {
+        return Ok(true);
+    }
+    if count("PRAGMA application_id")? == APPLICATION_ID {
+        return Ok(false);
+    }
+    // A first start that was killed between its migrations and the mark.
+    if count("SELECT count(*) FROM sqlite_schema WHERE name IN ('refinery_schema_history', 'event_payload')")? == 2 {
+        return Ok(true);
+    }
+    Err(not_ours("it is a SQLite database of something else"))
+}
+
+fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let known = migrations::migrations::runner()
+        .get_migrations()
+        .iter()
+        .map(|m| i64::from(m.version()))
+        .max()
+        .unwrap_or(0);
+    let found = connection
+        .query_row(
+            "SELECT ifnull(max(version), 0) FROM refinery_schema_history",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap_or(0);
+    if found > known {
+        return Err(StoreError::Newer {
+            path: path.to_owned(),
+            found,
+            known,
+        });
+    }
+    Ok(())
+}

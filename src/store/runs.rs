@@ -1,0 +1,81 @@
+//! Runs, and the single facts that outlast them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use super::trail::{self, Entry};
+use super::{StoreError, time};
+use crate::domain::{Counts, Verdict};
+
+/// The runs' SQL.
+#[derive(Debug)]
+pub struct Runs;
+
+impl Runs {
+    /// Notes that a pass begins.
+    pub(crate) fn begin(
+        db: &Connection,
+        run: &str,
+        dry_run: bool,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached("INSERT INTO run (id, started_at, dry_run) VALUES (:id, :at, :dry_run)")?
+            .execute(named_params! { ":id": run, ":at": time::stored(at), ":dry_run": dry_run })?;
+        Ok(())
+    }
+
+    /// Notes how a pass ended; an event unless it only looked.
+    pub(crate) fn finish(
+        db: &Connection,
+        run: &str,
+        dry_run: bool,
+        verdict: Verdict,
+        counts: Counts,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let words = json!(counts).to_string();
+        db.prepare_cached(
+            "UPDATE run SET finished_at = :at, outcome = :outcome, counts = :counts WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": run, ":at": time::stored(at), ":outcome": verdict.as_str(), ":counts": words,
+        })?;
+        if dry_run {
+            return Ok(());
+        }
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "run.finished",
+                target: None,
+                email: None,
+                payload: &json!({ "run": run, "outcome": verdict, "counts": counts }),
+            },
+        )
+    }
+
+    /// A single fact, such as when the last report ended.
+    pub(crate) fn fact(db: &Connection, name: &str) -> Result<Option<Timestamp>, StoreError> {
+        let value: Option<String> = db
+            .prepare_cached("SELECT value FROM fact WHERE name = :name")?
+            .query_row(named_params! { ":name": name }, |row| row.get(0))
+            .optional()?;
+        Ok(value.and_then(|v| v.parse().ok()))
+    }
+
+    /// Writes a single fact.
+    pub(crate) fn set_fact(
+        db: &Connection,
+        name: &str,
+        value: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached(
+            "INSERT INTO fact (name, value) VALUES (:name, :value)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?
+        .execute(named_params! { ":name": name, ":value": value.to_string() })?;
+        Ok(())
+    }
+}

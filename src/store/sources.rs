@@ -1,0 +1,239 @@
+//! How each thing that is read from a provider fared.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use super::trail::{self, Entry};
+use super::{StoreError, time};
+use crate::domain::{Digest, TargetId};
+
+/// The sources' SQL.
+#[derive(Debug)]
+pub struct Sources;
+
+/// What is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SourceKind {
+    /// An account's list of teams.
+    Teams,
+    /// One team's members and invites.
+    Team(TargetId),
+    /// An organization's suppressed emails.
+    Suppressed,
+}
+
+impl SourceKind {
+    fn columns(self) -> (&'static str, i64) {
+        match self {
+            Self::Teams => ("teams", 0),
+            Self::Team(target) => ("team", target.0),
+            Self::Suppressed => ("suppressed", 0),
+        }
+    }
+}
+
+/// How the last reading went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SourceState {
+    /// Complete, and believed.
+    Complete,
+    /// The provider does not let this key read it.
+    Forbidden,
+    /// Read, but not believed.
+    Doubtful,
+    /// Not read.
+    Unreadable,
+}
+
+impl SourceState {
+    /// The word in the database and in reports.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Forbidden => "forbidden",
+            Self::Doubtful => "doubtful",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
+/// A source as it is stored.
+#[derive(Debug, Clone, Default)]
+pub struct SourceRow {
+    /// When it was last read completely.
+    pub complete_at: Option<Timestamp>,
+    /// The digest of that reading.
+    pub digest: Option<Digest>,
+    /// Nothing awaits a second reading.
+    pub settled: bool,
+    /// The digest of the last doubtful reading.
+    pub doubt_digest: Option<Digest>,
+    /// How many doubtful readings in a row had that digest.
+    pub doubt_streak: u32,
+}
+
+/// A believed reading, as it is noted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Complete<'a> {
+    pub(super) digest: Option<&'a Digest>,
+    pub(super) settled: bool,
+}
+
+impl Sources {
+    /// What is known of a source; the default for one that was never read.
+    pub(crate) fn get(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+    ) -> Result<SourceRow, StoreError> {
+        let (kind, target) = kind.columns();
+        let row = db
+            .prepare_cached(
+                "SELECT complete_at, digest, settled, doubt_digest, doubt_streak FROM source
+                 WHERE kind = :kind AND account = :account AND target = :target",
+            )?
+            .query_row(
+                named_params! { ":kind": kind, ":account": account, ":target": target },
+                |row| {
+                    Ok(SourceRow {
+                        complete_at: time::read_if_any(row.get(0)?),
+                        digest: row.get(1)?,
+                        settled: row.get(2)?,
+                        doubt_digest: row.get(3)?,
+                        doubt_streak: row.get(4)?,
+                    })
+                },
+            )
+            .optional()?;
+        Ok(row.unwrap_or_default())
+    }
+
+    /// Notes a complete reading.
+    pub(super) fn complete(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        reading: Complete<'_>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        Self::put(db, account, kind, SourceState::Complete, None, at)?;
+        let (kind, target) = kind.columns();
+        db.prepare_cached(
+            "UPDATE source SET complete_at = :at, digest = :digest, settled = :settled,
+                               doubt_digest = NULL, doubt_streak = 0
+             WHERE kind = :kind AND account = :account AND target = :target",
+        )?
+        .execute(named_params! {
+            ":kind": kind, ":account": account, ":target": target, ":at": time::stored(at),
+            ":digest": reading.digest, ":settled": reading.settled,
+        })?;
+        Ok(())
+    }
+
+    /// Notes that a reading was the same as the last believed one.
+    pub(crate) fn unchanged(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (word, target) = kind.columns();
+        let done = db
+            .prepare_cached(
+                "UPDATE source SET complete_at = :at, doubt_digest = NULL, doubt_streak = 0
+                 WHERE kind = :kind AND account = :account AND target = :target AND state = 'complete'",
+            )?
+            .execute(named_params! {
+                ":kind": word, ":account": account, ":target": target, ":at": time::stored(at),
+            })?;
+        if done == 0 {
+            let row = Self::get(db, account, kind)?;
+            let reading = Complete {
+                digest: row.digest.as_ref(),
+                settled: row.settled,
+            };
+            Self::complete(db, account, kind, reading, at)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a reading failed, was forbidden or is doubtful. `digest` is that of a doubtful
+    /// one; equal ones in a row are counted.
+    pub(crate) fn problem(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        state: SourceState,
+        detail: &str,
+        digest: Option<&Digest>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        Self::put(db, account, kind, state, Some(detail), at)?;
+        let (kind, target) = kind.columns();
+        db.prepare_cached(
+            "UPDATE source SET
+                doubt_streak = CASE WHEN :digest IS NULL THEN 0
+                                    WHEN doubt_digest IS :digest THEN doubt_streak + 1 ELSE 1 END,
+                doubt_digest = :digest
+             WHERE kind = :kind AND account = :account AND target = :target",
+        )?
+        .execute(named_params! {
+            ":kind": kind, ":account": account, ":target": target, ":digest": digest,
+        })?;
+        Ok(())
+    }
+
+    /// Writes the state, and an event when it is another one than before.
+    fn put(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        state: SourceState,
+        detail: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (word, target) = kind.columns();
+        let was: Option<String> = db
+            .prepare_cached(
+                "SELECT state FROM source WHERE kind = :kind AND account = :account AND target = :target",
+            )?
+            .query_row(
+                named_params! { ":kind": word, ":account": account, ":target": target },
+                |row| row.get(0),
+            )
+            .optional()?;
+        db.prepare_cached(
+            "INSERT INTO source (kind, account, target, state, since, detail)
+             VALUES (:kind, :account, :target, :state, :at, :detail)
+             ON CONFLICT (kind, account, target) DO UPDATE SET
+                since = CASE WHEN state = excluded.state THEN since ELSE excluded.since END,
+                state = excluded.state, detail = excluded.detail",
+        )?
+        .execute(named_params! {
+            ":kind": word, ":account": account, ":target": target, ":state": state.as_str(),
+            ":at": time::stored(at), ":detail": detail,
+        })?;
+        let is_news = was.as_deref() != Some(state.as_str())
+            && (was.is_some() || state != SourceState::Complete);
+        if is_news {
+            trail::append(
+                db,
+                &Entry {
+                    at,
+                    kind: "source.state",
+                    target: (target != 0).then_some(TargetId(target)),
+                    email: None,
+                    payload: &json!({
+                        "source": word, "account": account, "was": was,
+                        "is": state.as_str(), "detail": detail,
+                    }),
+                },
+            )?;
+        }
+        Ok(())
+    }
+}

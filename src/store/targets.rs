@@ -1,0 +1,266 @@
+//! Targets: whitelists, and teams by name or id.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use super::trail::{self, Entry};
+use super::{StoreError, time};
+use crate::domain::{Provider, Target, TargetId, TargetRef};
+
+/// The targets' SQL.
+#[derive(Debug)]
+pub struct Targets;
+
+/// A team in the account's list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedTeam {
+    /// The provider's id.
+    pub remote_id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A target that open grants name and that is not among the account's teams.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmatched {
+    /// As it was named.
+    pub target: TargetRef,
+    /// What is known, for people.
+    pub detail: String,
+}
+
+impl Targets {
+    /// The target on record that `target` means: for a team its name or id. Ambiguous names give
+    /// none.
+    pub(crate) fn find(
+        db: &Connection,
+        target: &Target,
+    ) -> Result<Option<TargetRef>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT id, provider, account, name, listed FROM target
+             WHERE provider = :provider AND account = :account
+               AND (name = :name OR remote_id = :name)
+             ORDER BY listed DESC",
+        )?;
+        let found: Vec<(bool, TargetRef)> = statement
+            .query_map(key(target).as_slice(), |row| {
+                Ok((row.get("listed")?, read(row)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        Ok(match found.as_slice() {
+            // A team that is there goes before one of the same name that was there once.
+            [(_, one)] | [(true, one), (false, _), ..] => Some(one.clone()),
+            _ => None,
+        })
+    }
+
+    /// The target's number, given one when it is new.
+    pub(crate) fn ensure(db: &Connection, target: &Target) -> Result<TargetRef, StoreError> {
+        if let Some(found) = Self::find(db, target)? {
+            return Ok(found);
+        }
+        // A name that several teams have: a row of its own, until somebody names the id.
+        let unmatched = db
+            .prepare_cached(
+                "SELECT id FROM target WHERE provider = :provider AND account = :account
+                 AND name = :name AND remote_id IS NULL",
+            )?
+            .query_row(key(target).as_slice(), |row| row.get(0))
+            .optional()?;
+        let id = match unmatched {
+            Some(id) => id,
+            None => {
+                db.prepare_cached(
+                    "INSERT INTO target (provider, account, name) VALUES (:provider, :account, :name)",
+                )?
+                .execute(key(target).as_slice())?;
+                db.last_insert_rowid()
+            }
+        };
+        Ok(TargetRef::new(TargetId(id), target.clone()))
+    }
+
+    /// Takes over the account's complete list of teams: matches what grants name, renames, and
+    /// marks which are there. Returns all that are listed.
+    pub(crate) fn take_list(
+        db: &Connection,
+        account: &str,
+        teams: &[ListedTeam],
+        at: Timestamp,
+    ) -> Result<Vec<(ListedTeam, TargetRef)>, StoreError> {
+        db.prepare_cached(
+            "UPDATE target SET listed = 0 WHERE provider = 'sapling' AND account = :account AND listed = 1",
+        )?
+        .execute(named_params! { ":account": account })?;
+        let mut namesakes: HashMap<&str, usize> = HashMap::new();
+        for team in teams {
+            *namesakes.entry(&team.name).or_default() += 1;
+        }
+        let mut listed = Vec::with_capacity(teams.len());
+        for team in teams {
+            let unique = namesakes.get(team.name.as_str()) == Some(&1);
+            let id = match_team(db, account, team, unique, at)?;
+            let target = Target::Sapling {
+                account: account.to_owned(),
+                // Two teams of one name are told apart by their ids.
+                team: if unique { &team.name } else { &team.remote_id }.clone(),
+            };
+            listed.push((team.clone(), TargetRef::new(TargetId(id), target)));
+        }
+        Ok(listed)
+    }
+
+    /// Teams that open grants name and that the account's list does not hold.
+    pub(crate) fn unmatched(
+        db: &Connection,
+        account: &str,
+    ) -> Result<Vec<Unmatched>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT t.id, t.provider, t.account, t.name, t.remote_id,
+                    (SELECT count(*) FROM target o WHERE o.provider = t.provider AND o.account = t.account
+                     AND o.name = t.name AND o.listed = 1) AS namesakes
+             FROM target t
+             WHERE t.provider = 'sapling' AND t.account = :account AND t.listed = 0
+               AND EXISTS (SELECT 1 FROM grants g WHERE g.target = t.id AND g.removed_at IS NULL)
+             ORDER BY t.name",
+        )?;
+        let rows = statement.query_map(named_params! { ":account": account }, |row| {
+            let target = read(row)?;
+            let was_matched = row.get::<_, Option<String>>("remote_id")?.is_some();
+            let namesakes: i64 = row.get("namesakes")?;
+            let detail = if namesakes > 1 {
+                format!("{namesakes} teams have this name: name the team by its id")
+            } else if was_matched {
+                "the team is no longer in the list of the key's holder".to_owned()
+            } else {
+                "no team has this name or id in the list of the key's holder".to_owned()
+            };
+            Ok(Unmatched { target, detail })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// The row of a listed team; grants that named it before it was known come along.
+fn match_team(
+    db: &Connection,
+    account: &str,
+    team: &ListedTeam,
+    unique: bool,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let known: Option<i64> = db
+        .prepare_cached(
+            "SELECT id FROM target WHERE provider = 'sapling' AND account = :account AND remote_id = :remote_id",
+        )?
+        .query_row(
+            named_params! { ":account": account, ":remote_id": team.remote_id },
+            |row| row.get(0),
+        )
+        .optional()?;
+    let named: Vec<i64> = db
+        .prepare_cached(
+            "SELECT id FROM target WHERE provider = 'sapling' AND account = :account AND remote_id IS NULL
+             AND (name = :remote_id OR (:unique AND name = :name))",
+        )?
+        .query_map(
+            named_params! {
+                ":account": account, ":remote_id": team.remote_id, ":name": team.name, ":unique": unique,
+            },
+            |row| row.get(0),
+        )?
+        .collect::<Result<_, _>>()?;
+    let mut named = named.into_iter();
+    let id = match known.or_else(|| named.next()) {
+        Some(id) => id,
+        None => {
+            db.prepare_cached(
+                "INSERT INTO target (provider, account, name) VALUES ('sapling', :account, :name)",
+            )?
+            .execute(named_params! { ":account": account, ":name": team.name })?;
+            db.last_insert_rowid()
+        }
+    };
+    for other in named {
+        for table in ["grants", "action"] {
+            db.execute(
+                &format!("UPDATE {table} SET target = :id WHERE target = :other"),
+                named_params! { ":id": id, ":other": other },
+            )?;
+        }
+        db.execute(
+            "DELETE FROM target WHERE id = :other",
+            named_params! { ":other": other },
+        )?;
+    }
+    let was: Option<String> = db
+        .prepare_cached("SELECT name FROM target WHERE id = :id AND remote_id IS NOT NULL")?
+        .query_row(named_params! { ":id": id }, |row| row.get(0))
+        .optional()?;
+    db.prepare_cached(
+        "UPDATE target SET remote_id = :remote_id, name = :name, listed = 1,
+                           first_seen = ifnull(first_seen, :at)
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": id, ":remote_id": team.remote_id, ":name": team.name, ":at": time::stored(at),
+    })?;
+    if was.as_ref() != Some(&team.name) {
+        let kind = if was.is_none() { "team.matched" } else { "team.renamed" };
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind,
+                target: Some(TargetId(id)),
+                email: None,
+                payload: &json!({ "team_id": team.remote_id, "name": team.name, "was": was }),
+            },
+        )?;
+    }
+    Ok(id)
+}
+
+fn key(target: &Target) -> [(&'static str, &dyn rusqlite::ToSql); 3] {
+    match target {
+        Target::Sentius { account } => {
+            [(":provider", &"sentius"), (":account", account), (":name", &"")]
+        }
+        Target::Sapling { account, team } => {
+            [(":provider", &"sapling"), (":account", account), (":name", team)]
+        }
+    }
+}
+
+/// Reads columns `id`, `provider`, `account`, `name`.
+pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<TargetRef> {
+    let account: String = row.get("account")?;
+    let target = if row.get_ref("provider")?.as_str()? == Provider::Sentius.as_str() {
+        Target::Sentius { account }
+    } else {
+        Target::Sapling {
+            account,
+            team: row.get("name")?,
+        }
+    };
+    Ok(TargetRef::new(TargetId(row.get("id")?), target))
+}
+
+/// All targets by number, as they are shown. There are as many as teams, not as people.
+pub(super) fn names(db: &Connection) -> Result<HashMap<TargetId, TargetRef>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, provider, account,
+                CASE WHEN listed = 1 AND EXISTS (
+                    SELECT 1 FROM target o WHERE o.provider = t.provider AND o.account = t.account
+                    AND o.name = t.name AND o.id <> t.id AND o.listed = 1
+                ) THEN remote_id ELSE name END AS name
+         FROM target t",
+    )?;
+    let rows = statement.query_map([], read)?;
+    rows.map(|row| row.map(|target| (target.id(), target)))
+        .collect::<Result<_, _>>()
+        .map_err(StoreError::from)
+}

@@ -1,0 +1,207 @@
+//! Takes over a complete reading of a team: judges it, stores what changed, and settles the actions
+//! that it proves or disproves.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+use serde_json::json;
+
+use super::sources::{Complete, SourceKind, SourceState, Sources};
+use super::trail::{self, Entry};
+use super::{Ledger, StoreError, invites, members};
+use crate::domain::{
+    Changes, Digest, Email, Finding, FindingKind, Signs, TargetRef, TeamReading,
+};
+
+/// A doubtful reading is believed once this many in a row agree.
+const BELIEVED_AFTER: u32 = 3;
+
+/// The team observations' SQL.
+#[derive(Debug)]
+pub struct Teams;
+
+/// What became of a reading.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Taken {
+    /// Believed; with what it showed to have changed.
+    Believed(Vec<Finding>),
+    /// Not believed, and why.
+    Doubtful(String),
+}
+
+impl Teams {
+    /// The digest of the last believed reading, where an equal one would teach nothing: no member
+    /// awaits a second reading, and no action awaits its proof.
+    pub(crate) fn nothing_new_if(
+        db: &Connection,
+        team: &TargetRef,
+    ) -> Result<Option<Digest>, StoreError> {
+        let source = Sources::get(db, team.account(), SourceKind::Team(team.id()))?;
+        if !source.settled || Ledger::awaits_proof(db, team.id())? {
+            return Ok(None);
+        }
+        Ok(source.digest)
+    }
+
+    /// Takes a reading over, all of it or, when it is doubtful, nothing of it.
+    pub(crate) fn take(
+        db: &Connection,
+        run: &str,
+        team: &TargetRef,
+        reading: &TeamReading,
+        holder: Option<&Email>,
+        at: Timestamp,
+    ) -> Result<Taken, StoreError> {
+        let kind = SourceKind::Team(team.id());
+        let source = Sources::get(db, team.account(), kind)?;
+        let ours = Ledger::being_removed(db, team.id())?;
+        let known = members::known(db, team.id())?;
+        let still_known: Vec<_> = known
+            .iter()
+            .filter(|k| !k.missing && !ours.contains(k.email.key()))
+            .collect();
+        let ids: HashSet<&str> = reading.members.iter().map(|m| m.remote_id.as_str()).collect();
+        let signs = Signs {
+            known: still_known.len(),
+            still_there: still_known
+                .iter()
+                .filter(|k| ids.contains(k.remote_id.as_str()))
+                .count(),
+            read: reading.members.len(),
+            holder_there: holder.map(|h| reading.members.iter().any(|m| m.email == *h)),
+        };
+        if let Some(doubt) = signs.doubt() {
+            let agrees = source.doubt_digest.as_ref() == Some(&reading.digest);
+            if !agrees || source.doubt_streak + 1 < BELIEVED_AFTER {
+                let digest = Some(&reading.digest);
+                let state = SourceState::Doubtful;
+                Sources::problem(db, team.account(), kind, state, &doubt, digest, at)?;
+                return Ok(Taken::Doubtful(doubt));
+            }
+        }
+
+        let first = source.complete_at.is_none();
+        let last_seen = source.complete_at.unwrap_or(at);
+        let changes = Changes::between(&known, &reading.members);
+        let waiting = members::apply(db, team.id(), &changes, &ours, last_seen, at)?;
+        let invites = invites::take(db, team.id(), &reading.invites, at)?;
+        note(db, team, &changes, &invites, &ours, first, at)?;
+        Ledger::settle_by_reading(db, run, team.id(), at)?;
+        let complete = Complete {
+            digest: Some(&reading.digest),
+            settled: !waiting,
+        };
+        Sources::complete(db, team.account(), kind, complete, at)?;
+        Ok(Taken::Believed(findings(team, &changes, &ours, first)))
+    }
+
+    /// How many members and pending invites a team has.
+    pub(crate) fn people(db: &Connection, team: &TargetRef) -> Result<u64, StoreError> {
+        let count = |sql: &str| -> Result<u64, StoreError> {
+            let params = named_params! { ":target": team.id().0 };
+            Ok(db.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
+        };
+        Ok(
+            count("SELECT count(*) FROM member WHERE target = :target AND valid_to IS NULL")?
+                + count("SELECT count(*) FROM invite WHERE target = :target AND gone_at IS NULL")?,
+        )
+    }
+
+    /// How many admins a team has.
+    pub(crate) fn admins(db: &Connection, team: &TargetRef) -> Result<u64, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT count(*) FROM member WHERE target = :target AND valid_to IS NULL
+                 AND missing_since IS NULL AND is_admin = 1",
+            )?
+            .query_row(named_params! { ":target": team.id().0 }, |row| row.get(0))?)
+    }
+}
+
+/// One event for one reading that changed anything: who appeared, left, changed.
+fn note(
+    db: &Connection,
+    team: &TargetRef,
+    changes: &Changes<'_>,
+    invites: &invites::Changed,
+    ours: &HashSet<String>,
+    first: bool,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if changes.is_empty() && invites.is_empty() {
+        return Ok(());
+    }
+    let appeared: Vec<&str> = changes.appeared.iter().map(|m| m.email.written()).collect();
+    let names = |members: &[&crate::domain::KnownMember], by_us: bool| -> Vec<String> {
+        let of = |m: &&&crate::domain::KnownMember| ours.contains(m.email.key()) == by_us;
+        let members = members.iter().filter(of);
+        members.map(|m| m.email.written().to_owned()).collect()
+    };
+    let mut removed = names(&changes.missing, true);
+    removed.extend(names(&changes.left, true));
+    let changed: Vec<_> = changes
+        .changed
+        .iter()
+        .map(|c| json!({ "email": c.is.email.written(), "what": c.describe() }))
+        .collect();
+    let mut payload = serde_json::Map::new();
+    let mut put = |name: &str, value: serde_json::Value| {
+        if value.as_array().is_none_or(|list| !list.is_empty()) {
+            payload.insert(name.to_owned(), value);
+        }
+    };
+    put("appeared", json!(appeared));
+    put("missing", json!(names(&changes.missing, false)));
+    put("left", json!(names(&changes.left, false)));
+    put("removed", json!(removed));
+    put("changed", json!(changed));
+    put("invited", json!(invites.appeared));
+    put("invites_gone", json!(invites.gone));
+    put("invites_changed", json!(invites.changed));
+    if first {
+        put("first", json!(true));
+    }
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind: "team.observed",
+            target: Some(team.id()),
+            email: None,
+            payload: &payload,
+        },
+    )
+}
+
+/// What a person should hear of: not the first look at a team, and not our own removals.
+fn findings(
+    team: &TargetRef,
+    changes: &Changes<'_>,
+    ours: &HashSet<String>,
+    first: bool,
+) -> Vec<Finding> {
+    if first {
+        return Vec::new();
+    }
+    let finding = |finding, email: &Email, detail| Finding {
+        finding,
+        target: team.clone(),
+        email: Some(email.clone()),
+        detail,
+    };
+    let appeared = changes
+        .appeared
+        .iter()
+        .map(|m| finding(FindingKind::MemberAppeared, &m.email, None));
+    let left = changes
+        .left
+        .iter()
+        .filter(|m| !ours.contains(m.email.key()))
+        .map(|m| finding(FindingKind::MemberLeft, &m.email, None));
+    let changed = changes.changed.iter().map(|c| {
+        finding(FindingKind::MemberChanged, &c.is.email, Some(c.describe()))
+    });
+    appeared.chain(left).chain(changed).collect()
+}
