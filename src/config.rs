@@ -1,10 +1,21 @@
 //! The validated settings: the only form of the configuration that others see.
 
+mod accounts;
+mod checks;
+mod environment;
+mod error;
 mod file;
+mod lines;
+mod mail;
+mod rules;
 mod secrets;
-mod span;
+mod section;
+#[cfg(test)]
+mod tests;
+mod times;
 
-// pub use file::{ConfigError, load};
+pub use error::{ConfigError, Problem};
+pub use file::{load, load_with};
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,7 +59,7 @@ pub struct Settings {
 pub struct SentiusAccount {
     /// The ACCOUNT of `sentius:ACCOUNT`.
     pub name: String,
-    /// Where the API is, without a slash at the end.
+    /// Where the API is; a path in it has no slash at its end (no path at all is `/`).
     pub base_url: reqwest::Url,
     /// The key, read at start.
     pub api_key: SecretString,
@@ -59,7 +70,7 @@ pub struct SentiusAccount {
 pub struct SaplingAccount {
     /// The ACCOUNT of `sapling:ACCOUNT/TEAM`.
     pub name: String,
-    /// Where the API is, without a slash at the end.
+    /// Where the API is; a path in it has no slash at its end (no path at all is `/`).
     pub base_url: reqwest::Url,
     /// The key, read at start.
     pub api_key: SecretString,

@@ -8,7 +8,9 @@ mod plan;
 mod plausible;
 mod reading;
 mod snapshot;
+mod span;
 mod target;
+mod when;
 
 pub use change::{Changes, FlagChange, KnownMember};
 pub use email::{Email, EmailError};
@@ -21,4 +23,6 @@ pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
 pub use plausible::Signs;
 pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
 pub use snapshot::{Invite, Member, Snapshot, SourceHealth, TeamPolicy};
+pub use span::{SpanError, parse_span};
 pub use target::{Provider, Target, TargetError, TargetId, TargetRef};
+pub use when::{Edge, When, WhenError};

@@ -1,1 +1,107 @@
-//! To come.
+//! The TOML file as written, with the environment laid over it, made into settings.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::path::Path;
+
+use config::{Config, FileFormat, Map, Value, ValueKind};
+
+use super::environment::{Variables, overlay};
+use super::error::{ConfigError, Report};
+use super::lines::lines;
+use super::section::Section;
+use super::{Settings, accounts, mail, rules, times};
+
+/// Reads and checks the configuration, with what the process environment overrides.
+///
+/// # Errors
+/// Tells everything that is wrong with it, not only the first thing.
+pub fn load(path: &Path) -> Result<Settings, ConfigError> {
+    load_with(path, std::env::vars_os())
+}
+
+/// Like [`load`], with an environment of the caller's: overrides, `api_key_env` and
+/// `$CREDENTIALS_DIRECTORY` are looked up in it.
+///
+/// # Errors
+/// Tells everything that is wrong with it, not only the first thing.
+pub fn load_with(
+    path: &Path,
+    environment: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Settings, ConfigError> {
+    let refuse = |message| ConfigError::single(path, message);
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| refuse(format!("the configuration cannot be read: {error}")))?;
+    let mut tables = parse(&text).map_err(refuse)?;
+    let variables = Variables::new(environment);
+    let mut report = Report::new(path, lines(&text));
+    overlay(&mut tables, &variables, &mut report);
+    let settings = settings(Section::root(tables, &report), &variables);
+    report.into_result().map(|()| settings)
+}
+
+/// Reads every section; what is missing from the settings has been reported.
+fn settings(mut root: Section<'_>, variables: &Variables) -> Settings {
+    let timezone = times::timezone(&mut root);
+    let database = rules::state(&mut root);
+    let mut whitelists = HashSet::new();
+    let sentius = accounts::sentius(&mut root, variables, &mut whitelists);
+    let sapling = accounts::sapling(&mut root, variables, &whitelists);
+    let http = rules::http(&mut root);
+    let schedule = times::schedule(&mut root, &timezone);
+    let policy = rules::policy(&mut root);
+    let guard = rules::guard(&mut root);
+    let mail = mail::mail(&mut root, variables);
+    let status = rules::status(&mut root);
+    let review = rules::review(&mut root);
+    root.finish();
+    Settings {
+        timezone,
+        database,
+        sentius,
+        sapling,
+        http,
+        schedule,
+        policy,
+        guard,
+        mail,
+        status,
+        review,
+    }
+}
+
+fn parse(text: &str) -> Result<Map<String, Value>, String> {
+    let read = Config::builder()
+        .add_source(config::File::from_str(text, FileFormat::Toml))
+        .build()
+        .map_err(|error| not_toml(&error.to_string()))?;
+    match read.cache.kind {
+        ValueKind::Table(tables) => Ok(tables),
+        _ => Ok(Map::new()),
+    }
+}
+
+/// Takes the parser's error apart. It quotes the line that it stumbled over, which may hold a key
+/// that somebody pasted there, so only its first line (the place) and its last (the reason) are
+/// kept.
+fn not_toml(error: &str) -> String {
+    let mut error = error.lines().filter(|line| !line.trim().is_empty());
+    let place: Vec<&str> = error
+        .next()
+        .unwrap_or_default()
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|number| !number.is_empty())
+        .collect();
+    let [line, column] = place.as_slice() else {
+        return "this is not TOML that can be used; is a number too large?".to_owned();
+    };
+    match error.next_back() {
+        Some(reason) if !reason.contains(['|', '^']) => {
+            format!(
+                "line {line}, column {column}: this is not TOML: {}",
+                reason.trim()
+            )
+        }
+        _ => format!("line {line}, column {column}: this is not TOML"),
+    }
+}

@@ -1,0 +1,138 @@
+//! `[[sentius]]`, `[[sapling]]` and `[[sapling.team]]`.
+
+use std::collections::HashSet;
+
+use super::environment::Variables;
+use super::section::{Leaf, Read, Section};
+use super::{SaplingAccount, SaplingAuth, SentiusAccount, TeamRule, checks, secrets};
+use crate::domain::Target;
+
+/// Reads every `[[sentius]]`, and notes all their names, also of those with mistakes elsewhere.
+pub(super) fn sentius(
+    root: &mut Section<'_>,
+    variables: &Variables,
+    names: &mut HashSet<String>,
+) -> Vec<SentiusAccount> {
+    root.sections("sentius")
+        .into_iter()
+        .filter_map(|mut section| {
+            let name = unique_name(&mut section, names);
+            let base_url = section.require("base_url", checks::base_url);
+            let api_key = secrets::secret(&mut section, &secrets::API_KEY, variables);
+            section.finish();
+            Some(SentiusAccount {
+                name: name?,
+                base_url: base_url?,
+                api_key: api_key?,
+            })
+        })
+        .collect()
+}
+
+/// Reads every `[[sapling]]`. `whitelists` are the names that `follow` may mean.
+pub(super) fn sapling(
+    root: &mut Section<'_>,
+    variables: &Variables,
+    whitelists: &HashSet<String>,
+) -> Vec<SaplingAccount> {
+    let mut names = HashSet::new();
+    root.sections("sapling")
+        .into_iter()
+        .filter_map(|mut section| {
+            let name = unique_name(&mut section, &mut names);
+            let base_url = section.require("base_url", checks::base_url);
+            let api_key = secrets::secret(&mut section, &secrets::API_KEY, variables);
+            let words = [
+                ("parameter", SaplingAuth::Parameter),
+                ("bearer", SaplingAuth::Bearer),
+            ];
+            let auth = section.read("auth", |leaf| checks::one_of(leaf, &words));
+            let organization_id = section.read("organization_id", checks::line);
+            let self_email = section.read("self_email", checks::email);
+            let teams = teams(&mut section, whitelists);
+            section.finish();
+            Some(SaplingAccount {
+                name: name?,
+                base_url: base_url?,
+                api_key: api_key?,
+                auth: auth.unwrap_or(SaplingAuth::Parameter),
+                organization_id,
+                self_email,
+                teams,
+            })
+        })
+        .collect()
+}
+
+fn unique_name(section: &mut Section<'_>, names: &mut HashSet<String>) -> Option<String> {
+    let name = section.require("name", checks::name)?;
+    if !names.insert(name.clone()) {
+        section.wrong(
+            "name",
+            format!("there are two of the name {name:?}; each needs its own"),
+        );
+    }
+    Some(name)
+}
+
+fn teams(account: &mut Section<'_>, whitelists: &HashSet<String>) -> Vec<TeamRule> {
+    let mut seen = HashSet::new();
+    account
+        .sections("team")
+        .into_iter()
+        .filter_map(|mut section| {
+            let is_bare = !section.has("max_age") && !section.has("follow");
+            let team = team(&mut section);
+            let max_age = section.read("max_age", checks::positive_span);
+            let follow = section.read("follow", |leaf| follow(leaf, whitelists));
+            if is_bare {
+                section.wrong_here("the rule says nothing; give it max_age, follow or both");
+            }
+            if let Some(team) = &team
+                && !seen.insert(team.clone())
+            {
+                section.wrong_here(format!(
+                    "there are two rules for the team {team:?}; make them one"
+                ));
+            }
+            section.finish();
+            Some(TeamRule {
+                team: team?,
+                max_age,
+                follow,
+            })
+        })
+        .collect()
+}
+
+/// The one of `name` and `id` that is there.
+fn team(section: &mut Section<'_>) -> Option<String> {
+    if section.has("name") == section.has("id") {
+        section.wrong_here("exactly one of name and id is needed to tell the team");
+    }
+    let name = section.read("name", checks::line);
+    let id = section.read("id", checks::line);
+    name.or(id)
+}
+
+fn follow(leaf: Leaf, whitelists: &HashSet<String>) -> Read<Target> {
+    let target: Target = checks::line(leaf)?
+        .parse()
+        .map_err(|error| format!("{error}"))?;
+    match &target {
+        Target::Sentius { account } if whitelists.contains(account) => Ok(target),
+        Target::Sentius { account } => {
+            let mut known: Vec<&str> = whitelists.iter().map(String::as_str).collect();
+            known.sort_unstable();
+            let known = if known.is_empty() {
+                "none".to_owned()
+            } else {
+                known.join(", ")
+            };
+            Err(format!(
+                "there is no [[sentius]] of the name {account:?}; known: {known}"
+            ))
+        }
+        _ => Err("a team can follow a whitelist only; write sentius:ACCOUNT".to_owned()),
+    }
+}

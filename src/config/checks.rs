@@ -1,0 +1,200 @@
+//! What single values must look like: names, spans, addresses, URLs.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use lettre::message::Mailbox;
+use reqwest::Url;
+
+use super::section::{Leaf, Read};
+use crate::domain::{Email, parse_span};
+
+/// An account's name: it becomes part of targets and of file and metric names.
+pub(super) fn name(leaf: Leaf) -> Read<String> {
+    let name = leaf.text()?;
+    let is_fit = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
+    if name.bytes().all(is_fit) {
+        Ok(name)
+    } else {
+        Err(format!(
+            "{name:?} is not a name; use letters without accents, digits, dots, dashes and underscores"
+        ))
+    }
+}
+
+/// A text on one line.
+pub(super) fn line(leaf: Leaf) -> Read<String> {
+    let text = leaf.text()?;
+    if text.chars().any(char::is_control) {
+        return Err("this holds a line break or another control character".to_owned());
+    }
+    Ok(text.trim().to_owned())
+}
+
+pub(super) fn span(leaf: Leaf) -> Read<Duration> {
+    let text = leaf
+        .text()
+        .map_err(|_| "this is not a span; write one in quotes, such as \"30s\" or \"14d\"")?;
+    parse_span(&text).map_err(|error| error.to_string())
+}
+
+/// A span that must not be zero.
+pub(super) fn positive_span(leaf: Leaf) -> Read<Duration> {
+    above_zero(span(leaf)?)
+}
+
+fn above_zero(span: Duration) -> Read<Duration> {
+    if span.is_zero() {
+        Err("this must be longer than zero".to_owned())
+    } else {
+        Ok(span)
+    }
+}
+
+/// Spans without repetition, the longest first.
+pub(super) fn spans_longest_first(leaf: Leaf) -> Read<Vec<Duration>> {
+    let mut spans = leaf
+        .list()?
+        .iter()
+        .map(|text| {
+            parse_span(text)
+                .map_err(|e| e.to_string())
+                .and_then(above_zero)
+        })
+        .collect::<Read<Vec<Duration>>>()?;
+    spans.sort_unstable_by(|a, b| b.cmp(a));
+    spans.dedup();
+    Ok(spans)
+}
+
+/// A whole number that must be in a range.
+pub(super) fn whole_in(leaf: Leaf, least: u64, most: u64) -> Read<u64> {
+    let number = leaf.whole()?;
+    if (least..=most).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("{number} is out of range; write {least} to {most}"))
+    }
+}
+
+/// A number that must be in a range.
+pub(super) fn number_in(leaf: Leaf, least: f64, most: f64) -> Read<f64> {
+    let number = leaf.number()?;
+    if (least..=most).contains(&number) {
+        Ok(number)
+    } else {
+        Err(format!("{number} is out of range; write {least} to {most}"))
+    }
+}
+
+/// One of a few words. The word found is not repeated: it may be a key in the wrong place.
+pub(super) fn one_of<T: Copy>(leaf: Leaf, words: &[(&str, T)]) -> Read<T> {
+    let text = leaf.text()?;
+    words
+        .iter()
+        .find(|(word, _)| *word == text.trim())
+        .map(|(_, value)| *value)
+        .ok_or_else(|| {
+            let words: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+            format!(
+                "this is none of the known words; write {}",
+                words.join(" or ")
+            )
+        })
+}
+
+pub(super) fn email(leaf: Leaf) -> Read<Email> {
+    Email::parse(&leaf.text()?).map_err(|error| error.to_string())
+}
+
+/// Where an API is: HTTPS, or HTTP that does not leave this machine.
+pub(super) fn base_url(leaf: Leaf) -> Read<Url> {
+    let text = leaf.text()?;
+    let text = text.trim();
+    // `Url` would drop line breaks without a word.
+    let mut url = match Url::parse(text) {
+        Ok(url) if !text.chars().any(|c| c.is_control() || c.is_whitespace()) => url,
+        _ => return Err("this is not a URL; write one such as https://api.example.com".to_owned()),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("the URL holds a user or a password; keys go into key files".to_owned());
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err("the URL holds a ? or a #; write it without".to_owned());
+    }
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(host) => {}
+        "http" => {
+            return Err(format!(
+                "http would send the key in the clear to {host}; write https:// (http is for loopback only)"
+            ));
+        }
+        _ => return Err("the URL does not start with https://".to_owned()),
+    }
+    let path = url.path().trim_end_matches('/').to_owned();
+    url.set_path(&path);
+    Ok(url)
+}
+
+/// Whether what is sent to this host stays on this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare
+            .parse::<IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+pub(super) fn mailbox(leaf: Leaf) -> Read<Mailbox> {
+    parse_mailbox(&leaf.text()?)
+}
+
+/// At least one mailbox.
+pub(super) fn mailboxes(leaf: Leaf) -> Read<Vec<Mailbox>> {
+    let boxes = leaf
+        .list()?
+        .iter()
+        .map(|text| parse_mailbox(text))
+        .collect::<Read<Vec<Mailbox>>>()?;
+    if boxes.is_empty() {
+        return Err("this is empty; write at least one address".to_owned());
+    }
+    Ok(boxes)
+}
+
+fn parse_mailbox(text: &str) -> Read<Mailbox> {
+    let wrong =
+        || format!("{text:?} is not an address; write it@example.com or \"IT <it@example.com>\"");
+    // A display name with one of these would make `lettre` panic later.
+    if text.chars().any(char::is_control) {
+        return Err(wrong());
+    }
+    let found: Mailbox = text.trim().parse().map_err(|_| wrong())?;
+    Email::parse(found.email.as_ref()).map_err(|_| wrong())?;
+    Ok(found)
+}
+
+/// Addresses and patterns with `*`, in lower case.
+pub(super) fn patterns(leaf: Leaf) -> Read<Vec<String>> {
+    leaf.list()?
+        .iter()
+        .map(|text| {
+            let pattern = text.trim().to_lowercase();
+            let odd = |c: char| c.is_control() || c.is_whitespace();
+            if pattern.is_empty() {
+                Err(
+                    "a pattern is empty; write addresses or patterns such as \"*@example.com\""
+                        .to_owned(),
+                )
+            } else if !pattern.contains(['@', '*']) || pattern.contains(odd) {
+                Err(format!(
+                    "{text:?} matches no address; write one, or a pattern such as \"*@example.com\""
+                ))
+            } else {
+                Ok(pattern)
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,128 @@
+//! `[mail]`, `[mail.smtp]` and `[mail.directory]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::environment::Variables;
+use super::section::{Leaf, Read, Section};
+use super::{MailRoute, MailSettings, SmtpSettings, SmtpTls, checks, secrets};
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// Reads `[mail]`; nobody is mailed without it.
+pub(super) fn mail(root: &mut Section<'_>, variables: &Variables) -> Option<MailSettings> {
+    let mut section = root.section("mail")?;
+    let from = section.require("from", checks::mailbox);
+    let to = section.require("to", checks::mailboxes);
+    let notify_before = section.read("notify_before", checks::spans_longest_first);
+    let notify_people = section.read("notify_people", Leaf::switch);
+    let route = route(&mut section, variables);
+    section.finish();
+    Some(MailSettings {
+        from: from?,
+        to: to?,
+        notify_before: notify_before.unwrap_or_else(|| {
+            [14, 3, 1]
+                .map(|days| Duration::from_secs(days * DAY))
+                .into()
+        }),
+        notify_people: notify_people.unwrap_or(false),
+        route: route?,
+    })
+}
+
+fn route(mail: &mut Section<'_>, variables: &Variables) -> Option<MailRoute> {
+    match (mail.has("smtp"), mail.has("directory")) {
+        (true, true) => {
+            mail.wrong_here("there are both [mail.smtp] and [mail.directory]; remove one");
+        }
+        (false, false) => mail.wrong_here(
+            "nothing says where mail goes; add [mail.smtp], or [mail.directory] for files",
+        ),
+        _ => {}
+    }
+    let smtp = mail
+        .section("smtp")
+        .and_then(|section| smtp(section, variables));
+    let directory = mail.section("directory").and_then(directory);
+    smtp.map(MailRoute::Smtp)
+        .or(directory.map(MailRoute::Directory))
+}
+
+fn directory(mut section: Section<'_>) -> Option<PathBuf> {
+    let path = section.require("path", checks::line);
+    section.finish();
+    path.map(PathBuf::from)
+}
+
+fn smtp(mut section: Section<'_>, variables: &Variables) -> Option<SmtpSettings> {
+    let host = section.require("host", host);
+    let words = [
+        ("starttls", SmtpTls::StartTls),
+        ("implicit", SmtpTls::Implicit),
+        ("none", SmtpTls::None),
+    ];
+    let tls = section
+        .read("tls", |leaf| checks::one_of(leaf, &words))
+        .unwrap_or(SmtpTls::StartTls);
+    let port = section
+        .read("port", |leaf| {
+            checks::whole_in(leaf, 1, u64::from(u16::MAX))
+        })
+        .and_then(|port| u16::try_from(port).ok());
+    let usual_port = match tls {
+        SmtpTls::StartTls => 587,
+        SmtpTls::Implicit => 465,
+        SmtpTls::None => 25,
+    };
+    if let Some(host) = &host
+        && tls == SmtpTls::None
+        && !checks::is_loopback(host)
+    {
+        section.wrong(
+            "tls",
+            format!("\"none\" would send mail in the clear to {host}; write \"starttls\" or \"implicit\" (\"none\" is for loopback only)"),
+        );
+    }
+    let has_login = section.has("username");
+    let has_password = secrets::PASSWORD.any_in(&section);
+    let username = section.read("username", checks::line);
+    let credentials = match (has_login, has_password) {
+        (false, false) => {
+            // Asked for all the same, so that they count as known keys.
+            secrets::PASSWORD.mention(&mut section);
+            None
+        }
+        (false, true) => {
+            section.wrong(
+                "username",
+                "this key is missing, though there is a password",
+            );
+            secrets::PASSWORD.mention(&mut section);
+            None
+        }
+        (true, _) => secrets::secret(&mut section, &secrets::PASSWORD, variables)
+            .and_then(|password| Some((username?, password))),
+    };
+    section.finish();
+    Some(SmtpSettings {
+        host: host?,
+        port: port.unwrap_or(usual_port),
+        tls,
+        credentials,
+    })
+}
+
+/// A host's name or address alone.
+fn host(leaf: Leaf) -> Read<String> {
+    let host = checks::line(leaf)?;
+    let is_name = host
+        .bytes()
+        .all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b));
+    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    if is_name || is_address {
+        Ok(host)
+    } else {
+        Err("this is not a host's name; write it alone, such as smtp.example.com, with the port as its own key".to_owned())
+    }
+}

@@ -1,0 +1,144 @@
+//! `[state]`, `[http]`, `[policy]`, `[guard]`, `[status]` and `[review]`, with their defaults.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::section::{Leaf, Read, Section};
+use super::{GuardSettings, HttpSettings, PolicySettings, ReviewSettings, checks};
+
+const DAY: u64 = 24 * 60 * 60;
+
+/// Reads `[state]`: the database's path.
+pub(super) fn state(root: &mut Section<'_>) -> PathBuf {
+    let mut path = None;
+    if let Some(mut section) = root.section("state") {
+        path = section.read("path", checks::line);
+        section.finish();
+    }
+    path.map_or_else(|| PathBuf::from("/var/lib/lapsed/lapsed.db"), PathBuf::from)
+}
+
+/// Reads `[http]`.
+pub(super) fn http(root: &mut Section<'_>) -> HttpSettings {
+    let mut http = HttpSettings {
+        timeout: Duration::from_secs(30),
+        concurrency: 8,
+        requests_per_second: 10.0,
+    };
+    if let Some(mut section) = root.section("http") {
+        put(
+            &mut http.timeout,
+            section.read("timeout", checks::positive_span),
+        );
+        let calls = section.read("concurrency", |leaf| checks::whole_in(leaf, 1, 256));
+        put(
+            &mut http.concurrency,
+            calls.and_then(|n| usize::try_from(n).ok()),
+        );
+        // Slower than one call in three hours nothing would ever be read completely; faster than
+        // this the pause between two calls comes near to the clock's grain.
+        let rate = section.read("requests_per_second", |leaf| {
+            checks::number_in(leaf, 0.0001, 100_000.0)
+        });
+        put(&mut http.requests_per_second, rate);
+        section.finish();
+    }
+    http
+}
+
+/// Reads `[policy]`.
+pub(super) fn policy(root: &mut Section<'_>) -> PolicySettings {
+    let mut policy = PolicySettings {
+        grace: Duration::ZERO,
+        invite_stale_after: Duration::from_secs(14 * DAY),
+        revoke_suppressed_invites: true,
+    };
+    if let Some(mut section) = root.section("policy") {
+        put(&mut policy.grace, section.read("grace", checks::span));
+        // Zero would take every invite back before anybody can have seen it.
+        let stale = section.read("invite_stale_after", checks::positive_span);
+        put(&mut policy.invite_stale_after, stale);
+        let revoke = section.read("revoke_suppressed_invites", Leaf::switch);
+        put(&mut policy.revoke_suppressed_invites, revoke);
+        section.finish();
+    }
+    policy
+}
+
+/// Reads `[guard]`.
+pub(super) fn guard(root: &mut Section<'_>) -> GuardSettings {
+    let mut guard = GuardSettings {
+        max_removals: 100,
+        max_removal_percent: 25.0,
+        protected: Vec::new(),
+        min_team_admins: 1,
+        max_clock_skew: Duration::from_secs(5 * 60),
+    };
+    if let Some(mut section) = root.section("guard") {
+        put(
+            &mut guard.max_removals,
+            section.read("max_removals", Leaf::whole),
+        );
+        let percent = section.read("max_removal_percent", |leaf| {
+            checks::number_in(leaf, 0.0, 100.0)
+        });
+        put(&mut guard.max_removal_percent, percent);
+        put(
+            &mut guard.protected,
+            section.read("protected", checks::patterns),
+        );
+        put(
+            &mut guard.min_team_admins,
+            section.read("min_team_admins", Leaf::whole),
+        );
+        // Date headers have whole seconds: with zero, nothing could ever be removed.
+        let skew = section.read("max_clock_skew", checks::positive_span);
+        put(&mut guard.max_clock_skew, skew);
+        section.finish();
+    }
+    guard
+}
+
+/// Reads `[status]`: the address to listen at.
+pub(super) fn status(root: &mut Section<'_>) -> Option<SocketAddr> {
+    let mut section = root.section("status")?;
+    let listen = section.require("listen", listen);
+    section.finish();
+    listen
+}
+
+fn listen(leaf: Leaf) -> Read<SocketAddr> {
+    let text = checks::line(leaf)?;
+    let address: SocketAddr = text.parse().map_err(|_| {
+        format!("{text:?} is not an address and a port; write one such as 127.0.0.1:9187")
+    })?;
+    if address.ip().is_loopback() {
+        Ok(address)
+    } else {
+        Err(format!(
+            "{address} can be reached from outside; the page names people, so write a loopback address such as 127.0.0.1:{}",
+            address.port()
+        ))
+    }
+}
+
+/// Reads `[review]`.
+pub(super) fn review(root: &mut Section<'_>) -> Option<ReviewSettings> {
+    let mut section = root.section("review")?;
+    let every = section.read("every", checks::positive_span);
+    let words = [("keep", false), ("end", true)];
+    let unanswered = section.read("unanswered", |leaf| checks::one_of(leaf, &words));
+    section.finish();
+    Some(ReviewSettings {
+        every: every.unwrap_or(Duration::from_secs(90 * DAY)),
+        unanswered_ends: unanswered.unwrap_or(false),
+    })
+}
+
+/// Replaces a default by what was read.
+fn put<T>(setting: &mut T, read: Option<T>) {
+    if let Some(value) = read {
+        *setting = value;
+    }
+}
