@@ -14,6 +14,7 @@ mod http;
 mod limits;
 mod redact;
 mod retry;
+pub mod sapling;
 pub mod sentius;
 #[cfg(test)]
 mod testing;
