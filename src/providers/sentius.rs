@@ -1,0 +1,126 @@
+//! Sentius: the organization's whitelist, which can be written and never read.
+
+use jiff::{SignedDuration, Timestamp};
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
+
+use super::error::key_present;
+use super::http::{Call, Http};
+use super::{BuildError, CallError, Gone, encode};
+use crate::config::{HttpSettings, SentiusAccount};
+use crate::domain::Email;
+
+const WHITELIST: &str = "/admin/whitelist";
+
+/// One person's entry, as it is posted.
+///
+/// Posting an entry for an address that has one already is how an end is moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// The full name (required by the provider).
+    pub name: String,
+    /// "The exact address the person will use to authenticate": sent as written.
+    pub email: Email,
+    /// `can_read` ("must be always provided"), `can_use_api`, `can_use_whitelist`,
+    /// `can_delegate`. Sent as they are: the caller sees to `can_read`.
+    pub permissions: Vec<String>,
+    /// Access is given after this moment.
+    pub start: Timestamp,
+    /// Access is given up to this moment; `None`: without end.
+    pub end: Option<Timestamp>,
+}
+
+/// Writes an organization's whitelist. There is no reader, since nothing can be listed: what
+/// was granted is known only from our own records.
+#[derive(Debug)]
+pub struct Whitelist {
+    http: Http,
+    key: SecretString,
+}
+
+#[derive(Serialize)]
+struct Posted<'a> {
+    name: &'a str,
+    email: &'a str,
+    permissions: &'a [String],
+    start_date: String,
+    end_date: Option<String>,
+}
+
+/// "2025-03-05T11:34:30.258Z": always with milliseconds, as the document shows it.
+fn instant(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
+impl Whitelist {
+    /// Makes the client of an account; calls nobody.
+    ///
+    /// # Errors
+    /// When the key is empty, a limit makes no sense, or the HTTP client cannot start.
+    pub fn new(account: &SentiusAccount, settings: &HttpSettings) -> Result<Self, BuildError> {
+        let name = format!("sentius:{}", account.name);
+        key_present(&name, &account.api_key)?;
+        Ok(Self {
+            http: Http::new(name, &account.base_url, &account.api_key, settings)?,
+            key: account.api_key.clone(),
+        })
+    }
+
+    /// Gives access: `POST /admin/whitelist`.
+    ///
+    /// # Errors
+    /// See [`CallError`]; after an unknown outcome the same entry can be posted again.
+    pub async fn add(&self, entry: &Entry) -> Result<(), CallError> {
+        let posted = Posted {
+            name: &entry.name,
+            email: entry.email.written(),
+            permissions: &entry.permissions,
+            start_date: instant(entry.start),
+            end_date: entry.end.map(instant),
+        };
+        let call = Call {
+            method: Method::POST,
+            path: WHITELIST.to_owned(),
+            query: Some(encode::query(&[("api_key", self.key.expose_secret())])),
+            accept: "application/json",
+            body: Some(self.http.document(&posted)?),
+            authorization: None,
+        };
+        let answer = self.http.write(call).await?;
+        self.http.judge(true).acknowledgement(&answer)
+    }
+
+    /// Ends access: `DELETE /admin/whitelist`, everything in the query.
+    ///
+    /// It can be sent again without harm. What it answers for an unknown address is not
+    /// documented; a 404 is read as [`Gone::Absent`].
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn remove(&self, email: &Email) -> Result<Gone, CallError> {
+        let query = encode::query(&[
+            ("email", email.written()),
+            ("api_key", self.key.expose_secret()),
+        ]);
+        let call = Call {
+            method: Method::DELETE,
+            path: WHITELIST.to_owned(),
+            query: Some(query),
+            accept: "*/*",
+            body: None,
+            authorization: None,
+        };
+        self.http.remove(call).await
+    }
+
+    /// How far the provider's clock is ahead of ours (behind: negative), by the `Date` of its
+    /// last answer; `None` before the first.
+    #[must_use]
+    pub fn skew(&self) -> Option<SignedDuration> {
+        self.http.skew()
+    }
+}
+
+#[cfg(test)]
+mod tests;
