@@ -17,7 +17,7 @@ pub use email::{Email, EmailError};
 pub use grant::{Grant, GrantState, Permission, Role};
 pub use outcome::{
     ActionResult, ActionState, Counts, Evidence, Finding, FindingKind, MailResult, PassOutcome,
-    TargetMessage, Verdict,
+    Place, TargetMessage, Verdict,
 };
 pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
 pub use plausible::Signs;

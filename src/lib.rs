@@ -1,5 +1,6 @@
 //! lapsed takes access away when its time is over, and proves it.
 
+mod apply;
 pub mod clock;
 pub mod config;
 pub mod domain;
@@ -7,6 +8,8 @@ pub mod mail;
 pub mod providers;
 pub mod report;
 pub mod guard;
+mod observe;
 pub mod plan;
 pub mod sandbox;
+mod services;
 pub mod store;

@@ -1,9 +1,11 @@
 //! What a pass did, as others' scripts read it: the JSON of `--run-now`.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{ActionKind, Email, Reason, TargetRef};
+use super::{ActionKind, Email, Provider, Reason, TargetRef};
 
 /// The result of one pass.
 #[derive(Debug, Clone, Serialize)]
@@ -208,12 +210,49 @@ pub struct Finding {
     /// What kind.
     pub finding: FindingKind,
     /// Where.
-    pub target: TargetRef,
+    #[serde(rename = "target")]
+    pub place: Place,
     /// Who, where it concerns a person.
     #[serde(serialize_with = "written_if_any")]
     pub email: Option<Email>,
     /// More, for people.
     pub detail: Option<String>,
+}
+
+/// A target, or an account as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Place {
+    /// One target.
+    Target(TargetRef),
+    /// All of an account, as `sapling:ACCOUNT`.
+    Account(Provider, String),
+}
+
+impl Place {
+    /// The account's name in the configuration.
+    #[must_use]
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Target(target) => target.account(),
+            Self::Account(_, account) => account,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Target(target) => target.fmt(f),
+            Self::Account(provider, account) => write!(f, "{provider}:{account}"),
+        }
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
 /// What was noticed.
@@ -274,8 +313,9 @@ impl FindingKind {
 /// Something that went wrong with a source or a provider as a whole.
 #[derive(Debug, Clone, Serialize)]
 pub struct TargetMessage {
-    /// Where: a target, or `sapling:ACCOUNT` for an account as a whole.
-    pub target: String,
+    /// Where.
+    #[serde(rename = "target")]
+    pub place: Place,
     /// What, for people.
     pub message: String,
 }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::{Planner, Who};
-use crate::domain::{Action, ActionKind, Grant, Means, Provider, Reason, Role, Why};
+use crate::domain::{Action, ActionKind, Email, Grant, Means, Provider, Reason, Role, Why};
 
 pub(super) fn ended(planner: &mut Planner<'_>) {
     let cutoff = planner.cutoff();
@@ -38,7 +38,7 @@ pub(super) fn ended(planner: &mut Planner<'_>) {
 
 /// The access as a whole is over.
 fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
-    let (target, email) = who;
+    let target = who.0;
     // The access ended with the last of its grants, not with the first.
     let last = over
         .iter()
@@ -46,11 +46,12 @@ fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
         .max_by_key(|g| (g.end, g.revoked))
         .filter(|g| g.end.is_some());
     let Some(last) = last else { return };
-    let action = |kind, means, is_admin| Action {
+    let action = |kind, email: &Email, means, is_admin| Action {
         kind,
         target: target.clone(),
-        // Sentius wants the exact address: the one that was granted.
-        email: last.email.clone(),
+        // Providers may match addresses exactly: a team's as the team shows it, a whitelist's as it
+        // was granted.
+        email: email.clone(),
         reason: if last.revoked {
             Reason::GrantRevoked
         } else {
@@ -63,25 +64,25 @@ fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
         is_admin,
     };
     if target.provider() == Provider::Sentius {
-        planner.due(action(ActionKind::WhitelistRemove, Means::Address, false));
+        planner.due(action(ActionKind::WhitelistRemove, &last.email, Means::Address, false));
         return;
     }
     if !planner.is_readable(target) {
         planner.leave(who, Why::Unreadable);
-        planner.due(action(ActionKind::MemberRemove, Means::Unreadable, false));
+        planner.due(action(ActionKind::MemberRemove, &last.email, Means::Unreadable, false));
         return;
     }
     let member = planner.members.get(&who).copied();
-    let invited = planner.invites.contains_key(&who);
+    let invite = planner.invites.get(&who).copied();
     if let Some(member) = member {
         let means = Means::Membership(member.remote_id.clone());
-        planner.due(action(ActionKind::MemberRemove, means, member.is_admin));
+        planner.due(action(ActionKind::MemberRemove, &member.email, means, member.is_admin));
     }
-    if invited {
-        planner.due(action(ActionKind::InviteRevoke, Means::Address, false));
+    if let Some(invite) = invite {
+        planner.due(action(ActionKind::InviteRevoke, &invite.email, Means::Address, false));
     }
-    if member.is_none() && !invited {
-        planner.due(action(ActionKind::MemberRemove, Means::AlreadyGone, false));
+    if member.is_none() && invite.is_none() {
+        planner.due(action(ActionKind::MemberRemove, &last.email, Means::AlreadyGone, false));
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Params, named_params};
 
 use super::{StoreError, targets, time};
-use crate::domain::{Email, Finding, FindingKind, TargetId};
+use crate::domain::{Email, Finding, FindingKind, Place, TargetId};
 
 /// The findings' SQL.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ impl Findings {
         )?;
         found.retain(|f| {
             !holders.iter().any(|(account, holder)| {
-                f.target.account() == account && f.email.as_ref() == Some(holder)
+                f.place.account() == account && f.email.as_ref() == Some(holder)
             })
         });
         collect(
@@ -103,7 +103,7 @@ fn collect(
         };
         into.push(Finding {
             finding,
-            target: target.clone(),
+            place: Place::Target(target.clone()),
             email: Some(Email::observed(row.get_ref(1)?.as_str()?)),
             detail: row.get(2)?,
         });

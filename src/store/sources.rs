@@ -6,7 +6,10 @@ use serde_json::json;
 
 use super::trail::{self, Entry};
 use super::{StoreError, time};
-use crate::domain::{Digest, TargetId};
+use crate::domain::{Digest, Signs, TargetId};
+
+/// A doubtful reading is believed once this many in a row agree.
+const BELIEVED_AFTER: u32 = 3;
 
 /// The sources' SQL.
 #[derive(Debug)]
@@ -110,6 +113,38 @@ impl Sources {
             )
             .optional()?;
         Ok(row.unwrap_or_default())
+    }
+
+    /// Why a reading is not to be believed, if it is not: it is doubtful, and not enough equal
+    /// ones have come in a row.
+    pub(crate) fn doubt(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        signs: &Signs,
+        digest: &Digest,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(doubt) = signs.doubt() else {
+            return Ok(None);
+        };
+        let source = Self::get(db, account, kind)?;
+        let agrees = source.doubt_digest.as_ref() == Some(digest);
+        let believed = agrees && source.doubt_streak + 1 >= BELIEVED_AFTER;
+        Ok((!believed).then_some(doubt))
+    }
+
+    /// Notes a complete list of teams.
+    pub(crate) fn listed(
+        db: &Connection,
+        account: &str,
+        digest: &Digest,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let complete = Complete {
+            digest: Some(digest),
+            settled: true,
+        };
+        Self::complete(db, account, SourceKind::Teams, complete, at)
     }
 
     /// Notes a complete reading.

@@ -1,6 +1,6 @@
 //! Targets: whitelists, and teams by name or id.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -111,6 +111,24 @@ impl Targets {
             listed.push((team.clone(), TargetRef::new(TargetId(id), target)));
         }
         Ok(listed)
+    }
+
+    /// How many teams were in the last list, and how many of them are in this one.
+    pub(crate) fn still_listed(
+        db: &Connection,
+        account: &str,
+        teams: &[ListedTeam],
+    ) -> Result<(usize, usize), StoreError> {
+        let ids: HashSet<&str> = teams.iter().map(|t| t.remote_id.as_str()).collect();
+        let known: Vec<String> = db
+            .prepare_cached(
+                "SELECT remote_id FROM target WHERE provider = 'sapling' AND account = :account
+                 AND listed = 1 AND remote_id IS NOT NULL",
+            )?
+            .query_map(named_params! { ":account": account }, |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        let still_there = known.iter().filter(|id| ids.contains(id.as_str())).count();
+        Ok((known.len(), still_there))
     }
 
     /// Teams that open grants name and that the account's list does not hold.

@@ -11,11 +11,8 @@ use super::sources::{Complete, SourceKind, SourceState, Sources};
 use super::trail::{self, Entry};
 use super::{Ledger, StoreError, invites, members};
 use crate::domain::{
-    Changes, Digest, Email, Finding, FindingKind, Signs, TargetRef, TeamReading,
+    Changes, Digest, Email, Finding, FindingKind, Place, Signs, TargetRef, TeamReading,
 };
-
-/// A doubtful reading is believed once this many in a row agree.
-const BELIEVED_AFTER: u32 = 3;
 
 /// The team observations' SQL.
 #[derive(Debug)]
@@ -72,14 +69,11 @@ impl Teams {
             read: reading.members.len(),
             holder_there: holder.map(|h| reading.members.iter().any(|m| m.email == *h)),
         };
-        if let Some(doubt) = signs.doubt() {
-            let agrees = source.doubt_digest.as_ref() == Some(&reading.digest);
-            if !agrees || source.doubt_streak + 1 < BELIEVED_AFTER {
-                let digest = Some(&reading.digest);
-                let state = SourceState::Doubtful;
-                Sources::problem(db, team.account(), kind, state, &doubt, digest, at)?;
-                return Ok(Taken::Doubtful(doubt));
-            }
+        if let Some(doubt) = Sources::doubt(db, team.account(), kind, &signs, &reading.digest)? {
+            let digest = Some(&reading.digest);
+            let state = SourceState::Doubtful;
+            Sources::problem(db, team.account(), kind, state, &doubt, digest, at)?;
+            return Ok(Taken::Doubtful(doubt));
         }
 
         let first = source.complete_at.is_none();
@@ -187,7 +181,7 @@ fn findings(
     }
     let finding = |finding, email: &Email, detail| Finding {
         finding,
-        target: team.clone(),
+        place: Place::Target(team.clone()),
         email: Some(email.clone()),
         detail,
     };

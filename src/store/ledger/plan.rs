@@ -14,15 +14,15 @@ use crate::store::{StoreError, time};
 
 impl Ledger {
     /// Writes down what is due, each action once however many passes it takes, and withdraws what
-    /// an earlier pass had planned and this one has not, unless its team could not be read
-    /// (`unread`) and nothing is known of it. Returns the approved actions with their rows, in
+    /// an earlier pass had planned and this one has not, unless its team is not among those that
+    /// were read and nothing is known of it. Returns the approved actions with their rows, in
     /// order.
     pub(crate) fn record_plan(
         db: &Connection,
         run: &str,
         approved: &[Action],
         refused: &[(ActionState, Refused)],
-        unread: &HashSet<TargetId>,
+        read: &HashSet<TargetId>,
         at: Timestamp,
     ) -> Result<Vec<Tracked>, StoreError> {
         let mut tracked = Vec::with_capacity(approved.len());
@@ -32,12 +32,17 @@ impl Ledger {
         for (state, refused) in refused {
             upsert(db, run, &refused.action, Some((*state, &refused.why)), at)?;
         }
-        let gone: Vec<(i64, i64)> = db
-            .prepare_cached("SELECT id, target FROM action WHERE settled_at IS NULL AND run <> :run")?
-            .query_map(named_params! { ":run": run }, |row| Ok((row.get(0)?, row.get(1)?)))?
+        let gone: Vec<(i64, i64, bool)> = db
+            .prepare_cached(
+                "SELECT a.id, a.target, t.provider = 'sapling' FROM action a JOIN target t ON t.id = a.target
+                 WHERE a.settled_at IS NULL AND a.run <> :run",
+            )?
+            .query_map(named_params! { ":run": run }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
             .collect::<Result<_, _>>()?;
-        for (row, target) in gone {
-            if !unread.contains(&TargetId(target)) {
+        for (row, target, is_team) in gone {
+            if !is_team || read.contains(&TargetId(target)) {
                 withdraw(db, row, "it is no longer due", at)?;
             }
         }
@@ -88,7 +93,7 @@ fn upsert(
     })
 }
 
-/// Notes that the guard stands before an action; an event only when that is news.
+/// Notes what stands before an action; an event only when that is news.
 fn refuse(
     db: &Connection,
     row: i64,
@@ -109,7 +114,11 @@ fn refuse(
         db,
         &Entry {
             at,
-            kind: if state == ActionState::Held { "action.held" } else { "action.protected" },
+            kind: match state {
+                ActionState::Held => "action.held",
+                ActionState::Protected => "action.protected",
+                _ => "action.not_tried",
+            },
             target: Some(action.target.id()),
             email: Some(&action.email),
             payload: &json!({
@@ -118,6 +127,18 @@ fn refuse(
             }),
         },
     )
+}
+
+impl Ledger {
+    /// Notes that an action could not even be tried; an event only when the reason is news.
+    pub(crate) fn not_tried(
+        db: &Connection,
+        tracked: &Tracked,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        refuse(db, tracked.row, &tracked.action, ActionState::Failed, why, at)
+    }
 }
 
 /// Ends an action that is due no longer.

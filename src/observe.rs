@@ -1,0 +1,301 @@
+//! Reads what there is: each source completely, or it says what is missing. A source that fails
+//! yields nothing to act on, and the others go on.
+
+mod team;
+
+use std::collections::{BTreeMap, HashMap};
+
+use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::{
+    Digest, Email, Finding, FindingKind, Place, Provider, Signs, SourceHealth, TargetId,
+    TargetMessage, TargetRef,
+};
+use crate::providers::CallError;
+use crate::providers::sapling::Team;
+use crate::services::{Services, TeamAccount};
+use crate::store::{
+    ListedTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, invites,
+};
+
+pub(crate) use team::Read;
+
+/// What a pass found, beyond what it stored.
+#[derive(Debug, Default)]
+pub(crate) struct Observation {
+    /// The teams that were listed, with how their readings fared.
+    pub(crate) sources: BTreeMap<TargetRef, SourceHealth>,
+    /// The provider's ids of the listed teams.
+    pub(crate) team_ids: HashMap<TargetId, String>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) errors: Vec<TargetMessage>,
+}
+
+/// For which run is read, and what is told about the progress.
+#[derive(Clone, Copy)]
+pub(crate) struct Errand<'a> {
+    pub(crate) run: &'a str,
+    pub(crate) at: Timestamp,
+    pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
+}
+
+/// Reads everything that can be read. Whitelists cannot.
+pub(crate) async fn everything(
+    services: &Services,
+    store: &Store,
+    errand: Errand<'_>,
+) -> Result<Observation, StoreError> {
+    let mut all = Observation::default();
+    for (name, account) in &services.teams {
+        let (teams, suppressed) = tokio::join!(
+            account_teams(services, store, name, account, errand),
+            suppressed(store, name, account, errand.at),
+        );
+        let (teams, suppressed) = (teams?, suppressed?);
+        all.sources.extend(teams.sources);
+        all.team_ids.extend(teams.team_ids);
+        all.findings.extend(teams.findings);
+        all.errors.extend(teams.errors);
+        all.errors.extend(suppressed);
+    }
+    Ok(all)
+}
+
+/// An account's list of teams, then each team.
+async fn account_teams(
+    services: &Services,
+    store: &Store,
+    name: &str,
+    account: &TeamAccount,
+    errand: Errand<'_>,
+) -> Result<Observation, StoreError> {
+    let mut seen = Observation::default();
+    let place = Place::Account(Provider::Sapling, name.to_owned());
+    let listed = match account.reader.teams().await {
+        Ok(teams) => take_list(store, name, teams, errand.at).await?,
+        Err(error) => {
+            let state = state_of(&error);
+            note_problem(store, name, SourceKind::Teams, state, &error, errand.at).await?;
+            if state == SourceState::Doubtful {
+                seen.findings.push(doubtful(place.clone(), error.to_string()));
+            }
+            let message = match state {
+                SourceState::Forbidden => format!("the list of teams: {error}; is the key right?"),
+                _ => format!("the list of teams: {error}"),
+            };
+            seen.errors.push(TargetMessage { place, message });
+            return Ok(seen);
+        }
+    };
+    let listed = match listed {
+        List::Believed(listed) => listed,
+        List::Doubtful(why) => {
+            seen.findings.push(doubtful(place, format!("the list of teams: {why}")));
+            return Ok(seen);
+        }
+    };
+    let account_name = name.to_owned();
+    let unmatched = store
+        .read(move |db| Targets::unmatched(db, &account_name))
+        .await?;
+    seen.findings.extend(unmatched.into_iter().map(|u| Finding {
+        finding: FindingKind::TargetUnknown,
+        place: Place::Target(u.target),
+        email: None,
+        detail: Some(u.detail),
+    }));
+
+    let total = listed.len() as u64;
+    // More readings under way than calls allowed: while some are stored, the next are read.
+    let at_once = services.concurrency * 2;
+    let mut readings = stream::iter(listed)
+        .map(|(team, target)| async move {
+            let read = team::read(account, store, &team.remote_id, &target, errand).await;
+            (team, target, read)
+        })
+        .buffer_unordered(at_once);
+    let mut done = 0;
+    while let Some((team, target, read)) = readings.next().await {
+        let health = seen.take(&target, read?);
+        seen.sources.insert(target.clone(), health);
+        seen.team_ids.insert(target.id(), team.remote_id);
+        done += 1;
+        (errand.progress)(done, total);
+    }
+    drop(readings);
+    seen.findings
+        .sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
+    Ok(seen)
+}
+
+impl Observation {
+    /// Notes what came of a team's reading.
+    fn take(&mut self, target: &TargetRef, read: Read) -> SourceHealth {
+        let place = Place::Target(target.clone());
+        match read {
+            Read::Complete(findings) => {
+                self.findings.extend(findings);
+                return SourceHealth::Complete;
+            }
+            Read::Forbidden(detail) => self.findings.push(Finding {
+                finding: FindingKind::TeamForbidden,
+                place,
+                email: None,
+                detail: Some(detail),
+            }),
+            Read::Doubtful(why) => self.findings.push(doubtful(place, why)),
+            Read::Failed(message) => self.errors.push(TargetMessage { place, message }),
+        }
+        SourceHealth::Missing
+    }
+}
+
+/// Looks again at teams from which something was just removed, to prove that it is gone.
+pub(crate) async fn read_back(
+    services: &Services,
+    store: &Store,
+    teams: Vec<(TargetRef, String)>,
+    errand: Errand<'_>,
+) -> Result<Vec<Finding>, StoreError> {
+    let mut readings = stream::iter(teams)
+        .filter_map(|(target, id)| async move {
+            let account = services.teams.get(target.account())?;
+            Some((target, id, account))
+        })
+        .map(|(target, id, account)| async move {
+            let read = team::read(account, store, &id, &target, errand).await;
+            (target, read)
+        })
+        .buffer_unordered(services.concurrency * 2);
+    let mut findings = Vec::new();
+    while let Some((target, read)) = readings.next().await {
+        match read? {
+            Read::Complete(found) => findings.extend(found),
+            Read::Forbidden(why) | Read::Doubtful(why) | Read::Failed(why) => {
+                tracing::warn!(%target, why, "removals could not be read back; a later pass proves them");
+            }
+        }
+    }
+    Ok(findings)
+}
+
+enum List {
+    Believed(Vec<(ListedTeam, TargetRef)>),
+    Doubtful(String),
+}
+
+/// Stores the list of teams, unless it has lost too many.
+async fn take_list(
+    store: &Store,
+    account: &str,
+    teams: Vec<Team>,
+    at: Timestamp,
+) -> Result<List, StoreError> {
+    let account = account.to_owned();
+    let listed: Vec<ListedTeam> = teams
+        .into_iter()
+        .map(|team| ListedTeam {
+            remote_id: team.id,
+            name: team.name,
+        })
+        .collect();
+    let digest = list_digest(&listed);
+    store
+        .write(move |db| {
+            let (known, still_there) = Targets::still_listed(db, &account, &listed)?;
+            let signs = Signs {
+                known,
+                still_there,
+                read: listed.len(),
+                holder_there: None,
+            };
+            if let Some(doubt) = Sources::doubt(db, &account, SourceKind::Teams, &signs, &digest)? {
+                let state = SourceState::Doubtful;
+                Sources::problem(db, &account, SourceKind::Teams, state, &doubt, Some(&digest), at)?;
+                return Ok(List::Doubtful(doubt));
+            }
+            let listed = Targets::take_list(db, &account, &listed, at)?;
+            Sources::listed(db, &account, &digest, at)?;
+            Ok(List::Believed(listed))
+        })
+        .await
+}
+
+fn list_digest(teams: &[ListedTeam]) -> Digest {
+    let mut ids: Vec<&str> = teams.iter().map(|t| t.remote_id.as_str()).collect();
+    ids.sort_unstable();
+    let mut hasher = Sha256::new();
+    for id in ids {
+        hasher.update((id.len() as u64).to_be_bytes());
+        hasher.update(id.as_bytes());
+    }
+    hasher.finalize().into()
+}
+
+/// An organization's suppressed emails. Not being allowed to read them is a fact, not a failure:
+/// access to them is granted by the provider on request.
+async fn suppressed(
+    store: &Store,
+    name: &str,
+    account: &TeamAccount,
+    at: Timestamp,
+) -> Result<Option<TargetMessage>, StoreError> {
+    let Some(organization) = &account.organization_id else {
+        return Ok(None);
+    };
+    match account.reader.suppressed_emails(organization).await {
+        Ok(emails) => {
+            let name = name.to_owned();
+            let emails: Vec<Email> = emails.iter().map(|e| Email::observed(e)).collect();
+            store
+                .write(move |db| invites::take_suppressed(db, &name, &emails, at))
+                .await?;
+            Ok(None)
+        }
+        Err(error) => {
+            let state = state_of(&error);
+            note_problem(store, name, SourceKind::Suppressed, state, &error, at).await?;
+            if state == SourceState::Forbidden {
+                tracing::info!(account = name, %error, "suppressed emails may not be read");
+                return Ok(None);
+            }
+            Ok(Some(TargetMessage {
+                place: Place::Account(Provider::Sapling, name.to_owned()),
+                message: format!("suppressed emails: {error}"),
+            }))
+        }
+    }
+}
+
+fn state_of(error: &CallError) -> SourceState {
+    match error {
+        error if error.is_forbidden() => SourceState::Forbidden,
+        CallError::Implausible { .. } => SourceState::Doubtful,
+        _ => SourceState::Unreadable,
+    }
+}
+
+async fn note_problem(
+    store: &Store,
+    account: &str,
+    kind: SourceKind,
+    state: SourceState,
+    error: &CallError,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let (account, detail) = (account.to_owned(), error.to_string());
+    store
+        .write(move |db| Sources::problem(db, &account, kind, state, &detail, None, at))
+        .await
+}
+
+fn doubtful(place: Place, detail: String) -> Finding {
+    Finding {
+        finding: FindingKind::ObservationDoubtful,
+        place,
+        email: None,
+        detail: Some(detail),
+    }
+}

@@ -1,0 +1,101 @@
+//! Reads one team, and stores what it says or why it says nothing.
+
+use super::{Errand, note_problem, state_of};
+use crate::domain::{
+    Email, Finding, Flags, ReadInvite, ReadMember, TargetRef, TeamReading as Reading,
+};
+use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
+use crate::services::TeamAccount;
+use crate::store::{SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams};
+
+/// What came of reading a team.
+#[derive(Debug)]
+pub(crate) enum Read {
+    /// Complete and believed; with what changed.
+    Complete(Vec<Finding>),
+    /// The key may not read it.
+    Forbidden(String),
+    /// Answered, but not to be believed.
+    Doubtful(String),
+    /// Not answered, or refused.
+    Failed(String),
+}
+
+pub(super) async fn read(
+    account: &TeamAccount,
+    store: &Store,
+    remote_id: &str,
+    team: &TargetRef,
+    errand: Errand<'_>,
+) -> Result<Read, StoreError> {
+    let at = errand.at;
+    let kind = SourceKind::Team(team.id());
+    let target = team.clone();
+    let known = store
+        .read(move |db| Teams::nothing_new_if(db, &target))
+        .await?
+        .map(Digest::from_bytes);
+    let reading = match account.reader.team_users(remote_id, known.as_ref()).await {
+        Ok(reading) => reading,
+        Err(error) => {
+            let state = state_of(&error);
+            note_problem(store, team.account(), kind, state, &error, at).await?;
+            let why = error.to_string();
+            return Ok(match state {
+                SourceState::Forbidden => Read::Forbidden(why),
+                SourceState::Doubtful => Read::Doubtful(why),
+                _ => Read::Failed(why),
+            });
+        }
+    };
+    let target = team.clone();
+    let TeamReading::Read {
+        users,
+        pending,
+        digest,
+    } = reading
+    else {
+        store
+            .write(move |db| Sources::unchanged(db, target.account(), kind, at))
+            .await?;
+        return Ok(Read::Complete(Vec::new()));
+    };
+    let reading = Reading {
+        members: users.into_iter().map(member).collect(),
+        invites: pending.into_iter().map(invite).collect(),
+        digest: *digest.as_bytes(),
+    };
+    let holder = account.holder.clone();
+    let run = errand.run.to_owned();
+    let taken = store
+        .write(move |db| Teams::take(db, &run, &target, &reading, holder.as_ref(), at))
+        .await?;
+    Ok(match taken {
+        Taken::Believed(findings) => Read::Complete(findings),
+        Taken::Doubtful(why) => Read::Doubtful(why),
+    })
+}
+
+fn member(user: TeamUser) -> ReadMember {
+    ReadMember {
+        email: Email::observed(&user.login_email),
+        remote_id: user.id,
+        flags: Flags {
+            is_admin: user.is_admin,
+            is_manager: user.is_manager,
+            edit_permission: user.edit_permission,
+            inspect_permission: user.inspect_permission,
+        },
+        created_at: user.created_at,
+        updated_at: user.updated_at,
+    }
+}
+
+fn invite(pending: PendingUser) -> ReadInvite {
+    ReadInvite {
+        email: Email::observed(&pending.email),
+        registered: pending.registered,
+        confirmed: pending.confirmed,
+        permissions: pending.permissions,
+    }
+}

@@ -1,0 +1,66 @@
+//! The configured accounts, connected: who can be read and who can be called.
+
+use std::collections::BTreeMap;
+
+use crate::config::Settings;
+use crate::domain::Email;
+use crate::providers::sapling::{self, Reader, Writer};
+use crate::providers::sentius::Whitelist;
+use crate::providers::BuildError;
+
+/// Every account of both providers, by name.
+#[derive(Debug)]
+pub struct Services {
+    pub(crate) whitelists: BTreeMap<String, Whitelist>,
+    pub(crate) teams: BTreeMap<String, TeamAccount>,
+    /// Calls at once, for each account.
+    pub(crate) concurrency: usize,
+}
+
+/// A Sapling account.
+#[derive(Debug)]
+pub(crate) struct TeamAccount {
+    pub(crate) reader: Reader,
+    pub(crate) writer: Writer,
+    /// The key's holder, where configured.
+    pub(crate) holder: Option<Email>,
+    pub(crate) organization_id: Option<String>,
+}
+
+impl Services {
+    /// Makes the clients; calls nobody.
+    ///
+    /// # Errors
+    /// When a key or a limit cannot be used, or TLS cannot start.
+    pub fn connect(settings: &Settings) -> Result<Self, BuildError> {
+        let mut whitelists = BTreeMap::new();
+        for account in &settings.sentius {
+            let client = Whitelist::new(account, &settings.http)?;
+            whitelists.insert(account.name.clone(), client);
+        }
+        let mut teams = BTreeMap::new();
+        for account in &settings.sapling {
+            let (reader, writer) = sapling::connect(account, &settings.http)?;
+            let account_of = TeamAccount {
+                reader,
+                writer,
+                holder: account.self_email.clone(),
+                organization_id: account.organization_id.clone(),
+            };
+            teams.insert(account.name.clone(), account_of);
+        }
+        Ok(Self {
+            whitelists,
+            teams,
+            concurrency: settings.http.concurrency,
+        })
+    }
+
+    /// The keys' holders by account.
+    pub(crate) fn holders(&self) -> BTreeMap<String, Email> {
+        let known = |(name, account): (&String, &TeamAccount)| {
+            Some((name.clone(), account.holder.clone()?))
+        };
+        self.teams.iter().filter_map(known).collect()
+    }
+}
