@@ -5,7 +5,7 @@ mod csv;
 mod html;
 mod json;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod subject;
 mod summary;
 mod text;
