@@ -11,13 +11,17 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "no connection",
-            Self::Login => "the login failed",
-            Self::Sender => "the sender was refused",
-            Self::Recipient => "the recipient was refused",
-            Self::Content => "the message was refused",
+    /// The stage as the start of a sentence: refused by an answer, or gone wrong without one.
+    fn as_str(self, answered: bool) -> &'static str {
+        match (self, answered) {
+            (Self::Connect, _) => "no connection",
+            (Self::Login, _) => "the login failed",
+            (Self::Sender, true) => "the sender was refused",
+            (Self::Recipient, true) => "the recipient was refused",
+            (Self::Content, true) => "the message was refused",
+            (Self::Sender, false) => "the connection broke at the sender",
+            (Self::Recipient, false) => "the connection broke at the recipient",
+            (Self::Content, false) => "the connection broke at the message",
         }
     }
 }
@@ -36,8 +40,8 @@ impl Failure {
         let cause =
             std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
         let text = match code {
-            Some(code) => format!("{}: {code} {cause}", stage.as_str()),
-            None => format!("{}: {cause}", stage.as_str()),
+            Some(code) => format!("{}: {code} {cause}", stage.as_str(true)),
+            None => format!("{}: {cause}", stage.as_str(false)),
         };
         Self {
             stage,

@@ -124,11 +124,11 @@ async fn what_is_wrong_with_the_set_up_says_nothing_against_the_mail() {
 async fn a_connection_that_breaks_is_tried_again() {
     transient(
         sent_by(|_, step| (step == "CONTENT").then_some(Act::Close)).await,
-        "the message",
+        "broke at the message",
     );
     transient(
         sent_by(|_, step| (step == "DATA").then_some(Act::Close)).await,
-        "the message",
+        "broke at the message",
     );
     transient(
         sent_by(|_, step| (step == "GREET").then_some(Act::Close)).await,
