@@ -1,1 +1,10 @@
-//! To come.
+//! Mail: composing a message, and handing it to a mail server or a directory.
+
+pub mod compose;
+pub mod deliver;
+mod directory;
+mod smtp;
+mod words;
+
+pub use compose::{ComposeError, compose_plain, compose_report, message_id};
+pub use deliver::{BuildError, Courier, DeliveryError};

@@ -1,1 +1,65 @@
-//! To come.
+//! The audit report: a plain value in, text, HTML, CSV or JSON out; pure, and without a clock.
+
+mod clean;
+mod csv;
+mod html;
+mod json;
+#[cfg(test)]
+pub(crate) mod sample;
+mod subject;
+mod summary;
+mod text;
+mod view;
+mod words;
+
+pub(crate) use clean::one_line;
+pub(crate) use csv::render_within as csv_within;
+pub use subject::subject;
+pub use summary::{
+    Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
+    Totals, Trail, Unmanaged, Week, weeks,
+};
+
+use thiserror::Error;
+
+/// What a report is written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// For a terminal and the plain part of a mail, 78 columns wide.
+    Text,
+    /// For mail and browsers: one file, nothing loaded from elsewhere.
+    Html,
+    /// One row a fact, times in UTC.
+    Csv,
+    /// For scripts, times in UTC.
+    Json,
+}
+
+/// Why a report could not be written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum RenderError {
+    /// The HTML template failed.
+    #[error("the HTML report could not be written")]
+    Html(#[from] askama::Error),
+    /// A CSV row could not be written.
+    #[error("the CSV report could not be written")]
+    Csv(#[from] ::csv::Error),
+    /// A value has no JSON form.
+    #[error("the JSON report could not be written")]
+    Json(#[from] serde_json::Error),
+}
+
+/// Writes the report.
+///
+/// # Errors
+/// Tells which form failed; with a [`Summary`] of sane size none does.
+pub fn render(summary: &Summary, format: Format) -> Result<String, RenderError> {
+    match format {
+        Format::Text => Ok(text::render(summary)),
+        Format::Html => html::render(summary),
+        Format::Csv => csv::render(summary),
+        Format::Json => json::render(summary),
+    }
+}

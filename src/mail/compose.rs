@@ -1,0 +1,307 @@
+//! Turns a report or an alarm into the bytes of a message, with its final headers.
+
+use std::time::SystemTime;
+
+use jiff::Timestamp;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
+use thiserror::Error;
+
+use crate::report::{self, Format, RenderError, Summary, one_line};
+
+/// The table's bytes in a mail: base64 makes a third more of them, and 10 MB is what mail servers
+/// commonly take.
+const MOST_TABLE: usize = 5_000_000;
+
+/// Letters kept of a subject or a display name; longer ones are a mistake or an attack.
+const LONGEST_NAME: usize = 200;
+
+/// Why a message could not be composed.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ComposeError {
+    /// The report could not be written.
+    #[error("the report could not be written")]
+    Render(#[from] RenderError),
+    /// Not of the form `<left@right>` in plain letters.
+    #[error("{0:?} is not a Message-ID")]
+    MessageId(String),
+    /// The message could not be put together.
+    #[error("the message could not be put together")]
+    Message(#[from] lettre::error::Error),
+    /// An attachment's type is none.
+    #[error("the attachment has no type")]
+    ContentType(#[from] lettre::message::header::ContentTypeErr),
+}
+
+/// The Message-ID for what `unique` names, in the sender's domain.
+///
+/// The same `unique` gives the same id, so that a mail sent twice after a crash is recognized as
+/// one. It holds letters, digits, dots, dashes and underscores only; others become dashes.
+#[must_use]
+pub fn message_id(from: &Mailbox, unique: &str) -> String {
+    let plain = |text: &str| -> String {
+        text.chars()
+            .map(|c| match c {
+                c if c.is_ascii_alphanumeric() || "._-".contains(c) => c,
+                _ => '-',
+            })
+            .collect()
+    };
+    format!("<{}@{}>", plain(unique), plain(from.email.domain()))
+}
+
+/// The report as a mail to one person: text and HTML, and the table as an attachment.
+///
+/// # Errors
+/// Fails when the report cannot be written or `message_id` is none.
+pub fn compose_report(
+    summary: &Summary,
+    from: &Mailbox,
+    to: &Mailbox,
+    message_id: &str,
+) -> Result<Vec<u8>, ComposeError> {
+    let day = summary
+        .to
+        .to_zoned(summary.timezone.clone())
+        .strftime("%Y-%m-%d")
+        .to_string();
+    let table = Attachment::new(format!("lapsed-report-{day}.csv")).body(
+        report::csv_within(summary, MOST_TABLE)?,
+        ContentType::parse("text/csv; charset=utf-8; header=present")?,
+    );
+    let letter = MultiPart::alternative_plain_html(
+        report::render(summary, Format::Text)?,
+        report::render(summary, Format::Html)?,
+    );
+    let message = headers(
+        &report::subject(summary),
+        from,
+        to,
+        message_id,
+        summary.generated_at,
+    )?
+    .multipart(MultiPart::mixed().multipart(letter).singlepart(table))?;
+    Ok(message.formatted())
+}
+
+/// A short mail of plain text, such as an alarm or a notice.
+///
+/// # Errors
+/// Fails when `message_id` is none.
+pub fn compose_plain(
+    subject: &str,
+    text: &str,
+    from: &Mailbox,
+    to: &Mailbox,
+    message_id: &str,
+    date: Timestamp,
+) -> Result<Vec<u8>, ComposeError> {
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
+        .collect();
+    let message =
+        headers(subject, from, to, message_id, date)?.singlepart(SinglePart::plain(text))?;
+    Ok(message.formatted())
+}
+
+/// The headers that every mail of ours has. The last two keep holiday notes and other robots from
+/// answering (RFC 3834, and its counterpart in Exchange).
+fn headers(
+    subject: &str,
+    from: &Mailbox,
+    to: &Mailbox,
+    message_id: &str,
+    date: Timestamp,
+) -> Result<MessageBuilder, ComposeError> {
+    if !is_message_id(message_id) {
+        return Err(ComposeError::MessageId(one_line(message_id)));
+    }
+    let raw = |name, value: &str| HeaderValue::new(name, value.to_owned());
+    Ok(Message::builder()
+        .from(named(from))
+        .to(named(to))
+        .subject(short(subject))
+        .date(sent_at(date))
+        .message_id(Some(message_id.to_owned()))
+        .raw_header(raw(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated",
+        ))
+        .raw_header(raw(
+            HeaderName::new_from_ascii_str("X-Auto-Response-Suppress"),
+            "All",
+        )))
+}
+
+/// A mailbox whose display name is safe: the mail library panics on a line break in it.
+fn named(mailbox: &Mailbox) -> Mailbox {
+    let name = mailbox
+        .name
+        .as_deref()
+        .map(short)
+        .filter(|name| !name.is_empty());
+    Mailbox::new(name, mailbox.email.clone())
+}
+
+fn short(text: &str) -> String {
+    one_line(text).chars().take(LONGEST_NAME).collect()
+}
+
+/// The date within what a header can say: the mail library panics before 1970 and after 9999.
+fn sent_at(date: Timestamp) -> SystemTime {
+    SystemTime::from(date.clamp(Timestamp::UNIX_EPOCH, Timestamp::MAX))
+}
+
+fn is_message_id(text: &str) -> bool {
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_graphic() && !matches!(b, b'<' | b'>' | b'@'))
+    };
+    text.len() <= 900 // A line of a message holds 998 bytes (RFC 5322, 2.1.1).
+        && text
+            .strip_prefix('<')
+            .and_then(|text| text.strip_suffix('>'))
+            .and_then(|text| text.split_once('@'))
+            .is_some_and(|(left, right)| plain(left) && plain(right))
+}
+
+#[cfg(test)]
+mod tests {
+    use mail_parser::{Address, MessageParser, MimeHeaders};
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::report::sample;
+
+    fn mailbox(text: &str) -> Mailbox {
+        text.parse().unwrap()
+    }
+
+    fn lively() -> Vec<u8> {
+        compose_report(
+            &sample::lively(),
+            &mailbox("lapsed <lapsed@acme.example>"),
+            &mailbox("Zoë Müller <it@acme.example>"),
+            "<report-01JD@acme.example>",
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_report_is_text_html_and_a_table() {
+        let bytes = lively();
+        let mail = MessageParser::default().parse(&bytes).unwrap();
+        assert_eq!(mail.message_id(), Some("report-01JD@acme.example"));
+        assert_eq!(
+            mail.subject(),
+            Some(report::subject(&sample::lively()).as_str())
+        );
+        assert_eq!(mail.date().unwrap().to_rfc3339(), "2026-11-22T06:00:02Z");
+        assert_eq!(
+            mail.header_raw("Auto-Submitted").unwrap().trim(),
+            "auto-generated"
+        );
+        assert_eq!(
+            mail.header_raw("X-Auto-Response-Suppress").unwrap().trim(),
+            "All"
+        );
+        let to = mail.to().and_then(Address::first).unwrap();
+        assert_eq!(to.name(), Some("Zoë Müller"));
+        assert_eq!(to.address(), Some("it@acme.example"));
+
+        assert_eq!(mail.text_body_count(), 1);
+        assert_eq!(mail.html_body_count(), 1);
+        assert_eq!(mail.attachment_count(), 1);
+        let unix = |text: &str| text.replace("\r\n", "\n");
+        let expect = |format| unix(&report::render(&sample::lively(), format).unwrap());
+        assert_eq!(
+            unix(&mail.body_text(0).unwrap()).trim_end(),
+            expect(Format::Text).trim_end()
+        );
+        assert_eq!(
+            unix(&mail.body_html(0).unwrap()).trim_end(),
+            expect(Format::Html).trim_end()
+        );
+        let table = mail.attachment(0).unwrap();
+        assert_eq!(
+            table.attachment_name(),
+            Some("lapsed-report-2026-11-22.csv")
+        );
+        assert_eq!(unix(table.text_contents().unwrap()), expect(Format::Csv));
+    }
+
+    #[test]
+    fn a_message_is_plain_ascii_in_lines_that_every_server_takes() {
+        let bytes = lively();
+        assert!(bytes.is_ascii());
+        assert!(bytes.split(|b| *b == b'\n').all(|line| line.len() <= 998));
+        let text = String::from_utf8(bytes).unwrap();
+        assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
+    }
+
+    #[test]
+    fn the_same_occasion_has_the_same_message_id() {
+        let from = mailbox("lapsed <lapsed@acme.example>");
+        assert_eq!(
+            message_id(&from, "report/2026-11-22/it@acme.example"),
+            "<report-2026-11-22-it-acme.example@acme.example>"
+        );
+        assert!(is_message_id(&message_id(&from, "Zoë\r\nBcc: x")));
+    }
+
+    #[test]
+    fn what_is_no_message_id_is_refused() {
+        let box_ = mailbox("lapsed@acme.example");
+        for id in [
+            "",
+            "a@b",
+            "<a>",
+            "<@b>",
+            "<a@b>\r\nBcc: x@y",
+            "<a b@c>",
+            "<a@b@c>",
+            "<ä@b>",
+        ] {
+            let result = compose_plain("s", "t", &box_, &box_, id, Timestamp::UNIX_EPOCH);
+            assert!(matches!(result, Err(ComposeError::MessageId(_))), "{id:?}");
+        }
+    }
+
+    #[test]
+    fn any_date_can_be_sent() {
+        let box_ = mailbox("lapsed@acme.example");
+        for date in [Timestamp::MIN, Timestamp::MAX] {
+            assert!(compose_plain("s", "t", &box_, &box_, "<a@b>", date).is_ok());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_adds_a_header_or_breaks_the_message(text in "\\PC*|[\r\n\t a:@<>\",;\\\\\u{0}\u{202e}é]*") {
+            let hostile = format!("x{text}\r\nBcc: all@example.com\r\n\r\nbody");
+            let mut summary = sample::quiet();
+            sample::fill_with(&mut summary, &hostile);
+            let address = "it@acme.example".parse::<lettre::Address>().unwrap();
+            let named = Mailbox::new(Some(hostile.clone()), address);
+            let expected = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted",
+                "X-Auto-Response-Suppress", "MIME-Version", "Content-Type"];
+            let report = compose_report(&summary, &named, &named, "<a@b>").unwrap();
+            let plain =
+                compose_plain(&hostile, &hostile, &named, &named, "<a@b>", summary.to).unwrap();
+            for bytes in [report, plain] {
+                let mail = MessageParser::default().parse(&bytes).unwrap();
+                let mut names: Vec<&str> = mail.headers().iter().map(mail_parser::Header::name).collect();
+                names.retain(|name| *name != "Content-Transfer-Encoding");
+                prop_assert_eq!(names, expected);
+                prop_assert!(mail.bcc().is_none());
+                let to = mail.to().unwrap();
+                prop_assert_eq!(to.iter().count(), 1);
+                prop_assert_eq!(to.first().unwrap().address(), Some("it@acme.example"));
+            }
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! Makes a text of others safe to show on one line.
+
+/// The text on one line, for people: control characters become spaces, and characters that
+/// reorder or hide what stands around them become a visible mark.
+pub(crate) fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => ' ',
+            // Bidirectional overrides and isolates, zero-width characters, the byte order mark.
+            '\u{061c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' => '\u{fffd}',
+            c => c,
+        })
+        .collect::<String>()
+        .trim()
+        .to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_breaks_or_bends_a_line_is_taken_out() {
+        assert_eq!(one_line("a\r\nBcc: b\t\u{1b}[2J"), "a  Bcc: b  [2J");
+        assert_eq!(one_line("a\u{202e}moc.elpmaxe"), "a\u{fffd}moc.elpmaxe");
+        assert_eq!(one_line(" Zoë O'Neil 王芳 "), "Zoë O'Neil 王芳");
+    }
+}

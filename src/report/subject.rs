@@ -1,0 +1,81 @@
+//! The subject line, and the same gist as the report's headline.
+
+use super::clean::one_line;
+use super::summary::Summary;
+use super::words::count;
+
+/// Letters of a label kept in a subject: mail lists show fewer still.
+const LONGEST_LABEL: usize = 80;
+
+/// The subject of the report's mail, worst news first, such as
+/// `lapsed: 2 held, 1 overdue, 3 ended — acme, 2026-11-22`.
+#[must_use]
+pub fn subject(summary: &Summary) -> String {
+    let label: String = one_line(&summary.organization)
+        .chars()
+        .take(LONGEST_LABEL)
+        .collect();
+    let day = summary.day(summary.to);
+    let gist = gist(summary);
+    if label.is_empty() {
+        format!("lapsed: {gist} — {day}")
+    } else {
+        format!("lapsed: {gist} — {label}, {day}")
+    }
+}
+
+/// The report in one phrase.
+pub(super) fn gist(summary: &Summary) -> String {
+    let counts = summary.counts();
+    let mut parts: Vec<String> = [
+        (counts.held, "held"),
+        (counts.debts, "overdue"),
+        (counts.ended, "ended"),
+        (counts.protected, "protected"),
+    ]
+    .iter()
+    .filter(|(number, _)| *number > 0)
+    .map(|(number, word)| format!("{number} {word}"))
+    .collect();
+    if parts.is_empty() {
+        parts.push("nothing was due".to_owned());
+    }
+    if counts.sources > 0 {
+        parts.push(count(counts.sources, "source unread", "sources unread"));
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::TimeZone;
+
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn the_worst_news_comes_first() {
+        assert_eq!(
+            subject(&sample::lively()),
+            "lapsed: 2 held, 3 overdue, 4 ended, 1 protected, 1 source unread — acme, 2026-11-22"
+        );
+    }
+
+    #[test]
+    fn a_quiet_week_says_so() {
+        assert_eq!(
+            subject(&sample::quiet()),
+            "lapsed: nothing was due — acme, 2026-11-22"
+        );
+    }
+
+    #[test]
+    fn a_label_cannot_break_the_line() {
+        let mut summary = Summary::new("", TimeZone::UTC, "2026-11-22T07:00:00Z".parse().unwrap());
+        assert_eq!(subject(&summary), "lapsed: nothing was due — 2026-11-22");
+        summary.organization = format!("acme\r\nBcc: all@example.com{}", "x".repeat(500));
+        let subject = subject(&summary);
+        assert!(!subject.chars().any(char::is_control));
+        assert!(subject.chars().count() < 130);
+    }
+}

@@ -1,0 +1,220 @@
+//! The report as plain text, 78 columns wide: numbers first, names after.
+
+use super::summary::Summary;
+use super::view::{Alarm, Bar, Row, Section, View, view};
+
+/// What mail programs show without wrapping (RFC 5322, 2.1.1).
+const WIDTH: usize = 78;
+
+/// The longest bar; the week's day before it and its number after it must fit.
+const BAR: u64 = 50;
+
+/// Writes the report.
+pub(super) fn render(summary: &Summary) -> String {
+    let View {
+        title,
+        gist,
+        period,
+        tiles,
+        alarm,
+        sections,
+        next,
+        footer,
+        trail,
+    } = view(summary);
+    let mut page = Page::default();
+    let heading = match title.as_str() {
+        "" => "Access report".to_owned(),
+        title => format!("Access report: {title}"),
+    };
+    page.wrapped("", &heading);
+    page.wrapped("", &period);
+    page.blank();
+    page.wrapped("", &format!("{gist}."));
+    if let Some(alarm) = &alarm {
+        held(&mut page, alarm);
+    }
+    page.blank();
+    for tile in &tiles {
+        page.line(&format!("{:>8}  {}", tile.number, tile.label));
+    }
+    page.blank();
+    page.wrapped("", &next);
+    for section in &sections {
+        list(&mut page, section);
+    }
+    page.blank();
+    page.line(&"-".repeat(WIDTH));
+    for line in &footer {
+        page.wrapped("", line);
+    }
+    page.wrapped("", &format!("Head: {trail}"));
+    page.0
+}
+
+fn held(page: &mut Page, alarm: &Alarm) {
+    page.blank();
+    page.line(&"!".repeat(WIDTH));
+    page.wrapped("", &format!("HELD: {}", alarm.headline));
+    page.line(&"!".repeat(WIDTH));
+    page.wrapped("", &alarm.exposure);
+    page.wrapped("", "To let exactly what is held go ahead, once:");
+    for command in &alarm.commands {
+        page.line(&format!("    {command}"));
+    }
+}
+
+fn list(page: &mut Page, section: &Section) {
+    page.blank();
+    let heading = format!("{} ({})", section.title, section.total);
+    page.line(&heading);
+    page.line(&"=".repeat(heading.chars().count()));
+    if !section.note.is_empty() {
+        page.wrapped("", section.note);
+    }
+    if !section.bars.is_empty() {
+        chart(page, &section.bars);
+        page.blank();
+    }
+    rows(page, &section.rows, section.more);
+}
+
+fn chart(page: &mut Page, bars: &[Bar]) {
+    page.line("Week from");
+    for bar in bars {
+        let length = usize::try_from((bar.percent * BAR).div_ceil(100)).unwrap_or(0);
+        let gap = if length == 0 { "" } else { " " };
+        let drawn = "#".repeat(length);
+        page.line(&format!("{}  {drawn}{gap}{}", bar.label, bar.count));
+    }
+}
+
+fn rows(page: &mut Page, rows: &[Row], more: u64) {
+    for row in rows {
+        page.beside("  ", &row.lead, &row.side);
+        page.beside("    ", &row.under, &row.side_note);
+        page.wrapped("    ", &row.note);
+    }
+    if more > 0 {
+        page.line(&format!("  and {more} more, see the CSV"));
+    }
+}
+
+/// Lines so far.
+#[derive(Default)]
+struct Page(String);
+
+impl Page {
+    fn blank(&mut self) {
+        self.0.push('\n');
+    }
+
+    fn line(&mut self, text: &str) {
+        self.0.push_str(text.trim_end());
+        self.0.push('\n');
+    }
+
+    /// A text at the left edge, and one at the right edge of its first line.
+    fn beside(&mut self, indent: &str, left: &str, right: &str) {
+        let beside = right.chars().count();
+        if beside > WIDTH / 2 {
+            self.wrapped(indent, left);
+            self.wrapped(indent, right);
+            return;
+        }
+        let room = WIDTH - beside - 2;
+        for (number, line) in broken(indent, left, room).iter().enumerate() {
+            let width = line.chars().count();
+            if number > 0 {
+                self.line(line);
+            } else if width <= room {
+                let gap = " ".repeat(WIDTH - width - beside);
+                self.line(&format!("{line}{gap}{right}"));
+            } else {
+                self.line(line);
+                self.line(&format!("{right:>WIDTH$}"));
+            }
+        }
+    }
+
+    /// A text over the whole width.
+    fn wrapped(&mut self, indent: &str, text: &str) {
+        if !text.is_empty() {
+            for line in broken(indent, text, WIDTH) {
+                self.line(&line);
+            }
+        }
+    }
+}
+
+/// A text broken at its spaces, in at least one line. A word wider than the room is left whole:
+/// an address or a hash in two pieces cannot be copied.
+fn broken(indent: &str, text: &str, room: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = indent.to_owned();
+    let mut width = indent.len();
+    for word in text.split_whitespace() {
+        let length = word.chars().count();
+        if width > indent.len() && width + 1 + length > room {
+            lines.push(std::mem::replace(&mut line, indent.to_owned()));
+            width = indent.len();
+        }
+        if width > indent.len() {
+            line.push(' ');
+            width += 1;
+        }
+        line.push_str(word);
+        width += length;
+    }
+    lines.push(line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn a_lively_week_reads_from_the_worst_to_the_least() {
+        insta::assert_snapshot!(render(&sample::lively()));
+    }
+
+    #[test]
+    fn a_quiet_week_is_short_and_names_the_next_report() {
+        insta::assert_snapshot!(render(&sample::quiet()));
+    }
+
+    #[test]
+    fn a_long_list_is_cut_and_says_where_the_rest_is() {
+        let mut summary = sample::quiet();
+        summary.ending = sample::lively()
+            .ending
+            .into_iter()
+            .cycle()
+            .take(250)
+            .collect();
+        summary.totals.ending = 9000;
+        let text = render(&summary);
+        assert!(text.contains("(9000)"), "{text}");
+        assert!(text.contains("and 8800 more, see the CSV"), "{text}");
+        assert_eq!(text.matches("  contractor").count(), 200);
+    }
+
+    proptest! {
+        #[test]
+        fn no_line_of_words_is_wider_than_the_page(text in "([a-zäöü]{1,20} ?){0,40}|\\PC*") {
+            let mut summary = sample::quiet();
+            sample::fill_with(&mut summary, &text);
+            for line in render(&summary).lines() {
+                prop_assert!(!line.chars().any(char::is_control));
+                let widest = line.split_whitespace().map(|word| word.chars().count()).max();
+                if widest.unwrap_or(0) <= WIDTH / 2 {
+                    prop_assert!(line.chars().count() <= WIDTH, "{line}");
+                }
+            }
+        }
+    }
+}

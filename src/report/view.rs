@@ -1,0 +1,308 @@
+//! What the text and the HTML both show, in the reader's words and order: they only lay it out.
+
+mod rows;
+
+use jiff::Timestamp;
+
+use super::clean::one_line;
+use super::subject::gist;
+use super::summary::{Summary, weeks, zone_name};
+use super::words::{count, hours};
+
+/// Rows of a list that a person still reads; the rest is in the CSV.
+pub(super) const MOST_ROWS: usize = 200;
+
+/// Held runs named with their command; more than one is rare, many would bury the lists.
+const MOST_RUNS: usize = 5;
+
+/// How loud something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Calm,
+    Warning,
+    Alarm,
+}
+
+/// The whole report, cleaned of control characters but not yet escaped.
+pub(super) struct View {
+    pub(super) title: String,
+    pub(super) gist: String,
+    pub(super) period: String,
+    pub(super) tiles: Vec<Tile>,
+    pub(super) alarm: Option<Alarm>,
+    pub(super) sections: Vec<Section>,
+    pub(super) next: String,
+    pub(super) footer: Vec<String>,
+    pub(super) trail: String,
+}
+
+/// A number with its name.
+pub(super) struct Tile {
+    pub(super) number: u64,
+    pub(super) label: &'static str,
+    pub(super) tone: Tone,
+}
+
+/// What the guard holds, with the command that lets it go.
+pub(super) struct Alarm {
+    pub(super) headline: String,
+    pub(super) exposure: String,
+    pub(super) commands: Vec<String>,
+}
+
+/// A list with its heading.
+pub(super) struct Section {
+    pub(super) title: &'static str,
+    pub(super) total: u64,
+    pub(super) note: &'static str,
+    pub(super) tone: Tone,
+    pub(super) bars: Vec<Bar>,
+    pub(super) rows: Vec<Row>,
+    pub(super) more: u64,
+}
+
+/// A week of the chart.
+pub(super) struct Bar {
+    pub(super) label: String,
+    pub(super) count: u64,
+    /// The length, where the longest bar has 100.
+    pub(super) percent: u64,
+}
+
+/// An entry: who, where and why on the left, when and how on the right.
+#[derive(Default)]
+pub(super) struct Row {
+    pub(super) lead: String,
+    pub(super) under: String,
+    pub(super) note: String,
+    pub(super) side: String,
+    pub(super) side_note: String,
+}
+
+impl Row {
+    /// The heading in two parts, where a narrow page may break it: an address after its `@`.
+    pub(super) fn halves(&self) -> (&str, &str) {
+        match self.lead.rfind('@') {
+            Some(at) => self.lead.split_at(at + 1),
+            None => (&self.lead, ""),
+        }
+    }
+}
+
+/// Turns the facts into what is shown.
+pub(super) fn view(summary: &Summary) -> View {
+    let mut gist = gist(summary);
+    if let Some(first) = gist.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    View {
+        title: one_line(&summary.organization),
+        gist,
+        period: period(summary),
+        tiles: tiles(summary),
+        alarm: alarm(summary),
+        sections: sections(summary),
+        next: next(summary),
+        footer: footer(summary),
+        trail: one_line(&summary.trail.head),
+    }
+}
+
+fn period(summary: &Summary) -> String {
+    let zone = zone_name(&summary.timezone, summary.to);
+    let to = summary.moment(summary.to);
+    match summary.from {
+        Some(from) => format!("{} to {to}, {zone} time", summary.moment(from)),
+        None => format!("Everything up to {to}, {zone} time"),
+    }
+}
+
+fn tiles(summary: &Summary) -> Vec<Tile> {
+    let counts = summary.counts();
+    let tile = |number, label, tone| Tile {
+        number,
+        label,
+        tone: if number == 0 { Tone::Calm } else { tone },
+    };
+    vec![
+        tile(counts.held, "held", Tone::Alarm),
+        tile(counts.debts, "overdue", Tone::Warning),
+        tile(counts.ended, "ended", Tone::Calm),
+        tile(counts.ending, "end in 90 days", Tone::Calm),
+        tile(counts.never_ends, "never end", Tone::Calm),
+        tile(counts.unmanaged, "without a grant", Tone::Calm),
+    ]
+}
+
+fn alarm(summary: &Summary) -> Option<Alarm> {
+    let held = summary.counts().held;
+    if held == 0 {
+        return None;
+    }
+    let mut runs: Vec<String> = Vec::new();
+    for entry in &summary.held {
+        // A run's name is typed into a shell: nothing but letters, digits and dashes.
+        let run: String = summary
+            .run_of(entry)
+            .unwrap_or("RUN")
+            .chars()
+            .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+            .collect();
+        if !run.is_empty() && !runs.contains(&run) && runs.len() < MOST_RUNS {
+            runs.push(run);
+        }
+    }
+    Some(Alarm {
+        headline: format!(
+            "{} for an approval",
+            count(held, "removal waits", "removals wait")
+        ),
+        exposure: format!(
+            "The guard found this too much at once and did nothing. The access is still alive past \
+             its end: {} of exposure so far, taken together.",
+            count(summary.exposure_hours(), "hour", "hours")
+        ),
+        commands: runs
+            .iter()
+            .map(|run| format!("lapsed approve {run}"))
+            .collect(),
+    })
+}
+
+/// How many of a list are not shown.
+fn more(total: u64, rows: &[Row]) -> u64 {
+    total.saturating_sub(rows.len() as u64)
+}
+
+fn sections(summary: &Summary) -> Vec<Section> {
+    let counts = summary.counts();
+    let section = |title, total, note, rows: Vec<Row>| Section {
+        title,
+        total,
+        note,
+        tone: Tone::Calm,
+        bars: Vec::new(),
+        more: more(total, &rows),
+        rows,
+    };
+    let mut sections = vec![
+        Section {
+            tone: Tone::Alarm,
+            ..section("Held", counts.held, "", rows::held(summary))
+        },
+        Section {
+            tone: Tone::Warning,
+            ..section(
+                "Sources that could not be read",
+                counts.sources,
+                "Nothing is removed from a source while it cannot be read or believed.",
+                rows::sources(summary),
+            )
+        },
+        Section {
+            tone: Tone::Warning,
+            ..section(
+                "Overdue",
+                counts.debts,
+                "Due, but not done yet. Each is tried again until it is.",
+                rows::debts(summary),
+            )
+        },
+        section("Ended", counts.ended, "", rows::ended(summary)),
+        Section {
+            bars: bars(summary),
+            ..section(
+                "Ending in the next 90 days",
+                counts.ending,
+                "",
+                rows::ending(summary),
+            )
+        },
+        section(
+            "Protected",
+            counts.protected,
+            "Due, but left alone by a rule.",
+            rows::protected(summary),
+        ),
+        section(
+            "Access without an end",
+            counts.never_ends,
+            "",
+            rows::never_ends(summary),
+        ),
+        section(
+            "Members without a grant",
+            counts.unmanaged,
+            "In a team, but no grant covers them, so nothing ends it.",
+            rows::unmanaged(summary),
+        ),
+        section(
+            "Pending invites",
+            counts.invites,
+            "",
+            rows::invites(summary),
+        ),
+        section(
+            "Addresses that mail does not reach",
+            counts.suppressed,
+            "",
+            rows::suppressed(summary),
+        ),
+        section("Other changes", counts.changes, "", rows::changes(summary)),
+    ];
+    sections.retain(|section| section.total > 0);
+    sections
+}
+
+fn bars(summary: &Summary) -> Vec<Bar> {
+    let weeks = weeks(summary);
+    let longest = weeks
+        .iter()
+        .map(|week| week.count)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    weeks
+        .iter()
+        .map(|week| Bar {
+            label: week.starts.to_string(),
+            count: week.count,
+            percent: (week.count * 100).div_ceil(longest),
+        })
+        .collect()
+}
+
+fn next(summary: &Summary) -> String {
+    match summary.next_report {
+        Some(next) => format!(
+            "The next report comes on {}. If it does not come, lapsed or its mail has \
+             stopped.",
+            summary.moment(next)
+        ),
+        None => "No next report is scheduled.".to_owned(),
+    }
+}
+
+fn footer(summary: &Summary) -> Vec<String> {
+    let mut lines = vec![
+        "Evidence: acknowledged means that the provider answered yes; verified means that it was \
+         read again and the access was gone."
+            .to_owned(),
+        format!(
+            "The audit trail holds {}; its head stands below. Whoever keeps this mail can show that \
+             nothing before it was changed later. To check: lapsed audit verify",
+            count(summary.trail.events, "event", "events")
+        ),
+    ];
+    let made = summary.moment(summary.generated_at);
+    lines.push(match &summary.run {
+        Some(run) => format!("Made on {made} by run {}.", one_line(run)),
+        None => format!("Made on {made}."),
+    });
+    lines
+}
+
+/// The age of something, at the end of the period.
+fn age(summary: &Summary, since: Timestamp) -> String {
+    hours(summary.hours_since(since))
+}

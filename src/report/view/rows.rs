@@ -1,0 +1,191 @@
+//! One entry of each list as a row.
+
+use jiff::Timestamp;
+
+use super::super::clean::one_line;
+use super::super::summary::Summary;
+use super::super::words::{change, count, debt_state, done, reason, todo};
+use super::{MOST_ROWS, Row, age};
+
+/// Turns the first entries of a list into cleaned rows.
+fn rows<'a, T>(list: &'a [T], row: impl Fn(&'a T) -> Row) -> Vec<Row> {
+    list.iter()
+        .take(MOST_ROWS)
+        .map(row)
+        .map(|row| Row {
+            lead: one_line(&row.lead),
+            under: one_line(&row.under),
+            note: one_line(&row.note),
+            side: one_line(&row.side),
+            side_note: one_line(&row.side_note),
+        })
+        .collect()
+}
+
+/// The parts that are there, on one line.
+fn joined(parts: &[&str]) -> String {
+    let there: Vec<&str> = parts
+        .iter()
+        .copied()
+        .filter(|part| !part.is_empty())
+        .collect();
+    there.join(" · ")
+}
+
+fn owned_by(owner: Option<&str>) -> String {
+    owner.map_or_else(|| "no owner".to_owned(), |owner| format!("owner {owner}"))
+}
+
+/// How long something has lasted.
+fn span(summary: &Summary, since: Timestamp) -> String {
+    format!("for {}", age(summary, since))
+}
+
+pub(super) fn held(summary: &Summary) -> Vec<Row> {
+    rows(&summary.held, |held| Row {
+        lead: held.email.clone(),
+        under: joined(&[&held.target, todo(&held.action), reason(&held.reason)]),
+        note: held.why.clone(),
+        side: summary.moment(held.since),
+        side_note: format!("{} exposed", age(summary, held.since)),
+    })
+}
+
+pub(super) fn sources(summary: &Summary) -> Vec<Row> {
+    rows(&summary.sources, |source| Row {
+        lead: source.target.clone(),
+        under: source.problem.clone(),
+        side: summary.moment(source.since),
+        side_note: span(summary, source.since),
+        ..Row::default()
+    })
+}
+
+pub(super) fn debts(summary: &Summary) -> Vec<Row> {
+    rows(&summary.debts, |debt| {
+        let tries = match debt.attempts {
+            0 => String::new(),
+            tries => format!(", {}", count(tries.into(), "try", "tries")),
+        };
+        let next = debt
+            .next_try
+            .map(|next| format!("next {}", summary.moment(next)))
+            .unwrap_or_default();
+        Row {
+            lead: debt.email.clone(),
+            under: joined(&[&debt.target, todo(&debt.action), reason(&debt.reason)]),
+            note: joined(&[
+                &format!("{}{tries}", debt_state(&debt.state)),
+                debt.detail.as_deref().unwrap_or_default(),
+                &next,
+            ]),
+            side: summary.moment(debt.since),
+            side_note: span(summary, debt.since),
+        }
+    })
+}
+
+pub(super) fn ended(summary: &Summary) -> Vec<Row> {
+    rows(&summary.ended, |ended| Row {
+        lead: ended.email.clone(),
+        under: joined(&[&ended.target, done(&ended.action), reason(&ended.reason)]),
+        note: joined(&[
+            if ended.state == "absent" {
+                "was gone already"
+            } else {
+                ""
+            },
+            ended.detail.as_deref().unwrap_or_default(),
+        ]),
+        side: summary.moment(ended.at),
+        side_note: ended
+            .evidence
+            .clone()
+            .unwrap_or_else(|| "no evidence".to_owned()),
+    })
+}
+
+pub(super) fn ending(summary: &Summary) -> Vec<Row> {
+    rows(&summary.ending, |ending| Row {
+        lead: ending.email.clone(),
+        under: joined(&[&ending.target, &owned_by(ending.owner.as_deref())]),
+        side: summary.moment(ending.end),
+        side_note: summary.ahead(ending.end),
+        ..Row::default()
+    })
+}
+
+pub(super) fn protected(summary: &Summary) -> Vec<Row> {
+    rows(&summary.protected, |protected| Row {
+        lead: protected.email.clone(),
+        under: joined(&[
+            &protected.target,
+            todo(&protected.action),
+            reason(&protected.reason),
+        ]),
+        note: protected.why.clone(),
+        side: summary.moment(protected.since),
+        side_note: span(summary, protected.since),
+    })
+}
+
+pub(super) fn never_ends(summary: &Summary) -> Vec<Row> {
+    rows(&summary.never_ends, |grant| Row {
+        lead: grant.email.clone(),
+        under: joined(&[&grant.target, &owned_by(grant.owner.as_deref())]),
+        side: summary.day(grant.since),
+        side_note: span(summary, grant.since),
+        ..Row::default()
+    })
+}
+
+pub(super) fn unmanaged(summary: &Summary) -> Vec<Row> {
+    rows(&summary.unmanaged, |member| Row {
+        lead: member.email.clone(),
+        under: joined(&[&member.target, if member.is_admin { "admin" } else { "" }]),
+        side: summary.day(member.since),
+        side_note: span(summary, member.since),
+        ..Row::default()
+    })
+}
+
+pub(super) fn invites(summary: &Summary) -> Vec<Row> {
+    rows(&summary.invites, |invite| Row {
+        lead: invite.email.clone(),
+        under: joined(&[&invite.target, &invite.stage]),
+        side: summary.day(invite.first_seen),
+        side_note: span(summary, invite.first_seen),
+        ..Row::default()
+    })
+}
+
+pub(super) fn suppressed(summary: &Summary) -> Vec<Row> {
+    rows(&summary.suppressed, |address| Row {
+        lead: address.email.clone(),
+        under: if address.places.is_empty() {
+            "nothing depends on it".to_owned()
+        } else {
+            address.places.join(" · ")
+        },
+        side: summary.day(address.first_seen),
+        side_note: span(summary, address.first_seen),
+        ..Row::default()
+    })
+}
+
+pub(super) fn changes(summary: &Summary) -> Vec<Row> {
+    rows(&summary.changes, |entry| {
+        let target = entry.target.as_deref().unwrap_or_default();
+        let (lead, place) = match &entry.email {
+            Some(email) => (email.as_str(), target),
+            None => (target, ""),
+        };
+        Row {
+            lead: lead.to_owned(),
+            under: joined(&[place, change(&entry.kind)]),
+            note: entry.detail.clone().unwrap_or_default(),
+            side: summary.moment(entry.at),
+            ..Row::default()
+        }
+    })
+}
