@@ -1,9 +1,9 @@
-//! Both providers in memory, behind real HTTP on loopback.
+//! Both providers and a mail server in memory, behind real HTTP and SMTP on loopback.
 //!
 //! The demo runs on them, and so do the project's tests and benches. They hold state and behave
 //! as the providers' documents say, strictly: where a document is silent they refuse, so that
 //! what works here sends nothing that a provider need not take. What can go wrong on a network
-//! is scripted with [`Faults`].
+//! is scripted with [`Faults`] and [`MailFault`].
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -27,9 +27,13 @@ mod reply;
 mod sapling;
 mod sentius;
 mod server;
+mod smtp;
 
 pub use call::{Call, KeyPlace};
 pub use faults::{Answer, Fault, Faults, Rule, Times, When};
 pub use sapling::{Invite, Sapling, SaplingState, Team, TeamUser};
 pub use sentius::{Entry, PERMISSIONS, Sentius, SentiusState};
 pub use server::StandIn;
+pub use smtp::{
+    Duplex, MailFault, MailOptions, MailSink, MailStage, MailTls, Received, TlsUpgrade, Upgrading,
+};
