@@ -24,6 +24,7 @@ mod faults;
 mod line;
 mod mischief;
 mod reply;
+mod sample;
 mod sapling;
 mod sentius;
 mod server;
@@ -31,6 +32,7 @@ mod smtp;
 
 pub use call::{Call, KeyPlace};
 pub use faults::{Answer, Fault, Faults, Rule, Times, When};
+pub use sample::{Sample, SampleTeamRule};
 pub use sapling::{Invite, Sapling, SaplingState, Team, TeamUser};
 pub use sentius::{Entry, PERMISSIONS, Sentius, SentiusState};
 pub use server::StandIn;
