@@ -43,7 +43,10 @@ impl Apply<'_> {
         for tracked in tracked {
             match tracked.action.means {
                 Means::AlreadyGone => self.already_gone(tracked).await?,
-                Means::Unreadable => self.not_tried(tracked, "the team could not be read").await?,
+                Means::Unreadable => {
+                    self.not_tried(tracked, "the team could not be read")
+                        .await?
+                }
                 _ if self.waits(&tracked, now) => {}
                 _ => to_call.push(tracked),
             }

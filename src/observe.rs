@@ -79,7 +79,8 @@ async fn account_teams(
             let state = state_of(&error);
             note_problem(store, name, SourceKind::Teams, state, &error, errand.at).await?;
             if state == SourceState::Doubtful {
-                seen.findings.push(doubtful(place.clone(), error.to_string()));
+                seen.findings
+                    .push(doubtful(place.clone(), error.to_string()));
             }
             let message = match state {
                 SourceState::Forbidden => format!("the list of teams: {error}; is the key right?"),
@@ -92,7 +93,8 @@ async fn account_teams(
     let listed = match listed {
         List::Believed(listed) => listed,
         List::Doubtful(why) => {
-            seen.findings.push(doubtful(place, format!("the list of teams: {why}")));
+            seen.findings
+                .push(doubtful(place, format!("the list of teams: {why}")));
             return Ok(seen);
         }
     };
@@ -159,11 +161,11 @@ pub(crate) async fn read_back(
     teams: Vec<(TargetRef, String)>,
     errand: Errand<'_>,
 ) -> Result<Vec<Finding>, StoreError> {
-    let mut readings = stream::iter(teams)
-        .filter_map(|(target, id)| async move {
-            let account = services.teams.get(target.account())?;
-            Some((target, id, account))
-        })
+    let known = teams.into_iter().filter_map(|(target, id)| {
+        let account = services.teams.get(target.account())?;
+        Some((target, id, account))
+    });
+    let mut readings = stream::iter(known)
         .map(|(target, id, account)| async move {
             let read = team::read(account, store, &id, &target, errand).await;
             (target, read)
@@ -213,7 +215,15 @@ async fn take_list(
             };
             if let Some(doubt) = Sources::doubt(db, &account, SourceKind::Teams, &signs, &digest)? {
                 let state = SourceState::Doubtful;
-                Sources::problem(db, &account, SourceKind::Teams, state, &doubt, Some(&digest), at)?;
+                Sources::problem(
+                    db,
+                    &account,
+                    SourceKind::Teams,
+                    state,
+                    &doubt,
+                    Some(&digest),
+                    at,
+                )?;
                 return Ok(List::Doubtful(doubt));
             }
             let listed = Targets::take_list(db, &account, &listed, at)?;

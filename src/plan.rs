@@ -119,9 +119,9 @@ impl<'a> Planner<'a> {
     /// Leaves alone whom a grant covers, and says until when.
     fn leave_covered(&mut self, who: Who<'_>, grant: &Grant) {
         let why = match grant.end {
-            Some(end) if end <= self.now => Why::WithinGrace(
-                end.checked_add(self.policy.grace).unwrap_or(Timestamp::MAX),
-            ),
+            Some(end) if end <= self.now => {
+                Why::WithinGrace(end.checked_add(self.policy.grace).unwrap_or(Timestamp::MAX))
+            }
             end => Why::CoveredUntil(end),
         };
         self.leave(who, why);

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::config::Settings;
 use crate::domain::Email;
+use crate::providers::BuildError;
 use crate::providers::sapling::{self, Reader, Writer};
 use crate::providers::sentius::Whitelist;
-use crate::providers::BuildError;
 
 /// Every account of both providers, by name.
 #[derive(Debug)]

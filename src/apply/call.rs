@@ -38,7 +38,11 @@ async fn single(apply: &Apply<'_>, tracked: &Tracked) -> Settled {
     let Some(account) = apply.services.teams.get(account) else {
         return not_configured(tracked);
     };
-    match (&action.means, action.role, apply.team_ids.get(&action.target.id())) {
+    match (
+        &action.means,
+        action.role,
+        apply.team_ids.get(&action.target.id()),
+    ) {
         (Means::Membership(id), Some(role), _) => demote(account, id, role).await,
         (Means::Membership(id), None, _) => gone(account.writer.remove(id).await),
         (_, _, Some(team)) => gone(account.writer.revoke_invite(team, &action.email).await),

@@ -51,7 +51,12 @@ impl FlagChange<'_> {
     /// The change in words, such as `is_manager true → false`.
     #[must_use]
     pub fn describe(&self) -> String {
-        let flags = self.was.flags.named().into_iter().zip(self.is.flags.named());
+        let flags = self
+            .was
+            .flags
+            .named()
+            .into_iter()
+            .zip(self.is.flags.named());
         let mut words: Vec<String> = flags
             .filter(|(was, is)| was.1 != is.1)
             .map(|(was, is)| format!("{} {} → {}", was.0, was.1, is.1))

@@ -19,7 +19,10 @@ impl Pattern {
     #[must_use]
     pub fn matches(&self, email: &Email) -> bool {
         let mut parts = self.0.split('*');
-        let Some(mut rest) = parts.next().and_then(|first| email.key().strip_prefix(first)) else {
+        let Some(mut rest) = parts
+            .next()
+            .and_then(|first| email.key().strip_prefix(first))
+        else {
             return false;
         };
         let mut parts: Vec<&str> = parts.collect();

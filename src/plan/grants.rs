@@ -14,7 +14,11 @@ pub(super) fn ended(planner: &mut Planner<'_>) {
         .map(|(who, grants)| (*who, grants.clone()))
         .collect();
     for (who, grants) in people {
-        let over: Vec<&Grant> = grants.iter().copied().filter(|g| g.is_over(cutoff)).collect();
+        let over: Vec<&Grant> = grants
+            .iter()
+            .copied()
+            .filter(|g| g.is_over(cutoff))
+            .collect();
         if over.is_empty() {
             // Only a candidate of another rule, or an end that is still within its grace.
             if let Some(grant) = grants.iter().find(|g| g.is_over(planner.now)) {
@@ -64,25 +68,50 @@ fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
         is_admin,
     };
     if target.provider() == Provider::Sentius {
-        planner.due(action(ActionKind::WhitelistRemove, &last.email, Means::Address, false));
+        planner.due(action(
+            ActionKind::WhitelistRemove,
+            &last.email,
+            Means::Address,
+            false,
+        ));
         return;
     }
     if !planner.is_readable(target) {
         planner.leave(who, Why::Unreadable);
-        planner.due(action(ActionKind::MemberRemove, &last.email, Means::Unreadable, false));
+        planner.due(action(
+            ActionKind::MemberRemove,
+            &last.email,
+            Means::Unreadable,
+            false,
+        ));
         return;
     }
     let member = planner.members.get(&who).copied();
     let invite = planner.invites.get(&who).copied();
     if let Some(member) = member {
         let means = Means::Membership(member.remote_id.clone());
-        planner.due(action(ActionKind::MemberRemove, &member.email, means, member.is_admin));
+        planner.due(action(
+            ActionKind::MemberRemove,
+            &member.email,
+            means,
+            member.is_admin,
+        ));
     }
     if let Some(invite) = invite {
-        planner.due(action(ActionKind::InviteRevoke, &invite.email, Means::Address, false));
+        planner.due(action(
+            ActionKind::InviteRevoke,
+            &invite.email,
+            Means::Address,
+            false,
+        ));
     }
     if member.is_none() && invite.is_none() {
-        planner.due(action(ActionKind::MemberRemove, &last.email, Means::AlreadyGone, false));
+        planner.due(action(
+            ActionKind::MemberRemove,
+            &last.email,
+            Means::AlreadyGone,
+            false,
+        ));
     }
 }
 
@@ -91,7 +120,13 @@ fn roles(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant], all: &[&Grant
     let (target, email) = who;
     for role in [Role::Admin, Role::Manager] {
         let of_role = |g: &&Grant| g.role == Some(role);
-        let Some(due) = over.iter().copied().filter(of_role).filter_map(|g| g.end).max() else {
+        let Some(due) = over
+            .iter()
+            .copied()
+            .filter(of_role)
+            .filter_map(|g| g.end)
+            .max()
+        else {
             continue;
         };
         let cutoff = planner.cutoff();

@@ -49,7 +49,11 @@ pub(super) fn take(
         if !seen.insert(invite.email.key()) {
             continue;
         }
-        let stage = (invite.registered, invite.confirmed, invite.permissions.clone());
+        let stage = (
+            invite.registered,
+            invite.confirmed,
+            invite.permissions.clone(),
+        );
         match known.remove(invite.email.key()) {
             Some((_, _, was)) if was == stage => {}
             Some((id, ..)) => {

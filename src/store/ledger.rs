@@ -196,7 +196,10 @@ fn is_covered(
     at: Timestamp,
 ) -> Result<bool, StoreError> {
     use crate::domain::Reason;
-    if matches!(action.reason, Reason::InviteStale | Reason::InviteSuppressed) {
+    if matches!(
+        action.reason,
+        Reason::InviteStale | Reason::InviteSuppressed
+    ) {
         return Ok(false);
     }
     let covering = db

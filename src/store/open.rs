@@ -109,7 +109,10 @@ fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> 
         return Ok(false);
     }
     // A first start that was killed between its migrations and the mark.
-    if count("SELECT count(*) FROM sqlite_schema WHERE name IN ('refinery_schema_history', 'event_payload')")? == 2 {
+    if count(
+        "SELECT count(*) FROM sqlite_schema WHERE name IN ('refinery_schema_history', 'event_payload')",
+    )? == 2
+    {
         return Ok(true);
     }
     Err(not_ours("it is a SQLite database of something else"))

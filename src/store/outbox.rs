@@ -75,7 +75,15 @@ impl Outbox {
                 ":at": time::stored(at), ":state": state,
             })?;
         if added == 1 {
-            note(db, &format!("mail.{state}"), mail.kind, &mail.recipient, &mail.message_id, None, at)?;
+            note(
+                db,
+                &format!("mail.{state}"),
+                mail.kind,
+                &mail.recipient,
+                &mail.message_id,
+                None,
+                at,
+            )?;
         }
         Ok(())
     }
@@ -134,7 +142,15 @@ impl Outbox {
             "UPDATE outbox SET state = 'sent', sent_at = :at, detail = NULL WHERE id = :id",
         )?
         .execute(named_params! { ":id": mail.row, ":at": time::stored(at) })?;
-        note(db, "mail.sent", &mail.kind, &mail.recipient, &mail.message_id, None, at)
+        note(
+            db,
+            "mail.sent",
+            &mail.kind,
+            &mail.recipient,
+            &mail.message_id,
+            None,
+            at,
+        )
     }
 
     /// Notes that a mail could not be delivered, and when it is tried again.
@@ -155,7 +171,15 @@ impl Outbox {
             "UPDATE outbox SET state = 'failed', detail = :why, next_try_at = :next WHERE id = :id",
         )?
         .execute(named_params! { ":id": mail.row, ":why": why, ":next": time::stored(next) })?;
-        note(db, "mail.failed", &mail.kind, &mail.recipient, &mail.message_id, Some(why), at)
+        note(
+            db,
+            "mail.failed",
+            &mail.kind,
+            &mail.recipient,
+            &mail.message_id,
+            Some(why),
+            at,
+        )
     }
 
     /// How mails stand: (kind, recipient, Message-ID, state) of the rows from `first` on, and of
@@ -171,9 +195,8 @@ impl Outbox {
         rows.iter()
             .map(|row| {
                 let params = named_params! { ":id": row };
-                Ok(statement.query_row(params, |r| {
-                    Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?))
-                })?)
+                Ok(statement
+                    .query_row(params, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?)
             })
             .collect()
     }

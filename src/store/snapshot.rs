@@ -7,8 +7,7 @@ use rusqlite::{Connection, Row, named_params};
 
 use super::{StoreError, Teams, targets, time};
 use crate::domain::{
-    Email, Grant, Invite, Member, Role, Snapshot, SourceHealth, TargetId, TargetRef,
-    TeamPolicy,
+    Email, Grant, Invite, Member, Role, Snapshot, SourceHealth, TargetId, TargetRef, TeamPolicy,
 };
 use crate::plan::Policy;
 

@@ -35,10 +35,7 @@ pub struct Unmatched {
 impl Targets {
     /// The target on record that `target` means: for a team its name or id. Ambiguous names give
     /// none.
-    pub(crate) fn find(
-        db: &Connection,
-        target: &Target,
-    ) -> Result<Option<TargetRef>, StoreError> {
+    pub(crate) fn find(db: &Connection, target: &Target) -> Result<Option<TargetRef>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT id, provider, account, name, listed FROM target
              WHERE provider = :provider AND account = :account
@@ -132,10 +129,7 @@ impl Targets {
     }
 
     /// Teams that open grants name and that the account's list does not hold.
-    pub(crate) fn unmatched(
-        db: &Connection,
-        account: &str,
-    ) -> Result<Vec<Unmatched>, StoreError> {
+    pub(crate) fn unmatched(db: &Connection, account: &str) -> Result<Vec<Unmatched>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT t.id, t.provider, t.account, t.name, t.remote_id,
                     (SELECT count(*) FROM target o WHERE o.provider = t.provider AND o.account = t.account
@@ -227,7 +221,11 @@ fn match_team(
         ":id": id, ":remote_id": team.remote_id, ":name": team.name, ":at": time::stored(at),
     })?;
     if was.as_ref() != Some(&team.name) {
-        let kind = if was.is_none() { "team.matched" } else { "team.renamed" };
+        let kind = if was.is_none() {
+            "team.matched"
+        } else {
+            "team.renamed"
+        };
         trail::append(
             db,
             &Entry {
@@ -244,12 +242,16 @@ fn match_team(
 
 fn key(target: &Target) -> [(&'static str, &dyn rusqlite::ToSql); 3] {
     match target {
-        Target::Sentius { account } => {
-            [(":provider", &"sentius"), (":account", account), (":name", &"")]
-        }
-        Target::Sapling { account, team } => {
-            [(":provider", &"sapling"), (":account", account), (":name", team)]
-        }
+        Target::Sentius { account } => [
+            (":provider", &"sentius"),
+            (":account", account),
+            (":name", &""),
+        ],
+        Target::Sapling { account, team } => [
+            (":provider", &"sapling"),
+            (":account", account),
+            (":name", team),
+        ],
     }
 }
 

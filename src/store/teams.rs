@@ -59,7 +59,11 @@ impl Teams {
             .iter()
             .filter(|k| !k.missing && !ours.contains(k.email.key()))
             .collect();
-        let ids: HashSet<&str> = reading.members.iter().map(|m| m.remote_id.as_str()).collect();
+        let ids: HashSet<&str> = reading
+            .members
+            .iter()
+            .map(|m| m.remote_id.as_str())
+            .collect();
         let signs = Signs {
             known: still_known.len(),
             still_there: still_known
@@ -95,7 +99,9 @@ impl Teams {
     pub(crate) fn people(db: &Connection, team: &TargetRef) -> Result<u64, StoreError> {
         let count = |sql: &str| -> Result<u64, StoreError> {
             let params = named_params! { ":target": team.id().0 };
-            Ok(db.prepare_cached(sql)?.query_row(params, |row| row.get(0))?)
+            Ok(db
+                .prepare_cached(sql)?
+                .query_row(params, |row| row.get(0))?)
         };
         Ok(
             count("SELECT count(*) FROM member WHERE target = :target AND valid_to IS NULL")?
@@ -194,8 +200,9 @@ fn findings(
         .iter()
         .filter(|m| !ours.contains(m.email.key()))
         .map(|m| finding(FindingKind::MemberLeft, &m.email, None));
-    let changed = changes.changed.iter().map(|c| {
-        finding(FindingKind::MemberChanged, &c.is.email, Some(c.describe()))
-    });
+    let changed = changes
+        .changed
+        .iter()
+        .map(|c| finding(FindingKind::MemberChanged, &c.is.email, Some(c.describe())));
     appeared.chain(left).chain(changed).collect()
 }

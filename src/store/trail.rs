@@ -189,7 +189,10 @@ pub(crate) fn verify(db: &Connection, expected: Option<&Head>) -> Result<Verifie
         let kind: String = row.get(2)?;
         let payload: [u8; 32] = row.get(3)?;
         let hash: [u8; 32] = row.get(4)?;
-        match (row.get::<_, Option<Vec<u8>>>(5)?, row.get::<_, Option<String>>(6)?) {
+        match (
+            row.get::<_, Option<Vec<u8>>>(5)?,
+            row.get::<_, Option<String>>(6)?,
+        ) {
             (Some(salt), Some(body)) if payload_digest(&salt, &body) != payload => {
                 return broken("its payload was changed");
             }
@@ -289,7 +292,10 @@ mod tests {
             hash: [7; 32],
             ..head
         };
-        let never = store.read(move |db| verify(db, Some(&other))).await.unwrap();
+        let never = store
+            .read(move |db| verify(db, Some(&other)))
+            .await
+            .unwrap();
         assert!(matches!(never, Verified::Broken { seq: 3, .. }));
     }
 

@@ -112,10 +112,7 @@ fn commit(connection: &mut Connection, batch: Vec<Job>) {
             return;
         }
     };
-    let replies: Vec<Reply> = batch
-        .into_iter()
-        .map(|job| job(Ok(&transaction)))
-        .collect();
+    let replies: Vec<Reply> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
     let committed = transaction
         .commit()
         .map_err(|error| StoreError::from(error).to_string());

@@ -6,9 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 
 use super::Ledger;
-use crate::domain::{
-    ActionKind, ActionResult, ActionState, Email, Evidence, Reason, TargetId,
-};
+use crate::domain::{ActionKind, ActionResult, ActionState, Email, Evidence, Reason, TargetId};
 use crate::store::{StoreError, targets, time};
 
 /// Over how long removals are counted.
@@ -31,7 +29,10 @@ impl Ledger {
             let unexpected = |what: &str| StoreError::Corrupt(format!("an action's {what}"));
             actions.push(ActionResult {
                 action: ActionKind::from_word(&word(0)?).ok_or_else(|| unexpected("kind"))?,
-                target: names.get(&target).ok_or_else(|| unexpected("target"))?.clone(),
+                target: names
+                    .get(&target)
+                    .ok_or_else(|| unexpected("target"))?
+                    .clone(),
                 email: Email::observed(row.get_ref(2)?.as_str()?),
                 reason: Reason::from_word(&word(3)?).ok_or_else(|| unexpected("reason"))?,
                 state: ActionState::from_word(&word(4)?),

@@ -137,7 +137,14 @@ impl Ledger {
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        refuse(db, tracked.row, &tracked.action, ActionState::Failed, why, at)
+        refuse(
+            db,
+            tracked.row,
+            &tracked.action,
+            ActionState::Failed,
+            why,
+            at,
+        )
     }
 }
 
