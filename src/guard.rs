@@ -34,10 +34,19 @@ pub struct Record {
     pub removed: BTreeMap<TargetRef, u64>,
     /// Removals of the last 24 hours over everything, also from targets that are gone.
     pub removed_in_all: u64,
-    /// The known people of each target that the plan touches, before this plan.
+    /// The known people of each target that the plan touches, before this plan; counted as far as
+    /// [`people_that_matter`] says.
     pub people: BTreeMap<TargetRef, u64>,
     /// The admins of each team that the plan touches.
     pub admins: BTreeMap<TargetRef, u64>,
+}
+
+/// How many people a target must have for so many removals to be within the percentage: no need to
+/// count further.
+#[must_use]
+pub fn people_that_matter(removals: u64, policy: &GuardPolicy) -> u64 {
+    // A percentage of nothing makes this infinite, and the cast saturates.
+    (removals as f64 * 100.0 / policy.max_removal_percent).ceil() as u64
 }
 
 /// The verdict on a plan.

@@ -14,6 +14,7 @@ mod outbox;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
+pub(crate) mod summary;
 mod targets;
 mod teams;
 mod time;

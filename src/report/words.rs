@@ -9,7 +9,7 @@ pub(super) fn done(action: &str) -> &str {
     match action {
         "whitelist.remove" => "removed from the whitelist",
         "member.remove" => "removed from the team",
-        "member.demote" => "admin role taken back",
+        "member.demote" => "role taken back",
         "invite.revoke" => "invite revoked",
         other => other,
     }
@@ -20,7 +20,7 @@ pub(super) fn todo(action: &str) -> &str {
     match action {
         "whitelist.remove" => "to be removed from the whitelist",
         "member.remove" => "to be removed from the team",
-        "member.demote" => "admin role to be taken back",
+        "member.demote" => "role to be taken back",
         "invite.revoke" => "invite to be revoked",
         other => other,
     }

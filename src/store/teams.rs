@@ -11,7 +11,7 @@ use super::sources::{Complete, SourceKind, SourceState, Sources};
 use super::trail::{self, Entry};
 use super::{Ledger, StoreError, invites, members};
 use crate::domain::{
-    Changes, Digest, Email, Finding, FindingKind, Place, Signs, TargetRef, TeamReading,
+    Changes, Digest, Email, Finding, FindingKind, Place, Provider, Signs, TargetRef, TeamReading,
 };
 
 /// The team observations' SQL.
@@ -95,18 +95,31 @@ impl Teams {
         Ok(Taken::Believed(findings(team, &changes, &ours, first)))
     }
 
-    /// How many members and pending invites a team has.
-    pub(crate) fn people(db: &Connection, team: &TargetRef) -> Result<u64, StoreError> {
-        let count = |sql: &str| -> Result<u64, StoreError> {
-            let params = named_params! { ":target": team.id().0 };
-            Ok(db
-                .prepare_cached(sql)?
-                .query_row(params, |row| row.get(0))?)
+    /// How many people a target has: a team's members and invitees, a whitelist's open grants. Counts
+    /// to `enough` and no further, since a target may have a million.
+    pub(crate) fn known_people(
+        db: &Connection,
+        target: &TargetRef,
+        enough: u64,
+    ) -> Result<u64, StoreError> {
+        let sql = match target.provider() {
+            Provider::Sentius => {
+                "SELECT count(*) FROM (
+                     SELECT DISTINCT email_key FROM grants WHERE target = :target AND removed_at IS NULL
+                     LIMIT :enough)"
+            }
+            Provider::Sapling => {
+                "SELECT count(*) FROM (
+                     SELECT email_key FROM member WHERE target = :target AND valid_to IS NULL
+                     UNION SELECT email_key FROM invite WHERE target = :target AND gone_at IS NULL
+                     LIMIT :enough)"
+            }
         };
-        Ok(
-            count("SELECT count(*) FROM member WHERE target = :target AND valid_to IS NULL")?
-                + count("SELECT count(*) FROM invite WHERE target = :target AND gone_at IS NULL")?,
-        )
+        let enough = i64::try_from(enough).unwrap_or(i64::MAX);
+        let params = named_params! { ":target": target.id().0, ":enough": enough };
+        Ok(db
+            .prepare_cached(sql)?
+            .query_row(params, |row| row.get(0))?)
     }
 
     /// How many admins a team has.

@@ -1,0 +1,146 @@
+//! The pass's mail: the report into the outbox, and what waits in the outbox to its recipients.
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use super::Pass;
+use crate::clock;
+use crate::config::{MailSettings, Settings};
+use crate::domain::MailResult;
+use crate::mail::{self, Courier, DeliveryError};
+use crate::report::Summary;
+use crate::schedule;
+use crate::store::summary::{self, Scope};
+use crate::store::{NewMail, Outbox, Runs, Store, StoreError};
+
+/// When the last report's period ended.
+const LAST_REPORT: &str = "report.last";
+
+/// Why no mail could be made; what could not be delivered stays in the outbox.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum MailError {
+    /// The message could not be put together.
+    #[error("the report could not be made")]
+    Compose(#[from] mail::ComposeError),
+    /// The way to the mail server could not be set up.
+    #[error("mail cannot be set up")]
+    Courier(#[from] mail::BuildError),
+}
+
+/// How a reader knows the organization: the accounts' names, each once.
+fn organization(settings: &Settings) -> String {
+    let mut names: Vec<&str> = settings.sentius.iter().map(|a| a.name.as_str()).collect();
+    names.extend(settings.sapling.iter().map(|a| a.name.as_str()));
+    names.sort_unstable();
+    names.dedup();
+    names.join(", ")
+}
+
+/// What a report covers, from `from` until now.
+pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp) -> Scope {
+    let holder = |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
+    Scope {
+        organization: organization(settings),
+        run: None,
+        from,
+        to,
+        timezone: settings.timezone.clone(),
+        next_report: schedule::next(&settings.schedule.report, &settings.timezone, to),
+        holders: settings.sapling.iter().filter_map(holder).collect(),
+    }
+}
+
+/// When the last mailed report ended.
+pub(crate) async fn last_report(store: &Store) -> Result<Option<Timestamp>, StoreError> {
+    store.read(|db| Runs::fact(db, LAST_REPORT)).await
+}
+
+/// Puts the report into the outbox, one mail for each recipient, and notes its period, in one
+/// transaction.
+pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<(), super::PassError> {
+    let Some(settings) = &pass.settings.mail else {
+        return Ok(());
+    };
+    let from = last_report(pass.store).await?;
+    let to = clock::now();
+    let mut scope = scope(pass.settings, from, to);
+    scope.run = Some(pass.run.clone());
+    let summary = pass
+        .store
+        .read(move |db| summary::gather(db, scope))
+        .await?;
+    let mails = reports(settings, &summary, &pass.run).map_err(MailError::from)?;
+    pass.store
+        .write(move |db| {
+            for mail in &mails {
+                Outbox::put(db, mail, to)?;
+            }
+            Runs::set_fact(db, LAST_REPORT, to)
+        })
+        .await?;
+    Ok(())
+}
+
+fn reports(
+    settings: &MailSettings,
+    summary: &Summary,
+    run: &str,
+) -> Result<Vec<NewMail>, mail::ComposeError> {
+    let report = |(place, to): (usize, &lettre::message::Mailbox)| {
+        let message_id = mail::message_id(&settings.from, &format!("report-{run}-{place}"));
+        Ok(NewMail {
+            kind: "report",
+            unique_key: format!("report/{run}/{}", to.email),
+            sender: settings.from.email.to_string(),
+            recipient: to.email.to_string(),
+            body: mail::compose_report(summary, &settings.from, to, &message_id)?,
+            message_id,
+        })
+    };
+    settings.to.iter().enumerate().map(report).collect()
+}
+
+/// Delivers what waits in the outbox: claim, send, record. One bad recipient does not stop the
+/// others. Returns how each mail stands.
+pub(super) async fn deliver(pass: &Pass<'_>) -> Result<Vec<MailResult>, super::PassError> {
+    let Some(settings) = &pass.settings.mail else {
+        return Ok(Vec::new());
+    };
+    let store = pass.store;
+    let due_at = pass.options.patient.then(clock::now);
+    let rows = store.read(move |db| Outbox::waiting(db, due_at)).await?;
+    let courier = Courier::new(&settings.route).map_err(MailError::from)?;
+    for row in &rows {
+        let row = *row;
+        let claimed = store
+            .write(move |db| Outbox::claim(db, row, clock::now()))
+            .await?;
+        let Some(mail) = claimed else { continue };
+        let sent = courier
+            .deliver(&mail.sender, &mail.recipient, &mail.message_id, &mail.body)
+            .await;
+        store
+            .write(move |db| match sent {
+                Ok(()) => Outbox::sent(db, &mail, clock::now()),
+                Err(DeliveryError::Permanent(why) | DeliveryError::Transient(why)) => {
+                    tracing::warn!(
+                        to = mail.recipient,
+                        why,
+                        "a mail could not be delivered; it will be tried again"
+                    );
+                    Outbox::failed(db, &mail, &why, clock::now())
+                }
+            })
+            .await?;
+    }
+    courier.rest().await;
+    let states = store.read(move |db| Outbox::states(db, &rows)).await?;
+    let result = |(kind, recipient, message_id, state)| MailResult {
+        kind,
+        to: vec![recipient],
+        message_id,
+        state,
+    };
+    Ok(states.into_iter().map(result).collect())
+}

@@ -1,0 +1,54 @@
+//! How a pass is to be run, and how its progress is told.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+/// How a pass is to be run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only look: no provider is changed, nothing is mailed.
+    pub dry_run: bool,
+    /// The plan as it would be then; only for a dry run.
+    pub at: Option<Timestamp>,
+    /// Whether a failed action waits until its next try; otherwise all that is due is tried now.
+    pub patient: bool,
+    /// Whether a report is mailed.
+    pub report: bool,
+    /// Who hears of the progress.
+    pub progress: Progress,
+}
+
+/// A long stage of a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stage {
+    /// Teams are read.
+    Observe,
+    /// Actions are done.
+    Apply,
+}
+
+/// Who hears of the progress: stage, how many are done, of how many.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<dyn Fn(Stage, u64, u64) + Send + Sync>>);
+
+impl Progress {
+    /// Tells `listener`.
+    pub fn to(listener: impl Fn(Stage, u64, u64) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    pub(super) fn tell(&self, stage: Stage, done: u64, total: u64) {
+        if let Some(listener) = &self.0 {
+            listener(stage, done, total);
+        }
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Progress").field(&self.0.is_some()).finish()
+    }
+}

@@ -1,0 +1,189 @@
+//! The report's access: what ends soon or never, who has it without a grant, invites by age,
+//! addresses that bounce, and sources that could not be read.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use rusqlite::named_params;
+
+use super::Reader;
+use crate::domain::Email;
+use crate::report::{Ending, Invite, NeverEnds, Source, Summary, Suppressed, Unmanaged};
+use crate::store::{StoreError, time};
+
+/// How far ahead the report looks: the weeks that it draws.
+const AHEAD: SignedDuration = SignedDuration::from_hours(13 * 7 * 24);
+
+pub(super) fn fill(
+    read: &Reader<'_>,
+    holders: &[(String, Email)],
+    summary: &mut Summary,
+) -> Result<(), StoreError> {
+    summary.ending = ending(read)?;
+    summary.never_ends = never_ends(read)?;
+    summary.unmanaged = unmanaged(read, holders)?;
+    summary.invites = invites(read)?;
+    summary.suppressed = suppressed(read)?;
+    summary.sources = sources(read)?;
+    Ok(())
+}
+
+/// Access that ends: a grant that another one outlasts is none.
+fn ending(read: &Reader<'_>) -> Result<Vec<Ending>, StoreError> {
+    let until = read.to.checked_add(AHEAD).unwrap_or(read.to);
+    let mut statement = read.db.prepare_cached(
+        "SELECT email, target, ends_at, owner FROM grants g
+         WHERE removed_at IS NULL AND ends_at > :now AND ends_at <= :until
+           AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
+                           AND o.removed_at IS NULL AND o.role IS g.role AND o.starts_at <= g.ends_at
+                           AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))
+         ORDER BY ends_at, email_key",
+    )?;
+    let params = named_params! { ":now": read.now(), ":until": time::stored(until) };
+    let rows = statement.query_map(params, |row| {
+        Ok(Ending {
+            email: row.get(0)?,
+            target: read.target(row.get(1)?),
+            end: time::read(row.get(2)?),
+            owner: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn never_ends(read: &Reader<'_>) -> Result<Vec<NeverEnds>, StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT email, target, owner, starts_at FROM grants
+         WHERE removed_at IS NULL AND ends_at IS NULL ORDER BY starts_at, email_key",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(NeverEnds {
+            email: row.get(0)?,
+            target: read.target(row.get(1)?),
+            owner: row.get(2)?,
+            since: time::read(row.get(3)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn unmanaged(read: &Reader<'_>, holders: &[(String, Email)]) -> Result<Vec<Unmanaged>, StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT m.email, m.target, ifnull(m.created_at, m.first_seen), m.is_admin, t.account
+         FROM member m JOIN target t ON t.id = m.target
+         WHERE m.valid_to IS NULL AND m.missing_since IS NULL AND t.listed = 1
+           AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.email_key = m.email_key
+                           AND g.removed_at IS NULL AND g.starts_at <= :now)
+         ORDER BY t.account, t.name, m.email_key",
+    )?;
+    let mut rows = statement.query(named_params! { ":now": read.now() })?;
+    let mut unmanaged = Vec::new();
+    while let Some(row) = rows.next()? {
+        let email: String = row.get(0)?;
+        let account: String = row.get(4)?;
+        let person = Email::observed(&email);
+        if holders
+            .iter()
+            .any(|(of, holder)| *of == account && *holder == person)
+        {
+            continue;
+        }
+        unmanaged.push(Unmanaged {
+            email,
+            target: read.target(row.get(1)?),
+            since: time::read(row.get(2)?),
+            is_admin: row.get(3)?,
+        });
+    }
+    Ok(unmanaged)
+}
+
+fn invites(read: &Reader<'_>) -> Result<Vec<Invite>, StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT i.email, i.target, i.first_seen,
+                CASE WHEN confirmed THEN 'confirmed' WHEN registered THEN 'registered' ELSE 'not registered' END
+         FROM invite i WHERE gone_at IS NULL ORDER BY i.first_seen, i.email_key",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Invite {
+            email: row.get(0)?,
+            target: read.target(row.get(1)?),
+            first_seen: time::read(row.get(2)?),
+            stage: row.get(3)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Addresses that bounce, with where that matters.
+fn suppressed(read: &Reader<'_>) -> Result<Vec<Suppressed>, StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT s.email, s.first_seen, 'pending in', i.target FROM suppressed s
+           JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
+           JOIN target t ON t.id = i.target AND t.account = s.account WHERE s.gone_at IS NULL
+         UNION SELECT s.email, s.first_seen, 'member of', m.target FROM suppressed s
+           JOIN member m ON m.email_key = s.email_key AND m.valid_to IS NULL
+           JOIN target t ON t.id = m.target AND t.account = s.account WHERE s.gone_at IS NULL
+         UNION SELECT s.email, s.first_seen, 'granted', g.target FROM suppressed s
+           JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
+            AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1) WHERE s.gone_at IS NULL
+         UNION SELECT s.email, s.first_seen, NULL, 0 FROM suppressed s WHERE s.gone_at IS NULL
+         ORDER BY 1, 3, 4",
+    )?;
+    let mut rows = statement.query(named_params! { ":now": read.now() })?;
+    let mut found: BTreeMap<String, Suppressed> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let email: String = row.get(0)?;
+        let first_seen = time::read(row.get(1)?);
+        let entry = found.entry(email.clone()).or_insert_with(|| Suppressed {
+            email,
+            first_seen,
+            places: Vec::new(),
+        });
+        if let Some(how) = row.get::<_, Option<String>>(2)? {
+            let place = format!("{how} {}", read.target(row.get(3)?));
+            entry.places.push(place);
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
+/// What could not be read or matched, and since when.
+fn sources(read: &Reader<'_>) -> Result<Vec<Source>, StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT kind, account, target, state, since, ifnull(detail, '') FROM source
+         WHERE state <> 'complete'
+           AND (target = 0 OR EXISTS (SELECT 1 FROM target t WHERE t.id = source.target AND t.listed = 1))
+         ORDER BY account, kind, target",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let (kind, state): (String, String) = (row.get(0)?, row.get(3)?);
+        let detail: String = row.get(5)?;
+        let account: String = row.get(1)?;
+        let (target, what) = match kind.as_str() {
+            "team" => (read.target(row.get(2)?), ""),
+            "teams" => (format!("sapling:{account}"), "list of teams: "),
+            _ => (format!("sapling:{account}"), "suppressed emails: "),
+        };
+        Ok(Source {
+            target,
+            problem: format!("{what}{state}: {detail}"),
+            since: time::read(row.get(4)?),
+        })
+    })?;
+    let mut sources: Vec<Source> = rows.collect::<Result<_, _>>()?;
+    let mut statement = read.db.prepare_cached(
+        "SELECT t.id, min(g.recorded_at) FROM target t JOIN grants g ON g.target = t.id AND g.removed_at IS NULL
+         WHERE t.provider = 'sapling' AND t.listed = 0 GROUP BY t.id ORDER BY t.id",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        sources.push(Source {
+            target: read.target(row.get(0)?),
+            problem: "grants name this team, and it is not in the list of the key's holder"
+                .to_owned(),
+            since: time::read(row.get(1)?),
+        });
+    }
+    Ok(sources)
+}

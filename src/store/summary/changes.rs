@@ -1,0 +1,81 @@
+//! The report's changes since the last one, read from the audit trail.
+
+use jiff::Timestamp;
+use rusqlite::named_params;
+use serde_json::Value;
+
+use super::Reader;
+use crate::report::{Change, Summary};
+use crate::store::{StoreError, time};
+
+pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT e.at, e.kind, p.target, p.body FROM event e JOIN event_payload p USING (seq)
+         WHERE e.at > :since AND e.at <= :now
+           AND e.kind IN ('team.observed', 'grant.recorded', 'grant.amended')
+         ORDER BY e.seq",
+    )?;
+    let mut rows = statement.query(named_params! { ":since": read.since(), ":now": read.now() })?;
+    while let Some(row) = rows.next()? {
+        let at = time::read(row.get(0)?);
+        let target: Option<i64> = row.get(2)?;
+        let target = target.map(|id| read.target(id));
+        let Ok(body) = serde_json::from_str::<Value>(row.get_ref(3)?.as_str()?) else {
+            continue;
+        };
+        match row.get_ref(1)?.as_str()? {
+            "team.observed" => observed(at, target.as_deref(), &body, &mut summary.changes),
+            "grant.recorded" => summary
+                .changes
+                .push(grant("grant recorded", at, target, &body)),
+            _ => summary
+                .changes
+                .push(grant("grant amended", at, target, &body)),
+        }
+    }
+    Ok(())
+}
+
+/// Who came, went and changed; the first look at a team is no change.
+fn observed(at: Timestamp, target: Option<&str>, body: &Value, changes: &mut Vec<Change>) {
+    if body.get("first").is_some() {
+        return;
+    }
+    let change = |kind: &str, email: Option<&str>, detail: Option<&str>| Change {
+        at,
+        kind: kind.to_owned(),
+        target: target.map(str::to_owned),
+        email: email.map(str::to_owned),
+        detail: detail.map(str::to_owned),
+    };
+    let list = |name: &str| {
+        body.get(name)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
+    for (name, kind) in [
+        ("appeared", "appeared"),
+        ("left", "left"),
+        ("invited", "invited"),
+    ] {
+        changes.extend(list(name).map(|email| change(kind, email.as_str(), None)));
+    }
+    changes.extend(list("changed").map(|entry| {
+        let text = |name: &str| entry.get(name).and_then(Value::as_str);
+        change("changed", text("email"), text("what"))
+    }));
+}
+
+fn grant(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Change {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let until =
+        text("end").map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
+    Change {
+        at,
+        kind: kind.to_owned(),
+        target,
+        email: text("email").map(str::to_owned),
+        detail: Some(until),
+    }
+}
