@@ -1,10 +1,12 @@
 //! lapsed takes access away when its time is over, and proves it.
 
 mod apply;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
 pub mod guard;
+pub mod import;
 pub mod mail;
 mod observe;
 pub mod pass;

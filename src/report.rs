@@ -13,7 +13,7 @@ mod view;
 mod words;
 
 pub(crate) use clean::one_line;
-pub(crate) use csv::render_within as csv_within;
+pub(crate) use csv::{defused, render_within as csv_within};
 pub use subject::subject;
 pub use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,

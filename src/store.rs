@@ -34,7 +34,7 @@ pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::PassLock;
-pub(crate) use outbox::{NewMail, Outbox, Waiting};
+pub(crate) use outbox::{NewMail, Outbox};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};

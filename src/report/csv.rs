@@ -126,7 +126,7 @@ fn write(table: &mut Writer<Vec<u8>>, row: &Row<'_>) -> Result<(), RenderError> 
 
 /// A spreadsheet runs a cell that starts like a formula: an apostrophe in front makes it text.
 /// Control characters become spaces, so that a row stays a line.
-fn defused(cell: &str) -> Cow<'_, str> {
+pub(crate) fn defused(cell: &str) -> Cow<'_, str> {
     let bare = cell.trim_start_matches([' ', '"', '\'', '\u{a0}', '\u{feff}']);
     let formula = bare.starts_with([
         '=', '+', '-', '@', '\t', '\r', '\n', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',

@@ -56,9 +56,9 @@ pub enum StoreError {
     /// What is stored does not make sense.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
-    /// A rule about what may be stored was broken.
-    #[error("{0}")]
-    Refused(String),
+    /// What was read could not be handed on.
+    #[error("the output could not be written")]
+    Output(#[source] io::Error),
     /// The writer has stopped.
     #[error("the database's writer has stopped")]
     Gone,

@@ -68,7 +68,7 @@ pub struct MemberRow {
 pub struct GrantFilter {
     /// Only of this target.
     pub target: Option<TargetId>,
-    /// Only in this state; absent: all.
+    /// Only in this state; absent: in every one.
     pub state: Option<GrantState>,
     /// Only those that end until then.
     pub ending_until: Option<Timestamp>,

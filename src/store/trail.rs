@@ -4,6 +4,7 @@
 //! numbers as 8 bytes, big end first; the first event's previous hash is 32 zero bytes.
 
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -33,6 +34,24 @@ impl Head {
 impl fmt::Display for Head {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.seq, self.hex())
+    }
+}
+
+impl FromStr for Head {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "a head is written COUNT:HASH, the hash with 64 hexadecimal digits";
+        let (seq, digits) = text.split_once(':').ok_or(FORM)?;
+        let seq = seq.parse().map_err(|_| FORM)?;
+        let mut hash = [0; 32];
+        if digits.len() != 64 || !digits.is_ascii() {
+            return Err(FORM);
+        }
+        for (byte, place) in hash.iter_mut().zip((0..64).step_by(2)) {
+            *byte = u8::from_str_radix(&digits[place..place + 2], 16).map_err(|_| FORM)?;
+        }
+        Ok(Self { seq, hash })
     }
 }
 

@@ -1,0 +1,182 @@
+//! The command line: what may be written, and which command it means.
+
+mod audit;
+mod check;
+mod demo;
+mod exit;
+mod generate;
+mod import;
+mod list;
+mod logging;
+mod members;
+mod output;
+mod progress;
+mod report;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::clock;
+use crate::config::{self, Settings};
+use crate::domain::{Edge, When};
+use crate::store::Store;
+use exit::{Exit, Failure};
+
+/// Takes access away when its time is over, and proves it.
+///
+/// Without a command, lapsed runs one pass with --run-now.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lapsed",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  lapsed --run-now                     do all that is due, mail the report
+  lapsed --run-now --dry-run           show what would be done, change nothing
+  lapsed --run-now --dry-run --at 30d  the same as it would be in thirty days
+  lapsed import people.csv --record-only
+  lapsed list --ending-within 30d
+  lapsed demo                          see it all on sample data
+
+Exit codes:
+  0  all that was due is done          3  something failed: it will be tried again
+  1  it could not run                  4  the guard holds actions
+  2  usage or configuration            5  another pass is running on this database"
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    common: Common,
+
+    #[command(flatten)]
+    run: run::RunArgs,
+
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+struct Common {
+    /// The configuration
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "LAPSED_CONFIG",
+        default_value = "/etc/lapsed/lapsed.toml"
+    )]
+    config: PathBuf,
+
+    /// What is logged to stderr: error, warn, info, debug, trace, or a tracing filter
+    #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
+    log_level: String,
+
+    /// The form of logs
+    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
+    log_format: logging::LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Record many grants from a CSV file
+    Import(import::ImportArgs),
+    /// Show grants
+    List(list::ListArgs),
+    /// Show who is or was in which team, and whether a grant covers them
+    Members(members::MembersArgs),
+    /// Show the audit report, without mailing it
+    Report(report::ReportArgs),
+    /// Verify or export the audit trail
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Check configuration, database, each provider's key, and the mail server
+    Check,
+    /// See everything on sample data: no key, no network, nothing left but the report
+    Demo(demo::DemoArgs),
+    /// Print a completion script
+    Completions {
+        /// For which shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// How rows are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RowFormat {
+    /// For people
+    Table,
+    /// One array of objects
+    Json,
+    /// With a header
+    Csv,
+}
+
+/// Reads the command line, does what it says, and tells how that ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return exit::usage(&error),
+    };
+    exit::report(dispatch(cli))
+}
+
+fn dispatch(cli: Cli) -> Result<Exit, Failure> {
+    logging::start(&cli.common.log_level, cli.common.log_format)?;
+    let common = cli.common;
+    match cli.command {
+        Some(Command::Completions { shell }) => generate::completions(shell),
+        Some(Command::Man) => generate::man(),
+        Some(_) if cli.run.any() => Err(Failure::usage(
+            "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",
+        )),
+        Some(Command::Demo(args)) => wait(demo::run(args)),
+        Some(Command::Import(args)) => wait(import::run(&common, args)),
+        Some(Command::List(args)) => wait(list::run(&common, args)),
+        Some(Command::Members(args)) => wait(members::run(&common, args)),
+        Some(Command::Report(args)) => wait(report::run(&common, args)),
+        Some(Command::Audit(command)) => wait(audit::run(&common, command)),
+        Some(Command::Check) => wait(check::run(&common)),
+        None => wait(run::run(&common, cli.run)),
+    }
+}
+
+/// Runs a command to its end.
+fn wait(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::could_not_run(error.into()))?
+        .block_on(command)
+}
+
+impl Common {
+    fn settings(&self) -> Result<Settings, Failure> {
+        config::load(&self.config).map_err(|error| Failure::usage(error.to_string()))
+    }
+
+    /// Settings and database.
+    fn open(&self) -> Result<(Settings, Store), Failure> {
+        let settings = self.settings()?;
+        let store = Store::open(&settings.database)?;
+        Ok((settings, store))
+    }
+}
+
+/// Reads an option that holds a WHEN.
+fn when(
+    option: &str,
+    text: &str,
+    settings: &Settings,
+    edge: Edge,
+) -> Result<Option<jiff::Timestamp>, Failure> {
+    When::parse(text, clock::now(), &settings.timezone, edge)
+        .map(When::at)
+        .map_err(|error| Failure::usage(format!("{option}: {error}")))
+}

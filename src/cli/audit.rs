@@ -1,0 +1,65 @@
+//! `lapsed audit`: verifies the trail's hash chain, or prints it.
+
+use std::io::{self, Write};
+
+use clap::Subcommand;
+
+use super::exit::{Exit, Failure};
+use super::{Common, output};
+use crate::store::StoreError;
+use crate::store::trail::{self, Head, Verified};
+
+/// What to do with the audit trail.
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Check that no event was changed, removed or put in between
+    #[command(
+        after_help = "Example:\n  lapsed audit verify --head 1841:6f0c…   the head that a report carried"
+    )]
+    Verify {
+        /// A head noted earlier, as reports carry it: COUNT:HASH; it must lie on the chain
+        #[arg(long, value_name = "COUNT:HASH")]
+        head: Option<Head>,
+    },
+    /// Print every event as one line of JSON
+    Export,
+}
+
+pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, Failure> {
+    let (_, store) = common.open()?;
+    match command {
+        AuditCommand::Verify { head } => {
+            let verified = store
+                .read(move |db| trail::verify(db, head.as_ref()))
+                .await?;
+            match verified {
+                Verified::Whole { head, erased } => {
+                    let erased = match erased {
+                        0 => String::new(),
+                        n => format!(", {n} with their data erased"),
+                    };
+                    output::line(&format!("whole: {} events{erased}; head {head}", head.seq))?;
+                    Ok(Exit::Done)
+                }
+                Verified::Broken { seq, why } => Err(Failure::could_not_run(anyhow::anyhow!(
+                    "the audit trail is broken at event {seq}: {why}"
+                ))),
+            }
+        }
+        AuditCommand::Export => {
+            store
+                .read(|db| {
+                    let mut out = io::BufWriter::new(io::stdout().lock());
+                    trail::export(db, |event| {
+                        serde_json::to_writer(&mut out, event)
+                            .map_err(io::Error::from)
+                            .and_then(|()| out.write_all(b"\n"))
+                            .map_err(StoreError::Output)
+                    })?;
+                    out.flush().map_err(StoreError::Output)
+                })
+                .await?;
+            Ok(Exit::Done)
+        }
+    }
+}

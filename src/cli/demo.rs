@@ -1,0 +1,140 @@
+//! `lapsed demo`: the main job on sample data. Both providers and a mail server run inside the
+//! process, behind real HTTP and SMTP on loopback.
+
+mod stage;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use jiff::SignedDuration;
+
+use super::exit::{Exit, Failure};
+use super::{import, output, run};
+use crate::clock;
+use crate::observe::{self, Errand};
+use crate::pass::{self, Options};
+use crate::report::{self, Format};
+use crate::services::Services;
+use crate::store::{Store, summary};
+use stage::Stage;
+
+/// How long before the demo somebody looked at the teams: long enough for an invite to go stale.
+const LAST_LOOK: SignedDuration = SignedDuration::from_hours(20 * 24);
+
+/// What the demo leaves.
+#[derive(Debug, Args)]
+pub(super) struct DemoArgs {
+    /// Where the HTML report is written [default: a new file in the temporary folder]
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
+    let now = clock::now();
+    let stage = Stage::set(now).await?;
+    let settings =
+        crate::config::load(&stage.config()).map_err(|error| Failure::usage(error.to_string()))?;
+    let store = Store::open(&settings.database)?;
+    heading("An organization, its whitelist and its teams")?;
+    stage.describe()?;
+    output::line("Both providers and a mail server run in this process, on loopback only.")?;
+
+    let rows = crate::import::read(&stage.grants(), &settings, now)
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let grants = rows.len();
+    import::record(&store, rows, now).await?;
+    output::line(&format!(
+        "{} recorded, as by `lapsed import grants.csv --record-only`.",
+        output::count(grants, "grant")
+    ))?;
+    earlier_look(&stage, &settings, &store).await?;
+
+    heading("What is due: lapsed --run-now --dry-run")?;
+    let look = Options {
+        dry_run: true,
+        ..Options::default()
+    };
+    run::text(&pass::run(&settings, &store, &look).await?)?;
+
+    heading("Doing it: lapsed --run-now")?;
+    let before = stage.numbers();
+    let act = Options {
+        report: true,
+        ..Options::default()
+    };
+    let outcome = pass::run(&settings, &store, &act).await?;
+    run::text(&outcome)?;
+
+    heading("What changed at the providers")?;
+    stage.compare(&before)?;
+
+    heading("And once more: what is done stays done")?;
+    let again = pass::run(&settings, &store, &Options::default()).await?;
+    output::line(&run::headline(&again))?;
+
+    let verified = store
+        .read(|db| crate::store::trail::verify(db, None))
+        .await?;
+    heading("The proof")?;
+    if let crate::store::trail::Verified::Whole { head, .. } = verified {
+        output::line(&format!(
+            "The audit trail holds {} events, each chained to the one before; its head is\n{}",
+            head.seq,
+            head.hex()
+        ))?;
+    }
+    stage.mails()?;
+    let path = leave_report(&settings, &store, args.output).await?;
+    output::line(&format!("The report, to look at: {}", path.display()))?;
+    Ok(Exit::Done)
+}
+
+fn heading(text: &str) -> Result<(), Failure> {
+    output::line(&format!("\n== {text} ==\n"))?;
+    Ok(())
+}
+
+/// Looks at the teams as if some weeks ago, so that the invites which were there already have an
+/// age: providers give them no date.
+async fn earlier_look(
+    stage: &Stage,
+    settings: &crate::config::Settings,
+    store: &Store,
+) -> Result<(), Failure> {
+    let services = Services::connect(settings).map_err(pass::PassError::from)?;
+    let newer = stage.without_newer_invites();
+    let then = clock::now()
+        .checked_sub(LAST_LOOK)
+        .unwrap_or_else(|_| clock::now());
+    let errand = Errand {
+        run: "earlier",
+        at: then,
+        progress: &|_, _| {},
+    };
+    observe::everything(&services, store, errand).await?;
+    stage.with_invites(newer);
+    Ok(())
+}
+
+async fn leave_report(
+    settings: &crate::config::Settings,
+    store: &Store,
+    wanted: Option<PathBuf>,
+) -> Result<PathBuf, Failure> {
+    let scope = pass::scope(settings, None, clock::now());
+    let summary = store.read(move |db| summary::gather(db, scope)).await?;
+    let html = report::render(&summary, Format::Html)
+        .map_err(|error| Failure::could_not_run(error.into()))?;
+    let path = match wanted {
+        Some(path) => path,
+        None => tempfile::Builder::new()
+            .prefix("lapsed-demo-")
+            .suffix(".html")
+            .tempfile()?
+            .into_temp_path()
+            .keep()
+            .map_err(|error| Failure::from(error.error))?,
+    };
+    std::fs::write(&path, html)?;
+    Ok(path)
+}

@@ -1,0 +1,211 @@
+//! The demo's stage: the providers, the mail server, and a folder with a configuration that vanishes
+//! with it.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use tempfile::TempDir;
+
+use crate::cli::exit::Failure;
+use crate::cli::output;
+use crate::sandbox::{Invite, MailOptions, MailSink, Sample, Sapling, Sentius};
+
+/// The team whose invites are all new; the others' were there at the earlier look.
+const NEW_INVITES: &str = "Contractors";
+
+pub(super) struct Stage {
+    folder: TempDir,
+    sentius: Sentius,
+    sapling: Sapling,
+    mail: MailSink,
+}
+
+/// How many have access: the whitelist, then each team with its members and invites.
+pub(super) type Numbers = Vec<(String, usize, usize)>;
+
+impl Stage {
+    /// Starts everything.
+    pub(super) async fn set(now: Timestamp) -> Result<Self, Failure> {
+        let sample = Sample::new(now);
+        let folder = tempfile::Builder::new().prefix("lapsed-demo-").tempdir()?;
+        let mail = MailSink::start(MailOptions::default()).await?;
+        let (sentius_key, sapling_key) = (
+            sample.sentius.api_key.clone(),
+            sample.sapling.api_key.clone(),
+        );
+        let sentius = Sentius::start(sample.sentius.clone()).await?;
+        let sapling = Sapling::start(sample.sapling.clone()).await?;
+        let stage = Self {
+            folder,
+            sentius,
+            sapling,
+            mail,
+        };
+        stage.write("sentius.key", &sentius_key)?;
+        stage.write("sapling.key", &sapling_key)?;
+        stage.write("grants.csv", &sample.grants_csv)?;
+        stage.write("lapsed.toml", &stage.configuration(&sample))?;
+        Ok(stage)
+    }
+
+    fn configuration(&self, sample: &Sample) -> String {
+        let folder = self.folder.path().display();
+        let protected: Vec<String> = sample.protected.iter().map(|p| format!("{p:?}")).collect();
+        let mut rules = String::new();
+        for rule in &sample.team_rules {
+            rules += &format!("[[sapling.team]]\nname = {:?}\n", rule.team);
+            rules += &optional("max_age", rule.max_age.as_deref());
+            rules += &optional("follow", rule.follow.as_deref());
+        }
+        format!(
+            r#"
+[state]
+path = "{folder}/lapsed.db"
+
+[[sentius]]
+name = "acme"
+base_url = "{}"
+api_key_file = "{folder}/sentius.key"
+
+[[sapling]]
+name = "acme"
+base_url = "{}"
+api_key_file = "{folder}/sapling.key"
+organization_id = {:?}
+self_email = {:?}
+{rules}
+[http]
+requests_per_second = 200
+
+[guard]
+protected = [{}]
+
+[mail]
+from = "lapsed <lapsed@acme.example>"
+to = ["it@acme.example"]
+[mail.smtp]
+host = "127.0.0.1"
+port = {}
+tls = "none"
+"#,
+            self.sentius.base_url(),
+            self.sapling.base_url(),
+            sample.organization_id,
+            sample.self_email,
+            protected.join(", "),
+            self.mail.port(),
+        )
+    }
+
+    fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.folder.path().join(name))?
+            .write_all(text.as_bytes())?;
+        Ok(())
+    }
+
+    pub(super) fn config(&self) -> PathBuf {
+        self.folder.path().join("lapsed.toml")
+    }
+
+    pub(super) fn grants(&self) -> PathBuf {
+        self.folder.path().join("grants.csv")
+    }
+
+    /// Says what there is.
+    pub(super) fn describe(&self) -> Result<(), Failure> {
+        for (name, members, invites) in self.numbers() {
+            output::line(&words(&name, members, invites))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn numbers(&self) -> Numbers {
+        let mut numbers = vec![(
+            "sentius:acme".to_owned(),
+            self.sentius.with(|state| state.entries.len()),
+            0,
+        )];
+        self.sapling.with(|state| {
+            for team in state.teams() {
+                let name = format!("sapling:acme/{}", team.name());
+                numbers.push((name, team.members().len(), team.invites().len()));
+            }
+        });
+        numbers
+    }
+
+    /// Says what is different now.
+    pub(super) fn compare(&self, before: &Numbers) -> Result<(), Failure> {
+        for (was, is) in before.iter().zip(self.numbers()) {
+            let now = words(&is.0, is.1, is.2);
+            let change = if (was.1, was.2) == (is.1, is.2) {
+                "as before".to_owned()
+            } else if was.2 == 0 && is.2 == 0 {
+                format!("was {}", was.1)
+            } else {
+                format!("was {} and {}", was.1, was.2)
+            };
+            output::line(&format!("{now}  ({change})"))?;
+        }
+        Ok(())
+    }
+
+    /// Says what was mailed.
+    pub(super) fn mails(&self) -> Result<(), Failure> {
+        for mail in self.mail.mails() {
+            let text = mail.text();
+            let subject = text.lines().find_map(|line| line.strip_prefix("Subject: "));
+            output::line(&format!(
+                "Mailed to {}: {}",
+                mail.to.join(", "),
+                subject.unwrap_or("(no subject)")
+            ))?;
+        }
+        Ok(())
+    }
+
+    /// Takes out the invites that are newer than the earlier look.
+    pub(super) fn without_newer_invites(&self) -> Vec<Invite> {
+        self.sapling.with(|state| {
+            let Some(team) = state.team_mut(NEW_INVITES) else {
+                return Vec::new();
+            };
+            let invites: Vec<Invite> = team.invites().cloned().collect();
+            for invite in &invites {
+                team.remove_invite(&invite.email);
+            }
+            invites
+        })
+    }
+
+    /// Puts them back.
+    pub(super) fn with_invites(&self, invites: Vec<Invite>) {
+        self.sapling.with(|state| {
+            if let Some(team) = state.team_mut(NEW_INVITES) {
+                for invite in invites {
+                    team.add_invite(invite);
+                }
+            }
+        });
+    }
+}
+
+fn words(name: &str, members: usize, invites: usize) -> String {
+    let people = if name.starts_with("sentius") {
+        format!("{members} people")
+    } else {
+        format!("{members} members, {invites} invites")
+    };
+    format!("  {name:<28}{people}")
+}
+
+fn optional(key: &str, value: Option<&str>) -> String {
+    value.map_or_else(String::new, |value| format!("{key} = {value:?}\n"))
+}

@@ -1,0 +1,119 @@
+//! Exit codes, and the errors that lead to them.
+
+use std::io;
+use std::process::ExitCode;
+
+use crate::domain::Verdict;
+use crate::pass::PassError;
+use crate::store::StoreError;
+
+use super::output;
+
+/// How the program ends: others' scripts are written against these numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    /// All that was due is done.
+    Done = 0,
+    /// It could not run: database, lock, internal.
+    CouldNotRun = 1,
+    /// Usage or configuration.
+    Usage = 2,
+    /// It ran, but something failed and will be tried again.
+    Incomplete = 3,
+    /// The guard holds actions.
+    Held = 4,
+    /// Another pass is running on this database.
+    Busy = 5,
+}
+
+impl From<Verdict> for Exit {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Converged => Self::Done,
+            Verdict::Incomplete => Self::Incomplete,
+            Verdict::Held => Self::Held,
+        }
+    }
+}
+
+/// Why a command did not do what it was asked to, and how the program ends for it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    exit: Exit,
+    error: anyhow::Error,
+}
+
+impl Failure {
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            exit: Exit::Usage,
+            error: anyhow::Error::msg(message.into()),
+        }
+    }
+
+    pub(super) fn could_not_run(error: anyhow::Error) -> Self {
+        Self {
+            exit: Exit::CouldNotRun,
+            error,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::could_not_run(error.into())
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::could_not_run(error.into())
+    }
+}
+
+impl From<PassError> for Failure {
+    fn from(error: PassError) -> Self {
+        let exit = match error {
+            PassError::Busy(_) => Exit::Busy,
+            PassError::Client(_) => Exit::Usage,
+            _ => Exit::CouldNotRun,
+        };
+        Self {
+            exit,
+            error: error.into(),
+        }
+    }
+}
+
+/// Ends the program: an error is told once, here, with what caused it.
+pub(super) fn report(result: Result<Exit, Failure>) -> ExitCode {
+    let exit = match result {
+        Ok(exit) => exit,
+        // Whoever read our output has had enough.
+        Err(failure) if is_broken_pipe(&failure.error) => Exit::Done,
+        Err(failure) => {
+            output::complain(&format!("lapsed: {:#}", failure.error));
+            failure.exit
+        }
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Shows help, version or what is wrong with the command line.
+pub(super) fn usage(error: &clap::Error) -> ExitCode {
+    // A closed stdout is no reason to fail.
+    let _ = error.print();
+    ExitCode::from(if error.use_stderr() {
+        Exit::Usage as u8
+    } else {
+        Exit::Done as u8
+    })
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
+    })
+}

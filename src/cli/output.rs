@@ -1,0 +1,87 @@
+//! What is printed: stdout for results, stderr for people, tables that fit.
+
+use std::io::{self, IsTerminal, Write};
+
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::exit::Failure;
+use crate::report::{defused, one_line};
+
+/// Prints a text as it is.
+pub(super) fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+/// Prints a line.
+pub(super) fn line(text: &str) -> io::Result<()> {
+    print(&format!("{text}\n"))
+}
+
+/// Prints a value as indented JSON.
+pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    serde_json::to_writer_pretty(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
+}
+
+/// Says something to a person on stderr; if that is closed, nobody is there to hear.
+pub(super) fn complain(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// A table with these columns, as wide as the terminal, or as its content where there is none.
+pub(super) fn table(columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_content_arrangement(if io::stdout().is_terminal() {
+        ContentArrangement::Dynamic
+    } else {
+        ContentArrangement::Disabled
+    });
+    table.set_header(columns);
+    table
+}
+
+/// A cell whose text cannot do anything to a terminal.
+pub(super) fn cell(text: &str) -> Cell {
+    Cell::new(one_line(text))
+}
+
+/// Prints a table without spaces at the ends of its lines.
+pub(super) fn show(table: &Table) -> io::Result<()> {
+    let text = table.to_string();
+    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
+    line(&lines.join("\n"))
+}
+
+/// Prints rows as CSV. Texts that a spreadsheet would run as formulas are defused.
+pub(super) fn csv<const N: usize>(
+    header: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Result<(), Failure> {
+    let mut out = csv::Writer::from_writer(io::BufWriter::new(io::stdout().lock()));
+    let write = || -> Result<(), csv::Error> {
+        out.write_record(header)?;
+        for row in rows {
+            out.write_record(row.iter().map(|cell| defused(cell).into_owned()))?;
+        }
+        Ok(out.flush()?)
+    };
+    write().map_err(|error| match error.into_kind() {
+        csv::ErrorKind::Io(error) => Failure::from(error),
+        other => Failure::could_not_run(anyhow::anyhow!("the CSV could not be written: {other:?}")),
+    })
+}
+
+/// `1 grant`, `2 grants`.
+pub(super) fn count(number: usize, one: &str) -> String {
+    if number == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{number} {one}s")
+    }
+}

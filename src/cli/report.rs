@@ -1,0 +1,80 @@
+//! `lapsed report`: the audit report, without mailing it.
+
+use std::fs;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::{Exit, Failure};
+use super::{Common, output, when};
+use crate::clock;
+use crate::domain::{Edge, parse_span};
+use crate::pass;
+use crate::report::{self, Format};
+use crate::store::summary;
+
+/// Which report.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  lapsed report --since 2026-10-01 --format html --output audit.html"
+)]
+pub(super) struct ReportArgs {
+    /// From when on things are news: a time, a date, or a span back from now such as 7d
+    /// [default: the last mailed report]
+    #[arg(long, value_name = "WHEN")]
+    since: Option<String>,
+
+    /// The report's form
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    format: ReportFormat,
+
+    /// Where it is written; without this, to stdout
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ReportFormat {
+    Text,
+    Html,
+    Csv,
+    Json,
+}
+
+impl From<ReportFormat> for Format {
+    fn from(format: ReportFormat) -> Self {
+        match format {
+            ReportFormat::Text => Self::Text,
+            ReportFormat::Html => Self::Html,
+            ReportFormat::Csv => Self::Csv,
+            ReportFormat::Json => Self::Json,
+        }
+    }
+}
+
+pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failure> {
+    let (settings, store) = common.open()?;
+    let now = clock::now();
+    let from = match args.since.as_deref() {
+        None => pass::last_report(&store).await?,
+        Some("never") => None,
+        // What lies behind is asked for: a span counts back from now.
+        Some(text) => match parse_span(text) {
+            Ok(span) => now.checked_sub(span).ok(),
+            Err(_) => when("--since", text, &settings, Edge::Start)?,
+        },
+    };
+    let scope = pass::scope(&settings, from, now);
+    let summary = store.read(move |db| summary::gather(db, scope)).await?;
+    let text = report::render(&summary, args.format.into())
+        .map_err(|error| Failure::could_not_run(error.into()))?;
+    match args.output {
+        None => output::print(&text)?,
+        Some(path) => fs::write(&path, text).map_err(|error| {
+            Failure::could_not_run(
+                anyhow::Error::from(error).context(format!("--output {}", path.display())),
+            )
+        })?,
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,175 @@
+//! `lapsed --run-now`: one pass, and what is printed of it.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::{Exit, Failure};
+use super::{Common, output, progress, when};
+use crate::domain::{Edge, Finding, PassOutcome};
+use crate::pass::{self, Options};
+
+/// So many findings of a kind are shown to people; JSON has all.
+const SHOWN: usize = 10;
+
+/// Options of a pass.
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Make one full pass, then exit
+    #[arg(long)]
+    run_now: bool,
+
+    /// Change no provider and mail nothing; show what would be done
+    #[arg(long, requires = "run_now")]
+    dry_run: bool,
+
+    /// The plan as it would be then: a time, a date, or a span such as 30d
+    #[arg(
+        long,
+        value_name = "WHEN",
+        requires = "dry_run",
+        allow_hyphen_values = true
+    )]
+    at: Option<String>,
+
+    /// What stdout carries
+    #[arg(long, value_name = "FORM", requires = "run_now")]
+    format: Option<RunFormat>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RunFormat {
+    /// For people
+    Text,
+    /// One object
+    Json,
+}
+
+impl RunArgs {
+    /// Whether any of these options was given.
+    pub(super) fn any(&self) -> bool {
+        self.run_now || self.format.is_some()
+    }
+}
+
+pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
+    if !args.run_now {
+        return Err(Failure::usage(
+            "nothing to do: give --run-now, or a command; lapsed --help shows them",
+        ));
+    }
+    let settings = common.settings()?;
+    let at = match &args.at {
+        Some(text) => Some(
+            when("--at", text, &settings, Edge::Instant)?.ok_or_else(|| {
+                Failure::usage("--at: \"never\" is no moment; give a time, a date or a span")
+            })?,
+        ),
+        None => None,
+    };
+    let store = crate::store::Store::open(&settings.database)?;
+    let options = Options {
+        dry_run: args.dry_run,
+        at,
+        patient: false,
+        report: true,
+        progress: progress::bar(),
+    };
+    let outcome = pass::run(&settings, &store, &options).await?;
+    match args.format {
+        Some(RunFormat::Json) => output::json(&outcome)?,
+        _ => text(&outcome)?,
+    }
+    Ok(outcome.outcome.into())
+}
+
+/// The outcome for people: what was done first, what was noticed after.
+pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
+    output::line(&headline(outcome))?;
+    if !outcome.actions.is_empty() {
+        output::line("")?;
+        let mut table = output::table(&["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"]);
+        for action in &outcome.actions {
+            let state = match action.evidence {
+                Some(evidence) => format!("{}, {}", action.state.as_str(), evidence.as_str()),
+                None => action.state.as_str().to_owned(),
+            };
+            table.add_row([
+                output::cell(&state),
+                output::cell(action.action.as_str()),
+                output::cell(&action.target.to_string()),
+                output::cell(action.email.written()),
+                output::cell(action.reason.as_str()),
+                output::cell(action.detail.as_deref().unwrap_or_default()),
+            ]);
+        }
+        output::show(&table)?;
+    }
+    findings(&outcome.findings)?;
+    for error in &outcome.errors {
+        output::line(&format!("\nerror: {}: {}", error.place, error.message))?;
+    }
+    for mail in &outcome.mails {
+        output::line(&format!(
+            "\n{} to {}: {}",
+            mail.kind,
+            mail.to.join(", "),
+            mail.state
+        ))?;
+    }
+    Ok(())
+}
+
+/// The outcome in one line.
+pub(super) fn headline(outcome: &PassOutcome) -> String {
+    let counts = outcome.counts;
+    let numbers = [
+        (counts.planned, "planned"),
+        (counts.done, "done"),
+        (counts.absent, "already gone"),
+        (counts.failed, "failed"),
+        (counts.unknown, "unknown"),
+        (counts.held, "held"),
+        (counts.protected, "protected"),
+    ];
+    let words: Vec<String> = numbers
+        .iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{number} {word}"))
+        .collect();
+    let what = if words.is_empty() {
+        "nothing is due".to_owned()
+    } else {
+        words.join(", ")
+    };
+    let kind = if outcome.dry_run { "dry run" } else { "run" };
+    format!(
+        "{kind} {}: {what} ({})",
+        outcome.run,
+        outcome.outcome.as_str()
+    )
+}
+
+fn findings(findings: &[Finding]) -> io::Result<()> {
+    let mut kinds: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
+    for finding in findings {
+        kinds.entry(finding.finding).or_default().push(finding);
+    }
+    for (kind, found) in kinds {
+        output::line(&format!("\n{}: {}", kind.as_str(), found.len()))?;
+        for finding in found.iter().take(SHOWN) {
+            let mut words = vec![finding.place.to_string()];
+            words.extend(finding.email.as_ref().map(ToString::to_string));
+            words.extend(finding.detail.clone());
+            output::line(&format!("  {}", crate::report::one_line(&words.join("  "))))?;
+        }
+        if found.len() > SHOWN {
+            output::line(&format!(
+                "  and {} more; --format json shows all",
+                found.len() - SHOWN
+            ))?;
+        }
+    }
+    Ok(())
+}

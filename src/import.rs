@@ -1,0 +1,170 @@
+//! Reads grants from a CSV file: all rows are checked before anything is recorded, and every fault
+//! is told with its line.
+
+mod row;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use thiserror::Error;
+
+use crate::config::Settings;
+use crate::store::NewGrant;
+
+/// The columns that a file may have, in any order.
+const COLUMNS: [&str; 9] = [
+    "email",
+    "target",
+    "name",
+    "permissions",
+    "role",
+    "start",
+    "end",
+    "owner",
+    "reason",
+];
+
+/// So many faults are told at once: enough to see the pattern.
+const SHOWN: usize = 20;
+
+/// A file that cannot be imported.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum ImportError {
+    /// It could not be read.
+    #[error("{path}: {source}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Something in it is wrong.
+    #[error("{0}")]
+    Faults(Faults),
+}
+
+/// What is wrong in a file, line by line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    path: PathBuf,
+    faults: Vec<(u64, String)>,
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (line, fault)) in self.faults.iter().take(SHOWN).enumerate() {
+            let separator = if place == 0 { "" } else { "\n" };
+            write!(
+                f,
+                "{separator}{}: line {line}: {fault}",
+                self.path.display()
+            )?;
+        }
+        if self.faults.len() > SHOWN {
+            write!(f, "\nand {} more faults", self.faults.len() - SHOWN)?;
+        }
+        write!(f, "\nnothing was recorded")
+    }
+}
+
+/// A grant and the line that it stands on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The line, from 1.
+    pub line: u64,
+    /// The grant.
+    pub grant: NewGrant,
+}
+
+/// Reads and checks a whole file. Relative times count from `now`.
+///
+/// # Errors
+/// When the file cannot be read or any row is wrong.
+pub fn read(path: &Path, settings: &Settings, now: Timestamp) -> Result<Vec<Row>, ImportError> {
+    let bytes = std::fs::read(path).map_err(|source| ImportError::File {
+        path: path.to_owned(),
+        source,
+    })?;
+    parse(&bytes, settings, now).map_err(|faults| {
+        ImportError::Faults(Faults {
+            path: path.to_owned(),
+            faults,
+        })
+    })
+}
+
+fn parse(
+    bytes: &[u8],
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Vec<Row>, Vec<(u64, String)>> {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let header = match reader.byte_headers() {
+        Ok(header) => columns(header).map_err(|fault| vec![(1, fault)])?,
+        Err(error) => return Err(vec![(1, error.to_string())]),
+    };
+    let mut rows = Vec::new();
+    let mut faults = Vec::new();
+    let mut record = csv::ByteRecord::new();
+    loop {
+        let line = reader.position().line();
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => break,
+            Ok(true) => {}
+            Err(error) => {
+                faults.push((line, error.to_string()));
+                break;
+            }
+        }
+        let line = record.position().map_or(line, csv::Position::line);
+        match row::grant(&header, &record, settings, now) {
+            Ok(grant) => rows.push(Row { line, grant }),
+            Err(fault) => faults.push((line, fault)),
+        }
+    }
+    if faults.is_empty() {
+        Ok(rows)
+    } else {
+        Err(faults)
+    }
+}
+
+/// Where each column stands.
+type Header = Vec<&'static str>;
+
+fn columns(header: &csv::ByteRecord) -> Result<Header, String> {
+    let mut columns = Header::new();
+    for name in header {
+        let name = std::str::from_utf8(name).map_err(|_| "the header is not UTF-8".to_owned())?;
+        let name = name.trim();
+        let Some(column) = COLUMNS.into_iter().find(|c| c.eq_ignore_ascii_case(name)) else {
+            let nearest = COLUMNS
+                .into_iter()
+                .min_by_key(|c| strsim::damerau_levenshtein(c, &name.to_lowercase()))
+                .unwrap_or("email");
+            return Err(format!(
+                "{name:?} is not a column; the nearest known one is {nearest} (there are {})",
+                COLUMNS.join(", ")
+            ));
+        };
+        if columns.contains(&column) {
+            return Err(format!("the column {column} stands twice"));
+        }
+        columns.push(column);
+    }
+    for needed in ["email", "target"] {
+        if !columns.contains(&needed) {
+            return Err(format!(
+                "the column {needed} is missing; the first line names the columns, such as email,target,end"
+            ));
+        }
+    }
+    Ok(columns)
+}
+
+#[cfg(test)]
+mod tests;
