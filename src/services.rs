@@ -10,7 +10,7 @@ use crate::providers::sentius::Whitelist;
 
 /// Every account of both providers, by name.
 #[derive(Debug)]
-pub struct Services {
+pub(crate) struct Services {
     pub(crate) whitelists: BTreeMap<String, Whitelist>,
     pub(crate) teams: BTreeMap<String, TeamAccount>,
     /// Calls at once, for each account.
@@ -32,7 +32,7 @@ impl Services {
     ///
     /// # Errors
     /// When a key or a limit cannot be used, or TLS cannot start.
-    pub fn connect(settings: &Settings) -> Result<Self, BuildError> {
+    pub(crate) fn connect(settings: &Settings) -> Result<Self, BuildError> {
         let mut whitelists = BTreeMap::new();
         for account in &settings.sentius {
             let client = Whitelist::new(account, &settings.http)?;

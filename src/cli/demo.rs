@@ -54,7 +54,9 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         dry_run: true,
         ..Options::default()
     };
-    run::text(&pass::run(&settings, &store, &look).await?)?;
+    let planned = pass::run(&settings, &store, &look).await?;
+    output::line(&run::headline(&planned))?;
+    run::actions(&planned)?;
 
     heading("Doing it: lapsed --run-now")?;
     let before = stage.numbers();

@@ -25,9 +25,10 @@ pub(super) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
             "--log-level: {filter:?} is neither a level (error, warn, info, debug, trace) nor a filter: {error}"
         ))
     })?;
-    // Below info the HTTP, TLS and mail libraries log addresses and headers, and with them keys.
+    // Libraries are heard when something is wrong. Below that, those for HTTP, TLS and mail log
+    // addresses and headers, and with them keys.
     let ours = FilterFn::new(|metadata| {
-        metadata.target().starts_with("lapsed") || *metadata.level() <= tracing::Level::INFO
+        metadata.target().starts_with("lapsed") || *metadata.level() <= tracing::Level::WARN
     });
     let filter = wanted.and(ours);
     let registry = tracing_subscriber::registry();

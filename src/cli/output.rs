@@ -43,6 +43,9 @@ pub(super) fn table(columns: &[&str]) -> Table {
         ContentArrangement::Disabled
     });
     table.set_header(columns);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table
 }
 

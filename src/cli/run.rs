@@ -87,6 +87,24 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
 /// The outcome for people: what was done first, what was noticed after.
 pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
     output::line(&headline(outcome))?;
+    actions(outcome)?;
+    findings(&outcome.findings)?;
+    for error in &outcome.errors {
+        output::line(&format!("\nerror: {}: {}", error.place, error.message))?;
+    }
+    for mail in &outcome.mails {
+        output::line(&format!(
+            "\n{} to {}: {}",
+            mail.kind,
+            mail.to.join(", "),
+            mail.state
+        ))?;
+    }
+    Ok(())
+}
+
+/// A line for each action.
+pub(super) fn actions(outcome: &PassOutcome) -> io::Result<()> {
     if !outcome.actions.is_empty() {
         output::line("")?;
         let mut table = output::table(&["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"]);
@@ -105,18 +123,6 @@ pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
             ]);
         }
         output::show(&table)?;
-    }
-    findings(&outcome.findings)?;
-    for error in &outcome.errors {
-        output::line(&format!("\nerror: {}: {}", error.place, error.message))?;
-    }
-    for mail in &outcome.mails {
-        output::line(&format!(
-            "\n{} to {}: {}",
-            mail.kind,
-            mail.to.join(", "),
-            mail.state
-        ))?;
     }
     Ok(())
 }

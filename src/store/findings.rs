@@ -41,7 +41,7 @@ impl Findings {
         collect(
             db,
             FindingKind::GrantNeverEnds,
-            "SELECT g.target, g.email, g.owner FROM grants g JOIN target t ON t.id = g.target
+            "SELECT g.target, g.email, 'owner ' || g.owner FROM grants g JOIN target t ON t.id = g.target
              WHERE g.removed_at IS NULL AND g.ends_at IS NULL
              ORDER BY t.provider, t.account, t.name, g.email_key",
             [],

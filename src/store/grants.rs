@@ -10,7 +10,7 @@ use crate::domain::{Email, Permission, Role, Target, TargetRef};
 
 /// The grants' SQL.
 #[derive(Debug)]
-pub struct Grants;
+pub(crate) struct Grants;
 
 /// A grant as a person gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]

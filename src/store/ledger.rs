@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::trail::{self, Entry};
 use super::{StoreError, time};
-use crate::domain::{Action, ActionState, Email, Evidence, TargetId};
+use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, TargetId};
 
 /// The first wait after a failure, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
@@ -22,25 +22,23 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 
 /// The ledger's SQL.
 #[derive(Debug)]
-pub struct Ledger;
+pub(crate) struct Ledger;
 
 /// An action with its row in the ledger.
 #[derive(Debug, Clone)]
-pub struct Tracked {
+pub(crate) struct Tracked {
     /// The row.
     pub row: i64,
     /// The action.
     pub action: Action,
     /// When it may be tried again, after a failure.
     pub next_try: Option<Timestamp>,
-    /// Why the last try failed.
-    pub last_detail: Option<String>,
 }
 
 /// Whether an intent was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Attempt {
+pub(crate) enum Attempt {
     /// It was, and is on disk: the call may go out.
     Intended,
     /// It was not: a grant covers the person again, so the action is withdrawn.
@@ -49,7 +47,7 @@ pub enum Attempt {
 
 /// How a try ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settled {
+pub(crate) struct Settled {
     /// `done`, `absent`, `failed` or `unknown`.
     pub state: ActionState,
     /// What proves it.
@@ -173,16 +171,18 @@ impl Ledger {
         Ok(())
     }
 
-    /// The people whom lapsed is removing, or has removed without having read it back.
-    pub(crate) fn being_removed(
+    /// The people to whom lapsed is doing this, or has done it without having read it back.
+    pub(crate) fn under_way(
         db: &Connection,
         team: TargetId,
+        kind: ActionKind,
     ) -> Result<HashSet<String>, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT email_key FROM action WHERE target = :target AND kind = 'member.remove'
+            "SELECT email_key FROM action WHERE target = :target AND kind = :kind
              AND (state IN ('intent', 'unknown') OR (state = 'done' AND evidence = 'acknowledged'))",
         )?;
-        let rows = statement.query_map(named_params! { ":target": team.0 }, |row| row.get(0))?;
+        let params = named_params! { ":target": team.0, ":kind": kind.as_str() };
+        let rows = statement.query_map(params, |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

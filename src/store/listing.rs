@@ -9,7 +9,7 @@ use crate::domain::{GrantState, TargetId, TargetRef};
 
 /// The listings' SQL.
 #[derive(Debug)]
-pub struct Listing;
+pub(crate) struct Listing;
 
 /// A row of `list`.
 #[derive(Debug, Clone, Serialize)]

@@ -15,11 +15,11 @@ const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(4);
 
 /// The outbox's SQL.
 #[derive(Debug)]
-pub struct Outbox;
+pub(crate) struct Outbox;
 
 /// A mail that is to be sent.
 #[derive(Debug, Clone)]
-pub struct NewMail {
+pub(crate) struct NewMail {
     /// `report`, …
     pub kind: &'static str,
     /// What, which period, to whom: a second mail with the same key is not kept.
@@ -36,7 +36,7 @@ pub struct NewMail {
 
 /// A mail that waits for delivery.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub(crate) struct Waiting {
     /// The row.
     pub row: i64,
     /// `report`, …

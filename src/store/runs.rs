@@ -10,7 +10,7 @@ use crate::domain::{Counts, Verdict};
 
 /// The runs' SQL.
 #[derive(Debug)]
-pub struct Runs;
+pub(crate) struct Runs;
 
 impl Runs {
     /// Notes that a pass begins.

@@ -13,7 +13,7 @@ use crate::plan::Policy;
 
 /// What a snapshot is of.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// The moment for which the plan is made.
     pub now: Timestamp,
     /// How patient the plan is.

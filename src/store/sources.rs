@@ -13,12 +13,12 @@ const BELIEVED_AFTER: u32 = 3;
 
 /// The sources' SQL.
 #[derive(Debug)]
-pub struct Sources;
+pub(crate) struct Sources;
 
 /// What is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SourceKind {
+pub(crate) enum SourceKind {
     /// An account's list of teams.
     Teams,
     /// One team's members and invites.
@@ -40,7 +40,7 @@ impl SourceKind {
 /// How the last reading went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SourceState {
+pub(crate) enum SourceState {
     /// Complete, and believed.
     Complete,
     /// The provider does not let this key read it.
@@ -54,7 +54,7 @@ pub enum SourceState {
 impl SourceState {
     /// The word in the database and in reports.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Complete => "complete",
             Self::Forbidden => "forbidden",
@@ -66,7 +66,7 @@ impl SourceState {
 
 /// A source as it is stored.
 #[derive(Debug, Clone, Default)]
-pub struct SourceRow {
+pub(crate) struct SourceRow {
     /// When it was last read completely.
     pub complete_at: Option<Timestamp>,
     /// The digest of that reading.

@@ -12,11 +12,11 @@ use crate::domain::{Provider, Target, TargetId, TargetRef};
 
 /// The targets' SQL.
 #[derive(Debug)]
-pub struct Targets;
+pub(crate) struct Targets;
 
 /// A team in the account's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ListedTeam {
+pub(crate) struct ListedTeam {
     /// The provider's id.
     pub remote_id: String,
     /// Its name.
@@ -25,7 +25,7 @@ pub struct ListedTeam {
 
 /// A target that open grants name and that is not among the account's teams.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmatched {
+pub(crate) struct Unmatched {
     /// As it was named.
     pub target: TargetRef,
     /// What is known, for people.

@@ -11,17 +11,18 @@ use super::sources::{Complete, SourceKind, SourceState, Sources};
 use super::trail::{self, Entry};
 use super::{Ledger, StoreError, invites, members};
 use crate::domain::{
-    Changes, Digest, Email, Finding, FindingKind, Place, Provider, Signs, TargetRef, TeamReading,
+    ActionKind, Changes, Digest, Email, Finding, FindingKind, Place, Provider, Signs, TargetRef,
+    TeamReading,
 };
 
 /// The team observations' SQL.
 #[derive(Debug)]
-pub struct Teams;
+pub(crate) struct Teams;
 
 /// What became of a reading.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub enum Taken {
+pub(crate) enum Taken {
     /// Believed; with what it showed to have changed.
     Believed(Vec<Finding>),
     /// Not believed, and why.
@@ -53,7 +54,8 @@ impl Teams {
     ) -> Result<Taken, StoreError> {
         let kind = SourceKind::Team(team.id());
         let source = Sources::get(db, team.account(), kind)?;
-        let ours = Ledger::being_removed(db, team.id())?;
+        let ours = Ledger::under_way(db, team.id(), ActionKind::MemberRemove)?;
+        let demoted = Ledger::under_way(db, team.id(), ActionKind::MemberDemote)?;
         let known = members::known(db, team.id())?;
         let still_known: Vec<_> = known
             .iter()
@@ -92,7 +94,11 @@ impl Teams {
             settled: !waiting,
         };
         Sources::complete(db, team.account(), kind, complete, at)?;
-        Ok(Taken::Believed(findings(team, &changes, &ours, first)))
+        let mut found = Vec::new();
+        if !first {
+            found = findings(team, &changes, &ours, &demoted);
+        }
+        Ok(Taken::Believed(found))
     }
 
     /// How many people a target has: a team's members and invitees, a whitelist's open grants. Counts
@@ -188,16 +194,13 @@ fn note(
     )
 }
 
-/// What a person should hear of: not the first look at a team, and not our own removals.
+/// What a person should hear of: not what lapsed itself did.
 fn findings(
     team: &TargetRef,
     changes: &Changes<'_>,
     ours: &HashSet<String>,
-    first: bool,
+    demoted: &HashSet<String>,
 ) -> Vec<Finding> {
-    if first {
-        return Vec::new();
-    }
     let finding = |finding, email: &Email, detail| Finding {
         finding,
         place: Place::Target(team.clone()),

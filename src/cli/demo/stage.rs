@@ -160,12 +160,10 @@ tls = "none"
     /// Says what was mailed.
     pub(super) fn mails(&self) -> Result<(), Failure> {
         for mail in self.mail.mails() {
-            let text = mail.text();
-            let subject = text.lines().find_map(|line| line.strip_prefix("Subject: "));
             output::line(&format!(
-                "Mailed to {}: {}",
+                "The report was mailed to {}: text, HTML and CSV, {} KB.",
                 mail.to.join(", "),
-                subject.unwrap_or("(no subject)")
+                mail.data.len() / 1000
             ))?;
         }
         Ok(())

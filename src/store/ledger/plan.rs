@@ -62,7 +62,7 @@ fn upsert(
         _ => None,
     };
     // What waits for its next try, or for its proof, keeps that state until it is tried again.
-    let (row, was, next_try, last_detail): (i64, Option<String>, Option<i64>, Option<String>) = db
+    let (row, next_try): (i64, Option<i64>) = db
         .prepare_cached(
             "INSERT INTO action (kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
              VALUES (:kind, :target, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')
@@ -70,7 +70,7 @@ fn upsert(
                 run = excluded.run, reason = excluded.reason, remote_id = excluded.remote_id,
                 role = excluded.role, due_at = excluded.due_at, email = excluded.email,
                 state = CASE WHEN state IN ('held', 'protected') THEN 'planned' ELSE state END
-             RETURNING id, state, next_try_at, detail",
+             RETURNING id, next_try_at",
         )?
         .query_row(
             named_params! {
@@ -80,7 +80,7 @@ fn upsert(
                 ":role": action.role.map(|r| r.as_str()),
                 ":due": time::stored(action.due), ":at": time::stored(at), ":run": run,
             },
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+            |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
     if let Some((state, why)) = refused {
         refuse(db, row, action, state, why, at)?;
@@ -89,7 +89,6 @@ fn upsert(
         row,
         action: action.clone(),
         next_try: time::read_if_any(next_try),
-        last_detail: last_detail.filter(|_| was.as_deref() != Some("planned")),
     })
 }
 
