@@ -11,7 +11,7 @@ pub(super) fn suppressed(planner: &mut Planner<'_>) {
     if !planner.policy.revoke_suppressed_invites {
         return;
     }
-    for invite in &planner.snapshot.invites {
+    for invite in planner.invites.clone() {
         let address = (invite.target.account().to_owned(), invite.email.clone());
         let Some(since) = planner.snapshot.suppressed.get(&address) else {
             continue;
@@ -25,7 +25,7 @@ pub(super) fn suppressed(planner: &mut Planner<'_>) {
 
 /// Invites have no date: their age counts from when they were first seen pending.
 pub(super) fn stale(planner: &mut Planner<'_>) {
-    for invite in &planner.snapshot.invites {
+    for invite in planner.invites.clone() {
         let due = invite
             .first_seen
             .checked_add(planner.policy.invite_stale_after)
