@@ -111,9 +111,13 @@ impl<'a> Planner<'a> {
             .unwrap_or(Timestamp::MIN)
     }
 
-    /// Whether the grant's end is to be acted on.
+    /// Whether the grant's end is to be acted on: a person's word at once, time after the grace.
     fn is_over(&self, grant: &Grant) -> bool {
-        grant.is_over(self.cutoff())
+        grant.is_over(if grant.revoked {
+            self.now
+        } else {
+            self.cutoff()
+        })
     }
 
     /// A grant that gives this person access to this target now, the longest one; an end within
