@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Planner, Who, invites};
-use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason, TargetRef};
+use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason, TargetRef, Why};
 
 /// Membership ends with the whitelist's grants. Who never had one there is no business of this
 /// rule, and a grant on the team itself keeps the member.
@@ -31,7 +31,7 @@ fn whitelist_over(planner: &Planner<'_>, who: Who<'_>) -> Option<Over> {
     let followed = planner.snapshot.rules.get(who.0)?.follow.clone()?;
     let over = &planner.snapshot.whitelist_over;
     let due = *over.get(&(followed.clone(), who.1.clone()))?;
-    Some(Over {
+    (due <= planner.now).then_some(Over {
         reason: Reason::WhitelistEnded,
         due,
         follows: Some(followed),
@@ -90,16 +90,15 @@ fn revoke(planner: &mut Planner<'_>, invite: &Invite, over: &Over) {
     }
 }
 
-/// Whether the team could be read and no grant covers the person.
+/// Whether no grant covers the person and the team could be read.
 fn may_go(planner: &mut Planner<'_>, who: Who<'_>) -> bool {
-    if !planner.is_readable(who.0) {
+    if let Some(grant) = planner.covering(who) {
+        planner.leave_covered(who, grant);
         return false;
     }
-    match planner.covering(who) {
-        Some(grant) => {
-            planner.leave_covered(who, grant);
-            false
-        }
-        None => true,
+    if !planner.is_readable(who.0) {
+        planner.leave(who, Why::Unreadable);
+        return false;
     }
+    true
 }
