@@ -127,6 +127,18 @@ fn of_overlapping_grants_the_last_end_counts() {
 }
 
 #[test]
+fn of_several_grants_that_still_run_the_longest_is_told() {
+    let ends = [Some(10), Some(20), Some(30)].map(|end| grant(&team(), end));
+    let world = World::new(ends.clone());
+    assert_eq!(world.left(15), [Why::CoveredUntil(Some(at(30)))]);
+    let world = World::new(ends.into_iter().chain([grant(&team(), None)]));
+    assert_eq!(world.left(15), [Why::CoveredUntil(None)]);
+    let world = World::new([grant(&team(), Some(10)), grant(&team(), Some(14))]).grace(5);
+    assert_eq!(world.left(12), [Why::CoveredUntil(Some(at(14)))]);
+    assert_eq!(world.left(14), [Why::WithinGrace(at(19))]);
+}
+
+#[test]
 fn a_grant_without_an_end_keeps_the_access() {
     let world = World::new([grant(&whitelist(), Some(10)), grant(&whitelist(), None)]);
     assert!(world.due(100).is_empty());
@@ -176,6 +188,16 @@ fn the_reason_is_that_of_the_grant_that_ended_last() {
         ),
         (
             vec![revoked(10), grant(&whitelist(), Some(10))],
+            Reason::GrantRevoked,
+        ),
+        (
+            vec![
+                revoked(10),
+                Grant {
+                    start: at(5),
+                    ..grant(&whitelist(), Some(10))
+                },
+            ],
             Reason::GrantRevoked,
         ),
     ] {
