@@ -42,7 +42,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let rows = crate::import::read(&stage.grants(), &settings, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
-    import::record(&store, rows, now).await?;
+    import::record(&store, rows, now, import::Purpose::Record).await?;
     output::line(&format!(
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")
