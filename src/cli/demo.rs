@@ -80,9 +80,8 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     heading("The proof")?;
     if let crate::store::trail::Verified::Whole { head, .. } = verified {
         output::line(&format!(
-            "The audit trail holds {} events, each chained to the one before; its head is\n{}",
-            head.seq,
-            head.hex()
+            "The audit trail holds {} events, each chained to the one before; its head is\n{head}",
+            head.seq
         ))?;
     }
     stage.mails()?;

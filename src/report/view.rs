@@ -104,7 +104,8 @@ pub(super) fn view(summary: &Summary) -> View {
         sections: sections(summary),
         next: next(summary),
         footer: footer(summary),
-        trail: one_line(&summary.trail.head),
+        // As `audit verify --head` takes it.
+        trail: format!("{}:{}", summary.trail.events, one_line(&summary.trail.head)),
     }
 }
 
