@@ -32,8 +32,10 @@ pub(super) struct DemoArgs {
 pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let now = clock::now();
     let stage = Stage::set(now).await?;
-    let settings =
-        crate::config::load(&stage.config()).map_err(|error| Failure::usage(error.to_string()))?;
+    // Without the environment: what overrides a real configuration must not lead the demo to a
+    // real database or a real provider.
+    let settings = crate::config::load_with(&stage.config(), [])
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let store = Store::open(&settings.database)?;
     heading("An organization, its whitelist and its teams")?;
     stage.describe()?;
