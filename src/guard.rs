@@ -104,7 +104,7 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
     }
 
     let planned = candidates.iter().filter(|a| removes(a)).count() as u64;
-    let in_all = record.removed_in_all + planned;
+    let in_all = record.removed_in_all.saturating_add(planned);
     if planned > 0 && in_all > policy.max_removals {
         let why = format!(
             "{in_all} removals in 24 hours would pass guard.max_removals = {}",
@@ -138,7 +138,7 @@ fn never(action: &Action, policy: &GuardPolicy) -> Option<String> {
 /// The places of actions that would leave a team with too few admins: those that are due longest
 /// may go, the last ones stay.
 fn last_admins(actions: &[Action], policy: &GuardPolicy, record: &Record) -> BTreeSet<usize> {
-    let mut going: BTreeMap<&TargetRef, u64> = BTreeMap::new();
+    let mut going: BTreeMap<&TargetRef, BTreeSet<&Email>> = BTreeMap::new();
     let mut kept = BTreeSet::new();
     for (at, action) in actions.iter().enumerate() {
         if !action.is_admin || never(action, policy).is_some() {
@@ -146,8 +146,12 @@ fn last_admins(actions: &[Action], policy: &GuardPolicy, record: &Record) -> BTr
         }
         let admins = record.admins.get(&action.target).copied().unwrap_or(0);
         let going = going.entry(&action.target).or_default();
-        if admins.saturating_sub(*going) > policy.min_team_admins {
-            *going += 1;
+        // Who is demoted and removed in one plan is one admin less, not two.
+        if going.contains(&action.email) {
+            continue;
+        }
+        if admins.saturating_sub(going.len() as u64) > policy.min_team_admins {
+            going.insert(&action.email);
         } else {
             kept.insert(at);
         }
@@ -169,8 +173,9 @@ fn targets_over_percent(
         .filter_map(|(target, planned)| {
             let removed = record.removed.get(target).copied().unwrap_or(0);
             // The percentage is of the people before the first removal of the 24 hours.
-            let people = record.people.get(target).copied().unwrap_or(0) + removed;
-            let going = removed + planned;
+            let people = record.people.get(target).copied().unwrap_or(0);
+            let people = people.saturating_add(removed);
+            let going = removed.saturating_add(planned);
             let passes = going >= PERCENT_COUNTS_FROM
                 && going as f64 * 100.0 > people as f64 * policy.max_removal_percent;
             passes.then(|| {

@@ -7,12 +7,13 @@ mod grants;
 mod invites;
 mod team;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    Action, ActionKind, Email, Grant, LeftAlone, Plan, Snapshot, SourceHealth, TargetRef, Why,
+    Action, ActionKind, Email, Grant, Invite, LeftAlone, Member, Plan, Snapshot, SourceHealth,
+    TargetRef, Why,
 };
 
 /// How patient the plan is.
@@ -44,8 +45,10 @@ struct Planner<'a> {
     policy: &'a Policy,
     now: Timestamp,
     grants: BTreeMap<Who<'a>, Vec<&'a Grant>>,
-    members: HashMap<Who<'a>, &'a crate::domain::Member>,
-    invites: HashMap<Who<'a>, &'a crate::domain::Invite>,
+    /// By target, person and id.
+    members: Vec<&'a Member>,
+    /// By target, person and age.
+    invites: Vec<&'a Invite>,
     actions: BTreeMap<(TargetRef, Email, ActionKind), Action>,
     left_alone: Vec<LeftAlone>,
 }
@@ -55,31 +58,50 @@ type Who<'a> = (&'a TargetRef, &'a Email);
 
 impl<'a> Planner<'a> {
     fn new(snapshot: &'a Snapshot, policy: &'a Policy, now: Timestamp) -> Self {
+        // In an order of their own, so that the plan does not depend on the order in which rows came.
+        let mut in_order: Vec<&Grant> = snapshot.grants.iter().collect();
+        in_order.sort_by_key(|g| (g.end, g.start, g.revoked, g.role, g.email.written()));
         let mut grants: BTreeMap<Who<'a>, Vec<&'a Grant>> = BTreeMap::new();
-        for grant in &snapshot.grants {
+        for grant in in_order {
             grants
                 .entry((&grant.target, &grant.email))
                 .or_default()
                 .push(grant);
         }
+        let mut members: Vec<&Member> = snapshot.members.iter().collect();
+        members.sort_by_key(|m| (&m.target, &m.email, &m.remote_id, m.email.written()));
+        let mut invites: Vec<&Invite> = snapshot.invites.iter().collect();
+        invites.sort_by_key(|i| (&i.target, &i.email, i.first_seen, i.email.written()));
         Self {
             snapshot,
             policy,
             now,
             grants,
-            members: snapshot
-                .members
-                .iter()
-                .map(|m| ((&m.target, &m.email), m))
-                .collect(),
-            invites: snapshot
-                .invites
-                .iter()
-                .map(|i| ((&i.target, &i.email), i))
-                .collect(),
+            members,
+            invites,
             actions: BTreeMap::new(),
             left_alone: Vec::new(),
         }
+    }
+
+    /// The person's memberships: one, but for a team that shows the same address twice.
+    fn memberships(&self, who: Who<'_>) -> &[&'a Member] {
+        let from = self
+            .members
+            .partition_point(|m| (&m.target, &m.email) < who);
+        let to = self
+            .members
+            .partition_point(|m| (&m.target, &m.email) <= who);
+        &self.members[from..to]
+    }
+
+    /// The person's invite, the oldest one.
+    fn invite(&self, who: Who<'_>) -> Option<&'a Invite> {
+        let at = self
+            .invites
+            .partition_point(|i| (&i.target, &i.email) < who);
+        let invite = self.invites.get(at).copied()?;
+        ((&invite.target, &invite.email) == who).then_some(invite)
     }
 
     /// The moment that has to be past for an end to be acted on.
@@ -89,16 +111,29 @@ impl<'a> Planner<'a> {
             .unwrap_or(Timestamp::MIN)
     }
 
+    /// Whether the grant's end is to be acted on: a person's word at once, time after the grace.
+    fn is_over(&self, grant: &Grant) -> bool {
+        grant.is_over(if grant.revoked {
+            self.now
+        } else {
+            self.cutoff()
+        })
+    }
+
     /// A grant that gives this person access to this target now, the longest one; an end within
     /// the grace still counts.
     fn covering(&self, who: Who<'_>) -> Option<&'a Grant> {
-        let cutoff = self.cutoff();
+        self.longest(who, |_| true)
+    }
+
+    /// Of the grants meant that have begun and whose end is not to be acted on yet, the longest.
+    fn longest(&self, who: Who<'_>, meant: impl Fn(&Grant) -> bool) -> Option<&'a Grant> {
         self.grants
             .get(&who)?
             .iter()
             .copied()
-            .filter(|g| g.start <= self.now && !g.is_over(cutoff))
-            .max_by_key(|g| g.end.unwrap_or(Timestamp::MAX))
+            .filter(|g| meant(g) && g.start <= self.now && !self.is_over(g))
+            .max_by_key(|g| (g.end.is_none(), g.end))
     }
 
     /// Adds an action unless another rule has already asked for the same.
@@ -132,7 +167,11 @@ impl<'a> Planner<'a> {
         self.snapshot.sources.get(target) == Some(&SourceHealth::Complete)
     }
 
-    fn finish(self) -> Plan {
+    fn finish(mut self) -> Plan {
+        // Several rules may have looked at the same person.
+        self.left_alone
+            .sort_by(|a, b| (&a.target, &a.email, a.why).cmp(&(&b.target, &b.email, b.why)));
+        self.left_alone.dedup();
         let mut actions: Vec<Action> = self.actions.into_values().collect();
         actions.sort_by(|a, b| {
             (a.due, &a.target, &a.email, a.kind).cmp(&(b.due, &b.target, &b.email, b.kind))

@@ -168,7 +168,7 @@ pub struct LeftAlone {
 }
 
 /// Why a candidate is left alone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Why {
     /// Another grant still gives access, until then; absent: without an end.

@@ -24,7 +24,7 @@ impl Signs {
     /// Why the reading is doubtful, if it is.
     #[must_use]
     pub fn doubt(&self) -> Option<String> {
-        let lost = self.known - self.still_there;
+        let lost = self.known.saturating_sub(self.still_there);
         if self.holder_there == Some(false) {
             return Some("the key's own holder is not among the members".to_owned());
         }

@@ -7,35 +7,26 @@ use super::{Planner, Who};
 use crate::domain::{Action, ActionKind, Email, Grant, Means, Provider, Reason, Role, Why};
 
 pub(super) fn ended(planner: &mut Planner<'_>) {
-    let cutoff = planner.cutoff();
     let people: Vec<(Who<'_>, Vec<&Grant>)> = planner
         .grants
         .iter()
         .map(|(who, grants)| (*who, grants.clone()))
         .collect();
     for (who, grants) in people {
-        let over: Vec<&Grant> = grants
-            .iter()
-            .copied()
-            .filter(|g| g.is_over(cutoff))
-            .collect();
-        if over.is_empty() {
-            // Only a candidate of another rule, or an end that is still within its grace.
-            if let Some(grant) = grants.iter().find(|g| g.is_over(planner.now)) {
-                planner.leave_covered(who, grant);
-            }
-            continue;
-        }
-        let access_over = over.iter().any(|g| g.role.is_none());
+        // An end that has come makes a candidate; whether it is acted on, grace decides.
+        let ended = |g: &&Grant| g.is_over(planner.now);
+        let ended: Vec<&Grant> = grants.iter().copied().filter(ended).collect();
+        let over = |g: &&Grant| planner.is_over(g);
+        let over: Vec<&Grant> = ended.iter().copied().filter(over).collect();
         match planner.covering(who) {
             Some(covering) => {
-                if access_over {
+                if ended.iter().any(|g| g.role.is_none()) {
                     planner.leave_covered(who, covering);
                 }
-                roles(planner, who, &over, &grants);
+                roles(planner, who, &ended);
             }
-            None if access_over => access(planner, who, &over),
-            None => roles(planner, who, &over, &grants),
+            None if over.iter().any(|g| g.role.is_none()) => access(planner, who, &over),
+            None => roles(planner, who, &ended),
         }
     }
 }
@@ -86,15 +77,17 @@ fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
         ));
         return;
     }
-    let member = planner.members.get(&who).copied();
-    let invite = planner.invites.get(&who).copied();
+    let memberships = planner.memberships(who);
+    let member = memberships.first().copied();
+    let is_admin = memberships.iter().any(|m| m.is_admin);
+    let invite = planner.invite(who);
     if let Some(member) = member {
         let means = Means::Membership(member.remote_id.clone());
         planner.due(action(
             ActionKind::MemberRemove,
             &member.email,
             means,
-            member.is_admin,
+            is_admin,
         ));
     }
     if let Some(invite) = invite {
@@ -115,45 +108,45 @@ fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
     }
 }
 
-/// Roles that are over, of a person who keeps the membership.
-fn roles(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant], all: &[&Grant]) {
-    let (target, email) = who;
+/// Roles whose end has come, of a person who keeps the membership.
+fn roles(planner: &mut Planner<'_>, who: Who<'_>, ended: &[&Grant]) {
     for role in [Role::Admin, Role::Manager] {
-        let of_role = |g: &&Grant| g.role == Some(role);
-        let Some(due) = over
-            .iter()
-            .copied()
-            .filter(of_role)
-            .filter_map(|g| g.end)
-            .max()
-        else {
+        let of_role: Vec<&&Grant> = ended.iter().filter(|g| g.role == Some(role)).collect();
+        if of_role.is_empty() {
             continue;
-        };
-        let cutoff = planner.cutoff();
-        let still = all
-            .iter()
-            .copied()
-            .filter(of_role)
-            .find(|g| g.start <= planner.now && !g.is_over(cutoff));
-        if let Some(still) = still {
+        }
+        if let Some(still) = planner.longest(who, |g| g.role == Some(role)) {
             planner.leave_covered(who, still);
             continue;
         }
-        let means = match planner.members.get(&who) {
-            _ if !planner.is_readable(target) => Means::Unreadable,
-            Some(member) if member.has(role) => Means::Membership(member.remote_id.clone()),
-            _ => Means::AlreadyGone,
-        };
-        planner.due(Action {
-            kind: ActionKind::MemberDemote,
-            target: target.clone(),
-            email: email.clone(),
-            reason: Reason::RoleEnded,
-            due,
-            role: Some(role),
-            follows: None,
-            is_admin: role == Role::Admin && matches!(means, Means::Membership(_)),
-            means,
-        });
+        let over = of_role.into_iter().filter(|g| planner.is_over(g));
+        if let Some(due) = over.filter_map(|g| g.end).max() {
+            demote(planner, who, role, due);
+        }
     }
+}
+
+fn demote(planner: &mut Planner<'_>, who: Who<'_>, role: Role, due: Timestamp) {
+    let memberships = planner.memberships(who);
+    let holding = memberships.iter().copied().find(|m| m.has(role));
+    let seen = holding.or(memberships.first().copied());
+    let means = match holding {
+        _ if !planner.is_readable(who.0) => Means::Unreadable,
+        Some(member) => Means::Membership(member.remote_id.clone()),
+        None => Means::AlreadyGone,
+    };
+    if means == Means::Unreadable {
+        planner.leave(who, Why::Unreadable);
+    }
+    planner.due(Action {
+        kind: ActionKind::MemberDemote,
+        target: who.0.clone(),
+        email: seen.map_or(who.1, |m| &m.email).clone(),
+        reason: Reason::RoleEnded,
+        due,
+        role: Some(role),
+        follows: None,
+        is_admin: role == Role::Admin && matches!(means, Means::Membership(_)),
+        means,
+    });
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Planner;
-use crate::domain::{Action, ActionKind, Invite, Means, Reason};
+use crate::domain::{Action, ActionKind, Invite, Means, Reason, Why};
 
 /// An invite to an address that bounces reaches nobody, and would let in whoever gets that
 /// mailbox later.
@@ -11,28 +11,35 @@ pub(super) fn suppressed(planner: &mut Planner<'_>) {
     if !planner.policy.revoke_suppressed_invites {
         return;
     }
-    for invite in &planner.snapshot.invites {
+    for invite in planner.invites.clone() {
         let address = (invite.target.account().to_owned(), invite.email.clone());
         let Some(since) = planner.snapshot.suppressed.get(&address) else {
             continue;
         };
-        if planner.is_readable(&invite.target) {
-            let due = invite.first_seen.max(*since);
-            planner.due(revocation(invite, Reason::InviteSuppressed, due));
-        }
+        let due = invite.first_seen.max(*since);
+        revoke_if_due(planner, invite, Reason::InviteSuppressed, due);
     }
 }
 
 /// Invites have no date: their age counts from when they were first seen pending.
 pub(super) fn stale(planner: &mut Planner<'_>) {
-    for invite in &planner.snapshot.invites {
+    for invite in planner.invites.clone() {
         let due = invite
             .first_seen
             .checked_add(planner.policy.invite_stale_after)
             .unwrap_or(Timestamp::MAX);
-        if due <= planner.now && planner.is_readable(&invite.target) {
-            planner.due(revocation(invite, Reason::InviteStale, due));
-        }
+        revoke_if_due(planner, invite, Reason::InviteStale, due);
+    }
+}
+
+fn revoke_if_due(planner: &mut Planner<'_>, invite: &Invite, reason: Reason, due: Timestamp) {
+    if due > planner.now {
+        return;
+    }
+    if planner.is_readable(&invite.target) {
+        planner.due(revocation(invite, reason, due));
+    } else {
+        planner.leave((&invite.target, &invite.email), Why::Unreadable);
     }
 }
 

@@ -3,17 +3,17 @@
 use jiff::Timestamp;
 
 use super::{Planner, Who, invites};
-use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason, TargetRef};
+use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason, TargetRef, Why};
 
 /// Membership ends with the whitelist's grants. Who never had one there is no business of this
 /// rule, and a grant on the team itself keeps the member.
 pub(super) fn follow(planner: &mut Planner<'_>) {
-    for member in &planner.snapshot.members {
+    for member in planner.members.clone() {
         if let Some(over) = whitelist_over(planner, (&member.target, &member.email)) {
             remove(planner, member, &over);
         }
     }
-    for invite in &planner.snapshot.invites {
+    for invite in planner.invites.clone() {
         if let Some(over) = whitelist_over(planner, (&invite.target, &invite.email)) {
             revoke(planner, invite, &over);
         }
@@ -31,7 +31,7 @@ fn whitelist_over(planner: &Planner<'_>, who: Who<'_>) -> Option<Over> {
     let followed = planner.snapshot.rules.get(who.0)?.follow.clone()?;
     let over = &planner.snapshot.whitelist_over;
     let due = *over.get(&(followed.clone(), who.1.clone()))?;
-    Some(Over {
+    (due <= planner.now).then_some(Over {
         reason: Reason::WhitelistEnded,
         due,
         follows: Some(followed),
@@ -40,7 +40,7 @@ fn whitelist_over(planner: &Planner<'_>, who: Who<'_>) -> Option<Over> {
 
 /// Members older than the team allows are removed, unless a grant covers them.
 pub(super) fn max_age(planner: &mut Planner<'_>) {
-    for member in &planner.snapshot.members {
+    for member in planner.members.clone() {
         let rule = planner.snapshot.rules.get(&member.target);
         let Some(max_age) = rule.and_then(|r| r.max_age) else {
             continue;
@@ -64,6 +64,8 @@ fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
     if !may_go(planner, who) {
         return;
     }
+    // By address the team may take out all memberships that share it.
+    let is_admin = planner.memberships(who).iter().any(|m| m.is_admin);
     planner.due(Action {
         kind: ActionKind::MemberRemove,
         target: member.target.clone(),
@@ -73,9 +75,9 @@ fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
         means: Means::Membership(member.remote_id.clone()),
         role: None,
         follows: over.follows.clone(),
-        is_admin: member.is_admin,
+        is_admin,
     });
-    if let Some(invite) = planner.invites.get(&who).copied() {
+    if let Some(invite) = planner.invite(who) {
         revoke(planner, invite, over);
     }
 }
@@ -88,16 +90,15 @@ fn revoke(planner: &mut Planner<'_>, invite: &Invite, over: &Over) {
     }
 }
 
-/// Whether the team could be read and no grant covers the person.
+/// Whether no grant covers the person and the team could be read.
 fn may_go(planner: &mut Planner<'_>, who: Who<'_>) -> bool {
-    if !planner.is_readable(who.0) {
+    if let Some(grant) = planner.covering(who) {
+        planner.leave_covered(who, grant);
         return false;
     }
-    match planner.covering(who) {
-        Some(grant) => {
-            planner.leave_covered(who, grant);
-            false
-        }
-        None => true,
+    if !planner.is_readable(who.0) {
+        planner.leave(who, Why::Unreadable);
+        return false;
     }
+    true
 }

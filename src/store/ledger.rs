@@ -206,7 +206,7 @@ fn is_covered(
         .prepare_cached(
             "SELECT 1 FROM grants
              WHERE target IN (:target, :follows) AND email_key = :email_key AND removed_at IS NULL
-               AND starts_at <= :at AND (ends_at IS NULL OR ends_at > :cutoff)
+               AND starts_at <= :at AND (ends_at IS NULL OR ends_at > iif(revoked, :at, :cutoff))
                AND (:role IS NULL OR role = :role)
              LIMIT 1",
         )?

@@ -130,7 +130,7 @@ impl Loader<'_> {
                    UNION SELECT email, email_key FROM invite WHERE target = :team AND gone_at IS NULL) p
              JOIN grants g ON g.email_key = p.email_key AND g.target = :followed AND g.starts_at <= :now
              GROUP BY p.email_key
-             HAVING sum(g.removed_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > :cutoff)) = 0",
+             HAVING sum(g.removed_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > iif(g.revoked, :now, :cutoff))) = 0",
         )?;
         let mut rows = statement.query(named_params! {
             ":team": team.id().0, ":followed": followed.id().0,

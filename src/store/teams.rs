@@ -219,6 +219,7 @@ fn findings(
     let changed = changes
         .changed
         .iter()
+        .filter(|c| !demoted.contains(c.is.email.key()))
         .map(|c| finding(FindingKind::MemberChanged, &c.is.email, Some(c.describe())));
     appeared.chain(left).chain(changed).collect()
 }

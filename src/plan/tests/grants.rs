@@ -1,0 +1,233 @@
+//! When the last grant of a person on a target is over, the access ends.
+
+use super::*;
+
+#[test]
+fn an_ended_whitelist_grant_is_removed_by_the_address_as_it_was_granted() {
+    let plan = World::new([grant(&whitelist(), Some(10))]).plan(at(12));
+    let action = only(&plan);
+    assert_eq!(action.kind, ActionKind::WhitelistRemove);
+    assert_eq!(action.reason, Reason::GrantEnded);
+    assert_eq!(action.means, Means::Address);
+    assert_eq!(action.email.written(), "Ann@Example.com");
+    assert_eq!(action.due, at(10));
+    assert!(!action.is_admin && action.role.is_none() && action.follows.is_none());
+}
+
+#[test]
+fn an_ended_team_grant_takes_out_the_member_by_id_and_as_the_team_shows_them() {
+    let world = World::new([grant(&team(), Some(10))]).member(member());
+    let plan = world.plan(at(12));
+    let action = only(&plan);
+    assert_eq!(action.kind, ActionKind::MemberRemove);
+    assert_eq!(action.means, membership("m-1"));
+    assert_eq!(action.email.written(), "ann@example.com");
+    assert!(action.is_admin);
+}
+
+#[test]
+fn an_ended_team_grant_takes_back_an_invite_that_nobody_took() {
+    let world = World::new([grant(&team(), Some(10))]).invite(invite());
+    let plan = world.plan(at(12));
+    let action = only(&plan);
+    assert_eq!(action.kind, ActionKind::InviteRevoke);
+    assert_eq!(action.reason, Reason::GrantEnded);
+    assert_eq!(action.means, Means::Address);
+    assert_eq!(action.email.written(), "ANN@example.com");
+    assert!(!action.is_admin);
+}
+
+#[test]
+fn an_ended_team_grant_takes_out_the_member_and_takes_back_the_invite() {
+    let world = World::new([grant(&team(), Some(10))])
+        .member(member())
+        .invite(invite());
+    assert_eq!(
+        world.due(12),
+        ["member.remove grant.ended", "invite.revoke grant.ended"]
+    );
+}
+
+#[test]
+fn who_is_neither_member_nor_invited_any_more_is_already_gone() {
+    let plan = World::new([grant(&team(), Some(10))]).plan(at(12));
+    let action = only(&plan);
+    assert_eq!(action.kind, ActionKind::MemberRemove);
+    assert_eq!(action.means, Means::AlreadyGone);
+}
+
+#[test]
+fn nothing_is_sent_to_a_team_that_could_not_be_read_and_the_debt_is_listed() {
+    for world in [
+        World::new([grant(&team(), Some(10))]).unreadable(),
+        World::new([grant(&team(), Some(10))])
+            .unreadable()
+            .member(member())
+            .invite(invite()),
+    ] {
+        let plan = world.plan(at(12));
+        assert_eq!(only(&plan).means, Means::Unreadable);
+        assert_eq!(only(&plan).due, at(10));
+        assert_eq!(world.left(12), [Why::Unreadable]);
+    }
+}
+
+#[test]
+fn a_team_that_nobody_tried_to_read_is_as_good_as_unreadable() {
+    let mut world = World::new([grant(&team(), Some(10))]).member(member());
+    world.snapshot.sources.clear();
+    assert_eq!(only(&world.plan(at(12))).means, Means::Unreadable);
+}
+
+#[test]
+fn an_end_is_acted_on_exactly_at_its_instant() {
+    let world = World::new([grant(&whitelist(), Some(10))]);
+    assert!(world.plan(at(10) - MS).actions.is_empty());
+    assert!(world.plan(at(10) - MS).left_alone.is_empty());
+    assert_eq!(world.due(10).len(), 1);
+    assert_eq!(world.plan(at(10) + MS).actions.len(), 1);
+}
+
+#[test]
+fn the_grace_is_over_exactly_when_it_has_passed() {
+    let world = World::new([grant(&whitelist(), Some(10))]).grace(2);
+    for now in [at(10), at(12) - MS] {
+        let plan = world.plan(now);
+        assert!(plan.actions.is_empty());
+        assert_eq!(plan.left_alone[0].why, Why::WithinGrace(at(12)));
+    }
+    for now in [at(12), at(12) + MS] {
+        let plan = world.plan(now);
+        assert_eq!(only(&plan).due, at(10), "due since the end, not the grace");
+        assert!(plan.left_alone.is_empty());
+    }
+}
+
+#[test]
+fn the_grace_is_for_time_and_not_for_who_is_revoked() {
+    let revoked = Grant {
+        revoked: true,
+        ..grant(&whitelist(), Some(10))
+    };
+    let world = World::new([revoked.clone()]).grace(5);
+    assert!(world.plan(at(10) - MS).actions.is_empty());
+    assert_eq!(world.due(10), ["whitelist.remove grant.revoked"]);
+    // A grant that ended by itself still has its grace.
+    let world = World::new([revoked, grant(&whitelist(), Some(9))]).grace(5);
+    assert_eq!(world.left(10), [Why::WithinGrace(at(14))]);
+    assert_eq!(world.due(14), ["whitelist.remove grant.revoked"]);
+}
+
+#[test]
+fn of_overlapping_grants_the_last_end_counts() {
+    let world = World::new([grant(&team(), Some(20)), grant(&team(), Some(10))]).member(member());
+    assert_eq!(world.left(15), [Why::CoveredUntil(Some(at(20)))]);
+    assert!(world.due(15).is_empty());
+    assert_eq!(only(&world.plan(at(25))).due, at(20));
+}
+
+#[test]
+fn of_several_grants_that_still_run_the_longest_is_told() {
+    let ends = [Some(10), Some(20), Some(30)].map(|end| grant(&team(), end));
+    let world = World::new(ends.clone());
+    assert_eq!(world.left(15), [Why::CoveredUntil(Some(at(30)))]);
+    let world = World::new(ends.into_iter().chain([grant(&team(), None)]));
+    assert_eq!(world.left(15), [Why::CoveredUntil(None)]);
+    let world = World::new([grant(&team(), Some(10)), grant(&team(), Some(14))]).grace(5);
+    assert_eq!(world.left(12), [Why::CoveredUntil(Some(at(14)))]);
+    assert_eq!(world.left(14), [Why::WithinGrace(at(19))]);
+}
+
+#[test]
+fn a_grant_without_an_end_keeps_the_access() {
+    let world = World::new([grant(&whitelist(), Some(10)), grant(&whitelist(), None)]);
+    assert!(world.due(100).is_empty());
+    assert_eq!(world.left(100), [Why::CoveredUntil(None)]);
+}
+
+#[test]
+fn a_grant_that_is_yet_to_start_keeps_nothing() {
+    let later = Grant {
+        start: at(30),
+        ..grant(&whitelist(), Some(40))
+    };
+    let world = World::new([grant(&whitelist(), Some(10)), later]);
+    assert_eq!(world.due(29), ["whitelist.remove grant.ended"]);
+    assert_eq!(world.left(30), [Why::CoveredUntil(Some(at(40)))]);
+    assert!(world.due(30).is_empty());
+}
+
+#[test]
+fn a_grant_on_another_target_or_of_another_person_keeps_nothing() {
+    let other = Grant {
+        email: address("bob@example.com"),
+        ..grant(&team(), None)
+    };
+    let world = World::new([grant(&team(), Some(10)), grant(&whitelist(), None), other]);
+    assert_eq!(
+        world.member(member()).due(12),
+        ["member.remove grant.ended"]
+    );
+}
+
+#[test]
+fn the_reason_is_that_of_the_grant_that_ended_last() {
+    let revoked = |end| Grant {
+        revoked: true,
+        ..grant(&whitelist(), Some(end))
+    };
+    for (grants, reason) in [
+        (vec![revoked(10)], Reason::GrantRevoked),
+        (
+            vec![revoked(10), grant(&whitelist(), Some(11))],
+            Reason::GrantEnded,
+        ),
+        (
+            vec![revoked(11), grant(&whitelist(), Some(10))],
+            Reason::GrantRevoked,
+        ),
+        (
+            vec![revoked(10), grant(&whitelist(), Some(10))],
+            Reason::GrantRevoked,
+        ),
+        (
+            vec![
+                revoked(10),
+                Grant {
+                    start: at(5),
+                    ..grant(&whitelist(), Some(10))
+                },
+            ],
+            Reason::GrantRevoked,
+        ),
+    ] {
+        assert_eq!(only(&World::new(grants).plan(at(12))).reason, reason);
+    }
+}
+
+#[test]
+fn addresses_that_differ_in_case_are_one_person() {
+    let upper = Grant {
+        email: address("ANN@EXAMPLE.COM"),
+        ..grant(&whitelist(), Some(20))
+    };
+    let world = World::new([grant(&whitelist(), Some(10)), upper]);
+    assert!(world.due(15).is_empty());
+    let plan = world.plan(at(25));
+    assert_eq!(only(&plan).email.written(), "ANN@EXAMPLE.COM");
+}
+
+#[test]
+fn who_has_two_memberships_in_a_team_gets_one_removal_and_counts_as_admin_if_either_is() {
+    let second = Member {
+        remote_id: "m-0".into(),
+        is_admin: false,
+        ..member()
+    };
+    let world = World::new([grant(&team(), Some(10))])
+        .member(member())
+        .member(second);
+    let plan = world.plan(at(12));
+    assert_eq!(only(&plan).means, membership("m-0"));
+    assert!(only(&plan).is_admin);
+}
