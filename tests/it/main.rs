@@ -1,1 +1,14 @@
-//! it
+//! The whole program: the real binary on a real database, against both providers and a mail server
+//! that speak real HTTP and SMTP on loopback. One module for each thing a user would notice.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that cannot go on is to fail right there"
+)]
+
+mod addresses;
+mod overlaps;
+mod team_ends;
+mod whitelist_ends;
+mod world;
