@@ -165,6 +165,8 @@ fn only_its_owner_can_read_what_is_stored() {
         .unwrap();
     desk.import("email,target\njane@acme.example,sentius:acme\n");
     assert_eq!(mode("lapsed.db-wal"), 0o600);
+    desk.good(&["backup", "copy.db"]);
+    assert_eq!(mode("copy.db"), 0o600);
     let output = desk
         .command(&["list"])
         .env("LAPSED__STATE__PATH", "new/folder/lapsed.db")
@@ -172,4 +174,22 @@ fn only_its_owner_can_read_what_is_stored() {
         .unwrap();
     assert!(output.status.success());
     assert_eq!(mode("new/folder"), 0o700);
+}
+
+#[test]
+fn a_backup_overwrites_nothing() {
+    let desk = Desk::new();
+    desk.import("email,target\njane@acme.example,sentius:acme\n");
+    desk.good(&["backup", "copy.db"]);
+    let copy = fs::read(desk.path("copy.db")).unwrap();
+    desk.run(&["backup", "copy.db"]).failed(1, "copy.db");
+    desk.run(&["backup", "no/such/copy.db"])
+        .failed(1, "no/such/copy.db");
+    assert_eq!(fs::read(desk.path("copy.db")).unwrap(), copy);
+    let output = desk
+        .command(&["list", "--format", "csv"])
+        .env("LAPSED__STATE__PATH", "copy.db")
+        .output()
+        .unwrap();
+    assert!(Ran::from(output).out.contains("jane@acme.example"));
 }

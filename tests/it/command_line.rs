@@ -6,12 +6,14 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 9] = [
+const COMMANDS: [&str; 11] = [
     "import",
     "list",
     "members",
     "report",
     "audit",
+    "approve",
+    "backup",
     "check",
     "demo",
     "completions",
@@ -64,6 +66,8 @@ fn the_help_names_every_command_and_option() {
         (&["audit"], &["verify", "export"]),
         (&["audit", "verify"], &["--head"]),
         (&["audit", "export"], &[]),
+        (&["approve"], &["<RUN>", "--by"]),
+        (&["backup"], &["<FILE>"]),
         (&["check"], &[]),
         (&["demo"], &["--output"]),
         (&["completions"], &["bash", "zsh", "fish"]),

@@ -1,5 +1,4 @@
 //! `lapsed demo`: for somebody who has nothing yet, and leaves nothing but the report.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fs;
 

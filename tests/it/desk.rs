@@ -1,6 +1,5 @@
 //! A desk to work at: a folder with a configuration and keys, and the program run in it as a
 //! person would.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;

@@ -1,5 +1,4 @@
 //! `list` and `members`: the rows scripts rely on, their filters, and texts that do no harm.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use lapsed::sandbox::{SaplingState, SentiusState, TeamUser};
 use serde_json::Value;

@@ -28,6 +28,8 @@ fn when_all_goes_well_no_secret_is_seen() {
         0,
     );
     scene.run(&["audit", "export"], 0);
+    scene.run_once(&["backup", "copy.db"]);
+    assert!(scene.desk.path("copy.db").exists());
     assert_eq!(
         scene
             .providers

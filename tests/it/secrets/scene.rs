@@ -1,6 +1,5 @@
 //! A scene with keys that break queries, JSON, HTML and lines, and the search for them in all that
 //! was printed, mailed and stored.
-#![expect(clippy::unwrap_used, reason = "what fails here fails the test")]
 
 use std::fs;
 use std::path::Path;

@@ -1,0 +1,104 @@
+//! The configuration that a world writes: sections as texts, so that a test shows what it sets.
+
+use super::{HOLDER, World};
+
+/// What stands in each section; the accounts' names, places and keys are the world's own.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// Further keys of `[[sapling]]`.
+    pub(crate) sapling: String,
+    /// Whole `[[sapling.team]]` sections.
+    pub(crate) teams: String,
+    pub(crate) http: String,
+    pub(crate) policy: String,
+    pub(crate) guard: String,
+    pub(crate) mail: Mail,
+    /// Who gets the report.
+    pub(crate) to: Vec<&'static str>,
+}
+
+/// Where mail goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mail {
+    None,
+    /// To the world's mail server.
+    Smtp,
+    /// To a port where nobody listens.
+    Nobody,
+    /// Into the folder `outbox`.
+    Directory,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            sapling: format!("self_email = {HOLDER:?}\n"),
+            teams: String::new(),
+            // Fast, and patient enough for a machine that does other things too.
+            http: "timeout = \"20s\"\nrequests_per_second = 1000\n".to_owned(),
+            policy: String::new(),
+            guard: String::new(),
+            mail: Mail::None,
+            to: vec!["it@acme.example"],
+        }
+    }
+}
+
+impl Config {
+    pub(super) fn text(&self, world: &World) -> String {
+        let folder = world.folder().display();
+        let Self {
+            sapling,
+            teams,
+            http,
+            policy,
+            guard,
+            ..
+        } = self;
+        format!(
+            r#"
+[state]
+path = "{folder}/lapsed.db"
+
+[[sentius]]
+name = "acme"
+base_url = "{}"
+api_key_file = "{folder}/sentius.key"
+
+[[sapling]]
+name = "acme"
+base_url = "{}"
+api_key_file = "{folder}/sapling.key"
+{sapling}
+{teams}
+[http]
+{http}
+[policy]
+{policy}
+[guard]
+{guard}
+{}"#,
+            world.sentius.base_url(),
+            world.sapling.base_url(),
+            self.mail(world),
+        )
+    }
+
+    fn mail(&self, world: &World) -> String {
+        let smtp = |port: u16| {
+            format!("[mail.smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n")
+        };
+        let route = match self.mail {
+            Mail::None => return String::new(),
+            Mail::Smtp => smtp(world.mail.port()),
+            // The port of nothing: systems give it to nobody.
+            Mail::Nobody => smtp(1),
+            Mail::Directory => {
+                let outbox = world.path("outbox");
+                format!("[mail.directory]\npath = {outbox:?}\n")
+            }
+        };
+        let to = &self.to;
+        format!("[mail]\nfrom = \"lapsed <lapsed@acme.example>\"\nto = {to:?}\n{route}")
+    }
+}
