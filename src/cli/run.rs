@@ -16,6 +16,7 @@ const SHOWN: usize = 10;
 
 /// Options of a pass.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of a pass")]
 pub(super) struct RunArgs {
     /// Make one full pass, then exit
     #[arg(long)]

@@ -24,6 +24,8 @@ const COMMANDS: [&str; 11] = [
 fn the_help_names_every_command_and_option() {
     let desk = Desk::new();
     let help = desk.good(&["--help"]);
+    let (_, pass) = help.split_once("Options of a pass:").unwrap();
+    assert!(pass.contains("--run-now") && !pass.contains("--config"));
     let options = [
         "--config",
         "--run-now",
