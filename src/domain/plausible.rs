@@ -29,16 +29,10 @@ impl Signs {
             return Some("the key's own holder is not among the members".to_owned());
         }
         if self.known > 0 && self.read == 0 {
-            return Some(format!(
-                "the list is empty; {} members were known",
-                self.known
-            ));
+            return Some(format!("the list is empty, and {} were known", self.known));
         }
         if self.known >= SHRINKING_COUNTS_FROM && lost as f64 > self.known as f64 * LOSES_AT_MOST {
-            return Some(format!(
-                "{lost} of {} known members are missing",
-                self.known
-            ));
+            return Some(format!("{lost} of {} known are missing", self.known));
         }
         None
     }

@@ -116,20 +116,21 @@ impl Sources {
     }
 
     /// Why a reading is not to be believed, if it is not: it is doubtful, and not enough equal
-    /// ones have come in a row.
+    /// ones that count have come in a row.
     pub(crate) fn doubt(
         db: &Connection,
         account: &str,
         kind: SourceKind,
         signs: &Signs,
         digest: &Digest,
+        counts: bool,
     ) -> Result<Option<String>, StoreError> {
         let Some(doubt) = signs.doubt() else {
             return Ok(None);
         };
         let source = Self::get(db, account, kind)?;
         let agrees = source.doubt_digest.as_ref() == Some(digest);
-        let believed = agrees && source.doubt_streak + 1 >= BELIEVED_AFTER;
+        let believed = counts && agrees && source.doubt_streak + 1 >= BELIEVED_AFTER;
         Ok((!believed).then_some(doubt))
     }
 
