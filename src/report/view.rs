@@ -104,8 +104,7 @@ pub(super) fn view(summary: &Summary) -> View {
         sections: sections(summary),
         next: next(summary),
         footer: footer(summary),
-        // As `audit verify --head` takes it.
-        trail: format!("{}:{}", summary.trail.events, one_line(&summary.trail.head)),
+        trail: one_line(&summary.trail.head),
     }
 }
 

@@ -98,10 +98,9 @@ fn a_file_that_cannot_be_written_is_told() {
 fn the_head_that_a_report_carries_is_what_verify_takes() {
     let desk = desk();
     let text = desk.good(&["report"]);
-    let head = text
-        .lines()
-        .find_map(|line| line.strip_prefix("Head: "))
-        .unwrap();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let option = words.iter().position(|word| *word == "--head").unwrap();
+    let head = words[option + 1];
     desk.import("email,target\nnew@acme.example,sentius:acme\n");
     let verified = desk.good(&["audit", "verify", "--head", head]);
     assert!(verified.starts_with("whole: 3 events"), "{verified}");
