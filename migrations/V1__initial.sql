@@ -73,8 +73,8 @@ CREATE TABLE member (
     last_seen          INTEGER, -- set with valid_to; until then the source's complete_at
     missing_since      INTEGER  -- absent from one complete reading: gone after the second
 ) STRICT;
-CREATE INDEX member_current ON member (target, email_key) WHERE valid_to IS NULL;
-CREATE INDEX member_person ON member (email_key);
+CREATE INDEX member_current ON member (target) WHERE valid_to IS NULL;
+CREATE INDEX member_person ON member (email_key, target);
 
 -- Invites have no date at the provider: their age is counted from first_seen.
 CREATE TABLE invite (

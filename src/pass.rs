@@ -344,7 +344,7 @@ impl Pass<'_> {
         let soonest = self.settings.mail.as_ref().map(|m| &m.notify_before);
         let soon = soonest.and_then(|windows| windows.iter().max().copied());
         let soon = soon.map_or(SignedDuration::from_hours(14 * 24), span);
-        let holders: Vec<_> = self.services.holders().into_iter().collect();
+        let holders = self.services.holders();
         let now = self.moment();
         self.store
             .read(move |db| Findings::standing(db, now, soon, &holders))

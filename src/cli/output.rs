@@ -1,10 +1,10 @@
 //! What is printed: stdout for results, stderr for people, tables that fit.
 
-use std::borrow::Cow;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
+use serde_json::ser::Formatter;
 
 use super::exit::Failure;
 use crate::report::{defused, is_active, one_line};
@@ -21,28 +21,39 @@ pub(super) fn line(text: &str) -> io::Result<()> {
     print(&format!("{text}\n"))
 }
 
-/// Prints a value as indented JSON.
+/// Prints a value as one line of JSON, piece by piece: a pass over many teams says much.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
-    let text = serde_json::to_string_pretty(value)?;
-    line(&escaped(&text))
+    let mut out = BufWriter::new(io::stdout().lock());
+    write_json(&mut out, value)?;
+    out.write_all(b"\n")?;
+    out.flush()
 }
 
-/// The same JSON with those characters escaped that could do something to a terminal.
-pub(super) fn escaped(json: &str) -> Cow<'_, str> {
-    // Outside of texts there are none of them but line breaks.
-    let acts = |c: char| c != '\n' && is_active(c);
-    if !json.contains(acts) {
-        return Cow::Borrowed(json);
-    }
-    let mut text = String::with_capacity(json.len() + 16);
-    for c in json.chars() {
-        if acts(c) {
-            text.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            text.push(c);
+/// Writes a value as JSON with those characters escaped that could do something to a terminal.
+pub(super) fn write_json(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(out, Calm);
+    Ok(value.serialize(&mut serializer)?)
+}
+
+/// JSON as usual, but for those characters.
+struct Calm;
+
+impl Formatter for Calm {
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_active(*c)) {
+            writer.write_all(&rest.as_bytes()[..at])?;
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                write!(writer, "\\u{unit:04x}")?;
+            }
+            rest = &rest[at + c.len_utf8()..];
         }
+        writer.write_all(rest.as_bytes())
     }
-    Cow::Owned(text)
 }
 
 /// The result of printing what tells of work that is done: whether anybody reads it to its end
@@ -92,7 +103,7 @@ pub(super) fn csv<const N: usize>(
     header: &[&str; N],
     rows: impl Iterator<Item = [String; N]>,
 ) -> Result<(), Failure> {
-    let mut out = csv::Writer::from_writer(io::BufWriter::new(io::stdout().lock()));
+    let mut out = csv::Writer::from_writer(BufWriter::new(io::stdout().lock()));
     let write = || -> Result<(), csv::Error> {
         out.write_record(header)?;
         for row in rows {

@@ -74,7 +74,11 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
     let text = report::render(&summary, args.format.into())
         .map_err(|error| Failure::could_not_run(error.into()))?;
     match args.output {
-        None if args.format == ReportFormat::Json => output::print(&output::escaped(&text))?,
+        None if args.format == ReportFormat::Json => {
+            let value: serde_json::Value = serde_json::from_str(&text)
+                .map_err(|error| Failure::could_not_run(error.into()))?;
+            output::json(&value)?;
+        }
         None => output::print(&text)?,
         Some(path) => fs::write(&path, text).map_err(|error| {
             Failure::could_not_run(

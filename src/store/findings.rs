@@ -1,10 +1,12 @@
 //! What stands out at the end of a pass, whoever caused it: access without an end or without a
 //! grant, ends that are near, addresses that bounce.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Params, named_params};
 
-use super::{StoreError, targets, time};
+use super::{StoreError, members, targets, time};
 use crate::domain::{Email, Finding, FindingKind, Place, TargetId};
 
 /// The findings' SQL.
@@ -15,29 +17,24 @@ impl Findings {
     /// Everything that stands out now. `holders` are the keys' own addresses, which need no grant.
     pub(crate) fn standing(
         db: &Connection,
-        now: Timestamp,
+        at: Timestamp,
         soon: SignedDuration,
-        holders: &[(String, Email)],
+        holders: &BTreeMap<String, Email>,
     ) -> Result<Vec<Finding>, StoreError> {
         let mut found = Vec::new();
-        let until = now.checked_add(soon).unwrap_or(Timestamp::MAX);
-        let (now, until) = (time::stored(now), time::stored(until));
-        collect(
-            db,
-            FindingKind::MemberUnmanaged,
-            "SELECT m.target, m.email, NULL FROM member m JOIN target t ON t.id = m.target
-             WHERE m.valid_to IS NULL AND m.missing_since IS NULL AND t.listed = 1
-               AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.email_key = m.email_key
-                               AND g.removed_at IS NULL AND g.starts_at <= :now)
-             ORDER BY t.account, t.name, m.email_key",
-            named_params! { ":now": now },
-            &mut found,
-        )?;
-        found.retain(|f| {
-            !holders.iter().any(|(account, holder)| {
-                f.place.account() == account && f.email.as_ref() == Some(holder)
-            })
-        });
+        let until = at.checked_add(soon).unwrap_or(Timestamp::MAX);
+        let (now, until) = (time::stored(at), time::stored(until));
+        for team in targets::listed(db)? {
+            let holder = holders.get(team.account());
+            for member in members::unmanaged(db, team.id(), holder, at)? {
+                found.push(Finding {
+                    finding: FindingKind::MemberUnmanaged,
+                    place: Place::Target(team.clone()),
+                    email: Some(Email::observed(&member.email)),
+                    detail: None,
+                });
+            }
+        }
         collect(
             db,
             FindingKind::GrantNeverEnds,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, named_params, params};
 
 use super::{StoreError, time};
 use crate::domain::{Changes, Email, Flags, KnownMember, ReadMember, TargetId};
@@ -28,6 +28,39 @@ pub(super) fn known(db: &Connection, team: TargetId) -> Result<Vec<KnownMember>,
             },
             created_at: time::read_if_any(row.get(7)?),
             missing: row.get(8)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// A member whom no grant covers.
+pub(super) struct Unmanaged {
+    pub(super) email: String,
+    pub(super) since: Timestamp,
+    pub(super) is_admin: bool,
+}
+
+/// The members of a team whom no grant covers, by address; `holder` is the key's own address, which
+/// needs none.
+pub(super) fn unmanaged(
+    db: &Connection,
+    team: TargetId,
+    holder: Option<&Email>,
+    now: Timestamp,
+) -> Result<Vec<Unmanaged>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT email, ifnull(created_at, first_seen), is_admin FROM member m
+         WHERE target = ?1 AND valid_to IS NULL AND missing_since IS NULL AND email_key IS NOT ?2
+           AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = ?1 AND g.email_key = m.email_key
+                           AND g.removed_at IS NULL AND g.starts_at <= ?3)
+         ORDER BY email_key",
+    )?;
+    let params = params![team.0, holder.map(Email::key), time::stored(now)];
+    let rows = statement.query_map(params, |row| {
+        Ok(Unmanaged {
+            email: row.get(0)?,
+            since: time::read(row.get(1)?),
+            is_admin: row.get(2)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -100,20 +133,26 @@ fn insert(
     first_seen: Timestamp,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    // By place: this statement runs once for each member of each team, and names are looked up anew
+    // each time.
     db.prepare_cached(
         "INSERT INTO member (target, remote_id, email, email_key, is_admin, is_manager, edit_permission,
                              inspect_permission, created_at, updated_at, first_seen, valid_from)
-         VALUES (:target, :remote_id, :email, :email_key, :is_admin, :is_manager, :edit, :inspect,
-                 :created_at, :updated_at, :first_seen, :at)",
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
     )?
-    .execute(named_params! {
-        ":target": team.0, ":remote_id": member.remote_id, ":email": member.email.written(),
-        ":email_key": member.email.key(), ":is_admin": member.flags.is_admin,
-        ":is_manager": member.flags.is_manager, ":edit": member.flags.edit_permission,
-        ":inspect": member.flags.inspect_permission,
-        ":created_at": member.created_at.map(time::stored),
-        ":updated_at": member.updated_at.map(time::stored),
-        ":first_seen": time::stored(first_seen), ":at": time::stored(at),
-    })?;
+    .execute(params![
+        team.0,
+        member.remote_id,
+        member.email.written(),
+        member.email.key(),
+        member.flags.is_admin,
+        member.flags.is_manager,
+        member.flags.edit_permission,
+        member.flags.inspect_permission,
+        member.created_at.map(time::stored),
+        member.updated_at.map(time::stored),
+        time::stored(first_seen),
+        time::stored(at),
+    ])?;
     Ok(())
 }

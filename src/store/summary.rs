@@ -4,6 +4,8 @@ mod access;
 mod changes;
 mod removals;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
@@ -26,7 +28,7 @@ pub(crate) struct Scope {
     pub(crate) timezone: TimeZone,
     pub(crate) next_report: Option<Timestamp>,
     /// The keys' holders by account, who need no grant.
-    pub(crate) holders: Vec<(String, Email)>,
+    pub(crate) holders: BTreeMap<String, Email>,
 }
 
 /// Everything the report tells, in one consistent view.
@@ -41,9 +43,10 @@ pub(crate) fn gather(db: &Connection, scope: Scope) -> Result<Summary, StoreErro
         names: &names,
         from: scope.from,
         to: scope.to,
+        holders: &scope.holders,
     };
     removals::fill(&read, &mut summary)?;
-    access::fill(&read, &scope.holders, &mut summary)?;
+    access::fill(&read, &mut summary)?;
     changes::fill(&read, &mut summary)?;
     let head = trail::head(db)?;
     summary.trail = Trail {
@@ -59,6 +62,7 @@ struct Reader<'a> {
     names: &'a std::collections::HashMap<crate::domain::TargetId, crate::domain::TargetRef>,
     from: Option<Timestamp>,
     to: Timestamp,
+    holders: &'a BTreeMap<String, Email>,
 }
 
 impl Reader<'_> {

@@ -269,6 +269,19 @@ pub(super) fn read(row: &rusqlite::Row<'_>) -> rusqlite::Result<TargetRef> {
     Ok(TargetRef::new(TargetId(row.get("id")?), target))
 }
 
+/// The teams that are in their account's list, by account and name.
+pub(super) fn listed(db: &Connection) -> Result<Vec<TargetRef>, StoreError> {
+    let mut listed: Vec<TargetRef> = Vec::new();
+    let shown = names(db)?;
+    let mut statement = db.prepare_cached("SELECT id FROM target WHERE listed = 1")?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        listed.extend(shown.get(&TargetId(row.get(0)?)).cloned());
+    }
+    listed.sort();
+    Ok(listed)
+}
+
 /// All targets by number, as they are shown. There are as many as teams, not as people.
 pub(super) fn names(db: &Connection) -> Result<HashMap<TargetId, TargetRef>, StoreError> {
     let mut statement = db.prepare_cached(

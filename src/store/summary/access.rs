@@ -7,21 +7,16 @@ use jiff::SignedDuration;
 use rusqlite::named_params;
 
 use super::Reader;
-use crate::domain::Email;
 use crate::report::{Ending, Invite, NeverEnds, Source, Summary, Suppressed, Unmanaged};
-use crate::store::{StoreError, time};
+use crate::store::{StoreError, members, targets, time};
 
 /// How far ahead the report looks: the weeks that it draws.
 const AHEAD: SignedDuration = SignedDuration::from_hours(13 * 7 * 24);
 
-pub(super) fn fill(
-    read: &Reader<'_>,
-    holders: &[(String, Email)],
-    summary: &mut Summary,
-) -> Result<(), StoreError> {
+pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     summary.ending = ending(read)?;
     summary.never_ends = never_ends(read)?;
-    summary.unmanaged = unmanaged(read, holders)?;
+    summary.unmanaged = unmanaged(read)?;
     summary.invites = invites(read)?;
     summary.suppressed = suppressed(read)?;
     summary.sources = sources(read)?;
@@ -67,33 +62,18 @@ fn never_ends(read: &Reader<'_>) -> Result<Vec<NeverEnds>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn unmanaged(read: &Reader<'_>, holders: &[(String, Email)]) -> Result<Vec<Unmanaged>, StoreError> {
-    let mut statement = read.db.prepare_cached(
-        "SELECT m.email, m.target, ifnull(m.created_at, m.first_seen), m.is_admin, t.account
-         FROM member m JOIN target t ON t.id = m.target
-         WHERE m.valid_to IS NULL AND m.missing_since IS NULL AND t.listed = 1
-           AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.email_key = m.email_key
-                           AND g.removed_at IS NULL AND g.starts_at <= :now)
-         ORDER BY t.account, t.name, m.email_key",
-    )?;
-    let mut rows = statement.query(named_params! { ":now": read.now() })?;
+fn unmanaged(read: &Reader<'_>) -> Result<Vec<Unmanaged>, StoreError> {
     let mut unmanaged = Vec::new();
-    while let Some(row) = rows.next()? {
-        let email: String = row.get(0)?;
-        let account: String = row.get(4)?;
-        let person = Email::observed(&email);
-        if holders
-            .iter()
-            .any(|(of, holder)| *of == account && *holder == person)
-        {
-            continue;
-        }
-        unmanaged.push(Unmanaged {
-            email,
-            target: read.target(row.get(1)?),
-            since: time::read(row.get(2)?),
-            is_admin: row.get(3)?,
-        });
+    for team in targets::listed(read.db)? {
+        let holder = read.holders.get(team.account());
+        let target = team.to_string();
+        let members = members::unmanaged(read.db, team.id(), holder, read.to)?;
+        unmanaged.extend(members.into_iter().map(|member| Unmanaged {
+            email: member.email,
+            target: target.clone(),
+            since: member.since,
+            is_admin: member.is_admin,
+        }));
     }
     Ok(unmanaged)
 }
