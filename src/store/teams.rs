@@ -73,7 +73,11 @@ impl Teams {
                 .filter(|k| ids.contains(k.remote_id.as_str()))
                 .count(),
             read: reading.members.len(),
-            holder_there: holder.map(|h| reading.members.iter().any(|m| m.email == *h)),
+            holder_there: match holder {
+                Some(holder) => Some(reading.members.iter().any(|m| m.email == *holder)),
+                // Whoever the holder is, an empty list does not show them.
+                None => reading.members.is_empty().then_some(false),
+            },
         };
         if let Some(doubt) = Sources::doubt(db, team.account(), kind, &signs, &reading.digest)? {
             let digest = Some(&reading.digest);
