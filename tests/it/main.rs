@@ -8,7 +8,21 @@
 )]
 
 mod addresses;
+mod bearer;
+mod doubt;
+mod dry_run;
+mod failures;
+mod forbidden;
+mod guard;
+mod invites;
+mod mails;
+mod observation;
 mod overlaps;
+mod processes;
+mod strange_answers;
 mod team_ends;
+mod team_rules;
+mod trail;
+mod unanswered;
 mod whitelist_ends;
 mod world;

@@ -1,0 +1,286 @@
+//! The guard: who is never removed, and plans that wait for a person.
+
+use lapsed::sandbox::TeamUser;
+use serde_json::json;
+
+use crate::world::{HOLDER, Outcome, PAST, World};
+
+/// A whitelist with this many people whose grants are over, `p00@example.com` and so on.
+async fn many_are_due(count: usize) -> World {
+    let world = World::new().await;
+    let people: Vec<String> = (0..count).map(|n| format!("p{n:02}@example.com")).collect();
+    world.whitelist(&people.iter().map(String::as_str).collect::<Vec<_>>());
+    let rows: Vec<String> = people
+        .iter()
+        .map(|p| format!("{p},sentius:acme,{PAST}"))
+        .collect();
+    world
+        .grants(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn protected_addresses_and_patterns_are_never_removed() {
+    let mut world = World::new().await;
+    world.config.guard = "protected = [\"ceo@acme.example\", \"*@board.acme.example\"]".to_owned();
+    world.whitelist(&[
+        "CEO@acme.example",
+        "eve@board.acme.example",
+        "jane@acme.example",
+    ]);
+    world.team("Core", &["eve@board.acme.example", "amy@example.com"]);
+    let rows = [
+        format!("CEO@acme.example,sentius:acme,{PAST}"),
+        format!("eve@board.acme.example,sentius:acme,{PAST}"),
+        format!("jane@acme.example,sentius:acme,{PAST}"),
+        format!("eve@board.acme.example,sapling:acme/Core,{PAST}"),
+    ];
+    world.grants(&rows.each_ref().map(String::as_str)).await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0);
+    let mut actions = run.actions();
+    actions.sort();
+    assert_eq!(
+        actions,
+        [
+            "member.remove sapling:acme/Core eve@board.acme.example grant.ended protected -",
+            "whitelist.remove sentius:acme CEO@acme.example grant.ended protected -",
+            "whitelist.remove sentius:acme eve@board.acme.example grant.ended protected -",
+            "whitelist.remove sentius:acme jane@acme.example grant.ended done acknowledged",
+        ]
+    );
+    assert_eq!(world.writes().len(), 1);
+    assert_eq!(
+        world.whitelisted(),
+        ["CEO@acme.example", "eve@board.acme.example"]
+    );
+    assert_eq!(world.members("Core").len(), 2);
+    let again = world.run().await;
+    assert_eq!(again.code, 0);
+    assert_eq!(
+        again.json["counts"]["protected"],
+        json!(3),
+        "told as long as it is due"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_no_longer_protected_goes_with_the_next_run() {
+    let mut world = many_are_due(1).await;
+    world.config.guard = "protected = [\"*\"]".to_owned();
+    world.run().await;
+    world.config.guard.clear();
+
+    let run = world.run().await;
+
+    assert_eq!(run.json["counts"]["done"], json!(1));
+    assert!(world.whitelisted().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_holder_of_the_key_is_never_removed() {
+    let world = World::new().await;
+    world.team("Core", &["amy@example.com"]);
+    world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        team.change_member("amy@example.com", |amy| amy.is_admin = true);
+    });
+    let holder = HOLDER.to_uppercase();
+    world
+        .grants(&[&format!("{holder},sapling:acme/Core,{PAST}")])
+        .await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0);
+    assert_eq!(
+        run.actions(),
+        ["member.remove sapling:acme/Core robot@acme.example grant.ended protected -"]
+    );
+    assert!(world.writes().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_holder_who_is_not_configured_is_refused_by_the_provider_and_stays() {
+    let mut world = World::new().await;
+    world.config.sapling.clear();
+    world.team("Core", &["amy@example.com"]);
+    world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        team.change_member("amy@example.com", |amy| amy.is_admin = true);
+    });
+    world
+        .grants(&[&format!("{HOLDER},sapling:acme/Core,{PAST}")])
+        .await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 3);
+    assert!(
+        run.detail().contains("you cannot delete yourself"),
+        "{}",
+        run.detail()
+    );
+    assert!(
+        world.writes()[0].contains("bulk_delete"),
+        "by id it would have gone"
+    );
+    let there = world
+        .sapling
+        .with(|state| state.team("Core").unwrap().member(HOLDER).is_some());
+    assert!(there);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_keeps_its_last_admin() {
+    let mut world = World::new().await;
+    world.config.guard = "min_team_admins = 2".to_owned();
+    world.team("Core", &["amy@example.com"]);
+    world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        for who in ["boss@example.com", "chief@example.com"] {
+            team.add_member(TeamUser::new(who, lapsed::clock::now()).admin());
+        }
+    });
+    let rows = [
+        format!("boss@example.com,sapling:acme/Core,{PAST}"),
+        "chief@example.com,sapling:acme/Core,2025-01-01T00:00:00Z".to_owned(),
+    ];
+    world.grants(&[&rows[0], &rows[1]]).await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0);
+    assert_eq!(
+        run.actions(),
+        [
+            "member.remove sapling:acme/Core chief@example.com grant.ended done verified",
+            "member.remove sapling:acme/Core boss@example.com grant.ended protected -",
+        ]
+    );
+    assert_eq!(
+        world.members("Core"),
+        ["amy@example.com", "boss@example.com"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_over_the_limit_is_held_whole() {
+    let mut world = many_are_due(4).await;
+    world.config.guard = "max_removals = 3".to_owned();
+    world.team("Core", &["bob@example.com", "amy@example.com"]);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 4);
+    assert_eq!(run.json["outcome"], json!("held"));
+    assert_eq!(run.json["counts"]["held"], json!(4));
+    assert!(
+        run.detail().contains("guard.max_removals = 3"),
+        "{}",
+        run.detail()
+    );
+    assert!(world.writes().is_empty());
+    assert_eq!(world.whitelisted().len(), 4);
+    let again = world.run().await;
+    assert_eq!(again.code, 4, "it waits for a person, not for time");
+    assert!(world.writes().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn removals_of_the_last_day_count_against_the_limit() {
+    let mut world = many_are_due(3).await;
+    world.config.guard = "max_removals = 3".to_owned();
+    assert_eq!(world.run().await.json["counts"]["done"], json!(3));
+    world.whitelist(&["late@example.com"]);
+    world
+        .grants(&[&format!("late@example.com,sentius:acme,{PAST}")])
+        .await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 4);
+    assert_eq!(world.whitelisted(), ["late@example.com"]);
+}
+
+/// Two teams: Core loses `going` of `people`, Docs loses one.
+async fn two_teams(people: usize, going: usize) -> (World, Outcome) {
+    let world = World::new().await;
+    let core: Vec<String> = (0..people)
+        .map(|n| format!("p{n:02}@example.com"))
+        .collect();
+    world.team("Core", &core.iter().map(String::as_str).collect::<Vec<_>>());
+    world.team("Docs", &["bob@example.com", "amy@example.com"]);
+    world.whitelist(&["jane@example.com"]);
+    let mut rows: Vec<String> = core[..going]
+        .iter()
+        .map(|who| format!("{who},sapling:acme/Core,{PAST}"))
+        .collect();
+    rows.push(format!("bob@example.com,sapling:acme/Docs,{PAST}"));
+    rows.push(format!("jane@example.com,sentius:acme,{PAST}"));
+    world
+        .grants(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    let run = world.run().await;
+    (world, run)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_that_would_lose_too_large_a_share_is_held_alone() {
+    let (world, run) = two_teams(20, 10).await;
+
+    assert_eq!(run.code, 4);
+    assert_eq!(run.json["counts"]["held"], json!(10));
+    assert_eq!(run.json["counts"]["done"], json!(2));
+    assert_eq!(world.members("Core").len(), 20);
+    assert_eq!(world.members("Docs"), ["amy@example.com"]);
+    assert!(world.whitelisted().is_empty());
+    let held: Vec<String> = run
+        .actions()
+        .into_iter()
+        .filter(|a| a.contains(" held "))
+        .collect();
+    assert!(
+        held.iter().all(|a| a.contains("sapling:acme/Core")),
+        "{held:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_of_less_than_ten_removals_is_not_held() {
+    let (world, run) = two_teams(12, 9).await;
+
+    assert_eq!(run.code, 0);
+    assert_eq!(run.json["counts"]["done"], json!(11));
+    assert_eq!(world.members("Core").len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_already_does_not_count_against_the_limit() {
+    let mut world = World::new().await;
+    world.config.guard = "max_removals = 1".to_owned();
+    world.team("Core", &["amy@example.com"]);
+    let rows: Vec<String> = (0..5)
+        .map(|n| format!("gone{n}@example.com,sapling:acme/Core,{PAST}"))
+        .collect();
+    world
+        .grants(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0);
+    assert_eq!(run.json["counts"]["absent"], json!(5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn with_no_removals_allowed_nothing_is_removed() {
+    let mut world = many_are_due(1).await;
+    world.config.guard = "max_removals = 0".to_owned();
+
+    assert_eq!(world.run().await.code, 4);
+    assert!(world.writes().is_empty());
+}
