@@ -102,15 +102,27 @@ CREATE TABLE suppressed (
 ) STRICT;
 CREATE INDEX suppressed_open ON suppressed (email_key, account) WHERE gone_at IS NULL;
 
+-- A plan, or the part of one, that the guard held: exactly these actions, each due since exactly
+-- then. A person lets it go ahead once.
+CREATE TABLE hold (
+    id          INTEGER PRIMARY KEY,
+    digest      BLOB NOT NULL CHECK (length(digest) = 32),
+    actions     TEXT NOT NULL, -- a JSON list of action ids
+    held_at     INTEGER NOT NULL,
+    approved_at INTEGER,
+    approved_by TEXT
+) STRICT;
+
 CREATE TABLE run (
     id          TEXT PRIMARY KEY,
     started_at  INTEGER NOT NULL,
     finished_at INTEGER,
     dry_run     INTEGER NOT NULL CHECK (dry_run IN (0, 1)),
     outcome     TEXT CHECK (outcome IN ('converged', 'incomplete', 'held')),
-    counts      TEXT
+    counts      TEXT,
+    hold        INTEGER REFERENCES hold (id)
 ) STRICT;
-CREATE INDEX run_started ON run (started_at);
+CREATE INDEX run_finished ON run (finished_at) WHERE dry_run = 0;
 
 -- The ledger: one row for each removal that became due, from first planned until settled.
 CREATE TABLE action (
@@ -133,6 +145,7 @@ CREATE TABLE action (
     tried_at    INTEGER,
     next_try_at INTEGER,
     detail      TEXT,
+    approved_at INTEGER, -- a person let it go ahead; holds while it is due since the same moment
     settled_at  INTEGER
 ) STRICT;
 CREATE UNIQUE INDEX action_open ON action (target, email_key, kind) WHERE settled_at IS NULL;

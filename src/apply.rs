@@ -5,15 +5,47 @@ mod call;
 mod work;
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
 use crate::domain::{ActionState, Evidence, Means, TargetId, TargetRef};
+use crate::failpoint;
 use crate::services::Services;
 use crate::store::{Attempt, Ledger, Settled, Store, StoreError, Tracked};
 use work::Work;
+
+/// How many calls go first, to see whether the provider takes them.
+const FIRST_BATCH: usize = 5;
+/// By how much each batch is larger than the one before.
+const BATCH_GROWS: usize = 4;
+/// So many failures are needed before a rate of failures says anything.
+const BREAKS_FROM: u64 = 5;
+
+/// How a call ended, counted in actions.
+#[derive(Debug, Default)]
+struct Tally {
+    sent: u64,
+    failed: u64,
+}
+
+/// What the accounts' work shares.
+struct Shared {
+    total: u64,
+    done: AtomicU64,
+    /// The teams from which something was removed.
+    touched: Mutex<BTreeSet<TargetRef>>,
+}
+
+impl Shared {
+    fn touch(&self, team: Option<TargetRef>) {
+        let mut touched = self.touched.lock().unwrap_or_else(PoisonError::into_inner);
+        touched.extend(team);
+    }
+}
 
 /// What the stage needs.
 pub(crate) struct Apply<'a> {
@@ -26,6 +58,8 @@ pub(crate) struct Apply<'a> {
     pub(crate) grace: SignedDuration,
     /// Whether a failed action waits until its next try, or a person has asked for it now.
     pub(crate) patient: bool,
+    /// Why nothing may be removed now, if so.
+    pub(crate) clock_doubt: Option<&'a str>,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
@@ -47,40 +81,73 @@ impl Apply<'_> {
                     self.not_tried(tracked, "the team could not be read")
                         .await?
                 }
+                _ if self.clock_doubt.is_some() => {
+                    let why = self.clock_doubt.unwrap_or_default();
+                    self.not_tried(tracked, why).await?;
+                }
                 _ if self.waits(&tracked, now) => {}
                 _ => to_call.push(tracked),
             }
         }
         let total = to_call.len() as u64;
-        let accounts = work::by_account(to_call, self.services);
-        let done = std::sync::atomic::AtomicU64::new(0);
-        let touched = std::sync::Mutex::new(BTreeSet::new());
-        let of_account = |works: Vec<Work>| {
-            let (done, touched) = (&done, &touched);
-            async move {
-                // More are under way than calls allowed: while some wait for the disk, others call.
-                stream::iter(works.into_iter().map(Ok::<_, StoreError>))
-                    .try_for_each_concurrent(self.services.concurrency * 3, |work| async move {
-                        let (size, team) = (work.len() as u64, work.team());
-                        if self.one(work).await?
-                            && let Some(team) = team
-                            && let Ok(mut touched) = touched.lock()
-                        {
-                            touched.insert(team);
-                        }
-                        let done = done.fetch_add(size, std::sync::atomic::Ordering::Relaxed);
-                        (self.progress)(done + size, total);
-                        Ok(())
-                    })
-                    .await
-            }
+        let shared = Shared {
+            total,
+            done: AtomicU64::new(0),
+            touched: Mutex::new(BTreeSet::new()),
         };
-        let all = accounts.into_iter().map(of_account);
-        stream::iter(all)
-            .buffer_unordered(usize::MAX)
-            .try_collect::<Vec<()>>()
-            .await?;
-        Ok(touched.into_inner().unwrap_or_default())
+        let accounts = work::by_account(to_call, self.services);
+        stream::iter(
+            accounts
+                .into_iter()
+                .map(|works| self.account(works, &shared)),
+        )
+        .buffer_unordered(usize::MAX)
+        .try_collect::<Vec<()>>()
+        .await?;
+        Ok(shared
+            .touched
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One account's work, oldest first, in growing batches: a fault of the provider, or of ours,
+    /// shows before everything was tried. When most of a batch fails, the rest waits for the next
+    /// pass; the other accounts go on.
+    async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
+        let mut works = works.into_iter().peekable();
+        let mut size = FIRST_BATCH;
+        while works.peek().is_some() {
+            let batch: Vec<Work> = works.by_ref().take(size).collect();
+            size = size.saturating_mul(BATCH_GROWS);
+            let tried = AtomicU64::new(0);
+            let failed = AtomicU64::new(0);
+            // More are under way than calls allowed: while some wait for the disk, others call.
+            stream::iter(batch.into_iter().map(Ok::<_, StoreError>))
+                .try_for_each_concurrent(self.services.concurrency * 3, |work| {
+                    let (tried, failed) = (&tried, &failed);
+                    async move {
+                        let (actions, team) = (work.len() as u64, work.team());
+                        let result = self.one(work).await?;
+                        tried.fetch_add(result.sent, Ordering::Relaxed);
+                        failed.fetch_add(result.failed, Ordering::Relaxed);
+                        if result.sent > 0 {
+                            shared.touch(team);
+                        }
+                        let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;
+                        (self.progress)(done, shared.total);
+                        Ok(())
+                    }
+                })
+                .await?;
+            let (tried, failed) = (tried.into_inner(), failed.into_inner());
+            if failed >= BREAKS_FROM && failed * 2 > tried {
+                let why = format!("not tried: {failed} of the {tried} calls before it failed");
+                for tracked in works.by_ref().flat_map(|work| work.into_parts().0) {
+                    self.not_tried(tracked, &why).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the action's next try is still to come.
@@ -88,14 +155,21 @@ impl Apply<'_> {
         self.patient && tracked.next_try.is_some_and(|next| next > now)
     }
 
-    /// Intent, call, result. Returns whether anything was sent.
-    async fn one(&self, work: Work) -> Result<bool, StoreError> {
+    /// Intent, call, result.
+    async fn one(&self, work: Work) -> Result<Tally, StoreError> {
         let (actions, by_bulk) = work.into_parts();
         let intended = self.intend(actions).await?;
         if intended.is_empty() {
-            return Ok(false);
+            return Ok(Tally::default());
         }
+        failpoint::reach("after-intent");
         let results = call::send(self, &intended, by_bulk).await;
+        failpoint::reach("after-call");
+        let is_failure = |s: &&Settled| !s.state.is_settled();
+        let tally = Tally {
+            sent: results.len() as u64,
+            failed: results.iter().filter(is_failure).count() as u64,
+        };
         let run = self.run.to_owned();
         let at = clock::now();
         self.store
@@ -106,7 +180,8 @@ impl Apply<'_> {
                 Ok(())
             })
             .await?;
-        Ok(true)
+        failpoint::reach("after-result");
+        Ok(tally)
     }
 
     /// Writes the intents down, in one transaction, and returns those that still stand.
@@ -141,10 +216,10 @@ impl Apply<'_> {
             .await
     }
 
-    async fn not_tried(&self, tracked: Tracked, why: &'static str) -> Result<(), StoreError> {
-        let at = clock::now();
+    async fn not_tried(&self, tracked: Tracked, why: &str) -> Result<(), StoreError> {
+        let (at, why) = (clock::now(), why.to_owned());
         self.store
-            .write(move |db| Ledger::not_tried(db, &tracked, why, at))
+            .write(move |db| Ledger::not_tried(db, &tracked, &why, at))
             .await
     }
 }

@@ -1,6 +1,8 @@
 //! The command line: what may be written, and which command it means.
 
+mod approve;
 mod audit;
+mod backup;
 mod check;
 mod demo;
 mod exit;
@@ -93,6 +95,10 @@ enum Command {
     /// Verify or export the audit trail
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Let the plan that the guard held in a run go ahead, once
+    Approve(approve::ApproveArgs),
+    /// Copy the database consistently while passes run
+    Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
     Check,
     /// See everything on sample data: no key, no network, nothing left but the report
@@ -142,6 +148,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Members(args)) => wait(members::run(&common, args)),
         Some(Command::Report(args)) => wait(report::run(&common, args)),
         Some(Command::Audit(command)) => wait(audit::run(&common, command)),
+        Some(Command::Approve(args)) => wait(approve::run(&common, args)),
+        Some(Command::Backup(args)) => wait(backup::run(&common, args)),
         Some(Command::Check) => wait(check::run(&common)),
         None => wait(run::run(&common, cli.run)),
     }

@@ -5,7 +5,9 @@ mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{Action, Email, Means, Plan, TargetRef};
+use jiff::Timestamp;
+
+use crate::domain::{Action, ActionKind, Email, Means, Plan, TargetId, TargetRef};
 pub use pattern::Pattern;
 
 /// A target's removals are limited in percent only from this many on: below it a percentage of a
@@ -32,6 +34,8 @@ pub struct GuardPolicy {
 pub struct Record {
     /// Removals of the last 24 hours, by target.
     pub removed: BTreeMap<TargetRef, u64>,
+    /// How many people are gone for them: a demotion takes nobody away.
+    pub gone: BTreeMap<TargetRef, u64>,
     /// Removals of the last 24 hours over everything, also from targets that are gone.
     pub removed_in_all: u64,
     /// The known people of each target that the plan touches, before this plan; counted as far as
@@ -39,6 +43,18 @@ pub struct Record {
     pub people: BTreeMap<TargetRef, u64>,
     /// The admins of each team that the plan touches.
     pub admins: BTreeMap<TargetRef, u64>,
+    /// What a person has let go ahead: an action, and since when it was due.
+    pub approved: BTreeMap<(ActionKind, TargetId, Email), Timestamp>,
+    /// Why nothing at all may go ahead without a person's word.
+    pub suspended: Option<String>,
+}
+
+impl Record {
+    /// Whether a person let this action go ahead, exactly as it is.
+    fn approves(&self, action: &Action) -> bool {
+        let key = (action.kind, action.target.id(), action.email.clone());
+        self.approved.get(&key) == Some(&action.due)
+    }
 }
 
 /// How many people a target must have for so many removals to be within the percentage: no need to
@@ -105,16 +121,26 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
 
     let planned = candidates.iter().filter(|a| removes(a)).count() as u64;
     let in_all = record.removed_in_all.saturating_add(planned);
-    if planned > 0 && in_all > policy.max_removals {
-        let why = format!(
-            "{in_all} removals in 24 hours would pass guard.max_removals = {}",
-            policy.max_removals
-        );
-        hold(candidates, |_| Some(why.clone()), &mut reviewed);
-        return reviewed;
-    }
+    let passes = in_all > policy.max_removals;
+    let everything = record.suspended.clone().or_else(|| {
+        passes.then(|| {
+            format!(
+                "{in_all} removals in 24 hours would pass guard.max_removals = {}",
+                policy.max_removals
+            )
+        })
+    });
     let over = targets_over_percent(&candidates, policy, record);
-    hold(candidates, |a| over.get(&a.target).cloned(), &mut reviewed);
+    let why = |action: &Action| {
+        // Exactly what a person has let go ahead; it counts all the same against what is new.
+        if record.approves(action) {
+            return None;
+        }
+        everything
+            .clone()
+            .or_else(|| over.get(&action.target).cloned())
+    };
+    hold(candidates, why, &mut reviewed);
     reviewed
 }
 
@@ -174,7 +200,7 @@ fn targets_over_percent(
             let removed = record.removed.get(target).copied().unwrap_or(0);
             // The percentage is of the people before the first removal of the 24 hours.
             let people = record.people.get(target).copied().unwrap_or(0);
-            let people = people.saturating_add(removed);
+            let people = people.saturating_add(record.gone.get(target).copied().unwrap_or(0));
             let going = removed.saturating_add(planned);
             let passes = going >= PERCENT_COUNTS_FROM
                 && going as f64 * 100.0 > people as f64 * policy.max_removal_percent;

@@ -5,6 +5,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod domain;
+mod failpoint;
+pub mod gates;
 pub mod guard;
 pub mod import;
 pub mod mail;

@@ -4,7 +4,7 @@
 mod mailing;
 mod options;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,16 +14,17 @@ use crate::apply::Apply;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
-    ActionResult, ActionState, Counts, Finding, FindingKind, PassOutcome, Place, Plan, Snapshot,
-    SourceHealth, TargetId, TargetMessage, TargetRef, TeamPolicy, Verdict,
+    Action, ActionKind, ActionResult, ActionState, Counts, Finding, FindingKind, PassOutcome,
+    Place, Plan, Snapshot, SourceHealth, TargetId, TargetMessage, TargetRef, TeamPolicy, Verdict,
 };
+use crate::gates::Clocks;
 use crate::guard::{self, GuardPolicy, Pattern, Record, Refused, Reviewed};
 use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::providers::BuildError;
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
-use crate::store::{Findings, Ledger, Runs, Store, StoreError, Targets, Teams};
+use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError, Targets, Teams};
 
 pub use mailing::MailError;
 pub(crate) use mailing::{last_report, scope};
@@ -66,6 +67,7 @@ pub async fn run(
         options,
         run: uuid::Uuid::now_v7().to_string(),
         started_at: clock::now(),
+        restored: store.looks_restored().await?,
     };
     pass.begin().await?;
 
@@ -89,9 +91,20 @@ struct Pass<'a> {
     options: &'a Options,
     run: String,
     started_at: Timestamp,
+    /// Why the database must be an older copy than the last one that acted here, if it is.
+    restored: Option<String>,
 }
 
 impl Pass<'_> {
+    /// Notes beside the database how far it has come; an older copy must not pass for the one that
+    /// acts here before a person has said so.
+    async fn set_mark(&self) -> Result<(), StoreError> {
+        match self.restored {
+            None => self.store.set_mark().await,
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The moment for which the plan is made.
     fn moment(&self) -> Timestamp {
         self.options.at.unwrap_or(self.started_at)
@@ -208,32 +221,72 @@ impl Pass<'_> {
             min_team_admins: settings.min_team_admins,
         };
         let mut planned: BTreeMap<TargetRef, u64> = BTreeMap::new();
+        let mut again = HashSet::new();
         for action in &plan.actions {
             *planned.entry(action.target.clone()).or_default() += 1;
+            again.insert((action.kind, action.target.id(), action.email.clone()));
         }
-        let admins = snapshot.admins.clone();
+        let mut record = Record {
+            admins: snapshot.admins.clone(),
+            suspended: self.restored.clone(),
+            ..Record::default()
+        };
         let limits = policy.clone();
         let now = self.moment();
         let record = self
             .store
             .read(move |db| {
                 let lately = Ledger::removed_lately(db, now)?;
-                let mut record = Record {
-                    removed_in_all: lately.values().sum(),
-                    admins,
-                    ..Record::default()
-                };
+                // What is planned again is counted with the plan.
+                let unanswered = lately.unanswered.iter().filter(|a| !again.contains(*a));
+                let mut unsettled: HashMap<TargetId, u64> = HashMap::new();
+                for (_, target, _) in unanswered {
+                    *unsettled.entry(*target).or_default() += 1;
+                }
+                let settled: u64 = lately.settled.values().map(|(removed, _)| removed).sum();
+                record.removed_in_all = settled + unsettled.values().sum::<u64>();
                 for (target, planned) in planned {
-                    let removed = lately.get(&target.id()).copied().unwrap_or(0);
+                    let id = target.id();
+                    let (removed, gone) = lately.settled.get(&id).copied().unwrap_or_default();
+                    let removed = removed + unsettled.get(&id).copied().unwrap_or(0);
                     let enough = guard::people_that_matter(planned + removed, &limits);
                     let people = Teams::known_people(db, &target, enough)?;
                     record.people.insert(target.clone(), people);
+                    record.gone.insert(target.clone(), gone);
                     record.removed.insert(target, removed);
                 }
+                record.approved = Holds::approved(db)?;
                 Ok(record)
             })
             .await?;
         Ok(guard::review(plan, &policy, &record))
+    }
+
+    /// Why nothing may be removed now, if the clocks disagree. A whitelist is asked for its time
+    /// before its first removal: nothing else would have told it.
+    async fn clock_doubt(&self, reviewed: &Reviewed) -> Result<Option<String>, StoreError> {
+        let mut clocks = Clocks {
+            last_pass: self.store.read(Runs::last_end).await?,
+            ..Clocks::default()
+        };
+        for (name, account) in &self.services.teams {
+            let skew = account.reader.skew();
+            clocks
+                .providers
+                .extend(skew.map(|s| (format!("sapling:{name}"), s)));
+        }
+        for (name, whitelist) in &self.services.whitelists {
+            let is_due = |a: &Action| {
+                a.kind == ActionKind::WhitelistRemove && a.target.account() == name.as_str()
+            };
+            if reviewed.approved.actions().iter().any(is_due) {
+                let skew = whitelist.look_at_clock().await;
+                clocks
+                    .providers
+                    .extend(skew.map(|s| (format!("sentius:{name}"), s)));
+            }
+        }
+        Ok(clocks.doubt(clock::now(), span(self.settings.guard.max_clock_skew)))
     }
 
     /// Records the plan, does what was approved, and reads back what can be read. Returns every
@@ -249,6 +302,7 @@ impl Pass<'_> {
             (*health == SourceHealth::Complete).then(|| target.id())
         };
         let read: HashSet<TargetId> = seen.sources.iter().filter_map(complete).collect();
+        let doubt = self.clock_doubt(&reviewed).await?;
         let tracked = self
             .store
             .write(move |db| {
@@ -256,6 +310,7 @@ impl Pass<'_> {
                 Ledger::record_plan(db, &run, reviewed.approved.actions(), &refused, &read, at)
             })
             .await?;
+        self.set_mark().await?;
         let progress = |done, total| self.options.progress.tell(Stage::Apply, done, total);
         let touched = Apply {
             services: self.services,
@@ -264,6 +319,7 @@ impl Pass<'_> {
             team_ids: &seen.team_ids,
             grace: self.grace(),
             patient: self.options.patient,
+            clock_doubt: doubt.as_deref(),
             progress: &progress,
         }
         .all(tracked)
@@ -308,6 +364,8 @@ impl Pass<'_> {
             .await?;
         let mut mails = Vec::new();
         if !dry_run {
+            self.set_mark().await?;
+            mailing::queue_alarm(self, counts.held).await?;
             if self.options.report {
                 mailing::queue_report(self).await?;
             }
@@ -353,7 +411,7 @@ fn refusals(held: Vec<Refused>, protected: Vec<Refused>) -> Vec<(ActionState, Re
 
 /// The actions of a dry run: none was tried.
 fn planned(reviewed: Reviewed) -> Vec<ActionResult> {
-    let result = |action: &crate::domain::Action, state, detail| ActionResult {
+    let result = |action: &Action, state, detail| ActionResult {
         action: action.kind,
         target: action.target.clone(),
         email: action.email.clone(),

@@ -1,13 +1,16 @@
 //! The one door to SQLite: opening, one writer, readers, and the SQL in `store/`, a family of
 //! tables each.
 
+mod backup;
 mod error;
 mod findings;
 mod grants;
+mod holds;
 pub(crate) mod invites;
 mod ledger;
 mod listing;
 mod lock;
+mod mark;
 mod members;
 mod open;
 mod outbox;
@@ -30,6 +33,8 @@ pub use error::StoreError;
 pub(crate) use findings::Findings;
 pub(crate) use grants::Grants;
 pub use grants::{Imported, NewGrant};
+pub use holds::Approval;
+pub(crate) use holds::Holds;
 pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};

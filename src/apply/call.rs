@@ -45,7 +45,9 @@ async fn single(apply: &Apply<'_>, tracked: &Tracked) -> Settled {
     ) {
         (Means::Membership(id), Some(role), _) => demote(account, id, role).await,
         (Means::Membership(id), None, _) => gone(account.writer.remove(id).await),
-        (_, _, Some(team)) => gone(account.writer.revoke_invite(team, &action.email).await),
+        (_, _, Some(team)) if action.kind == ActionKind::InviteRevoke => {
+            gone(account.writer.revoke_invite(team, &action.email).await)
+        }
         _ => not_configured(tracked),
     }
 }

@@ -1,6 +1,7 @@
 //! The guard at its limits.
 
 mod admins;
+mod approved;
 mod limits;
 mod never;
 mod random;
@@ -94,11 +95,12 @@ fn policy() -> GuardPolicy {
 fn record(removed: &[(TargetRef, u64)]) -> Record {
     Record {
         removed: removed.iter().cloned().collect(),
+        gone: removed.iter().cloned().collect(),
         removed_in_all: removed.iter().map(|(_, count)| count).sum(),
         people: [whitelist(), team(), other_team()]
             .map(|t| (t, 1_000_000))
             .into(),
-        admins: BTreeMap::new(),
+        ..Record::default()
     }
 }
 

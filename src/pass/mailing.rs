@@ -1,5 +1,7 @@
 //! The pass's mail: the report into the outbox, and what waits in the outbox to its recipients.
 
+mod alarm;
+
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -7,6 +9,7 @@ use super::Pass;
 use crate::clock;
 use crate::config::{MailSettings, Settings};
 use crate::domain::MailResult;
+use crate::failpoint;
 use crate::mail::{self, Courier, DeliveryError};
 use crate::report::Summary;
 use crate::schedule;
@@ -15,6 +18,8 @@ use crate::store::{NewMail, Outbox, Runs, Store, StoreError};
 
 /// When the last report's period ended.
 const LAST_REPORT: &str = "report.last";
+/// Since when the guard has been holding something: one alarm an episode.
+const HELD_SINCE: &str = "held.since";
 
 /// Why no mail could be made; what could not be delivered stays in the outbox.
 #[derive(Debug, Error)]
@@ -82,6 +87,69 @@ pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<(), super::PassError
     Ok(())
 }
 
+/// Puts the alarm of held actions into the outbox, once for each episode: from the first held action
+/// until nothing is held any more.
+pub(super) async fn queue_alarm(pass: &Pass<'_>, held: u64) -> Result<(), super::PassError> {
+    let episode = pass.store.read(|db| Runs::fact(db, HELD_SINCE)).await?;
+    if held == 0 {
+        if episode.is_some() {
+            pass.store
+                .write(|db| Runs::drop_fact(db, HELD_SINCE))
+                .await?;
+        }
+        return Ok(());
+    }
+    if episode.is_some() {
+        return Ok(());
+    }
+    let at = clock::now();
+    let mut scope = scope(pass.settings, Some(at), at);
+    scope.run = Some(pass.run.clone());
+    let summary = pass
+        .store
+        .read(move |db| summary::gather(db, scope))
+        .await?;
+    let mails = match &pass.settings.mail {
+        Some(settings) => alarms(settings, &summary, &pass.run).map_err(MailError::from)?,
+        None => Vec::new(),
+    };
+    pass.store
+        .write(move |db| {
+            for mail in &mails {
+                Outbox::put(db, mail, at)?;
+            }
+            Runs::set_fact(db, HELD_SINCE, at)
+        })
+        .await?;
+    Ok(())
+}
+
+fn alarms(
+    settings: &MailSettings,
+    summary: &Summary,
+    run: &str,
+) -> Result<Vec<NewMail>, mail::ComposeError> {
+    let subject = format!(
+        "lapsed holds {} removals — {}",
+        summary.held.len(),
+        summary.organization
+    );
+    let text = alarm::text(summary, run);
+    let alarm = |(place, to): (usize, &lettre::message::Mailbox)| {
+        let message_id = mail::message_id(&settings.from, &format!("hold-{run}-{place}"));
+        let (from, date) = (&settings.from, summary.generated_at);
+        Ok(NewMail {
+            kind: "hold",
+            unique_key: format!("hold/{run}/{}", to.email),
+            sender: settings.from.email.to_string(),
+            recipient: to.email.to_string(),
+            body: mail::compose_plain(&subject, &text, from, to, &message_id, date)?,
+            message_id,
+        })
+    };
+    settings.to.iter().enumerate().map(alarm).collect()
+}
+
 fn reports(
     settings: &MailSettings,
     summary: &Summary,
@@ -117,9 +185,11 @@ pub(super) async fn deliver(pass: &Pass<'_>) -> Result<Vec<MailResult>, super::P
             .write(move |db| Outbox::claim(db, row, clock::now()))
             .await?;
         let Some(mail) = claimed else { continue };
+        failpoint::reach("after-claim");
         let sent = courier
             .deliver(&mail.sender, &mail.recipient, &mail.message_id, &mail.body)
             .await;
+        failpoint::reach("after-send");
         store
             .write(move |db| match sent {
                 Ok(()) => Outbox::sent(db, &mail, clock::now()),
@@ -133,6 +203,7 @@ pub(super) async fn deliver(pass: &Pass<'_>) -> Result<Vec<MailResult>, super::P
                 }
             })
             .await?;
+        failpoint::reach("after-mark");
     }
     courier.rest().await;
     let states = store.read(move |db| Outbox::states(db, &rows)).await?;

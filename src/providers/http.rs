@@ -123,7 +123,11 @@ impl Http {
     }
 
     /// Sends a request once and receives the answer, whatever its status.
-    async fn exchange(&self, call: &Call, judge: &Judge<'_>) -> Result<Answer, CallError> {
+    pub(super) async fn exchange(
+        &self,
+        call: &Call,
+        judge: &Judge<'_>,
+    ) -> Result<Answer, CallError> {
         let _place = self.0.gate.enter().await;
         let start = Instant::now();
         let result = self.send(call, judge).await;

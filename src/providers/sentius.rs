@@ -114,6 +114,22 @@ impl Whitelist {
         self.http.remove(call).await
     }
 
+    /// Asks for the provider's time, and sends no key: before the first removal nothing else has
+    /// told it, since there is nothing to read. Any answer will do; without one the skew stays
+    /// unknown, and the removal itself will tell what is wrong.
+    pub async fn look_at_clock(&self) -> Option<SignedDuration> {
+        let call = Call {
+            method: Method::GET,
+            path: "/".to_owned(),
+            query: None,
+            accept: "*/*",
+            body: None,
+            authorization: None,
+        };
+        let _ = self.http.exchange(&call, &self.http.judge(false)).await;
+        self.http.skew()
+    }
+
     /// How far the provider's clock is ahead of ours (behind: negative), by the `Date` of its
     /// last answer; `None` before the first.
     #[must_use]

@@ -56,6 +56,14 @@ impl Runs {
         )
     }
 
+    /// When the last pass ended that was more than a look.
+    pub(crate) fn last_end(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+        let last: Option<i64> = db
+            .prepare_cached("SELECT max(finished_at) FROM run WHERE dry_run = 0")?
+            .query_row([], |row| row.get(0))?;
+        Ok(time::read_if_any(last))
+    }
+
     /// A single fact, such as when the last report ended.
     pub(crate) fn fact(db: &Connection, name: &str) -> Result<Option<Timestamp>, StoreError> {
         let value: Option<String> = db
@@ -63,6 +71,13 @@ impl Runs {
             .query_row(named_params! { ":name": name }, |row| row.get(0))
             .optional()?;
         Ok(value.and_then(|v| v.parse().ok()))
+    }
+
+    /// Forgets a single fact.
+    pub(crate) fn drop_fact(db: &Connection, name: &str) -> Result<(), StoreError> {
+        db.prepare_cached("DELETE FROM fact WHERE name = :name")?
+            .execute(named_params! { ":name": name })?;
+        Ok(())
     }
 
     /// Writes a single fact.

@@ -182,9 +182,11 @@ fn a_percentage_holds_its_own_target_and_no_other() {
 fn counts_as_large_as_numbers_get_hold_rather_than_overflow() {
     let record = Record {
         removed: [(team(), u64::MAX)].into(),
+        gone: [(team(), u64::MAX)].into(),
         removed_in_all: u64::MAX,
         people: [(team(), u64::MAX)].into(),
         admins: [(team(), u64::MAX)].into(),
+        ..Record::default()
     };
     let reviewed = review(many(&team(), 3), &policy(), &record);
     assert_eq!(counts(&reviewed), (0, 3, 0));

@@ -55,8 +55,10 @@ fn cases() -> impl Strategy<Value = (Vec<Action>, GuardPolicy, Record)> {
         .prop_map(|(removed, from_gone_targets, people, admins)| Record {
             removed_in_all: removed.iter().sum::<u64>() + from_gone_targets,
             removed: targets().into_iter().zip(removed).collect(),
+            gone: targets().into_iter().zip(removed).collect(),
             people: targets().into_iter().zip(people).collect(),
             admins: targets().into_iter().skip(1).map(|t| (t, admins)).collect(),
+            ..Record::default()
         });
     (actions, policy, record)
 }

@@ -53,9 +53,10 @@ proptest! {
             let removed = history.lately(now);
             let record = Record {
                 removed_in_all: removed.values().sum(),
+                gone: removed.clone(),
                 removed,
                 people: people.clone(),
-                admins: BTreeMap::new(),
+                ..Record::default()
             };
             let actions = planned.iter().enumerate().map(|(number, (is_team, _))| {
                 let target = if *is_team { team() } else { whitelist() };

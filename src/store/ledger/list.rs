@@ -45,19 +45,49 @@ impl Ledger {
         Ok(actions)
     }
 
-    /// How many removals were done in the last 24 hours, by target.
-    pub(crate) fn removed_lately(
-        db: &Connection,
-        now: Timestamp,
-    ) -> Result<BTreeMap<TargetId, u64>, StoreError> {
+    /// What was removed in the last 24 hours. What was sent and never answered counts too: nobody
+    /// knows that it was not done.
+    pub(crate) fn removed_lately(db: &Connection, now: Timestamp) -> Result<Lately, StoreError> {
         let since = now.checked_sub(WINDOW).unwrap_or(Timestamp::MIN);
+        let params = named_params! { ":since": time::stored(since) };
         let mut statement = db.prepare_cached(
-            "SELECT target, count(*) FROM action
-             WHERE tried_at > :since AND state = 'done' GROUP BY target",
+            "SELECT a.target, count(*), sum(a.kind <> 'member.demote'
+                    AND (t.provider = 'sentius' OR a.evidence IS 'verified'))
+             FROM action a JOIN target t ON t.id = a.target
+             WHERE a.tried_at > :since
+               AND (a.state = 'done' OR (a.state = 'withdrawn' AND a.attempts > 0)
+                    OR (a.state = 'absent' AND a.attempts > 1))
+             GROUP BY a.target",
         )?;
-        let rows = statement.query_map(named_params! { ":since": time::stored(since) }, |row| {
-            Ok((TargetId(row.get(0)?), row.get(1)?))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let settled = statement
+            .query_map(params, |row| {
+                Ok((TargetId(row.get(0)?), (row.get(1)?, row.get(2)?)))
+            })?
+            .collect::<Result<_, _>>()?;
+        let mut statement = db.prepare_cached(
+            "SELECT kind, target, email FROM action
+             WHERE tried_at > :since AND state IN ('intent', 'unknown')",
+        )?;
+        let mut rows = statement.query(params)?;
+        let mut unanswered = Vec::new();
+        while let Some(row) = rows.next()? {
+            let kind = ActionKind::from_word(row.get_ref(0)?.as_str()?)
+                .ok_or_else(|| StoreError::Corrupt("an action's kind".to_owned()))?;
+            let email = Email::observed(row.get_ref(2)?.as_str()?);
+            unanswered.push((kind, TargetId(row.get(1)?), email));
+        }
+        Ok(Lately {
+            settled,
+            unanswered,
+        })
     }
+}
+
+/// Removals of the last 24 hours.
+#[derive(Debug, Default)]
+pub(crate) struct Lately {
+    /// By target: how many removals, and how many people are gone for them.
+    pub(crate) settled: BTreeMap<TargetId, (u64, u64)>,
+    /// Those that were sent and not answered yet; a plan may hold them again.
+    pub(crate) unanswered: Vec<(ActionKind, TargetId, Email)>,
 }

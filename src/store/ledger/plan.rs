@@ -10,7 +10,7 @@ use super::{Ledger, Tracked};
 use crate::domain::{Action, ActionState, Email, TargetId};
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
-use crate::store::{StoreError, time};
+use crate::store::{Holds, StoreError, time};
 
 impl Ledger {
     /// Writes down what is due, each action once however many passes it takes, and withdraws what
@@ -29,9 +29,14 @@ impl Ledger {
         for action in approved {
             tracked.push(upsert(db, run, action, None, at)?);
         }
+        let mut held = Vec::new();
         for (state, refused) in refused {
-            upsert(db, run, &refused.action, Some((*state, &refused.why)), at)?;
+            let row = upsert(db, run, &refused.action, Some((*state, &refused.why)), at)?.row;
+            if *state == ActionState::Held {
+                held.push((row, refused.action.due));
+            }
         }
+        Holds::note(db, run, &held, at)?;
         let gone: Vec<(i64, i64, bool)> = db
             .prepare_cached(
                 "SELECT a.id, a.target, t.provider = 'sapling' FROM action a JOIN target t ON t.id = a.target
@@ -67,8 +72,10 @@ fn upsert(
             "INSERT INTO action (kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
              VALUES (:kind, :target, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')
              ON CONFLICT (target, email_key, kind) WHERE settled_at IS NULL DO UPDATE SET
-                run = excluded.run, reason = excluded.reason, remote_id = excluded.remote_id,
-                role = excluded.role, due_at = excluded.due_at, email = excluded.email,
+                run = excluded.run, reason = excluded.reason, email = excluded.email,
+                remote_id = ifnull(excluded.remote_id, remote_id), role = excluded.role,
+                approved_at = CASE WHEN due_at = excluded.due_at THEN approved_at END,
+                due_at = excluded.due_at,
                 state = CASE WHEN state IN ('held', 'protected') THEN 'planned' ELSE state END
              RETURNING id, next_try_at",
         )?

@@ -1,0 +1,66 @@
+//! `lapsed approve`: a person's word that what the guard held may go ahead.
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::{Common, output};
+use crate::clock;
+use crate::store::{Approval, Holds};
+
+/// What is approved.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Lets exactly the actions go ahead that were held in that run, once; the next pass does them. What
+is no longer due drops out, and nothing new slips in.
+
+Example:
+  lapsed approve 01a20149-fd16-7322-a797-13fd24b3d3a7 && lapsed --run-now")]
+pub(super) struct ApproveArgs {
+    /// The run, as the alarm, the report and --run-now name it
+    run: String,
+
+    /// Who approves [default: the system's user]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+}
+
+pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Failure> {
+    let (_, store) = common.open()?;
+    let by = args.by.or_else(|| std::env::var("USER").ok());
+    let by = by.unwrap_or_else(|| "unknown".to_owned());
+    let restored = store.looks_restored().await?;
+    let run = args.run.clone();
+    let approval = store
+        .write(move |db| Holds::approve(db, &run, &by, clock::now()))
+        .await?;
+    match approval {
+        Approval::NoSuchRun => Err(Failure::usage(format!(
+            "{}: there is no run of this name in the database",
+            args.run
+        ))),
+        Approval::NothingHeld => Err(Failure::usage(format!(
+            "{}: nothing was held in this run",
+            args.run
+        ))),
+        Approval::Already(at) => Err(Failure::usage(format!(
+            "{}: this plan was approved at {at} already; a plan goes ahead once",
+            args.run
+        ))),
+        Approval::Given { actions, dropped } => {
+            if restored.is_some() {
+                store.set_mark().await?;
+                output::line("the database is confirmed as the one that acts here")?;
+            }
+            output::line(&format!(
+                "{} approved; the next pass does them",
+                output::count(actions, "action")
+            ))?;
+            if dropped > 0 {
+                output::line(&format!(
+                    "{dropped} of the plan are no longer held, and drop out"
+                ))?;
+            }
+            Ok(Exit::Done)
+        }
+    }
+}

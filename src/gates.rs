@@ -1,0 +1,84 @@
+//! When not to act at all: clocks that disagree. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+/// What the clocks say.
+#[derive(Debug, Clone, Default)]
+pub struct Clocks {
+    /// How far each provider's clock is ahead of ours (behind: negative), by account.
+    pub providers: Vec<(String, SignedDuration)>,
+    /// When the last pass ended, by our clock of then.
+    pub last_pass: Option<Timestamp>,
+}
+
+impl Clocks {
+    /// Why nothing may be removed at `now`, if so: an end is only as true as the clock that it is
+    /// measured by.
+    #[must_use]
+    pub fn doubt(&self, now: Timestamp, most: SignedDuration) -> Option<String> {
+        if let Some(last) = self.last_pass {
+            let back = last.duration_since(now);
+            if back > most {
+                return Some(format!(
+                    "this machine's clock is {back:#} behind the end of the last pass ({last})"
+                ));
+            }
+        }
+        let (account, skew) = self
+            .providers
+            .iter()
+            .max_by_key(|(_, skew)| skew.unsigned_abs())?;
+        if skew.unsigned_abs() <= most.unsigned_abs() {
+            return None;
+        }
+        let direction = if skew.is_negative() {
+            "ahead of"
+        } else {
+            "behind"
+        };
+        Some(format!(
+            "this machine's clock is {:#} {direction} that of {account} (guard.max_clock_skew = {most:#})",
+            skew.abs()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: &str = "2026-11-22T07:00:00Z";
+
+    fn doubt(skew: i64, last: Option<&str>) -> Option<String> {
+        let clocks = Clocks {
+            providers: vec![
+                ("sapling:acme".to_owned(), SignedDuration::from_secs(1)),
+                ("sentius:acme".to_owned(), SignedDuration::from_secs(skew)),
+            ],
+            last_pass: last.map(|at| at.parse().unwrap()),
+        };
+        clocks.doubt(NOW.parse().unwrap(), SignedDuration::from_mins(5))
+    }
+
+    #[test]
+    fn clocks_within_the_limit_are_trusted_on_both_sides() {
+        for skew in [0, 299, 300, -300] {
+            assert_eq!(doubt(skew, None), None, "{skew}");
+        }
+    }
+
+    #[test]
+    fn one_provider_whose_clock_differs_is_enough_to_wait() {
+        let ahead = doubt(301, None).unwrap();
+        assert!(ahead.contains("behind that of sentius:acme"), "{ahead}");
+        let behind = doubt(-86_400, None).unwrap();
+        assert!(behind.contains("ahead of that of sentius:acme"), "{behind}");
+    }
+
+    #[test]
+    fn a_clock_that_went_back_before_the_last_pass_is_not_trusted() {
+        assert_eq!(doubt(0, Some("2026-11-22T07:04:00Z")), None);
+        assert!(doubt(0, Some("2026-11-23T07:00:00Z")).is_some());
+        assert_eq!(doubt(0, Some("2020-01-01T00:00:00Z")), None);
+    }
+}

@@ -1,0 +1,48 @@
+//! A consistent copy of the database, made while others read and write.
+
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags};
+
+use super::{Store, StoreError};
+
+/// Pages copied at once, and the pause between: a writer gets its turn.
+const PAGES: std::ffi::c_int = 4096;
+const PAUSE: Duration = Duration::from_millis(1);
+
+impl Store {
+    /// Copies the database into a new file that only the owner can read. The file is whole when
+    /// this returns, and gone when it fails.
+    pub(crate) async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let to = to.to_owned();
+        let fault = |source| StoreError::File {
+            path: to.clone(),
+            source,
+        };
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&to)
+            .map_err(fault)?;
+        let copy = to.clone();
+        let copied = self.read(move |db| copy_into(db, &copy)).await;
+        if copied.is_err() {
+            // The failure itself is what the caller hears of.
+            let _ = fs::remove_file(&to);
+        }
+        copied
+    }
+}
+
+fn copy_into(db: &Connection, to: &PathBuf) -> Result<(), StoreError> {
+    let mut copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    Backup::new(db, &mut copy)?.run_to_completion(PAGES, PAUSE, None)?;
+    // A single file, with no log beside it that could be forgotten.
+    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok(())
+}

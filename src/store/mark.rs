@@ -1,0 +1,81 @@
+//! The mark beside the database: how far the trail had come when a pass last acted. A database that
+//! does not reach the mark is an older copy.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::trail::{self, Head};
+use super::{Store, StoreError};
+
+impl Store {
+    /// Why the database must be an older copy than the last one that acted here, if it is.
+    pub(crate) async fn looks_restored(&self) -> Result<Option<String>, StoreError> {
+        let path = path(self.path());
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(StoreError::File { path, source }),
+        };
+        let Ok(mark) = text.trim().parse::<Head>() else {
+            return Ok(Some(format!("{} cannot be understood", path.display())));
+        };
+        self.read(move |db| doubt(db, &mark)).await
+    }
+
+    /// Notes how far the trail has come.
+    pub(crate) async fn set_mark(&self) -> Result<(), StoreError> {
+        let head = self.read(trail::head).await?;
+        let path = path(self.path());
+        write(&path, &head).map_err(|source| StoreError::File { path, source })
+    }
+}
+
+fn path(database: &Path) -> PathBuf {
+    let mut path = database.as_os_str().to_owned();
+    path.push(".mark");
+    path.into()
+}
+
+fn doubt(db: &Connection, mark: &Head) -> Result<Option<String>, StoreError> {
+    let head = trail::head(db)?;
+    if head.seq < mark.seq {
+        return Ok(Some(format!(
+            "the database holds {} audit events, and {} were there when lapsed last acted here: it is an older copy",
+            head.seq, mark.seq
+        )));
+    }
+    let hash: Option<[u8; 32]> = db
+        .prepare_cached("SELECT hash FROM event WHERE seq = :seq")?
+        .query_row(named_params! { ":seq": mark.seq }, |row| row.get(0))
+        .optional()?;
+    if mark.seq > 0 && hash != Some(mark.hash) {
+        return Ok(Some(
+            "the database has another history than the one that last acted here".to_owned(),
+        ));
+    }
+    Ok(None)
+}
+
+/// Writes the file anew beside the old one, so that there is always a whole one.
+fn write(path: &Path, head: &Head) -> io::Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let new = PathBuf::from(new);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)?;
+    writeln!(file, "{head}")?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
+}
