@@ -284,3 +284,31 @@ async fn with_no_removals_allowed_nothing_is_removed() {
     assert_eq!(world.run().await.code, 4);
     assert!(world.writes().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_approved_goes_ahead_once_and_nothing_new_slips_in() {
+    let mut world = many_are_due(4).await;
+    world.config.guard = "max_removals = 3".to_owned();
+    let held = world.run().await;
+    world.whitelist(&["late@example.com"]);
+    world
+        .grants(&[&format!("late@example.com,sentius:acme,{PAST}")])
+        .await;
+
+    let run = held.json["run"].as_str().unwrap();
+    let approved = world.lapsed(&["approve", run]).await;
+    assert_eq!(approved.code, 0, "{}", approved.stderr);
+    assert!(world.writes().is_empty(), "approving calls nobody");
+    let next = world.run().await;
+
+    assert_eq!(next.code, 4);
+    assert_eq!(next.json["counts"]["done"], json!(4));
+    assert_eq!(next.json["counts"]["held"], json!(1));
+    assert_eq!(world.whitelisted(), ["late@example.com"]);
+    assert_eq!(
+        world.lapsed(&["approve", run]).await.code,
+        2,
+        "a plan goes ahead once"
+    );
+    assert_eq!(world.lapsed(&["approve", "no-such-run"]).await.code, 2);
+}

@@ -3,12 +3,12 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "a test that cannot go on is to fail right there"
 )]
 
 mod addresses;
 mod bearer;
+mod clocks;
 mod doubt;
 mod dry_run;
 mod failures;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use lapsed::sandbox::{Fault, When};
 use serde_json::json;
 
-use crate::world::{Outcome, PAST, Printed, World, until};
+use crate::world::{Mail, Outcome, PAST, Printed, World, until};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -170,6 +170,49 @@ async fn a_look_after_a_kill_settles_by_reading_and_sends_nothing() {
     );
     assert!(world.writes().is_empty());
     assert_eq!(world.run().await.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wherever_it_dies_the_next_run_ends_all_access_and_loses_no_mail() {
+    for place in [
+        "after-intent",
+        "after-call",
+        "after-result",
+        "after-claim",
+        "after-send",
+        "after-mark",
+    ] {
+        let mut world = two_are_due().await;
+        world.config.mail = Mail::Smtp;
+        world.dies(place).await;
+        let before = world.mail.mails().len();
+
+        let run = world.run().await;
+
+        assert_eq!(run.code, 0, "{place}: {:#}", run.json);
+        assert_eq!(world.whitelisted(), ["stays@example.com"], "{place}");
+        assert_eq!(world.members("Core"), ["amy@example.com"], "{place}");
+        let rows = world.list().await;
+        assert!(
+            rows.iter().all(|r| r["state"] == "removed"),
+            "{place}: {rows:#?}"
+        );
+        assert!(run.found("member.left").is_empty(), "{place}");
+        assert_eq!(world.lapsed(&["audit", "verify"]).await.code, 0, "{place}");
+        // The report of the run that died, if it came that far, and that of this one; the former
+        // twice at most, where the server's yes was not noted.
+        let reports: usize = match place {
+            "after-claim" | "after-mark" => 2,
+            "after-send" => 3,
+            _ => 1,
+        };
+        assert_eq!(
+            world.mail.mails().len(),
+            reports,
+            "{place}, {before} before"
+        );
+        assert!(world.run().await.actions().is_empty(), "{place}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

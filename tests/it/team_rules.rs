@@ -170,7 +170,7 @@ async fn a_rule_may_name_the_team_by_its_id() {
     world.sapling.with(|state| {
         let team = state.team_mut("Core").unwrap();
         team.change_member("amy@example.com", |amy| {
-            amy.created_at = lapsed::clock::now()
+            amy.created_at = lapsed::clock::now();
         });
         team.change_member("old@example.com", |old| old.created_at = time(PAST));
     });
