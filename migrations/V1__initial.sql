@@ -154,7 +154,7 @@ CREATE INDEX action_tried ON action (tried_at) WHERE tried_at IS NOT NULL;
 CREATE INDEX action_run ON action (run);
 CREATE INDEX action_person ON action (email_key);
 CREATE INDEX action_unproven ON action (target)
-    WHERE state IN ('intent', 'unknown') OR (state = 'done' AND evidence = 'acknowledged');
+    WHERE state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged');
 
 -- The audit trail: append-only and hash-chained. The chain covers a salted digest of each payload,
 -- and payload and salt lie apart, so that a person's data can be erased and the chain still holds.

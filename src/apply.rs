@@ -1,6 +1,7 @@
 //! Does what the guard approved: for each action an intent on disk, then the call, then its result
 //! on disk.
 
+mod attempt;
 mod call;
 mod work;
 
@@ -13,24 +14,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
 use crate::domain::{ActionState, Evidence, Means, TargetId, TargetRef};
-use crate::failpoint;
+use crate::gates::Clocks;
 use crate::services::Services;
-use crate::store::{Attempt, Ledger, Settled, Store, StoreError, Tracked};
+use crate::store::{Ledger, Settled, Store, StoreError, Tracked};
 use work::Work;
 
 /// How many calls go first, to see whether the provider takes them.
 const FIRST_BATCH: usize = 5;
 /// By how much each batch is larger than the one before.
 const BATCH_GROWS: usize = 4;
-/// So many failures are needed before a rate of failures says anything.
+/// So many failures that tell of the provider are needed before their rate says anything.
 const BREAKS_FROM: u64 = 5;
-
-/// How a call ended, counted in actions.
-#[derive(Debug, Default)]
-struct Tally {
-    sent: u64,
-    failed: u64,
-}
 
 /// What the accounts' work shares.
 struct Shared {
@@ -60,6 +54,8 @@ pub(crate) struct Apply<'a> {
     pub(crate) patient: bool,
     /// Why nothing may be removed now, if so.
     pub(crate) clock_doubt: Option<&'a str>,
+    /// How far our clock and a provider's may differ.
+    pub(crate) max_skew: SignedDuration,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
@@ -78,8 +74,11 @@ impl Apply<'_> {
             match tracked.action.means {
                 Means::AlreadyGone => self.already_gone(tracked).await?,
                 Means::Unreadable => {
-                    self.not_tried(tracked, "the team could not be read")
-                        .await?
+                    self.not_tried(
+                        tracked,
+                        "the team could not be read, or is not among those of the key's holder",
+                    )
+                    .await?
                 }
                 _ if self.clock_doubt.is_some() => {
                     let why = self.clock_doubt.unwrap_or_default();
@@ -110,7 +109,7 @@ impl Apply<'_> {
             .unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One account's work, oldest first, in growing batches: a fault of the provider, or of ours,
+    /// One account's work in growing batches, what failed before last, else the oldest first: a fault of the provider, or of ours,
     /// shows before everything was tried. When most of a batch fails, the rest waits for the next
     /// pass; the other accounts go on.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
@@ -127,7 +126,8 @@ impl Apply<'_> {
                     let (tried, failed) = (&tried, &failed);
                     async move {
                         let (actions, team) = (work.len() as u64, work.team());
-                        let result = self.one(work).await?;
+                        let (due, by_bulk) = work.into_parts();
+                        let result = self.attempt(due, by_bulk).await?;
                         tried.fetch_add(result.sent, Ordering::Relaxed);
                         failed.fetch_add(result.failed, Ordering::Relaxed);
                         if result.sent > 0 {
@@ -139,9 +139,7 @@ impl Apply<'_> {
                     }
                 })
                 .await?;
-            let (tried, failed) = (tried.into_inner(), failed.into_inner());
-            if failed >= BREAKS_FROM && failed * 2 > tried {
-                let why = format!("not tried: {failed} of the {tried} calls before it failed");
+            if let Some(why) = self.stops(tried.into_inner(), failed.into_inner()) {
                 for tracked in works.by_ref().flat_map(|work| work.into_parts().0) {
                     self.not_tried(tracked, &why).await?;
                 }
@@ -150,56 +148,24 @@ impl Apply<'_> {
         Ok(())
     }
 
+    /// Why an account's work stops after a batch, if it does: most of it failed, or its answers
+    /// told of a clock that differs from ours.
+    fn stops(&self, tried: u64, failed: u64) -> Option<String> {
+        if failed >= BREAKS_FROM && failed * 2 > tried {
+            return Some(format!(
+                "not tried: {failed} of the {tried} calls before it failed"
+            ));
+        }
+        let clocks = Clocks {
+            providers: self.services.skews(),
+            last_pass: None,
+        };
+        clocks.doubt(clock::now(), self.max_skew)
+    }
+
     /// Whether the action's next try is still to come.
     fn waits(&self, tracked: &Tracked, now: Timestamp) -> bool {
         self.patient && tracked.next_try.is_some_and(|next| next > now)
-    }
-
-    /// Intent, call, result.
-    async fn one(&self, work: Work) -> Result<Tally, StoreError> {
-        let (actions, by_bulk) = work.into_parts();
-        let intended = self.intend(actions).await?;
-        if intended.is_empty() {
-            return Ok(Tally::default());
-        }
-        failpoint::reach("after-intent");
-        let results = call::send(self, &intended, by_bulk).await;
-        failpoint::reach("after-call");
-        let is_failure = |s: &&Settled| !s.state.is_settled();
-        let tally = Tally {
-            sent: results.len() as u64,
-            failed: results.iter().filter(is_failure).count() as u64,
-        };
-        let run = self.run.to_owned();
-        let at = clock::now();
-        self.store
-            .write(move |db| {
-                for (tracked, settled) in intended.iter().zip(&results) {
-                    Ledger::settle(db, &run, tracked, settled, at)?;
-                }
-                Ok(())
-            })
-            .await?;
-        failpoint::reach("after-result");
-        Ok(tally)
-    }
-
-    /// Writes the intents down, in one transaction, and returns those that still stand.
-    async fn intend(&self, actions: Vec<Tracked>) -> Result<Vec<Tracked>, StoreError> {
-        let run = self.run.to_owned();
-        let at = clock::now();
-        let cutoff = at.checked_sub(self.grace).unwrap_or(Timestamp::MIN);
-        self.store
-            .write(move |db| {
-                let mut standing = Vec::with_capacity(actions.len());
-                for tracked in actions {
-                    if Ledger::intend(db, &run, &tracked, cutoff, at)? == Attempt::Intended {
-                        standing.push(tracked);
-                    }
-                }
-                Ok(standing)
-            })
-            .await
     }
 
     async fn already_gone(&self, tracked: Tracked) -> Result<(), StoreError> {
@@ -210,6 +176,7 @@ impl Apply<'_> {
             evidence: Some(Evidence::Verified),
             detail: Some("a complete reading does not show it".to_owned()),
             not_before: None,
+            is_general: false,
         };
         self.store
             .write(move |db| Ledger::settle(db, &run, &tracked, &settled, at))

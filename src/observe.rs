@@ -38,6 +38,9 @@ pub(crate) struct Observation {
 pub(crate) struct Errand<'a> {
     pub(crate) run: &'a str,
     pub(crate) at: Timestamp,
+    /// Whether the readings count where several must agree: not those of a look, and not those
+    /// right after another.
+    pub(crate) counts: bool,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
@@ -58,7 +61,8 @@ pub(crate) async fn everything(
         all.team_ids.extend(teams.team_ids);
         all.findings.extend(teams.findings);
         all.errors.extend(teams.errors);
-        all.errors.extend(suppressed);
+        all.errors.extend(suppressed.errors);
+        all.findings.extend(suppressed.findings);
     }
     Ok(all)
 }
@@ -74,7 +78,7 @@ async fn account_teams(
     let mut seen = Observation::default();
     let place = Place::Account(Provider::Sapling, name.to_owned());
     let listed = match account.reader.teams().await {
-        Ok(teams) => take_list(store, name, teams, errand.at).await?,
+        Ok(teams) => take_list(store, name, teams, errand).await?,
         Err(error) => {
             let state = state_of(&error);
             note_problem(store, name, SourceKind::Teams, state, &error, errand.at).await?;
@@ -193,8 +197,9 @@ async fn take_list(
     store: &Store,
     account: &str,
     teams: Vec<Team>,
-    at: Timestamp,
+    errand: Errand<'_>,
 ) -> Result<List, StoreError> {
+    let (at, counts) = (errand.at, errand.counts);
     let account = account.to_owned();
     let listed: Vec<ListedTeam> = teams
         .into_iter()
@@ -213,17 +218,12 @@ async fn take_list(
                 read: listed.len(),
                 holder_there: None,
             };
-            if let Some(doubt) = Sources::doubt(db, &account, SourceKind::Teams, &signs, &digest)? {
-                let state = SourceState::Doubtful;
-                Sources::problem(
-                    db,
-                    &account,
-                    SourceKind::Teams,
-                    state,
-                    &doubt,
-                    Some(&digest),
-                    at,
-                )?;
+            let kind = SourceKind::Teams;
+            if let Some(doubt) = Sources::doubt(db, &account, kind, &signs, &digest, counts)? {
+                if counts {
+                    let state = SourceState::Doubtful;
+                    Sources::problem(db, &account, kind, state, &doubt, Some(&digest), at)?;
+                }
                 return Ok(List::Doubtful(doubt));
             }
             let listed = Targets::take_list(db, &account, &listed, at)?;
@@ -251,32 +251,33 @@ async fn suppressed(
     name: &str,
     account: &TeamAccount,
     at: Timestamp,
-) -> Result<Option<TargetMessage>, StoreError> {
+) -> Result<Observation, StoreError> {
+    let mut seen = Observation::default();
     let Some(organization) = &account.organization_id else {
-        return Ok(None);
+        return Ok(seen);
     };
-    match account.reader.suppressed_emails(organization).await {
+    let error = match account.reader.suppressed_emails(organization).await {
         Ok(emails) => {
             let name = name.to_owned();
             let emails: Vec<Email> = emails.iter().map(|e| Email::observed(e)).collect();
-            store
-                .write(move |db| invites::take_suppressed(db, &name, &emails, at))
-                .await?;
-            Ok(None)
+            let take = move |db: &_| invites::take_suppressed(db, &name, &emails, at);
+            store.write(take).await?;
+            return Ok(seen);
         }
-        Err(error) => {
-            let state = state_of(&error);
-            note_problem(store, name, SourceKind::Suppressed, state, &error, at).await?;
-            if state == SourceState::Forbidden {
-                tracing::info!(account = name, %error, "suppressed emails may not be read");
-                return Ok(None);
-            }
-            Ok(Some(TargetMessage {
-                place: Place::Account(Provider::Sapling, name.to_owned()),
-                message: format!("suppressed emails: {error}"),
-            }))
+        Err(error) => error,
+    };
+    let state = state_of(&error);
+    note_problem(store, name, SourceKind::Suppressed, state, &error, at).await?;
+    let place = Place::Account(Provider::Sapling, name.to_owned());
+    let message = format!("suppressed emails: {error}");
+    match state {
+        SourceState::Forbidden => {
+            tracing::info!(account = name, %error, "suppressed emails may not be read")
         }
+        SourceState::Doubtful => seen.findings.push(doubtful(place, message)),
+        _ => seen.errors.push(TargetMessage { place, message }),
     }
+    Ok(seen)
 }
 
 fn state_of(error: &CallError) -> SourceState {

@@ -138,6 +138,7 @@ impl Pass<'_> {
         let errand = Errand {
             run: &self.run,
             at: self.started_at,
+            counts: !self.options.dry_run,
             progress: &progress,
         };
         observe::everything(self.services, self.store, errand).await
@@ -262,31 +263,29 @@ impl Pass<'_> {
         Ok(guard::review(plan, &policy, &record))
     }
 
-    /// Why nothing may be removed now, if the clocks disagree. A whitelist is asked for its time
-    /// before its first removal: nothing else would have told it.
+    /// Why nothing may be removed now, if the clocks disagree. Where no provider has told the time
+    /// yet, as when there are whitelists alone, one from which something is to be removed is asked.
     async fn clock_doubt(&self, reviewed: &Reviewed) -> Result<Option<String>, StoreError> {
         let mut clocks = Clocks {
             last_pass: self.store.read(Runs::last_end).await?,
-            ..Clocks::default()
+            providers: self.services.skews(),
         };
-        for (name, account) in &self.services.teams {
-            let skew = account.reader.skew();
-            clocks
-                .providers
-                .extend(skew.map(|s| (format!("sapling:{name}"), s)));
-        }
-        for (name, whitelist) in &self.services.whitelists {
-            let is_due = |a: &Action| {
-                a.kind == ActionKind::WhitelistRemove && a.target.account() == name.as_str()
-            };
-            if reviewed.approved.actions().iter().any(is_due) {
-                let skew = whitelist.look_at_clock().await;
-                clocks
-                    .providers
-                    .extend(skew.map(|s| (format!("sentius:{name}"), s)));
+        if clocks.providers.is_empty() {
+            for (name, whitelist) in &self.services.whitelists {
+                let is_due = |a: &Action| {
+                    a.kind == ActionKind::WhitelistRemove && a.target.account() == name.as_str()
+                };
+                if reviewed.approved.actions().iter().any(is_due) {
+                    whitelist.look_at_clock().await;
+                }
             }
+            clocks.providers = self.services.skews();
         }
-        Ok(clocks.doubt(clock::now(), span(self.settings.guard.max_clock_skew)))
+        Ok(clocks.doubt(clock::now(), self.max_skew()))
+    }
+
+    fn max_skew(&self) -> SignedDuration {
+        span(self.settings.guard.max_clock_skew)
     }
 
     /// Records the plan, does what was approved, and reads back what can be read. Returns every
@@ -320,6 +319,7 @@ impl Pass<'_> {
             grace: self.grace(),
             patient: self.options.patient,
             clock_doubt: doubt.as_deref(),
+            max_skew: self.max_skew(),
             progress: &progress,
         }
         .all(tracked)
@@ -331,6 +331,7 @@ impl Pass<'_> {
         let errand = Errand {
             run: &self.run,
             at: clock::now(),
+            counts: false,
             progress: &|_, _| {},
         };
         let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;

@@ -136,6 +136,13 @@ impl<'a> Planner<'a> {
             .max_by_key(|g| (g.end.is_none(), g.end))
     }
 
+    /// When the person's next grant on this target begins.
+    fn next_start(&self, who: Who<'_>) -> Option<Timestamp> {
+        let grants = self.grants.get(&who)?;
+        let starts = grants.iter().map(|g| g.start);
+        starts.filter(|start| *start > self.now).min()
+    }
+
     /// Adds an action unless another rule has already asked for the same.
     fn due(&mut self, action: Action) {
         self.actions

@@ -19,7 +19,34 @@ pub mod sentius;
 #[cfg(test)]
 mod testing;
 
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
 pub use error::{BuildError, CallError};
+
+/// Asked right before a write goes out, after all waiting: whether it is still to be done.
+#[derive(Clone)]
+pub struct StillDue(Arc<dyn Fn() -> Answering + Send + Sync>);
+
+type Answering = Pin<Box<dyn Future<Output = bool> + Send>>;
+
+impl StillDue {
+    /// Asks by this function.
+    pub fn by(ask: impl Fn() -> Answering + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ask))
+    }
+
+    async fn holds(&self) -> bool {
+        (self.0)().await
+    }
+}
+
+impl fmt::Debug for StillDue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StillDue")
+    }
+}
 
 /// How a removal that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
+
 use crate::config::Settings;
 use crate::domain::Email;
 use crate::providers::BuildError;
@@ -54,6 +56,22 @@ impl Services {
             teams,
             concurrency: settings.http.concurrency,
         })
+    }
+
+    /// How far each provider's clock is ahead of ours (behind: negative), as far as they have told.
+    pub(crate) fn skews(&self) -> Vec<(String, SignedDuration)> {
+        let whitelists = self
+            .whitelists
+            .iter()
+            .map(|(name, w)| (format!("sentius:{name}"), w.skew()));
+        let teams = self
+            .teams
+            .iter()
+            .map(|(name, t)| (format!("sapling:{name}"), t.reader.skew()));
+        let told = whitelists
+            .chain(teams)
+            .filter_map(|(name, skew)| Some((name, skew?)));
+        told.collect()
     }
 
     /// The keys' holders by account.

@@ -43,7 +43,7 @@ pub(crate) use outbox::{NewMail, Outbox};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};
-pub(crate) use teams::{Taken, Teams};
+pub(crate) use teams::{Look, Taken, Teams};
 
 /// An open database. Cheap to clone; all clones share the connections.
 #[derive(Debug, Clone)]

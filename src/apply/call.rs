@@ -5,60 +5,67 @@ use std::collections::HashSet;
 use super::Apply;
 use crate::clock;
 use crate::domain::{ActionKind, ActionState, Email, Evidence, Means, Role};
-use crate::providers::sapling::{BulkRemoved, Flags};
-use crate::providers::{CallError, Gone};
-use crate::services::TeamAccount;
+use crate::providers::sapling::{BulkRemoved, Flags, Writer};
+use crate::providers::{CallError, Gone, StillDue};
 use crate::store::{Settled, Tracked};
 
-/// Sends what was intended, to the bulk endpoint or one by one; a result for each, in order.
-pub(super) async fn send(apply: &Apply<'_>, intended: &[Tracked], by_bulk: bool) -> Vec<Settled> {
-    let mut results = Vec::with_capacity(intended.len());
+/// Sends what was intended, to the bulk endpoint or one by one; a result for each, in order, and
+/// none for what was withheld because it is due no longer.
+pub(super) async fn send(
+    apply: &Apply<'_>,
+    intended: &[Tracked],
+    by_bulk: bool,
+    still: &StillDue,
+) -> Vec<Option<Settled>> {
     if by_bulk && let Some(first) = intended.first() {
         let target = &first.action.target;
         let account = apply.services.teams.get(target.account());
         if let (Some(account), Some(team)) = (account, apply.team_ids.get(&target.id())) {
-            return bulk(account, team, intended).await;
+            let writer = account.writer.while_due(still.clone());
+            return bulk(&writer, team, intended).await;
         }
     }
+    let mut results = Vec::with_capacity(intended.len());
     for tracked in intended {
-        results.push(single(apply, tracked).await);
+        results.push(single(apply, tracked, still).await);
     }
     results
 }
 
-async fn single(apply: &Apply<'_>, tracked: &Tracked) -> Settled {
+async fn single(apply: &Apply<'_>, tracked: &Tracked, still: &StillDue) -> Option<Settled> {
     let action = &tracked.action;
     let account = action.target.account();
     if action.kind == ActionKind::WhitelistRemove {
-        return match apply.services.whitelists.get(account) {
-            Some(whitelist) => gone(whitelist.remove(&action.email).await),
-            None => not_configured(tracked),
+        let Some(whitelist) = apply.services.whitelists.get(account) else {
+            return Some(not_configured(tracked));
         };
+        let whitelist = whitelist.while_due(still.clone());
+        return gone(whitelist.remove(&action.email).await);
     }
     let Some(account) = apply.services.teams.get(account) else {
-        return not_configured(tracked);
+        return Some(not_configured(tracked));
     };
-    match (
-        &action.means,
-        action.role,
-        apply.team_ids.get(&action.target.id()),
-    ) {
-        (Means::Membership(id), Some(role), _) => demote(account, id, role).await,
-        (Means::Membership(id), None, _) => gone(account.writer.remove(id).await),
-        (_, _, Some(team)) if action.kind == ActionKind::InviteRevoke => {
-            gone(account.writer.revoke_invite(team, &action.email).await)
+    let writer = account.writer.while_due(still.clone());
+    let team = apply.team_ids.get(&action.target.id());
+    match (action.kind, &action.means, action.role, team) {
+        (ActionKind::MemberDemote, Means::Membership(id), Some(role), _) => {
+            demote(&writer, id, role).await
         }
-        _ => not_configured(tracked),
+        (ActionKind::MemberRemove, Means::Membership(id), ..) => gone(writer.remove(id).await),
+        (ActionKind::InviteRevoke, _, _, Some(team)) => {
+            gone(writer.revoke_invite(team, &action.email).await)
+        }
+        _ => Some(not_configured(tracked)),
     }
 }
 
-async fn demote(account: &TeamAccount, id: &str, role: Role) -> Settled {
+async fn demote(writer: &Writer, id: &str, role: Role) -> Option<Settled> {
     let mut flags = Flags::default();
     match role {
         Role::Admin => flags.is_admin = Some(false),
         Role::Manager => flags.is_manager = Some(false),
     }
-    let changed = account.writer.change(id, flags).await;
+    let changed = writer.change(id, flags).await;
     gone(match changed {
         Err(CallError::Refused { status: 404, .. }) => Ok(Gone::Absent),
         other => other.map(|()| Gone::Acknowledged),
@@ -67,40 +74,28 @@ async fn demote(account: &TeamAccount, id: &str, role: Role) -> Settled {
 
 /// Removes members by address. A list that is refused is split until the address that causes it
 /// stands alone: one bad address must not keep the others' access alive.
-async fn bulk(account: &TeamAccount, team: &str, intended: &[Tracked]) -> Vec<Settled> {
+async fn bulk(writer: &Writer, team: &str, intended: &[Tracked]) -> Vec<Option<Settled>> {
     let mut results: Vec<Option<Settled>> = vec![None; intended.len()];
     let mut lists = vec![(0, intended.len())];
     while let Some((from, to)) = lists.pop() {
         let part = &intended[from..to];
         let emails: Vec<&Email> = part.iter().map(|t| &t.action.email).collect();
-        match account.writer.remove_many(team, &emails).await {
+        match writer.remove_many(team, &emails).await {
             Err(CallError::Refused { status: 400, .. }) if part.len() > 1 => {
                 let middle = from + part.len() / 2;
                 lists.push((middle, to));
                 lists.push((from, middle));
             }
-            Err(error) => {
-                let settled = failed(&error);
-                results[from..to].fill(Some(settled));
-            }
+            Err(error) => results[from..to].fill(failed(&error)),
             Ok(removed) => {
                 let answers = Answers::of(&removed);
                 for (tracked, result) in part.iter().zip(&mut results[from..to]) {
-                    *result = Some(answers.about(&tracked.action.email));
+                    *result = answers.about(&tracked.action.email);
                 }
             }
         }
     }
-    let unanswered = || Settled {
-        state: ActionState::Failed,
-        evidence: None,
-        detail: Some("was not sent".to_owned()),
-        not_before: None,
-    };
     results
-        .into_iter()
-        .map(|r| r.unwrap_or_else(unanswered))
-        .collect()
 }
 
 /// A bulk answer, by address.
@@ -118,41 +113,46 @@ impl Answers {
         }
     }
 
-    fn about(&self, email: &Email) -> Settled {
+    fn about(&self, email: &Email) -> Option<Settled> {
         if self.deleted.contains(email.key()) {
             gone(Ok(Gone::Acknowledged))
         } else if self.not_found.contains(email.key()) {
             gone(Ok(Gone::Absent))
         } else {
-            Settled {
+            Some(Settled {
                 state: ActionState::Unknown,
                 evidence: None,
                 detail: Some("the answer does not mention this address".to_owned()),
                 not_before: None,
-            }
+                is_general: false,
+            })
         }
     }
 }
 
-fn gone(answer: Result<Gone, CallError>) -> Settled {
+fn gone(answer: Result<Gone, CallError>) -> Option<Settled> {
     let state = match answer {
         Ok(Gone::Acknowledged) => ActionState::Done,
         Ok(Gone::Absent) => ActionState::Absent,
         Err(error) => return failed(&error),
     };
-    Settled {
+    Some(Settled {
         state,
         evidence: Some(Evidence::Acknowledged),
         detail: None,
         not_before: None,
-    }
+        is_general: false,
+    })
 }
 
-fn failed(error: &CallError) -> Settled {
+fn failed(error: &CallError) -> Option<Settled> {
+    if *error == CallError::Withheld {
+        return None;
+    }
     let wait = error
         .retry_after()
         .and_then(|wait| clock::now().checked_add(wait).ok());
-    Settled {
+    Some(Settled {
         state: if error.is_unknown_outcome() {
             ActionState::Unknown
         } else {
@@ -161,7 +161,8 @@ fn failed(error: &CallError) -> Settled {
         evidence: None,
         detail: Some(error.to_string()),
         not_before: wait,
-    }
+        is_general: error.is_general(),
+    })
 }
 
 fn not_configured(tracked: &Tracked) -> Settled {
@@ -175,5 +176,6 @@ fn not_configured(tracked: &Tracked) -> Settled {
             target.account()
         )),
         not_before: None,
+        is_general: false,
     }
 }

@@ -47,7 +47,9 @@ impl Work {
 }
 
 /// The work of each account, in the plan's order; a slow provider does not keep the other waiting.
-pub(super) fn by_account(actions: Vec<Tracked>, services: &Services) -> Vec<Vec<Work>> {
+pub(super) fn by_account(mut actions: Vec<Tracked>, services: &Services) -> Vec<Vec<Work>> {
+    // What failed before must not stand in the way of what was never tried.
+    actions.sort_by_key(|tracked| tracked.tried);
     let mut accounts: BTreeMap<(Provider, String), Vec<Work>> = BTreeMap::new();
     let mut members: BTreeMap<TargetRef, Vec<Tracked>> = BTreeMap::new();
     for tracked in actions {

@@ -111,6 +111,7 @@ async fn earlier_look(
     let errand = Errand {
         run: "earlier",
         at: then,
+        counts: true,
         progress: &|_, _| {},
     };
     observe::everything(&services, store, errand).await?;

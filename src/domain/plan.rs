@@ -37,6 +37,8 @@ pub struct Action {
     pub follows: Option<TargetRef>,
     /// Whether it takes a team's admin away.
     pub is_admin: bool,
+    /// What a person should know of it, whatever its result.
+    pub note: Option<String>,
 }
 
 /// How an action can be done.

@@ -26,19 +26,13 @@ impl Signs {
     pub fn doubt(&self) -> Option<String> {
         let lost = self.known.saturating_sub(self.still_there);
         if self.known > 0 && self.read == 0 {
-            return Some(format!(
-                "the list is empty; {} members were known",
-                self.known
-            ));
+            return Some(format!("the list is empty, and {} were known", self.known));
         }
         if self.holder_there == Some(false) {
             return Some("the key's own holder is not among the members".to_owned());
         }
         if self.known >= SHRINKING_COUNTS_FROM && lost as f64 > self.known as f64 * LOSES_AT_MOST {
-            return Some(format!(
-                "{lost} of {} known members are missing",
-                self.known
-            ));
+            return Some(format!("{lost} of {} known are missing", self.known));
         }
         None
     }

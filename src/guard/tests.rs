@@ -53,6 +53,7 @@ fn removal(target: &TargetRef, number: u64) -> Action {
         role: None,
         follows: None,
         is_admin: false,
+        note: None,
     }
 }
 

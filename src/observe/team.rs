@@ -6,7 +6,7 @@ use crate::domain::{
 };
 use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
 use crate::services::TeamAccount;
-use crate::store::{SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams};
+use crate::store::{Look, SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams};
 
 /// What came of reading a team.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) async fn read(
     team: &TargetRef,
     errand: Errand<'_>,
 ) -> Result<Read, StoreError> {
-    let at = errand.at;
+    let (at, counts) = (errand.at, errand.counts);
     let kind = SourceKind::Team(team.id());
     let target = team.clone();
     let known = store
@@ -68,7 +68,14 @@ pub(super) async fn read(
     let holder = account.holder.clone();
     let run = errand.run.to_owned();
     let taken = store
-        .write(move |db| Teams::take(db, &run, &target, &reading, holder.as_ref(), at))
+        .write(move |db| {
+            let look = Look {
+                run: &run,
+                at,
+                counts,
+            };
+            Teams::take(db, &target, &reading, holder.as_ref(), look)
+        })
         .await?;
     Ok(match taken {
         Taken::Believed(findings) => Read::Complete(findings),

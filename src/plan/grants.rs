@@ -57,14 +57,21 @@ fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
         role: None,
         follows: None,
         is_admin,
+        note: None,
     };
     if target.provider() == Provider::Sentius {
-        planner.due(action(
+        let mut removal = action(
             ActionKind::WhitelistRemove,
             &last.email,
             Means::Address,
             false,
-        ));
+        );
+        // The whitelist has one entry an address: a later grant's goes with it.
+        let next = planner.next_start(who);
+        removal.note = next.map(|start| {
+            format!("a grant from {start} on has to be posted again: the whitelist keeps one entry an address")
+        });
+        planner.due(removal);
         return;
     }
     if !planner.is_readable(target) {
@@ -147,6 +154,7 @@ fn demote(planner: &mut Planner<'_>, who: Who<'_>, role: Role, due: Timestamp) {
         role: Some(role),
         follows: None,
         is_admin: role == Role::Admin && matches!(means, Means::Membership(_)),
+        note: None,
         means,
     });
 }

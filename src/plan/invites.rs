@@ -54,5 +54,6 @@ pub(super) fn revocation(invite: &Invite, reason: Reason, due: Timestamp) -> Act
         role: None,
         follows: None,
         is_admin: false,
+        note: None,
     }
 }

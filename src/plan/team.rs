@@ -76,6 +76,7 @@ fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
         role: None,
         follows: over.follows.clone(),
         is_admin,
+        note: None,
     });
     if let Some(invite) = planner.invite(who) {
         revoke(planner, invite, over);

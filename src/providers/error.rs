@@ -50,6 +50,9 @@ pub(super) fn key_present(account: &str, key: &SecretString) -> Result<(), Build
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CallError {
+    /// Was due no longer when its turn came: nothing was sent.
+    #[error("not sent: it is no longer due")]
+    Withheld,
     /// The request never left: no name, no connection, no TLS, or nothing valid to send. The
     /// provider certainly did nothing.
     #[error("could not be reached: {reason}")]
@@ -101,7 +104,7 @@ impl CallError {
             Self::Unanswered { .. } => true,
             Self::Implausible { write, .. } => *write,
             Self::Refused { status, .. } => *status == 504,
-            Self::NotSent { .. } => false,
+            Self::NotSent { .. } | Self::Withheld => false,
         }
     }
 
@@ -111,7 +114,18 @@ impl CallError {
         match self {
             Self::NotSent { .. } | Self::Unanswered { .. } => true,
             Self::Refused { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
-            Self::Implausible { .. } => false,
+            Self::Implausible { .. } | Self::Withheld => false,
+        }
+    }
+
+    /// Whether the failure tells of the provider, or of our key, as a whole rather than of this
+    /// one call.
+    #[must_use]
+    pub fn is_general(&self) -> bool {
+        match self {
+            Self::NotSent { .. } | Self::Unanswered { .. } | Self::Implausible { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
+            Self::Withheld => false,
         }
     }
 

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::answer::{Answer, Judge};
 use super::limits::Gate;
 use super::redact::Redactor;
-use super::{BuildError, CallError, Gone, dates, retry};
+use super::{BuildError, CallError, Gone, StillDue, dates, retry};
 use crate::clock;
 use crate::config::HttpSettings;
 
@@ -31,7 +31,10 @@ const LONGEST_IDLE: Duration = Duration::from_secs(15);
 
 /// What both clients of an account share; cloning shares it further.
 #[derive(Clone)]
-pub(super) struct Http(Arc<Inner>);
+pub(super) struct Http {
+    shared: Arc<Inner>,
+    still: Option<StillDue>,
+}
 
 struct Inner {
     account: String,
@@ -73,7 +76,7 @@ impl Http {
             account: account.clone(),
             reason: redactor.reason(error),
         })?;
-        Ok(Self(Arc::new(Inner {
+        let shared = Arc::new(Inner {
             account,
             base: base.clone(),
             client,
@@ -81,18 +84,30 @@ impl Http {
             redactor,
             skew: dates::Skew::new(),
             timeout: settings.timeout,
-        })))
+        });
+        Ok(Self {
+            shared,
+            still: None,
+        })
+    }
+
+    /// The same, for calls that are to be made only while they are still due.
+    pub(super) fn while_due(&self, still: StillDue) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            still: Some(still),
+        }
     }
 
     /// How far the provider's clock is ahead of ours (behind: negative), as last seen.
     pub(super) fn skew(&self) -> Option<SignedDuration> {
-        self.0.skew.last()
+        self.shared.skew.last()
     }
 
     /// The judge of answers to reads, or to writes.
     pub(super) fn judge(&self, write: bool) -> Judge<'_> {
         Judge {
-            redactor: &self.0.redactor,
+            redactor: &self.shared.redactor,
             write,
         }
     }
@@ -100,7 +115,7 @@ impl Http {
     /// What a request carries as its body.
     pub(super) fn document(&self, value: &impl Serialize) -> Result<Vec<u8>, CallError> {
         serde_json::to_vec(value).map_err(|error| CallError::NotSent {
-            reason: self.0.redactor.clean(&error.to_string()),
+            reason: self.shared.redactor.clean(&error.to_string()),
         })
     }
 
@@ -128,10 +143,16 @@ impl Http {
         call: &Call,
         judge: &Judge<'_>,
     ) -> Result<Answer, CallError> {
-        let _place = self.0.gate.enter().await;
+        let _place = self.shared.gate.enter().await;
+        // The call may have waited long for its turn, or for a provider that asked for patience.
+        if let Some(still) = &self.still
+            && !still.holds().await
+        {
+            return Err(CallError::Withheld);
+        }
         let start = Instant::now();
         let result = self.send(call, judge).await;
-        let (account, method, path) = (&self.0.account, &call.method, &call.path);
+        let (account, method, path) = (&self.shared.account, &call.method, &call.path);
         let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(answer) => tracing::debug!(
@@ -149,16 +170,16 @@ impl Http {
     }
 
     async fn send(&self, call: &Call, judge: &Judge<'_>) -> Result<Answer, CallError> {
-        let mut url = self.0.base.clone();
+        let mut url = self.shared.base.clone();
         url.set_path(&format!(
             "{}{}",
-            self.0.base.path().trim_end_matches('/'),
+            self.shared.base.path().trim_end_matches('/'),
             call.path
         ));
         url.set_query(call.query.as_deref());
         url.set_fragment(None);
         let mut request = self
-            .0
+            .shared
             .client
             .request(call.method.clone(), url)
             .header(ACCEPT, call.accept);
@@ -174,7 +195,7 @@ impl Http {
         let response = request.send().await.map_err(|error| self.failure(error))?;
         let received = clock::now();
         if let Some(date) = dates::made_at(response.headers()) {
-            self.0.skew.note(date, sent, received);
+            self.shared.skew.note(date, sent, received);
         }
         let mut answer = Answer {
             status: response.status(),
@@ -228,7 +249,7 @@ impl Http {
             return self.cut(error);
         }
         CallError::NotSent {
-            reason: self.0.redactor.reason(error),
+            reason: self.shared.redactor.reason(error),
         }
     }
 
@@ -236,9 +257,9 @@ impl Http {
     fn cut(&self, error: reqwest::Error) -> CallError {
         CallError::Unanswered {
             reason: if error.is_timeout() {
-                format!("no whole answer within {:?}", self.0.timeout)
+                format!("no whole answer within {:?}", self.shared.timeout)
             } else {
-                self.0.redactor.reason(error)
+                self.shared.redactor.reason(error)
             },
         }
     }
@@ -246,7 +267,7 @@ impl Http {
 
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Http").field(&self.0.account).finish()
+        f.debug_tuple("Http").field(&self.shared.account).finish()
     }
 }
 

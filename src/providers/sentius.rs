@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::error::key_present;
 use super::http::{Call, Http};
-use super::{BuildError, CallError, Gone, encode};
+use super::{BuildError, CallError, Gone, StillDue, encode};
 use crate::config::{HttpSettings, SentiusAccount};
 use crate::domain::Email;
 
@@ -65,6 +65,15 @@ impl Whitelist {
             http: Http::new(name, &account.base_url, &account.api_key, settings)?,
             key: account.api_key.clone(),
         })
+    }
+
+    /// The same whitelist, for calls that are to be made only while they are still due.
+    #[must_use]
+    pub fn while_due(&self, still: StillDue) -> Self {
+        Self {
+            http: self.http.while_due(still),
+            key: self.key.clone(),
+        }
     }
 
     /// Gives access: `POST /admin/whitelist`.

@@ -290,8 +290,10 @@ fn footer(summary: &Summary) -> Vec<String> {
             .to_owned(),
         format!(
             "The audit trail holds {}; its head stands below. Whoever keeps this mail can show that \
-             nothing before it was changed later. To check: lapsed audit verify",
-            count(summary.trail.events, "event", "events")
+             nothing before it was changed later. To check: lapsed audit verify --head {}:{}",
+            count(summary.trail.events, "event", "events"),
+            summary.trail.events,
+            summary.trail.head
         ),
     ];
     let made = summary.moment(summary.generated_at);

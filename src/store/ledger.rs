@@ -33,6 +33,8 @@ pub(crate) struct Tracked {
     pub action: Action,
     /// When it may be tried again, after a failure.
     pub next_try: Option<Timestamp>,
+    /// It was tried before, and is still due.
+    pub tried: bool,
 }
 
 /// Whether an intent was written.
@@ -56,6 +58,8 @@ pub(crate) struct Settled {
     pub detail: Option<String>,
     /// The provider asked not to be called again before then.
     pub not_before: Option<Timestamp>,
+    /// The failure tells of the provider as a whole, not of this action.
+    pub is_general: bool,
 }
 
 impl Ledger {
@@ -95,7 +99,7 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<Attempt, StoreError> {
         let action = &tracked.action;
-        if is_covered(db, action, cutoff, at)? {
+        if Self::is_covered(db, action, cutoff, at)? {
             plan::withdraw(db, tracked.row, "a grant covers the person again", at)?;
             return Ok(Attempt::CoveredAgain);
         }
@@ -139,6 +143,9 @@ impl Ledger {
             let own = at.checked_add(wait_after(attempts)).unwrap_or(at);
             settled.not_before.map_or(own, |asked| own.max(asked))
         });
+        let detail = [&settled.detail, &action.note];
+        let detail: Vec<&str> = detail.into_iter().flatten().map(String::as_str).collect();
+        let detail = (!detail.is_empty()).then(|| detail.join("; "));
         db.prepare_cached(
             "UPDATE action SET state = :state, evidence = :evidence, detail = :detail, run = :run,
                                next_try_at = :next_try, settled_at = :settled_at
@@ -146,7 +153,7 @@ impl Ledger {
         )?
         .execute(named_params! {
             ":id": tracked.row, ":state": settled.state.as_str(), ":run": run,
-            ":evidence": settled.evidence.map(Evidence::as_str), ":detail": settled.detail,
+            ":evidence": settled.evidence.map(Evidence::as_str), ":detail": detail,
             ":next_try": next_try.map(time::stored),
             ":settled_at": is_over.then(|| time::stored(at)),
         })?;
@@ -161,7 +168,7 @@ impl Ledger {
                     "action_id": tracked.row, "action": action.kind, "reason": action.reason,
                     "target": action.target, "email": action.email.written(),
                     "state": settled.state, "evidence": settled.evidence,
-                    "detail": settled.detail, "attempt": attempts, "run": run,
+                    "detail": detail, "attempt": attempts, "run": run,
                 }),
             },
         )?;
@@ -169,6 +176,43 @@ impl Ledger {
             close_grants(db, tracked.row, at)?;
         }
         Ok(())
+    }
+
+    /// Whether a grant gives access again: on the target itself, or on the whitelist that it follows.
+    /// Invites that are stale or bounce are no matter of grants.
+    pub(crate) fn is_covered(
+        db: &Connection,
+        action: &Action,
+        cutoff: Timestamp,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        use crate::domain::Reason;
+        if matches!(
+            action.reason,
+            Reason::InviteStale | Reason::InviteSuppressed
+        ) {
+            return Ok(false);
+        }
+        let covering = db
+            .prepare_cached(
+                "SELECT 1 FROM grants
+                 WHERE target IN (:target, :follows) AND email_key = :email_key AND removed_at IS NULL
+                   AND starts_at <= :at AND (ends_at IS NULL OR ends_at > iif(revoked, :at, :cutoff))
+                   AND (:role IS NULL OR role = :role)
+                 LIMIT 1",
+            )?
+            .query_row(
+                named_params! {
+                    ":target": action.target.id().0,
+                    ":follows": action.follows.as_ref().map(|t| t.id().0),
+                    ":email_key": action.email.key(),
+                    ":at": time::stored(at), ":cutoff": time::stored(cutoff),
+                    ":role": action.role.map(|r| r.as_str()),
+                },
+                |_| Ok(()),
+            )
+            .optional()?;
+        Ok(covering.is_some())
     }
 
     /// The people to whom lapsed is doing this, or has done it without having read it back.
@@ -179,7 +223,7 @@ impl Ledger {
     ) -> Result<HashSet<String>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT email_key FROM action WHERE target = :target AND kind = :kind
-             AND (state IN ('intent', 'unknown') OR (state = 'done' AND evidence = 'acknowledged'))",
+             AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged'))",
         )?;
         let params = named_params! { ":target": team.0, ":kind": kind.as_str() };
         let rows = statement.query_map(params, |row| row.get(0))?;
@@ -187,45 +231,9 @@ impl Ledger {
     }
 }
 
-/// Whether a grant gives access again: on the target itself, or on the whitelist that it follows.
-/// Invites that are stale or bounce are no matter of grants.
-fn is_covered(
-    db: &Connection,
-    action: &Action,
-    cutoff: Timestamp,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    use crate::domain::Reason;
-    if matches!(
-        action.reason,
-        Reason::InviteStale | Reason::InviteSuppressed
-    ) {
-        return Ok(false);
-    }
-    let covering = db
-        .prepare_cached(
-            "SELECT 1 FROM grants
-             WHERE target IN (:target, :follows) AND email_key = :email_key AND removed_at IS NULL
-               AND starts_at <= :at AND (ends_at IS NULL OR ends_at > iif(revoked, :at, :cutoff))
-               AND (:role IS NULL OR role = :role)
-             LIMIT 1",
-        )?
-        .query_row(
-            named_params! {
-                ":target": action.target.id().0,
-                ":follows": action.follows.as_ref().map(|t| t.id().0),
-                ":email_key": action.email.key(),
-                ":at": time::stored(at), ":cutoff": time::stored(cutoff),
-                ":role": action.role.map(|r| r.as_str()),
-            },
-            |_| Ok(()),
-        )
-        .optional()?;
-    Ok(covering.is_some())
-}
-
 /// Closes the grants whose end was the reason of a settled action: once nothing else is still to
-/// be done for them, as an invite that goes with a membership.
+/// be done for them, as an invite that goes with a membership, or a second membership of the same
+/// address; one that appeared only after the removal was sent is access given anew.
 fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(
         "UPDATE grants SET removed_at = :at
@@ -236,6 +244,10 @@ fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), Store
            AND (a.role IS NULL OR grants.role = a.role)
            AND NOT EXISTS (SELECT 1 FROM action o WHERE o.target = a.target AND o.email_key = a.email_key
                            AND o.settled_at IS NULL AND o.reason = a.reason)
+           AND NOT (a.kind = 'member.remove' AND EXISTS (
+                SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
+                AND m.valid_to IS NULL AND m.missing_since IS NULL AND m.remote_id <> a.remote_id
+                AND m.first_seen <= a.tried_at))
          RETURNING grants.id, grants.target, grants.email",
     )?;
     let params = named_params! { ":at": time::stored(at), ":action": action };

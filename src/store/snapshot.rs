@@ -73,12 +73,10 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
-    /// Whoever has an open grant that is over; teams that were never matched have no access to end.
+    /// Whoever has an open grant that is over.
     fn with_ended_grants(&self, now: Timestamp) -> Result<BTreeSet<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT g.target, g.email_key FROM grants g JOIN target t ON t.id = g.target
-             WHERE g.removed_at IS NULL AND g.ends_at <= :now
-               AND (t.provider = 'sentius' OR t.remote_id IS NOT NULL)",
+            "SELECT target, email_key FROM grants WHERE removed_at IS NULL AND ends_at <= :now",
         )?;
         let rows = statement.query_map(named_params! { ":now": time::stored(now) }, key)?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -116,13 +116,14 @@ impl Sources {
     }
 
     /// Why a reading is not to be believed, if it is not: it is doubtful, the last believed one was
-    /// another, and not enough equal ones have come in a row.
+    /// another, and not enough equal ones that count have come in a row.
     pub(crate) fn doubt(
         db: &Connection,
         account: &str,
         kind: SourceKind,
         signs: &Signs,
         digest: &Digest,
+        counts: bool,
     ) -> Result<Option<String>, StoreError> {
         let Some(doubt) = signs.doubt() else {
             return Ok(None);
@@ -130,7 +131,8 @@ impl Sources {
         let source = Self::get(db, account, kind)?;
         let again = source.digest.as_ref() == Some(digest);
         let agrees = source.doubt_digest.as_ref() == Some(digest);
-        let believed = again || agrees && source.doubt_streak + 1 >= BELIEVED_AFTER;
+        let enough = agrees && source.doubt_streak + 1 >= BELIEVED_AFTER;
+        let believed = again || counts && enough;
         Ok((!believed).then_some(doubt))
     }
 

@@ -19,6 +19,14 @@ use crate::domain::{
 #[derive(Debug)]
 pub(crate) struct Teams;
 
+/// For which run a reading is, when, and whether it counts where several must agree.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub(crate) run: &'a str,
+    pub(crate) at: Timestamp,
+    pub(crate) counts: bool,
+}
+
 /// What became of a reading.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -46,12 +54,12 @@ impl Teams {
     /// Takes a reading over, all of it or, when it is doubtful, nothing of it.
     pub(crate) fn take(
         db: &Connection,
-        run: &str,
         team: &TargetRef,
         reading: &TeamReading,
         holder: Option<&Email>,
-        at: Timestamp,
+        look: Look<'_>,
     ) -> Result<Taken, StoreError> {
+        let Look { run, at, .. } = look;
         let kind = SourceKind::Team(team.id());
         let source = Sources::get(db, team.account(), kind)?;
         let ours = Ledger::under_way(db, team.id(), ActionKind::MemberRemove)?;
@@ -79,23 +87,33 @@ impl Teams {
                 None => reading.members.is_empty().then_some(false),
             },
         };
-        if let Some(doubt) = Sources::doubt(db, team.account(), kind, &signs, &reading.digest)? {
-            let digest = Some(&reading.digest);
-            let state = SourceState::Doubtful;
-            Sources::problem(db, team.account(), kind, state, &doubt, digest, at)?;
+        let (account, digest) = (team.account(), &reading.digest);
+        if let Some(doubt) = Sources::doubt(db, account, kind, &signs, digest, look.counts)? {
+            if look.counts {
+                let state = SourceState::Doubtful;
+                Sources::problem(db, account, kind, state, &doubt, Some(digest), at)?;
+            }
             return Ok(Taken::Doubtful(doubt));
         }
 
         let first = source.complete_at.is_none();
         let last_seen = source.complete_at.unwrap_or(at);
-        let changes = Changes::between(&known, &reading.members);
+        let mut changes = Changes::between(&known, &reading.members);
+        let awaited = changes.left.len();
+        if !look.counts {
+            // Gone only after a second reading that counts; what lapsed removed is gone at once.
+            changes
+                .left
+                .retain(|member| ours.contains(member.email.key()));
+        }
+        let awaited = awaited > changes.left.len();
         let waiting = members::apply(db, team.id(), &changes, &ours, last_seen, at)?;
         let invites = invites::take(db, team.id(), &reading.invites, at)?;
         note(db, team, &changes, &invites, &ours, first, at)?;
         Ledger::settle_by_reading(db, run, team.id(), at)?;
         let complete = Complete {
             digest: Some(&reading.digest),
-            settled: !waiting,
+            settled: !waiting && !awaited,
         };
         Sources::complete(db, team.account(), kind, complete, at)?;
         let mut found = Vec::new();

@@ -45,25 +45,53 @@ async fn nothing_is_removed_while_a_provider_says_it_is_another_time() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whitelist_is_asked_for_its_time_before_anything_is_removed_from_it() {
+async fn a_whitelist_is_asked_for_its_time_without_the_key_where_nobody_else_tells_it() {
     let world = two_are_due().await;
     world
-        .sentius
+        .sapling
         .faults()
-        .always(When::any(), Fault::DateSkew(-86_400));
+        .always(When::any(), Fault::DropBefore);
+    let skew = Fault::DateSkew(-86_400);
+    world.sentius.faults().always(When::any(), skew);
 
     let run = world.run().await;
 
     assert_eq!(run.code, 3);
     assert!(world.writes().is_empty(), "{:?}", world.writes());
-    let key = crate::world::SENTIUS_KEY;
+    assert_eq!(world.whitelisted(), ["jane@example.com"]);
     let calls = world.sentius.calls();
     assert!(!calls.is_empty());
+    let key = crate::world::SENTIUS_KEY;
+    let holds_key = |text: &str| text.contains(key);
     assert!(
         calls
             .iter()
-            .all(|c| !c.query.contains(key) && !c.body.contains(key))
+            .all(|c| !holds_key(&c.query) && !holds_key(&c.body))
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whitelist_whose_first_answers_tell_another_time_is_left_alone_from_there() {
+    let world = World::new().await;
+    let people: Vec<String> = (0..8).map(|n| format!("p{n}@example.com")).collect();
+    world.whitelist(&people.iter().map(String::as_str).collect::<Vec<_>>());
+    let rows: Vec<String> = people
+        .iter()
+        .map(|who| format!("{who},sentius:acme,{PAST}"))
+        .collect();
+    world
+        .grants(&rows.iter().map(String::as_str).collect::<Vec<_>>())
+        .await;
+    world
+        .sentius
+        .faults()
+        .always(When::any(), Fault::DateSkew(86_400));
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 3);
+    assert_eq!(world.writes().len(), 5, "the first batch");
+    assert_eq!(run.json["counts"]["failed"], json!(3));
 }
 
 #[tokio::test(flavor = "multi_thread")]

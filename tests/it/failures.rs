@@ -218,7 +218,10 @@ async fn a_yes_that_reading_contradicts_is_a_failure_and_is_tried_again() {
         run.actions(),
         ["member.remove sapling:acme/Core bob@example.com grant.ended failed -"]
     );
-    assert_eq!(run.detail(), "the provider said yes, and it is still there");
+    assert_eq!(
+        run.detail(),
+        "the provider said that it is gone, and it is still there"
+    );
     assert_eq!(world.list().await[0]["state"], json!("ended"));
 
     assert_eq!(world.run().await.code, 0);

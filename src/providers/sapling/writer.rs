@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::wire::AddedAnswer;
 use super::{Access, Added, BulkRemoved, Flags, Nothing, segment};
 use crate::domain::Email;
-use crate::providers::{CallError, Gone};
+use crate::providers::{CallError, Gone, StillDue};
 
 /// Writes one account. "API key holder must be an admin for the team", for every call.
 #[derive(Debug, Clone)]
@@ -75,6 +75,16 @@ impl Writer {
         };
         let path = format!("/team/{}/team_user2", segment(team_id)?);
         self.post(&path, &WithFlags { whom, flags }).await
+    }
+
+    /// The same writer, for calls that are to be made only while they are still due.
+    #[must_use]
+    pub fn while_due(&self, still: StillDue) -> Self {
+        Self::new(Arc::new(Access {
+            http: self.access.http.while_due(still),
+            key: self.access.key.clone(),
+            bearer: self.access.bearer.clone(),
+        }))
     }
 
     /// Removes a member and that person's invites to the team: `DELETE team_user/{user_id}`.

@@ -67,7 +67,7 @@ fn upsert(
         _ => None,
     };
     // What waits for its next try, or for its proof, keeps that state until it is tried again.
-    let (row, next_try): (i64, Option<i64>) = db
+    let (row, next_try, attempts): (i64, Option<i64>, u32) = db
         .prepare_cached(
             "INSERT INTO action (kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
              VALUES (:kind, :target, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')
@@ -77,7 +77,7 @@ fn upsert(
                 approved_at = CASE WHEN due_at = excluded.due_at THEN approved_at END,
                 due_at = excluded.due_at,
                 state = CASE WHEN state IN ('held', 'protected') THEN 'planned' ELSE state END
-             RETURNING id, next_try_at",
+             RETURNING id, next_try_at, attempts",
         )?
         .query_row(
             named_params! {
@@ -87,7 +87,7 @@ fn upsert(
                 ":role": action.role.map(|r| r.as_str()),
                 ":due": time::stored(action.due), ":at": time::stored(at), ":run": run,
             },
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )?;
     if let Some((state, why)) = refused {
         refuse(db, row, action, state, why, at)?;
@@ -96,6 +96,7 @@ fn upsert(
         row,
         action: action.clone(),
         next_try: time::read_if_any(next_try),
+        tried: attempts > 0,
     })
 }
 

@@ -23,7 +23,7 @@ impl Ledger {
         Ok(db
             .prepare_cached(
                 "SELECT EXISTS (SELECT 1 FROM action WHERE target = :target
-                 AND (state IN ('intent', 'unknown') OR (state = 'done' AND evidence = 'acknowledged')))",
+                 AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged')))",
             )?
             .query_row(named_params! { ":target": team.0 }, |row| row.get(0))?)
     }
@@ -46,7 +46,7 @@ impl Ledger {
             let (kind, sql) = match (action.still_there, action.acknowledged) {
                 (false, _) => (
                     "action.verified",
-                    "UPDATE action SET state = 'done', evidence = 'verified', detail = NULL,
+                    "UPDATE action SET state = iif(state = 'absent', 'absent', 'done'), evidence = 'verified', detail = NULL,
                             next_try_at = NULL, settled_at = ifnull(settled_at, :at) WHERE id = :id",
                 ),
                 (true, false) => (
@@ -57,7 +57,7 @@ impl Ledger {
                 (true, true) => (
                     "action.contradicted",
                     "UPDATE action SET state = 'failed', evidence = NULL, settled_at = NULL, next_try_at = :at,
-                            detail = 'the provider said yes, and it is still there' WHERE id = :id",
+                            detail = 'the provider said that it is gone, and it is still there' WHERE id = :id",
                 ),
             };
             db.prepare_cached(sql)?
@@ -77,7 +77,7 @@ impl Ledger {
 /// never seen absent: who was let in anew meanwhile is no failed removal.
 fn unproven(db: &Connection, team: TargetId) -> Result<Vec<Unproven>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT a.id, a.email, a.state = 'done',
+        "SELECT a.id, a.email, a.state IN ('done', 'absent'),
             CASE a.kind
               WHEN 'member.remove' THEN EXISTS (
                 SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
@@ -93,7 +93,7 @@ fn unproven(db: &Connection, team: TargetId) -> Result<Vec<Unproven>, StoreError
             END
          FROM action a
          WHERE a.target = :target
-           AND (a.state IN ('intent', 'unknown') OR (a.state = 'done' AND a.evidence = 'acknowledged'))
+           AND (a.state IN ('intent', 'unknown') OR (a.state IN ('done', 'absent') AND a.evidence = 'acknowledged'))
          ORDER BY a.id",
     )?;
     let rows = statement.query_map(named_params! { ":target": team.0 }, |row| {

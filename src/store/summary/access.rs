@@ -180,7 +180,7 @@ fn sources(read: &Reader<'_>) -> Result<Vec<Source>, StoreError> {
     while let Some(row) = rows.next()? {
         sources.push(Source {
             target: read.target(row.get(0)?),
-            problem: "grants name this team, and it is not in the list of the key's holder"
+            problem: "grants name this team, and no team or several of the key's holder have this name or id"
                 .to_owned(),
             since: time::read(row.get(1)?),
         });

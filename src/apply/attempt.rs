@@ -1,0 +1,129 @@
+//! One attempt: intent on disk, a last look, the call, the result on disk.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::{Apply, call};
+use crate::clock;
+use crate::failpoint;
+use crate::providers::StillDue;
+use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
+
+/// A call that goes out this soon after its intent needs no second look: the intent itself was
+/// written only because the action was still due.
+const FRESH: Duration = Duration::from_millis(50);
+
+/// How an attempt ended, counted in actions.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Were sent.
+    pub(super) sent: u64,
+    /// Failed in a way that tells of the provider as a whole.
+    pub(super) failed: u64,
+}
+
+impl Apply<'_> {
+    /// Intent, call, result. A call may wait long for its turn; what turned out not to be due any
+    /// more when it came is looked at anew.
+    pub(super) async fn attempt(
+        &self,
+        mut actions: Vec<Tracked>,
+        by_bulk: bool,
+    ) -> Result<Tally, StoreError> {
+        let mut tally = Tally::default();
+        while !actions.is_empty() {
+            let intended = Arc::new(self.intend(actions).await?);
+            if intended.is_empty() {
+                break;
+            }
+            failpoint::reach("after-intent");
+            let results = call::send(self, &intended, by_bulk, &self.still_due(&intended)).await;
+            failpoint::reach("after-call");
+            let sent = results.iter().flatten();
+            tally.sent += sent.clone().count() as u64;
+            tally.failed += sent.filter(|s| s.is_general).count() as u64;
+            actions = withheld(&intended, &results);
+            self.note(intended, results).await?;
+            failpoint::reach("after-result");
+        }
+        Ok(tally)
+    }
+
+    /// Writes the intents down, in one transaction, and returns those that still stand.
+    async fn intend(&self, actions: Vec<Tracked>) -> Result<Vec<Tracked>, StoreError> {
+        let run = self.run.to_owned();
+        let at = clock::now();
+        let cutoff = self.cutoff(at);
+        self.store
+            .write(move |db| {
+                let mut standing = Vec::with_capacity(actions.len());
+                for tracked in actions {
+                    if Ledger::intend(db, &run, &tracked, cutoff, at)? == Attempt::Intended {
+                        standing.push(tracked);
+                    }
+                }
+                Ok(standing)
+            })
+            .await
+    }
+
+    /// Writes the results down, in one transaction.
+    async fn note(
+        &self,
+        intended: Arc<Vec<Tracked>>,
+        results: Vec<Option<Settled>>,
+    ) -> Result<(), StoreError> {
+        let run = self.run.to_owned();
+        let at = clock::now();
+        self.store
+            .write(move |db| {
+                for (tracked, settled) in intended.iter().zip(&results) {
+                    if let Some(settled) = settled {
+                        Ledger::settle(db, &run, tracked, settled, at)?;
+                    }
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// The last look, after all waiting: whether no grant covers any of the people again.
+    fn still_due(&self, intended: &Arc<Vec<Tracked>>) -> StillDue {
+        let (store, intended, grace) = (self.store.clone(), Arc::clone(intended), self.grace);
+        let written = Instant::now();
+        StillDue::by(move || {
+            let (store, intended) = (store.clone(), Arc::clone(&intended));
+            Box::pin(async move {
+                if written.elapsed() < FRESH {
+                    return true;
+                }
+                let at = clock::now();
+                let cutoff = at.checked_sub(grace).unwrap_or(Timestamp::MIN);
+                let covered = store.read(move |db| {
+                    for tracked in intended.iter() {
+                        if Ledger::is_covered(db, &tracked.action, cutoff, at)? {
+                            return Ok(true);
+                        }
+                    }
+                    Ok(false)
+                });
+                // A database that cannot be read says nothing about being due: rather wait.
+                !covered.await.unwrap_or(true)
+            })
+        })
+    }
+
+    fn cutoff(&self, at: Timestamp) -> Timestamp {
+        at.checked_sub(self.grace).unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// The actions that were not sent. Nothing came of asking when the database cannot be read, and
+/// then the next intent fails and says why.
+fn withheld(intended: &[Tracked], results: &[Option<Settled>]) -> Vec<Tracked> {
+    let pairs = intended.iter().zip(results);
+    let withheld = pairs.filter(|(_, result)| result.is_none());
+    withheld.map(|(tracked, _)| tracked.clone()).collect()
+}
