@@ -62,6 +62,7 @@ pub(crate) struct Cli {
 
 /// Options of every command.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of every command")]
 struct Common {
     /// The configuration
     #[arg(
@@ -187,4 +188,19 @@ fn when(
     When::parse(text, clock::now(), &settings.timezone, edge)
         .map(When::at)
         .map_err(|error| Failure::usage(format!("{option}: {error}")))
+}
+
+/// Reads an option that holds a moment, where it is given.
+fn moment(
+    option: &str,
+    text: Option<&str>,
+    settings: &Settings,
+) -> Result<Option<jiff::Timestamp>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    match when(option, text, settings, Edge::Instant)? {
+        Some(at) => Ok(Some(at)),
+        None => Err(Failure::usage(format!(
+            "{option}: \"never\" is no moment; give a time, a date or a span"
+        ))),
+    }
 }

@@ -103,28 +103,38 @@ fn parse(
 ) -> Result<Vec<Row>, Vec<(u64, String)>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
-    let header = match reader.byte_headers() {
-        Ok(header) => columns(header).map_err(|fault| vec![(1, fault)])?,
+    let mut lines = Lines::of(bytes);
+    let (header, first) = match reader.byte_headers() {
+        Ok(header) => {
+            let first = lines.at(header.position());
+            (
+                columns(header).map_err(|fault| vec![(first, fault)])?,
+                first,
+            )
+        }
         Err(error) => return Err(vec![(1, error.to_string())]),
     };
     let mut rows = Vec::new();
     let mut faults = Vec::new();
     let mut record = csv::ByteRecord::new();
     loop {
-        let line = reader.position().line();
         match reader.read_byte_record(&mut record) {
             Ok(false) => break,
             Ok(true) => {}
             Err(error) => {
-                faults.push((line, error.to_string()));
+                faults.push((lines.at(Some(reader.position())), error.to_string()));
                 break;
             }
         }
-        let line = record.position().map_or(line, csv::Position::line);
+        let line = lines.at(record.position());
         match row::grant(&header, &record, settings, now) {
             Ok(grant) => rows.push(Row { line, grant }),
             Err(fault) => faults.push((line, fault)),
         }
+    }
+    if rows.is_empty() && faults.is_empty() {
+        // More likely an export that failed than somebody's wish.
+        faults.push((first, "no row stands below the columns".to_owned()));
     }
     if faults.is_empty() {
         Ok(rows)
@@ -133,14 +143,68 @@ fn parse(
     }
 }
 
+/// Counts lines as an editor does. The reader's own count lags by one after CR LF, and points
+/// before empty lines.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    counted: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            counted: 0,
+            line: 1,
+        }
+    }
+
+    /// The line on which the record begins that was read from here on.
+    fn at(&mut self, place: Option<&csv::Position>) -> u64 {
+        let place = place.and_then(|place| usize::try_from(place.byte()).ok());
+        let mut start = place.unwrap_or(self.counted).max(self.counted);
+        while matches!(self.bytes.get(start), Some(b'\r' | b'\n')) {
+            start += 1;
+        }
+        for at in self.counted..start.min(self.bytes.len()) {
+            let ends = match self.bytes[at] {
+                b'\n' => true,
+                b'\r' => self.bytes.get(at + 1) != Some(&b'\n'),
+                _ => false,
+            };
+            self.line += u64::from(ends);
+        }
+        self.counted = start;
+        self.line
+    }
+}
+
 /// Where each column stands.
 type Header = Vec<&'static str>;
 
 fn columns(header: &csv::ByteRecord) -> Result<Header, String> {
     let mut columns = Header::new();
-    for name in header {
-        let name = std::str::from_utf8(name).map_err(|_| "the header is not UTF-8".to_owned())?;
+    if header.is_empty() {
+        return Err(
+            "the file is empty; its first line names the columns, such as email,target,end"
+                .to_owned(),
+        );
+    }
+    for (place, name) in header.iter().enumerate() {
+        let name = std::str::from_utf8(name)
+            .map_err(|_| "the columns' names are not UTF-8; save the file as UTF-8".to_owned())?;
         let name = name.trim();
+        if header.len() == 1
+            && let Some(separator) = name.chars().find(|c| [';', '\t'].contains(c))
+        {
+            return Err(format!(
+                "the columns are separated by {separator:?}; save the file with commas between them"
+            ));
+        }
+        if name.is_empty() {
+            return Err(format!("column {} has no name", place + 1));
+        }
         let Some(column) = COLUMNS.into_iter().find(|c| c.eq_ignore_ascii_case(name)) else {
             let nearest = COLUMNS
                 .into_iter()

@@ -12,7 +12,7 @@ mod text;
 mod view;
 mod words;
 
-pub(crate) use clean::one_line;
+pub(crate) use clean::{is_active, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};
 pub use subject::subject;
 pub use summary::{

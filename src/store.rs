@@ -95,6 +95,24 @@ impl Store {
         self.inner.writer.run(job).await
     }
 
+    /// Changes the database and takes the change back: what `write` would return, and nothing done.
+    ///
+    /// # Errors
+    /// What `job` returned.
+    pub async fn rehearse<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let rehearsal = move |db: &Connection| {
+            db.execute_batch("SAVEPOINT rehearsal")?;
+            let result = job(db);
+            db.execute_batch("ROLLBACK TO rehearsal; RELEASE rehearsal")?;
+            result
+        };
+        self.inner.writer.run(rehearsal).await
+    }
+
     /// Reads from the database, in one consistent view.
     ///
     /// # Errors

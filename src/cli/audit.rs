@@ -51,9 +51,9 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
                 .read(|db| {
                     let mut out = io::BufWriter::new(io::stdout().lock());
                     trail::export(db, |event| {
-                        serde_json::to_writer(&mut out, event)
+                        serde_json::to_string(event)
                             .map_err(io::Error::from)
-                            .and_then(|()| out.write_all(b"\n"))
+                            .and_then(|line| writeln!(out, "{}", output::escaped(&line)))
                             .map_err(StoreError::Output)
                     })?;
                     out.flush().map_err(StoreError::Output)

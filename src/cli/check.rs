@@ -1,6 +1,6 @@
 //! `lapsed check`: a line for everything that a pass needs.
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, told};
 use super::{Common, output};
 use crate::config::Settings;
 use crate::mail::Courier;
@@ -28,7 +28,7 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
         Ok(store) => store,
         Err(error) => {
             let error = anyhow::Error::from(error);
-            line(Health::Bad, "database", &format!("{error:#}"))?;
+            line(Health::Bad, "database", &told(&error))?;
             return Ok(Exit::CouldNotRun);
         }
     };
@@ -105,9 +105,7 @@ fn line(health: Health, what: &str, detail: &str) -> Result<(), Failure> {
         Health::Unknown => "unknown",
         Health::Bad => "FAILED ",
     };
-    output::line(&format!(
-        "{mark}  {what}: {}",
-        crate::report::one_line(detail)
-    ))?;
+    let line = format!("{mark}  {what}: {}", crate::report::one_line(detail));
+    output::if_read(output::line(&line))?;
     Ok(())
 }

@@ -32,8 +32,10 @@ pub(super) struct DemoArgs {
 pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let now = clock::now();
     let stage = Stage::set(now).await?;
-    let settings =
-        crate::config::load(&stage.config()).map_err(|error| Failure::usage(error.to_string()))?;
+    // Without the environment: what overrides a real configuration must not lead the demo to a
+    // real database or a real provider.
+    let settings = crate::config::load_with(&stage.config(), [])
+        .map_err(|error| Failure::usage(error.to_string()))?;
     let store = Store::open(&settings.database)?;
     heading("An organization, its whitelist and its teams")?;
     stage.describe()?;
@@ -42,7 +44,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let rows = crate::import::read(&stage.grants(), &settings, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
-    import::record(&store, rows, now).await?;
+    import::record(&store, rows, now, import::Purpose::Record).await?;
     output::line(&format!(
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")
@@ -80,9 +82,8 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     heading("The proof")?;
     if let crate::store::trail::Verified::Whole { head, .. } = verified {
         output::line(&format!(
-            "The audit trail holds {} events, each chained to the one before; its head is\n{}",
-            head.seq,
-            head.hex()
+            "The audit trail holds {} events, each chained to the one before; its head is\n{head}",
+            head.seq
         ))?;
     }
     stage.mails()?;

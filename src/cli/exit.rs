@@ -92,11 +92,27 @@ pub(super) fn report(result: Result<Exit, Failure>) -> ExitCode {
         // Whoever read our output has had enough.
         Err(failure) if is_broken_pipe(&failure.error) => Exit::Done,
         Err(failure) => {
-            output::complain(&format!("lapsed: {:#}", failure.error));
+            output::complain(&format!("lapsed: {}", told(&failure.error)));
             failure.exit
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// An error with its causes, leaving out those that only say again what was just said.
+pub(super) fn told(error: &anyhow::Error) -> String {
+    let mut said: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        // SQLite's library repeats its words behind a number.
+        let words = match cause.strip_prefix("Error code ") {
+            Some(rest) => rest.split_once(": ").map_or(rest, |(_, words)| words),
+            None => cause.as_str(),
+        };
+        if !said.last().is_some_and(|last| last.contains(words)) {
+            said.push(cause);
+        }
+    }
+    said.join(": ")
 }
 
 /// Shows help, version or what is wrong with the command line.

@@ -57,18 +57,14 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
     let now = clock::now();
     let rows = import::read(&args.file, &settings, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
-    if args.dry_run {
-        let (total, new) = count_new(&store, rows).await?;
-        output::line(&format!(
-            "{} checked: {new} would be recorded, {} are known already",
-            output::count(total, "row"),
-            total - new
-        ))?;
-        return Ok(Exit::Done);
-    }
-    let tally = record(&store, rows, now).await?;
+    let (purpose, words) = if args.dry_run {
+        (Purpose::Rehearse, "dry run: of the grants there would be ")
+    } else {
+        (Purpose::Record, "")
+    };
+    let tally = record(&store, rows, now, purpose).await?;
     output::line(&format!(
-        "{} recorded, {} amended, {} unchanged",
+        "{words}{} recorded, {} amended, {} unchanged",
         tally.recorded, tally.amended, tally.unchanged
     ))?;
     for (line, until) in &tally.outlasted {
@@ -81,18 +77,11 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
     Ok(Exit::Done)
 }
 
-async fn count_new(store: &Store, rows: Vec<Row>) -> Result<(usize, usize), Failure> {
-    let total = rows.len();
-    let new = store
-        .read(move |db| {
-            let mut new = 0;
-            for row in &rows {
-                new += usize::from(Grants::is_new(db, &row.grant)?);
-            }
-            Ok(new)
-        })
-        .await?;
-    Ok((total, new))
+/// Whether the file is recorded, or only what would become of it is found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    Record,
+    Rehearse,
 }
 
 /// Records all rows in one transaction: all of the file, or nothing of it.
@@ -100,24 +89,26 @@ pub(super) async fn record(
     store: &Store,
     rows: Vec<Row>,
     now: Timestamp,
+    purpose: Purpose,
 ) -> Result<Tally, Failure> {
-    let tally = store
-        .write(move |db| {
-            let mut tally = Tally::default();
-            for row in &rows {
-                match Grants::import(db, &row.grant, now)? {
-                    Imported::Recorded { outlasted_by } => {
-                        tally.recorded += 1;
-                        tally
-                            .outlasted
-                            .extend(outlasted_by.map(|until| (row.line, until)));
-                    }
-                    Imported::Amended => tally.amended += 1,
-                    Imported::Unchanged => tally.unchanged += 1,
+    let job = move |db: &_| {
+        let mut tally = Tally::default();
+        for row in &rows {
+            match Grants::import(db, &row.grant, now)? {
+                Imported::Recorded { outlasted_by } => {
+                    tally.recorded += 1;
+                    tally
+                        .outlasted
+                        .extend(outlasted_by.map(|until| (row.line, until)));
                 }
+                Imported::Amended => tally.amended += 1,
+                Imported::Unchanged => tally.unchanged += 1,
             }
-            Ok(tally)
-        })
-        .await?;
-    Ok(tally)
+        }
+        Ok(tally)
+    };
+    Ok(match purpose {
+        Purpose::Record => store.write(job).await?,
+        Purpose::Rehearse => store.rehearse(job).await?,
+    })
 }

@@ -3,9 +3,9 @@
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
-use super::{Common, RowFormat, output, when};
+use super::{Common, RowFormat, moment, output};
 use crate::clock;
-use crate::domain::{Edge, GrantState, Target, TargetId};
+use crate::domain::{GrantState, Target, TargetId};
 use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 
 /// Which grants.
@@ -23,11 +23,11 @@ pub(super) struct ListArgs {
     state: StateArg,
 
     /// Only those that end within this span, such as 30d
-    #[arg(long, value_name = "SPAN")]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     ending_within: Option<String>,
 
     /// As it was then: a time or a date
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     as_of: Option<String>,
 
     /// How rows are shown
@@ -47,10 +47,7 @@ enum StateArg {
 pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure> {
     let (settings, store) = common.open()?;
     let now = clock::now();
-    let as_of = match &args.as_of {
-        Some(text) => when("--as-of", text, &settings, Edge::Instant)?,
-        None => None,
-    };
+    let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
     let ending_until = match &args.ending_within {
         Some(text) => {
             let span = crate::domain::parse_span(text)
@@ -102,7 +99,7 @@ pub(super) async fn known_target(
     match found {
         Some(found) => Ok(Some(found.id())),
         None => Err(Failure::usage(format!(
-            "--target: {target} is not on record: no grant names it and no pass has seen it, or several teams have this name"
+            "--target: {target} is not on record: no grant names it and no pass has seen it. If several teams have this name, give the team's id"
         ))),
     }
 }

@@ -4,9 +4,9 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::list::known_target;
-use super::{Common, RowFormat, output, when};
+use super::{Common, RowFormat, moment, output};
 use crate::clock;
-use crate::domain::{Edge, Target};
+use crate::domain::Target;
 use crate::store::{Listing, MemberFilter, MemberRow};
 
 /// Which members.
@@ -18,7 +18,7 @@ pub(super) struct MembersArgs {
     target: Option<Target>,
 
     /// As it was then: a time or a date
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     as_of: Option<String>,
 
     /// How rows are shown
@@ -28,10 +28,7 @@ pub(super) struct MembersArgs {
 
 pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Failure> {
     let (settings, store) = common.open()?;
-    let as_of = match &args.as_of {
-        Some(text) => when("--as-of", text, &settings, Edge::Instant)?,
-        None => None,
-    };
+    let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
     let filter = MemberFilter {
         target: known_target(&store, args.target.as_ref()).await?,
         as_of,

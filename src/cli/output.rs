@@ -1,12 +1,13 @@
 //! What is printed: stdout for results, stderr for people, tables that fit.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::exit::Failure;
-use crate::report::{defused, one_line};
+use crate::report::{defused, is_active, one_line};
 
 /// Prints a text as it is.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -22,10 +23,35 @@ pub(super) fn line(text: &str) -> io::Result<()> {
 
 /// Prints a value as indented JSON.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    serde_json::to_writer_pretty(&mut out, value)?;
-    out.write_all(b"\n")?;
-    out.flush()
+    let text = serde_json::to_string_pretty(value)?;
+    line(&escaped(&text))
+}
+
+/// The same JSON with those characters escaped that could do something to a terminal.
+pub(super) fn escaped(json: &str) -> Cow<'_, str> {
+    // Outside of texts there are none of them but line breaks.
+    let acts = |c: char| c != '\n' && is_active(c);
+    if !json.contains(acts) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for c in json.chars() {
+        if acts(c) {
+            text.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            text.push(c);
+        }
+    }
+    Cow::Owned(text)
+}
+
+/// The result of printing what tells of work that is done: whether anybody reads it to its end
+/// does not change how the work ended.
+pub(super) fn if_read(printed: io::Result<()>) -> io::Result<()> {
+    match printed {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other,
+    }
 }
 
 /// Says something to a person on stderr; if that is closed, nobody is there to hear.

@@ -21,7 +21,7 @@ use crate::store::summary;
 pub(super) struct ReportArgs {
     /// From when on things are news: a time, a date, or a span back from now such as 7d
     /// [default: the last mailed report]
-    #[arg(long, value_name = "WHEN")]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     since: Option<String>,
 
     /// The report's form
@@ -64,11 +64,17 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
             Err(_) => when("--since", text, &settings, Edge::Start)?,
         },
     };
+    if let Some(from) = from.filter(|from| *from > now) {
+        return Err(Failure::usage(format!(
+            "--since: {from} is still to come; give a time that has been"
+        )));
+    }
     let scope = pass::scope(&settings, from, now);
     let summary = store.read(move |db| summary::gather(db, scope)).await?;
     let text = report::render(&summary, args.format.into())
         .map_err(|error| Failure::could_not_run(error.into()))?;
     match args.output {
+        None if args.format == ReportFormat::Json => output::print(&output::escaped(&text))?,
         None => output::print(&text)?,
         Some(path) => fs::write(&path, text).map_err(|error| {
             Failure::could_not_run(

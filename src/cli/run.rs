@@ -6,15 +6,17 @@ use std::io;
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
-use super::{Common, output, progress, when};
-use crate::domain::{Edge, Finding, PassOutcome};
+use super::{Common, moment, output, progress};
+use crate::domain::{Finding, PassOutcome};
 use crate::pass::{self, Options};
+use crate::report::one_line;
 
 /// So many findings of a kind are shown to people; JSON has all.
 const SHOWN: usize = 10;
 
 /// Options of a pass.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Options of a pass")]
 pub(super) struct RunArgs {
     /// Make one full pass, then exit
     #[arg(long)]
@@ -60,14 +62,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
         ));
     }
     let settings = common.settings()?;
-    let at = match &args.at {
-        Some(text) => Some(
-            when("--at", text, &settings, Edge::Instant)?.ok_or_else(|| {
-                Failure::usage("--at: \"never\" is no moment; give a time, a date or a span")
-            })?,
-        ),
-        None => None,
-    };
+    let at = moment("--at", args.at.as_deref(), &settings)?;
     let store = crate::store::Store::open(&settings.database)?;
     let options = Options {
         dry_run: args.dry_run,
@@ -77,10 +72,10 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
         progress: progress::bar(),
     };
     let outcome = pass::run(&settings, &store, &options).await?;
-    match args.format {
-        Some(RunFormat::Json) => output::json(&outcome)?,
-        _ => text(&outcome)?,
-    }
+    output::if_read(match args.format {
+        Some(RunFormat::Json) => output::json(&outcome),
+        _ => text(&outcome),
+    })?;
     Ok(outcome.outcome.into())
 }
 
@@ -90,15 +85,12 @@ pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
     actions(outcome)?;
     findings(&outcome.findings)?;
     for error in &outcome.errors {
-        output::line(&format!("\nerror: {}: {}", error.place, error.message))?;
+        let text = format!("error: {}: {}", error.place, error.message);
+        output::line(&format!("\n{}", one_line(&text)))?;
     }
     for mail in &outcome.mails {
-        output::line(&format!(
-            "\n{} to {}: {}",
-            mail.kind,
-            mail.to.join(", "),
-            mail.state
-        ))?;
+        let text = format!("{} to {}: {}", mail.kind, mail.to.join(", "), mail.state);
+        output::line(&format!("\n{}", one_line(&text)))?;
     }
     Ok(())
 }
@@ -168,7 +160,7 @@ fn findings(findings: &[Finding]) -> io::Result<()> {
             let mut words = vec![finding.place.to_string()];
             words.extend(finding.email.as_ref().map(ToString::to_string));
             words.extend(finding.detail.clone());
-            output::line(&format!("  {}", crate::report::one_line(&words.join("  "))))?;
+            output::line(&format!("  {}", one_line(&words.join("  "))))?;
         }
         if found.len() > SHOWN {
             output::line(&format!(

@@ -38,6 +38,9 @@ impl Variables {
                 continue;
             }
             match value.to_str() {
+                Some(_) if name == prefix => {
+                    report.add_variable(name, format!("no key; write {prefix}SECTION__KEY"));
+                }
                 Some(value) => found.push((name, value)),
                 None => report.add_variable(name, "the value is not UTF-8"),
             }

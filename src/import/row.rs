@@ -14,10 +14,15 @@ pub(super) fn grant(
     now: Timestamp,
 ) -> Result<NewGrant, String> {
     if record.len() != header.len() {
+        let open = record.iter().any(|field| field.contains(&b'\n'));
         return Err(format!(
-            "there are {} fields, and the header names {}",
-            record.len(),
-            header.len()
+            "{} where the first line names {} columns{}",
+            match record.len() {
+                1 => "there is 1 field".to_owned(),
+                fields => format!("there are {fields} fields"),
+            },
+            header.len(),
+            if open { "; was a quote left open?" } else { "" }
         ));
     }
     let fields = Fields { header, record };

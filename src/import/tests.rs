@@ -70,7 +70,7 @@ fn each_fault_is_told_with_its_line_and_what_would_be_right() {
         ("jane@example.com,sapling:acme/Core,,,,king", "king"),
         ("\"jane@example.com\nx\",sentius:acme,,,,", "line break"),
         ("jane@example.com,sentius:acme", "fields"),
-        ("j\u{fffd}", "fields"),
+        ("j\u{fffd}", "1 field where"),
     ] {
         let text = format!(
             "email,target,end,start,permissions,role\nok@example.com,sentius:acme,,,,\n{row}\n"

@@ -5,18 +5,34 @@
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(|c| match c {
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') => ' ',
-            // Bidirectional overrides and isolates, zero-width characters, the byte order mark.
-            '\u{061c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}' => '\u{fffd}',
+            c if breaks(c) => ' ',
+            c if bends(c) => '\u{fffd}',
             c => c,
         })
         .collect::<String>()
         .trim()
         .to_owned()
+}
+
+/// Whether a character does something to a terminal, or to the text around it.
+pub(crate) fn is_active(c: char) -> bool {
+    breaks(c) || bends(c)
+}
+
+fn breaks(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Bidirectional overrides and isolates, zero-width characters, the byte order mark.
+fn bends(c: char) -> bool {
+    matches!(
+        c,
+        '\u{061c}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{feff}'
+    )
 }
 
 #[cfg(test)]

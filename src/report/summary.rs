@@ -233,7 +233,7 @@ pub struct Source {
 pub struct Trail {
     /// How many events it holds.
     pub events: u64,
-    /// Where the chain ends, as `audit verify --head` takes it.
+    /// The last event's hash, in hexadecimal.
     pub head: String,
 }
 

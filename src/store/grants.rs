@@ -85,14 +85,6 @@ impl Grants {
         Ok(Imported::Recorded { outlasted_by })
     }
 
-    /// Whether importing the grant would record it.
-    pub(crate) fn is_new(db: &Connection, grant: &NewGrant) -> Result<bool, StoreError> {
-        match Targets::find(db, &grant.target)? {
-            Some(target) => Ok(Self::same(db, &target, grant)?.is_none()),
-            None => Ok(true),
-        }
-    }
-
     /// The grant that is the same one, and whether it is closed.
     fn same(
         db: &Connection,

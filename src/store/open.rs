@@ -84,6 +84,9 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
         .open(path)
     {
         Ok(_) => Ok(()),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
+            Err(fault(path, io::ErrorKind::IsADirectory.into()))
+        }
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(e) => Err(fault(path, e)),
     }

@@ -48,7 +48,7 @@ pub(crate) fn gather(db: &Connection, scope: Scope) -> Result<Summary, StoreErro
     let head = trail::head(db)?;
     summary.trail = Trail {
         events: u64::try_from(head.seq).unwrap_or(0),
-        head: head.to_string(),
+        head: head.hex(),
     };
     Ok(summary)
 }

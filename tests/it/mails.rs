@@ -96,7 +96,7 @@ async fn the_head_in_the_report_lies_on_the_trail() {
     let mails = world.mail.mails();
     let text = parse(&mails[0].data).body_text(0).unwrap().into_owned();
     let words: Vec<&str> = text.split_whitespace().collect();
-    let place = words.iter().position(|word| *word == "Head:").unwrap();
+    let place = words.iter().position(|word| *word == "--head").unwrap();
     let head = words[place + 1];
     world.run().await;
 

@@ -52,7 +52,7 @@ impl Stage {
     }
 
     fn configuration(&self, sample: &Sample) -> String {
-        let folder = self.folder.path().display();
+        let file = |name: &str| format!("{:?}", self.folder.path().join(name));
         let protected: Vec<String> = sample.protected.iter().map(|p| format!("{p:?}")).collect();
         let mut rules = String::new();
         for rule in &sample.team_rules {
@@ -63,17 +63,17 @@ impl Stage {
         format!(
             r#"
 [state]
-path = "{folder}/lapsed.db"
+path = {database}
 
 [[sentius]]
 name = "acme"
 base_url = "{}"
-api_key_file = "{folder}/sentius.key"
+api_key_file = {sentius_key}
 
 [[sapling]]
 name = "acme"
 base_url = "{}"
-api_key_file = "{folder}/sapling.key"
+api_key_file = {sapling_key}
 organization_id = {:?}
 self_email = {:?}
 {rules}
@@ -97,6 +97,9 @@ tls = "none"
             sample.self_email,
             protected.join(", "),
             self.mail.port(),
+            database = file("lapsed.db"),
+            sentius_key = file("sentius.key"),
+            sapling_key = file("sapling.key"),
         )
     }
 
@@ -199,7 +202,8 @@ fn words(name: &str, members: usize, invites: usize) -> String {
     let people = if name.starts_with("sentius") {
         format!("{members} people")
     } else {
-        format!("{members} members, {invites} invites")
+        let plural = if invites == 1 { "" } else { "s" };
+        format!("{members} members, {invites} invite{plural}")
     };
     format!("  {name:<28}{people}")
 }

@@ -174,7 +174,7 @@ fn a_mistaken_override_is_named_by_its_variable() {
             "b",
             "sentius[0].nam: unknown key",
         ),
-        ("LAPSED__", "b", "unknown key"),
+        ("LAPSED__", "b", "no key; write LAPSED__SECTION__KEY"),
     ] {
         let toml = format!("{SENTIUS}[http]\ntimeout = \"9s\"\n[guard]");
         let error = load(&toml, &[(name, value)]).unwrap_err();

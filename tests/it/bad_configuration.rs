@@ -1,0 +1,153 @@
+//! A configuration that cannot be used: told in one message, and nothing is made.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+
+use crate::desk::{Desk, accounts};
+
+const NOBODY: &str = "http://127.0.0.1:9";
+const COMMANDS: [&[&str]; 3] = [&["check"], &["--run-now"], &["list"]];
+
+/// Runs each command and expects one line on stderr that holds this, and no new file.
+#[track_caller]
+fn refuses(desk: &Desk, said: &str) {
+    let before = desk.files();
+    for command in COMMANDS {
+        let ran = desk.run(command);
+        ran.failed(2, said);
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+    }
+    assert_eq!(desk.files(), before, "{said}");
+}
+
+#[test]
+fn a_mistake_in_the_file_is_told_with_its_place_and_what_would_be_right() {
+    let good = accounts(NOBODY, NOBODY);
+    let desk = Desk::new();
+    for (toml, said) in [
+        (
+            "x = = 1".to_owned(),
+            "lapsed.toml: line 6, column 5: this is not TOML",
+        ),
+        (
+            "[guard\n".to_owned(),
+            "lapsed.toml: line 6, column 7: this is not TOML",
+        ),
+        (
+            "concurency = 4".to_owned(),
+            "lapsed.toml:6: http.concurency: unknown key; the nearest known one is http.concurrency",
+        ),
+        (
+            format!("{good}[schedule]\npass = \"*/15 * * * *\""),
+            "lapsed.toml:16: schedule.pass: \"*/15 * * * *\" counts 5 where six fields are needed",
+        ),
+        (
+            "timeout = \"30\"".to_owned(),
+            "lapsed.toml:6: http.timeout: \"30\" has no unit",
+        ),
+        (
+            accounts("http://api.sentius.ai", NOBODY),
+            "lapsed.toml:8: sentius[0].base_url: http would send the key in the clear to api.sentius.ai; write https://",
+        ),
+        (
+            good.replace("\"sapling.key\"", "\"missing.key\""),
+            "sapling[0].api_key_file: missing.key cannot be read: No such file or directory",
+        ),
+        (
+            format!(
+                "{good}[mail]\nfrom = \"a@acme.example\"\nto = [\"it@acme.example\"]\n[mail.smtp]\nhost = \"localhost\"\n[mail.directory]\npath = \"outbox\""
+            ),
+            "lapsed.toml:15: mail: there are both [mail.smtp] and [mail.directory]; remove one",
+        ),
+    ] {
+        desk.configure(&toml);
+        refuses(&desk, said);
+    }
+    let text = fs::read_to_string(desk.path("lapsed.toml")).unwrap();
+    desk.write("lapsed.toml", text.replace("Europe/Berlin", "Mars/Base"));
+    let ran = desk.run(&["list"]);
+    ran.failed(
+        2,
+        "lapsed.toml:1: timezone: \"Mars/Base\" is no timezone known here",
+    );
+    assert_eq!(
+        ran.err.lines().count(),
+        2,
+        "all mistakes at once: {}",
+        ran.err
+    );
+}
+
+#[test]
+fn a_key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
+    let desk = Desk::new();
+    for mode in [0o640, 0o604, 0o620, 0o777] {
+        fs::set_permissions(desk.path("sentius.key"), Permissions::from_mode(mode)).unwrap();
+        refuses(
+            &desk,
+            "lapsed.toml:9: sentius[0].api_key_file: sentius.key can be read by others than its owner; mend it with: chmod 600 sentius.key",
+        );
+    }
+}
+
+#[test]
+fn a_missing_configuration_is_named() {
+    let desk = Desk::new();
+    fs::remove_file(desk.path("lapsed.toml")).unwrap();
+    refuses(
+        &desk,
+        "lapsed: lapsed.toml: the configuration cannot be read: No such file or directory",
+    );
+    desk.run(&["--config", "there/is/none.toml", "list"])
+        .failed(2, "there/is/none.toml: the configuration cannot be read");
+    fs::create_dir(desk.path("lapsed.toml")).unwrap();
+    refuses(
+        &desk,
+        "lapsed.toml: the configuration cannot be read: Is a directory",
+    );
+}
+
+#[test]
+fn the_environment_overrides_and_its_mistakes_are_told_by_the_variables_name() {
+    let desk = Desk::new();
+    for (name, value, said) in [
+        (
+            "LAPSED__HTTP__TIMEOUT",
+            "5",
+            "LAPSED__HTTP__TIMEOUT (environment): http.timeout: \"5\" has no unit",
+        ),
+        (
+            "LAPSED__HTTP__TIMOUT",
+            "5s",
+            "LAPSED__HTTP__TIMOUT (environment): http.timout: unknown key; the nearest known one is http.timeout",
+        ),
+        (
+            "LAPSED__HTPT__TIMEOUT",
+            "5s",
+            "LAPSED__HTPT__TIMEOUT (environment): htpt: unknown key; the nearest known one is http",
+        ),
+        (
+            "LAPSED__HTTP",
+            "5s",
+            "LAPSED__HTTP (environment): http is a section",
+        ),
+        (
+            "LAPSED__",
+            "5s",
+            "LAPSED__ (environment): no key; write LAPSED__SECTION__KEY",
+        ),
+    ] {
+        let before = desk.files();
+        let output = desk.command(&["list"]).env(name, value).output().unwrap();
+        let ran = crate::desk::Ran::from(output);
+        ran.failed(2, said);
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
+        assert_eq!(desk.files(), before);
+    }
+    let mut command = desk.command(&["list"]);
+    command.env("LAPSED__STATE__PATH", "elsewhere.db");
+    command.env("LAPSED__HTTP__TIMEOUT", "5s");
+    command.env("LAPSED__SENTIUS__ACME__BASE_URL", "https://api.sentius.ai");
+    assert!(command.output().unwrap().status.success());
+    assert!(desk.path("elsewhere.db").exists() && !desk.path("lapsed.db").exists());
+}

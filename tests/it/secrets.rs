@@ -1,0 +1,163 @@
+//! Keys and passwords stand in their files and nowhere else, whatever providers send back.
+
+mod scene;
+
+use std::fs;
+use std::time::Duration;
+
+use lapsed::sandbox::{Answer, Fault, MailFault, Times, When};
+
+use crate::desk::{Desk, Providers};
+use scene::{SAPLING, SENTIUS, Scene, base64, echo, percent};
+
+#[test]
+fn when_all_goes_well_no_secret_is_seen() {
+    assert!(
+        [SENTIUS, SAPLING]
+            .iter()
+            .all(|key| key.chars().count() == 32)
+    );
+    assert_eq!(base64("jörg\0".as_bytes()), "asO2cmcA");
+    let mut scene = Scene::set();
+    scene.run(&["--run-now", "--dry-run"], 0);
+    scene.run(&["check"], 0);
+    scene.run(&["--run-now", "--format", "json"], 0);
+    scene.run(&["report"], 0);
+    scene.run(
+        &["report", "--format", "html", "--output", "report.html"],
+        0,
+    );
+    scene.run(&["audit", "export"], 0);
+    scene.run_once(&["backup", "copy.db"]);
+    assert!(scene.desk.path("copy.db").exists());
+    assert_eq!(
+        scene
+            .providers
+            .sapling
+            .with(|s| s.team("Core").unwrap().members().len()),
+        1
+    );
+    assert_eq!(scene.mail.mails().len(), 2);
+    scene.search();
+}
+
+#[test]
+fn providers_that_send_the_key_back_do_not_spread_it() {
+    let mut scene = Scene::set();
+    let answer = |code, kind, body: &str| Fault::Status(Answer::new(code).body(kind, body));
+    let json = |key: &str| serde_json::json!({ "error": echo(key) }).to_string();
+    let faults: [&dyn Fn(&str) -> Fault; 5] = [
+        &|key| answer(401, "application/json", &json(key)),
+        &|key| answer(400, "text/plain", &echo(key)),
+        &|key| answer(200, "text/html", &format!("<html>{}</html>", echo(key))),
+        &|key| answer(200, "application/json", &json(key)),
+        &|key| Fault::Redirect {
+            status: 307,
+            to: format!("http://127.0.0.1:9/?key={}", percent(key)),
+        },
+    ];
+    for fault in faults {
+        // In answer to everything, and then only to what changes something.
+        for when in [When::any(), When::method("DELETE")] {
+            let Providers {
+                sentius, sapling, ..
+            } = &scene.providers;
+            sentius.faults().always(when.clone(), fault(SENTIUS));
+            sapling.faults().always(when, fault(SAPLING));
+            scene.run_once(&["--run-now", "--format", "json"]);
+            scene.mend();
+        }
+    }
+    assert!(scene.printed.iter().any(|(_, text)| text.contains("[key]")));
+    scene.run(&["report", "--format", "json"], 0);
+    scene.run(&["audit", "export"], 0);
+    scene.search();
+}
+
+#[test]
+fn providers_that_do_not_answer_do_not_bring_it_out() {
+    let mut scene = Scene::set();
+    scene.spoil(&Fault::Hang(Duration::from_secs(2)));
+    scene.run(&["check"], 3);
+    scene.mend();
+    scene
+        .providers
+        .sentius
+        .faults()
+        .always(When::any(), Fault::HangAfter(Duration::from_secs(2)));
+    scene
+        .providers
+        .sapling
+        .faults()
+        .always(When::method("DELETE"), Fault::DropAfter);
+    scene.run(&["--run-now"], 3);
+    scene.mend();
+    let nobody = crate::desk::accounts("http://127.0.0.1:9", "http://127.0.0.1:9");
+    let text = fs::read_to_string(scene.desk.path("lapsed.toml")).unwrap();
+    let mail = text.split("[mail]").nth(1).unwrap();
+    scene.desk.configure(&format!("{nobody}[mail]{mail}"));
+    scene.run(&["--run-now", "--format", "json"], 3);
+    scene.search();
+}
+
+#[test]
+fn a_mail_server_that_refuses_the_login_does_not_bring_it_out() {
+    let mut scene = Scene::set();
+    scene
+        .mail
+        .add_fault(Times::Always, MailFault::RefuseLogin(535));
+    scene.run(&["check"], 3);
+    scene.run(&["--run-now"], 3);
+    assert!(
+        scene
+            .printed
+            .iter()
+            .any(|(_, text)| text.contains("the login failed: 535"))
+    );
+    scene.search();
+}
+
+#[test]
+fn mail_in_files_holds_none() {
+    let mut scene = Scene::set();
+    let text = fs::read_to_string(scene.desk.path("lapsed.toml")).unwrap();
+    let before = text.split("[mail.smtp]").next().unwrap();
+    scene.desk.write(
+        "lapsed.toml",
+        format!("{before}[mail.directory]\npath = \"outbox\"\n"),
+    );
+    scene.spoil(&Fault::Status(
+        Answer::new(403).body("application/json", &format!("{{\"msg\": {:?}}}", "no")),
+    ));
+    scene.run(&["--run-now"], 3);
+    assert_eq!(fs::read_dir(scene.desk.path("outbox")).unwrap().count(), 2);
+    scene.search();
+}
+
+#[test]
+fn a_key_pasted_into_the_configuration_is_not_shown() {
+    let desk = Desk::new();
+    let text = fs::read_to_string(desk.path("lapsed.toml")).unwrap();
+    let key = "abcdef0123456789abcdef0123456789";
+    for wrong in [
+        text.replace("\"sentius.key\"", &format!("{key:?}")),
+        text.replace("\"sentius.key\"", &format!("\"{key}")),
+        text.replace(
+            "api_key_file = \"sentius.key\"",
+            &format!("api_key_env = {key:?}"),
+        ),
+        text.replace(
+            "api_key_file = \"sentius.key\"",
+            &format!("api_key_credential = {key:?}"),
+        ),
+    ] {
+        desk.write("lapsed.toml", wrong);
+        let ran = desk.run(&["--log-level", "trace", "check"]);
+        assert_eq!(ran.code, Some(2));
+        assert!(
+            !ran.err.contains(key) && !ran.out.contains(key),
+            "{}",
+            ran.err
+        );
+    }
+}
