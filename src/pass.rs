@@ -366,11 +366,11 @@ impl Pass<'_> {
         let mut mails = Vec::new();
         if !dry_run {
             self.set_mark().await?;
-            mailing::queue_alarm(self, counts.held).await?;
+            let mut suppressed = mailing::queue_alarm(self, counts.held).await?;
             if self.options.report {
-                mailing::queue_report(self).await?;
+                suppressed.extend(mailing::queue_report(self).await?);
             }
-            mails = mailing::deliver(self).await?;
+            mails = mailing::deliver(self, suppressed).await?;
         }
         if verdict == Verdict::Converged && mails.iter().any(|m| m.state == "failed") {
             verdict = Verdict::Incomplete;

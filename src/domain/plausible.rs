@@ -15,8 +15,8 @@ pub struct Signs {
     pub still_there: usize,
     /// How many members the reading shows in all.
     pub read: usize,
-    /// Whether the key's holder, who must be an admin of the team, is among them; absent when the
-    /// holder is not configured.
+    /// Whether the key's holder, who must be an admin of the team, is among them; absent when that
+    /// cannot be told.
     pub holder_there: Option<bool>,
 }
 
@@ -25,11 +25,11 @@ impl Signs {
     #[must_use]
     pub fn doubt(&self) -> Option<String> {
         let lost = self.known.saturating_sub(self.still_there);
-        if self.holder_there == Some(false) {
-            return Some("the key's own holder is not among the members".to_owned());
-        }
         if self.known > 0 && self.read == 0 {
             return Some(format!("the list is empty, and {} were known", self.known));
+        }
+        if self.holder_there == Some(false) {
+            return Some("the key's own holder is not among the members".to_owned());
         }
         if self.known >= SHRINKING_COUNTS_FROM && lost as f64 > self.known as f64 * LOSES_AT_MOST {
             return Some(format!("{lost} of {} known are missing", self.known));

@@ -62,10 +62,10 @@ pub(crate) async fn last_report(store: &Store) -> Result<Option<Timestamp>, Stor
 }
 
 /// Puts the report into the outbox, one mail for each recipient, and notes its period, in one
-/// transaction.
-pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<(), super::PassError> {
+/// transaction. Returns the rows of those whose address bounces.
+pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
     let Some(settings) = &pass.settings.mail else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     let from = last_report(pass.store).await?;
     let to = clock::now();
@@ -76,20 +76,19 @@ pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<(), super::PassError
         .read(move |db| summary::gather(db, scope))
         .await?;
     let mails = reports(settings, &summary, &pass.run).map_err(MailError::from)?;
-    pass.store
+    let suppressed = pass
+        .store
         .write(move |db| {
-            for mail in &mails {
-                Outbox::put(db, mail, to)?;
-            }
-            Runs::set_fact(db, LAST_REPORT, to)
+            Runs::set_fact(db, LAST_REPORT, to)?;
+            Outbox::put_all(db, &mails, to)
         })
         .await?;
-    Ok(())
+    Ok(suppressed)
 }
 
 /// Puts the alarm of held actions into the outbox, once for each episode: from the first held action
-/// until nothing is held any more.
-pub(super) async fn queue_alarm(pass: &Pass<'_>, held: u64) -> Result<(), super::PassError> {
+/// until nothing is held any more. Returns the rows of those whose address bounces.
+pub(super) async fn queue_alarm(pass: &Pass<'_>, held: u64) -> Result<Vec<i64>, super::PassError> {
     let episode = pass.store.read(|db| Runs::fact(db, HELD_SINCE)).await?;
     if held == 0 {
         if episode.is_some() {
@@ -97,10 +96,10 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>, held: u64) -> Result<(), super:
                 .write(|db| Runs::drop_fact(db, HELD_SINCE))
                 .await?;
         }
-        return Ok(());
+        return Ok(Vec::new());
     }
     if episode.is_some() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let at = clock::now();
     let mut scope = scope(pass.settings, Some(at), at);
@@ -113,15 +112,14 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>, held: u64) -> Result<(), super:
         Some(settings) => alarms(settings, &summary, &pass.run).map_err(MailError::from)?,
         None => Vec::new(),
     };
-    pass.store
+    let suppressed = pass
+        .store
         .write(move |db| {
-            for mail in &mails {
-                Outbox::put(db, mail, at)?;
-            }
-            Runs::set_fact(db, HELD_SINCE, at)
+            Runs::set_fact(db, HELD_SINCE, at)?;
+            Outbox::put_all(db, &mails, at)
         })
         .await?;
-    Ok(())
+    Ok(suppressed)
 }
 
 fn alarms(
@@ -170,8 +168,11 @@ fn reports(
 }
 
 /// Delivers what waits in the outbox: claim, send, record. One bad recipient does not stop the
-/// others. Returns how each mail stands.
-pub(super) async fn deliver(pass: &Pass<'_>) -> Result<Vec<MailResult>, super::PassError> {
+/// others. Returns how each mail stands, also those that this pass found to be `suppressed`.
+pub(super) async fn deliver(
+    pass: &Pass<'_>,
+    suppressed: Vec<i64>,
+) -> Result<Vec<MailResult>, super::PassError> {
     let Some(settings) = &pass.settings.mail else {
         return Ok(Vec::new());
     };
@@ -206,7 +207,9 @@ pub(super) async fn deliver(pass: &Pass<'_>) -> Result<Vec<MailResult>, super::P
         failpoint::reach("after-mark");
     }
     courier.rest().await;
-    let states = store.read(move |db| Outbox::states(db, &rows)).await?;
+    let mut told = [rows, suppressed].concat();
+    told.sort_unstable();
+    let states = store.read(move |db| Outbox::states(db, &told)).await?;
     let result = |(kind, recipient, message_id, state)| MailResult {
         kind,
         to: vec![recipient],

@@ -233,7 +233,7 @@ impl Ledger {
 
 /// Closes the grants whose end was the reason of a settled action: once nothing else is still to
 /// be done for them, as an invite that goes with a membership, or a second membership of the same
-/// address.
+/// address; one that appeared only after the removal was sent is access given anew.
 fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(
         "UPDATE grants SET removed_at = :at
@@ -246,7 +246,8 @@ fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), Store
                            AND o.settled_at IS NULL AND o.reason = a.reason)
            AND NOT (a.kind = 'member.remove' AND EXISTS (
                 SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
-                AND m.valid_to IS NULL AND m.missing_since IS NULL AND m.remote_id <> a.remote_id))
+                AND m.valid_to IS NULL AND m.missing_since IS NULL AND m.remote_id <> a.remote_id
+                AND m.first_seen <= a.tried_at))
          RETURNING grants.id, grants.target, grants.email",
     )?;
     let params = named_params! { ":at": time::stored(at), ":action": action };

@@ -52,16 +52,19 @@ pub(crate) struct Waiting {
 }
 
 impl Outbox {
-    /// Puts a mail in, once for each unique key.
-    pub(crate) fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<(), StoreError> {
-        let suppressed: bool = db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM suppressed WHERE email_key = :key AND gone_at IS NULL)",
-            )?
-            .query_row(
-                named_params! { ":key": Email::observed(&mail.recipient).key() },
-                |row| row.get(0),
-            )?;
+    /// Puts mails in, each once for its unique key. Returns the rows of those that nobody will get,
+    /// since their address bounces.
+    pub(crate) fn put_all(
+        db: &Connection,
+        mails: &[NewMail],
+        at: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = mails.iter().map(|mail| Self::put(db, mail, at));
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<Option<i64>, StoreError> {
+        let suppressed = bounces(db, &mail.recipient)?;
         let state = if suppressed { "suppressed" } else { "queued" };
         let added = db
             .prepare_cached(
@@ -74,6 +77,7 @@ impl Outbox {
                 ":recipient": mail.recipient, ":message_id": mail.message_id, ":body": mail.body,
                 ":at": time::stored(at), ":state": state,
             })?;
+        let row = db.last_insert_rowid();
         if added == 1 {
             note(
                 db,
@@ -85,7 +89,7 @@ impl Outbox {
                 at,
             )?;
         }
-        Ok(())
+        Ok((suppressed && added == 1).then_some(row))
     }
 
     /// The mails that wait, oldest first; with `due_at`, only those whose next try has come.
@@ -109,15 +113,17 @@ impl Outbox {
         row: i64,
         at: Timestamp,
     ) -> Result<Option<Waiting>, StoreError> {
+        let recipient: String = db
+            .prepare_cached("SELECT recipient FROM outbox WHERE id = :id")?
+            .query_row(named_params! { ":id": row }, |r| r.get(0))?;
+        let state = match bounces(db, &recipient)? {
+            true => "suppressed",
+            false => "claimed",
+        };
         db.prepare_cached(
-            "UPDATE outbox SET
-                state = CASE WHEN EXISTS (SELECT 1 FROM suppressed s WHERE s.gone_at IS NULL
-                                          AND s.email_key = lower(recipient))
-                             THEN 'suppressed' ELSE 'claimed' END,
-                attempts = attempts + 1, next_try_at = :at
-             WHERE id = :id",
+            "UPDATE outbox SET state = :state, attempts = attempts + 1, next_try_at = :at WHERE id = :id",
         )?
-        .execute(named_params! { ":id": row, ":at": time::stored(at) })?;
+        .execute(named_params! { ":id": row, ":at": time::stored(at), ":state": state })?;
         Ok(db
             .prepare_cached(
                 "SELECT kind, sender, recipient, message_id, body FROM outbox
@@ -200,6 +206,18 @@ impl Outbox {
             })
             .collect()
     }
+}
+
+/// Whether mail to this address is known to reach nobody.
+fn bounces(db: &Connection, recipient: &str) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM suppressed WHERE email_key = :key AND gone_at IS NULL)",
+        )?
+        .query_row(
+            named_params! { ":key": Email::observed(recipient).key() },
+            |row| row.get(0),
+        )?)
 }
 
 fn note(

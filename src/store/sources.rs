@@ -115,8 +115,8 @@ impl Sources {
         Ok(row.unwrap_or_default())
     }
 
-    /// Why a reading is not to be believed, if it is not: it is doubtful, and not enough equal
-    /// ones that count have come in a row.
+    /// Why a reading is not to be believed, if it is not: it is doubtful, the last believed one was
+    /// another, and not enough equal ones that count have come in a row.
     pub(crate) fn doubt(
         db: &Connection,
         account: &str,
@@ -129,8 +129,10 @@ impl Sources {
             return Ok(None);
         };
         let source = Self::get(db, account, kind)?;
+        let again = source.digest.as_ref() == Some(digest);
         let agrees = source.doubt_digest.as_ref() == Some(digest);
-        let believed = counts && agrees && source.doubt_streak + 1 >= BELIEVED_AFTER;
+        let enough = agrees && source.doubt_streak + 1 >= BELIEVED_AFTER;
+        let believed = again || counts && enough;
         Ok((!believed).then_some(doubt))
     }
 

@@ -81,7 +81,11 @@ impl Teams {
                 .filter(|k| ids.contains(k.remote_id.as_str()))
                 .count(),
             read: reading.members.len(),
-            holder_there: holder.map(|h| reading.members.iter().any(|m| m.email == *h)),
+            holder_there: match holder {
+                Some(holder) => Some(reading.members.iter().any(|m| m.email == *holder)),
+                // Whoever the holder is, an empty list does not show them.
+                None => reading.members.is_empty().then_some(false),
+            },
         };
         let (account, digest) = (team.account(), &reading.digest);
         if let Some(doubt) = Sources::doubt(db, account, kind, &signs, digest, look.counts)? {

@@ -119,7 +119,7 @@ async fn a_whitelist_address_is_sent_as_it_was_granted_last() {
     let world = World::new().await;
     world.whitelist(&["Jane@Example.com"]);
     let rows = [
-        format!("jane@example.com,sentius:acme,2025-01-01T00:00:00Z"),
+        "jane@example.com,sentius:acme,2025-01-01T00:00:00Z".to_owned(),
         format!("Jane@Example.com,sentius:acme,{PAST}"),
     ];
     world.grants(&[&rows[0], &rows[1]]).await;

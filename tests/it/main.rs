@@ -3,7 +3,6 @@
 
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "a test that cannot go on is to fail right there"
 )]
 
@@ -12,16 +11,33 @@ mod architecture;
 mod bad_configuration;
 mod bad_files;
 mod bad_rows;
+mod bearer;
+mod clocks;
 mod command_line;
 mod demo;
 mod desk;
+mod doubt;
+mod dry_run;
+mod failures;
+mod forbidden;
+mod guard;
+mod holds;
 mod importing;
+mod invites;
 mod listing;
+mod mails;
+mod observation;
 mod odd_texts;
 mod overlaps;
+mod processes;
 mod reporting;
 mod secrets;
+mod strange_answers;
 mod team_ends;
+mod team_rules;
 mod tls_mail;
+mod trail;
+mod unanswered;
+mod unanswered_whitelist;
 mod whitelist_ends;
 mod world;

@@ -203,6 +203,15 @@ impl World {
             .unwrap()
     }
 
+    /// Starts a pass that dies at this place of the program, as in a power cut.
+    pub(crate) async fn dies(&self, place: &str) {
+        let mut command = self.command(&["--run-now"]);
+        command.env("LAPSED_FAILPOINT", place);
+        let output = tokio::task::spawn_blocking(move || command.output());
+        let printed = Printed::of(&output.await.unwrap().unwrap());
+        assert_eq!(printed.code, -1, "{place}: {}", printed.stdout);
+    }
+
     fn command(&self, args: &[&str]) -> Command {
         self.write("lapsed.toml", &self.config.text(self));
         let mut command = Command::new(env!("CARGO_BIN_EXE_lapsed"));

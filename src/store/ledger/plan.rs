@@ -137,13 +137,20 @@ fn refuse(
 }
 
 impl Ledger {
-    /// Notes that an action could not even be tried; an event only when the reason is news.
+    /// Notes that an action could not even be tried; an event only when the reason is news. One
+    /// that was sent earlier and not answered stays unknown: a reading is still to settle it.
     pub(crate) fn not_tried(
         db: &Connection,
         tracked: &Tracked,
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let state: String = db
+            .prepare_cached("SELECT state FROM action WHERE id = :id")?
+            .query_row(named_params! { ":id": tracked.row }, |row| row.get(0))?;
+        if state == "unknown" {
+            return Ok(());
+        }
         refuse(
             db,
             tracked.row,
