@@ -35,7 +35,7 @@ pub enum Approval {
 }
 
 impl Holds {
-    /// Notes what a run held: the ledger's rows of the actions. The same plan held again is the
+    /// Notes what a run held: the ledger's rows of the actions, each with since when it is due. The same plan held again is the
     /// same hold.
     pub(crate) fn note(
         db: &Connection,
@@ -57,12 +57,15 @@ impl Holds {
         let hold = match known {
             Some(hold) => hold,
             None => {
-                let ids: Vec<i64> = actions.iter().map(|(id, _)| *id).collect();
+                let pairs: Vec<(i64, i64)> = actions
+                    .iter()
+                    .map(|(id, due)| (*id, time::stored(*due)))
+                    .collect();
                 db.prepare_cached(
                     "INSERT INTO hold (digest, actions, held_at) VALUES (:digest, :actions, :at)",
                 )?
                 .execute(named_params! {
-                    ":digest": digest, ":actions": json!(ids).to_string(), ":at": time::stored(at),
+                    ":digest": digest, ":actions": json!(pairs).to_string(), ":at": time::stored(at),
                 })?;
                 db.last_insert_rowid()
             }
@@ -97,16 +100,17 @@ impl Holds {
         if let Some(approved) = approved {
             return Ok(Approval::Already(time::read(approved)));
         }
-        let ids: Vec<i64> = serde_json::from_str(&actions)
+        let held: Vec<(i64, i64)> = serde_json::from_str(&actions)
             .map_err(|e| StoreError::Corrupt(format!("a held plan: {e}")))?;
+        let ids: Vec<i64> = held.iter().map(|(id, _)| *id).collect();
         let mut given = 0;
-        for id in &ids {
+        for (id, due) in &held {
             given += db
                 .prepare_cached(
                     "UPDATE action SET approved_at = :at
-                     WHERE id = :id AND settled_at IS NULL AND state = 'held'",
+                     WHERE id = :id AND due_at = :due AND settled_at IS NULL AND state = 'held'",
                 )?
-                .execute(named_params! { ":id": id, ":at": time::stored(at) })?;
+                .execute(named_params! { ":id": id, ":due": due, ":at": time::stored(at) })?;
         }
         db.execute(
             "UPDATE hold SET approved_at = :at, approved_by = :by WHERE id = :hold",
