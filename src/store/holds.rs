@@ -75,6 +75,35 @@ impl Holds {
         Ok(())
     }
 
+    /// Notes that a run held what it held because the database is an older copy.
+    pub(crate) fn doubt(
+        db: &Connection,
+        run: &str,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "database.doubted",
+                target: None,
+                email: None,
+                payload: &json!({ "run": run, "why": why }),
+            },
+        )
+    }
+
+    /// Whether a run took the database for an older copy: who approves what it held was told.
+    pub(crate) fn doubted(db: &Connection, run: &str) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM event JOIN event_payload p USING (seq)
+                 WHERE kind = 'database.doubted' AND p.body ->> 'run' = :run)",
+            )?
+            .query_row(named_params! { ":run": run }, |row| row.get(0))?)
+    }
+
     /// Lets what a run held go ahead, once and exactly: an action that is no longer held, or due
     /// since another moment, does not.
     pub(crate) fn approve(
