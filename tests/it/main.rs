@@ -8,7 +8,11 @@
 )]
 
 mod addresses;
+mod catching_up;
+mod clocks;
+mod held;
 mod overlaps;
+mod restored;
 mod team_ends;
 mod whitelist_ends;
 mod world;
