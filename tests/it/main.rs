@@ -11,6 +11,7 @@ mod addresses;
 mod catching_up;
 mod clocks;
 mod held;
+mod killed;
 mod overlaps;
 mod restored;
 mod team_ends;
