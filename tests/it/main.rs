@@ -14,6 +14,7 @@ mod held;
 mod killed;
 mod overlaps;
 mod restored;
+mod soak;
 mod team_ends;
 mod whitelist_ends;
 mod world;

@@ -28,6 +28,14 @@ impl World {
         open(self).query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// The texts that the database gives.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        let db = open(self);
+        let mut statement = db.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
     /// The events of the trail, oldest first.
     pub(crate) fn events(&self) -> Vec<Event> {
         let db = open(self);
@@ -43,6 +51,16 @@ impl World {
         };
         let events = statement.query_map([], event).unwrap();
         events.map(Result::unwrap).collect()
+    }
+
+    /// The mails that were decided: recipient and state by Message-ID.
+    pub(crate) fn outbox(&self) -> BTreeMap<String, (String, String)> {
+        let db = open(self);
+        let mut statement = db
+            .prepare("SELECT message_id, recipient, state FROM outbox")
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))));
+        rows.unwrap().map(Result::unwrap).collect()
     }
 
     /// How often each action was settled for good in the trail, by its row: a result `done` or
