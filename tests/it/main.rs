@@ -8,12 +8,16 @@
 )]
 
 mod addresses;
+mod backups;
 mod catching_up;
 mod clocks;
+mod full_disk;
 mod held;
 mod killed;
+mod mail_faults;
 mod overlaps;
 mod restored;
+mod side_by_side;
 mod soak;
 mod team_ends;
 mod whitelist_ends;

@@ -65,7 +65,7 @@ impl World {
     }
 
     pub(crate) fn database(&self) -> PathBuf {
-        self.path("lapsed.db")
+        self.path(self.config.database)
     }
 
     /// Writes a file for our eyes only, as keys must be.
