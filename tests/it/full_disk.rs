@@ -13,6 +13,7 @@ use crate::world::{PAST, Printed, World};
 struct Disk(PathBuf);
 
 impl Disk {
+    #[expect(clippy::print_stdout, reason = "a test that is left out says so")]
     /// `None` where nobody may mount anything; where everything is tested, that is a failure.
     fn mount(at: &Path) -> Option<Self> {
         fs::create_dir(at).unwrap();

@@ -53,6 +53,10 @@ struct Log {
     finished: u32,
 }
 
+#[expect(
+    clippy::print_stdout,
+    reason = "the seed is shown with a failure and only then"
+)]
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_dies_or_fails_what_is_due_ends_once_and_nobody_else_is_touched() {
     let seed = number("LAPSED_SOAK_SEED")
