@@ -7,6 +7,7 @@ mod outcome;
 mod plan;
 mod plausible;
 mod reading;
+mod shown;
 mod snapshot;
 mod span;
 mod target;

@@ -132,8 +132,9 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
     });
     let over = targets_over_percent(&candidates, policy, record);
     let why = |action: &Action| {
-        // Exactly what a person has let go ahead; it counts all the same against what is new.
-        if record.approves(action) {
+        // Exactly what a person has let go ahead; it counts all the same against what is new. While
+        // all is suspended, an approval is as old as what suspends it.
+        if record.suspended.is_none() && record.approves(action) {
             return None;
         }
         everything

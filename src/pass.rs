@@ -302,9 +302,13 @@ impl Pass<'_> {
         };
         let read: HashSet<TargetId> = seen.sources.iter().filter_map(complete).collect();
         let doubt = self.clock_doubt(&reviewed).await?;
+        let restored = self.restored.clone();
         let tracked = self
             .store
             .write(move |db| {
+                if let Some(why) = restored.filter(|_| !reviewed.held.is_empty()) {
+                    Holds::doubt(db, &run, &why, at)?;
+                }
                 let refused = refusals(reviewed.held, reviewed.protected);
                 Ledger::record_plan(db, &run, reviewed.approved.actions(), &refused, &read, at)
             })

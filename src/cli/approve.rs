@@ -28,7 +28,16 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
     let (_, store) = common.open()?;
     let by = args.by.or_else(|| std::env::var("USER").ok());
     let by = by.unwrap_or_else(|| "unknown".to_owned());
+    let run = args.run.clone();
     let restored = store.looks_restored().await?;
+    if let Some(why) = &restored
+        && !store.read(move |db| Holds::doubted(db, &run)).await?
+    {
+        return Err(Failure::usage(format!(
+            "{why}, and {} does not hold anything for that: start a pass, look at what it holds, and approve that",
+            args.run
+        )));
+    }
     let run = args.run.clone();
     let approval = store
         .write(move |db| Holds::approve(db, &run, &by, clock::now()))

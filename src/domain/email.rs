@@ -5,6 +5,8 @@ use std::hash::{Hash, Hasher};
 
 use thiserror::Error;
 
+use super::shown::escaped;
+
 /// The longest address a mail system must carry (RFC 5321, 4.5.3.1.3, less the angle brackets).
 const LONGEST: usize = 254;
 
@@ -123,9 +125,10 @@ impl Ord for Email {
     }
 }
 
+/// For people: what a provider sent may hold control characters, and they are escaped.
 impl fmt::Display for Email {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
+        escaped(&self.written, f)
     }
 }
 

@@ -251,7 +251,10 @@ impl fmt::Display for Place {
 
 impl Serialize for Place {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        match self {
+            Self::Target(target) => target.serialize(serializer),
+            Self::Account(..) => serializer.collect_str(self),
+        }
     }
 }
 

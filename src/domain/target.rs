@@ -8,6 +8,8 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use thiserror::Error;
 
+use super::shown::escaped;
+
 /// Which service a target belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -79,6 +81,15 @@ impl Target {
         }
     }
 
+    /// The target as it is written, with whatever the team's name holds: for machines.
+    #[must_use]
+    pub fn written(&self) -> String {
+        match self {
+            Self::Sentius { account } => format!("sentius:{account}"),
+            Self::Sapling { account, team } => format!("sapling:{account}/{team}"),
+        }
+    }
+
     /// The team's name or id, where the target is a team.
     #[must_use]
     pub fn team(&self) -> Option<&str> {
@@ -122,18 +133,16 @@ impl FromStr for Target {
     }
 }
 
+/// For people: what a provider calls a team may hold control characters, and they are escaped.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Sentius { account } => write!(f, "sentius:{account}"),
-            Self::Sapling { account, team } => write!(f, "sapling:{account}/{team}"),
-        }
+        escaped(&self.written(), f)
     }
 }
 
 impl Serialize for Target {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(&self.written())
     }
 }
 
@@ -183,7 +192,7 @@ impl fmt::Display for TargetRef {
 
 impl Serialize for TargetRef {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        self.target.serialize(serializer)
     }
 }
 

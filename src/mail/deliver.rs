@@ -10,6 +10,7 @@ use super::directory;
 use super::smtp::Smtp;
 use super::words::safe;
 use crate::config::MailRoute;
+use crate::failpoint;
 
 /// How long one mail may take, from the connection to the server's yes.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,7 +53,7 @@ impl Courier {
     /// # Errors
     /// Fails when TLS is wanted and cannot be set up.
     pub fn new(route: &MailRoute) -> Result<Self, BuildError> {
-        Self::with_timeout(route, TIMEOUT)
+        Self::with_timeout(route, failpoint::wait(TIMEOUT))
     }
 
     /// Like [`Courier::new`], with so much time for one mail.

@@ -2,6 +2,8 @@
 
 mod alarm;
 
+use std::time::{Duration, Instant};
+
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -20,6 +22,12 @@ use crate::store::{NewMail, Outbox, Runs, Store, StoreError};
 const LAST_REPORT: &str = "report.last";
 /// Since when the guard has been holding something: one alarm an episode.
 const HELD_SINCE: &str = "held.since";
+
+/// A delivery that fails after so long met a server that does not answer, not one that refuses.
+const SLOW: Duration = Duration::from_secs(5);
+/// So many of these in a row, and the rest waits for the next pass: each may take half a minute, and
+/// no other pass can begin meanwhile.
+const MOST_SLOW: u32 = 2;
 
 /// Why no mail could be made; what could not be delivered stays in the outbox.
 #[derive(Debug, Error)]
@@ -180,17 +188,27 @@ pub(super) async fn deliver(
     let due_at = pass.options.patient.then(clock::now);
     let rows = store.read(move |db| Outbox::waiting(db, due_at)).await?;
     let courier = Courier::new(&settings.route).map_err(MailError::from)?;
+    let mut slow = 0;
     for row in &rows {
         let row = *row;
+        if slow >= MOST_SLOW {
+            tracing::warn!("the mail server does not answer; what is left waits for the next pass");
+            break;
+        }
         let claimed = store
             .write(move |db| Outbox::claim(db, row, clock::now()))
             .await?;
         let Some(mail) = claimed else { continue };
         failpoint::reach("after-claim");
+        let begin = Instant::now();
         let sent = courier
             .deliver(&mail.sender, &mail.recipient, &mail.message_id, &mail.body)
             .await;
         failpoint::reach("after-send");
+        slow = match &sent {
+            Err(_) if begin.elapsed() >= failpoint::wait(SLOW) => slow + 1,
+            _ => 0,
+        };
         store
             .write(move |db| match sent {
                 Ok(()) => Outbox::sent(db, &mail, clock::now()),

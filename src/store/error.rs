@@ -81,7 +81,12 @@ impl From<rusqlite::types::FromSqlError> for StoreError {
 
 /// SQLite's reason with what a person can do about it.
 fn explain(error: &rusqlite::Error) -> String {
+    // The index beside the log could not grow.
+    let no_room = error
+        .sqlite_error()
+        .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
     let hint = match error.sqlite_error_code() {
+        _ if no_room => "the disk is full: make room, then run again",
         Some(ErrorCode::DiskFull) => "the disk is full: make room, then run again",
         Some(ErrorCode::ReadOnly) => "the database or its directory is read-only for this user",
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {

@@ -35,7 +35,7 @@ pub enum Approval {
 }
 
 impl Holds {
-    /// Notes what a run held: the ledger's rows of the actions. The same plan held again is the
+    /// Notes what a run held: the ledger's rows of the actions, each with since when it is due. The same plan held again is the
     /// same hold.
     pub(crate) fn note(
         db: &Connection,
@@ -57,12 +57,15 @@ impl Holds {
         let hold = match known {
             Some(hold) => hold,
             None => {
-                let ids: Vec<i64> = actions.iter().map(|(id, _)| *id).collect();
+                let pairs: Vec<(i64, i64)> = actions
+                    .iter()
+                    .map(|(id, due)| (*id, time::stored(*due)))
+                    .collect();
                 db.prepare_cached(
                     "INSERT INTO hold (digest, actions, held_at) VALUES (:digest, :actions, :at)",
                 )?
                 .execute(named_params! {
-                    ":digest": digest, ":actions": json!(ids).to_string(), ":at": time::stored(at),
+                    ":digest": digest, ":actions": json!(pairs).to_string(), ":at": time::stored(at),
                 })?;
                 db.last_insert_rowid()
             }
@@ -70,6 +73,35 @@ impl Holds {
         db.prepare_cached("UPDATE run SET hold = :hold WHERE id = :run")?
             .execute(named_params! { ":hold": hold, ":run": run })?;
         Ok(())
+    }
+
+    /// Notes that a run held what it held because the database is an older copy.
+    pub(crate) fn doubt(
+        db: &Connection,
+        run: &str,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "database.doubted",
+                target: None,
+                email: None,
+                payload: &json!({ "run": run, "why": why }),
+            },
+        )
+    }
+
+    /// Whether a run took the database for an older copy: who approves what it held was told.
+    pub(crate) fn doubted(db: &Connection, run: &str) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM event JOIN event_payload p USING (seq)
+                 WHERE kind = 'database.doubted' AND p.body ->> 'run' = :run)",
+            )?
+            .query_row(named_params! { ":run": run }, |row| row.get(0))?)
     }
 
     /// Lets what a run held go ahead, once and exactly: an action that is no longer held, or due
@@ -97,16 +129,17 @@ impl Holds {
         if let Some(approved) = approved {
             return Ok(Approval::Already(time::read(approved)));
         }
-        let ids: Vec<i64> = serde_json::from_str(&actions)
+        let held: Vec<(i64, i64)> = serde_json::from_str(&actions)
             .map_err(|e| StoreError::Corrupt(format!("a held plan: {e}")))?;
+        let ids: Vec<i64> = held.iter().map(|(id, _)| *id).collect();
         let mut given = 0;
-        for id in &ids {
+        for (id, due) in &held {
             given += db
                 .prepare_cached(
                     "UPDATE action SET approved_at = :at
-                     WHERE id = :id AND settled_at IS NULL AND state = 'held'",
+                     WHERE id = :id AND due_at = :due AND settled_at IS NULL AND state = 'held'",
                 )?
-                .execute(named_params! { ":id": id, ":at": time::stored(at) })?;
+                .execute(named_params! { ":id": id, ":due": due, ":at": time::stored(at) })?;
         }
         db.execute(
             "UPDATE hold SET approved_at = :at, approved_by = :by WHERE id = :hold",

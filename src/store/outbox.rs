@@ -92,14 +92,15 @@ impl Outbox {
         Ok((suppressed && added == 1).then_some(row))
     }
 
-    /// The mails that wait, oldest first; with `due_at`, only those whose next try has come.
+    /// The mails that wait, those that have failed behind those that were never tried; with `due_at`,
+    /// only those whose next try has come.
     pub(crate) fn waiting(
         db: &Connection,
         due_at: Option<Timestamp>,
     ) -> Result<Vec<i64>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT id FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
-             AND (:due IS NULL OR next_try_at <= :due) ORDER BY id",
+             AND (:due IS NULL OR next_try_at <= :due) ORDER BY next_try_at, id",
         )?;
         let params = named_params! { ":due": due_at.map(time::stored) };
         let rows = statement.query_map(params, |row| row.get(0))?;

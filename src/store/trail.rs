@@ -250,7 +250,7 @@ pub(crate) fn export(
             seq: row.get(0)?,
             at: time::read(row.get(1)?),
             kind: row.get(2)?,
-            target: target.and_then(|id| names.get(&TargetId(id)).map(ToString::to_string)),
+            target: target.and_then(|id| names.get(&TargetId(id)).map(|t| t.written())),
             email: row.get(8)?,
             payload: body.as_deref().and_then(|b| serde_json::from_str(b).ok()),
             salt: row.get::<_, Option<Vec<u8>>>(5)?.map(|s| hex(&s)),

@@ -3,6 +3,7 @@
 
 mod config;
 mod outcome;
+mod trail;
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -61,6 +62,10 @@ impl World {
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    pub(crate) fn database(&self) -> PathBuf {
+        self.path(self.config.database)
     }
 
     /// Writes a file for our eyes only, as keys must be.
@@ -212,8 +217,17 @@ impl World {
         assert_eq!(printed.code, -1, "{place}: {}", printed.stdout);
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        self.write("lapsed.toml", &self.config.text(self));
+    /// The program with these arguments, not started yet.
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        let text = self.config.text(self);
+        // Another process may be reading it just now: an unchanged file stays as it is.
+        if std::fs::read_to_string(self.path("lapsed.toml"))
+            .ok()
+            .as_deref()
+            != Some(&text)
+        {
+            self.write("lapsed.toml", &text);
+        }
         let mut command = Command::new(env!("CARGO_BIN_EXE_lapsed"));
         command
             .env_clear()
@@ -224,6 +238,21 @@ impl World {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// Changes the database behind the program's back.
+    pub(crate) fn sql(&self, sql: &str) {
+        trail::open(self).execute_batch(sql).unwrap();
+    }
+
+    /// The text parts of the mails received so far, in order.
+    pub(crate) fn mail_texts(&self) -> Vec<String> {
+        let text = |mail: &lapsed::sandbox::Received| {
+            let parser = mail_parser::MessageParser::default();
+            let message = parser.parse(&mail.data).unwrap();
+            message.body_text(0).unwrap().into_owned()
+        };
+        self.mail.mails().iter().map(text).collect()
     }
 
     pub(crate) fn folder(&self) -> &Path {

@@ -112,8 +112,13 @@ fn refuse(
     let was: Option<String> = db
         .prepare_cached("SELECT detail FROM action WHERE id = :id")?
         .query_row(named_params! { ":id": row }, |r| r.get(0))?;
-    db.prepare_cached("UPDATE action SET state = :state, detail = :why WHERE id = :id")?
-        .execute(named_params! { ":id": row, ":state": state.as_str(), ":why": why })?;
+    // What was sent and not answered is not known to have failed because it is not tried now.
+    db.prepare_cached(
+        "UPDATE action SET detail = :why,
+                state = CASE WHEN state = 'unknown' AND :state = 'failed' THEN state ELSE :state END
+         WHERE id = :id",
+    )?
+    .execute(named_params! { ":id": row, ":state": state.as_str(), ":why": why })?;
     if was.as_deref() == Some(why) {
         return Ok(());
     }

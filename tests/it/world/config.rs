@@ -5,6 +5,8 @@ use super::{HOLDER, World};
 /// What stands in each section; the accounts' names, places and keys are the world's own.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    /// Where in the world's folder the database lies.
+    pub(crate) database: &'static str,
     /// Further keys of `[[sapling]]`.
     pub(crate) sapling: String,
     /// Whole `[[sapling.team]]` sections.
@@ -32,6 +34,7 @@ pub(crate) enum Mail {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            database: "lapsed.db",
             sapling: format!("self_email = {HOLDER:?}\n"),
             teams: String::new(),
             // Fast, and patient enough for a machine that does other things too.
@@ -48,6 +51,7 @@ impl Config {
     pub(super) fn text(&self, world: &World) -> String {
         let folder = world.folder().display();
         let Self {
+            database,
             sapling,
             teams,
             http,
@@ -58,7 +62,7 @@ impl Config {
         format!(
             r#"
 [state]
-path = "{folder}/lapsed.db"
+path = "{folder}/{database}"
 
 [[sentius]]
 name = "acme"

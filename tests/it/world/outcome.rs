@@ -63,6 +63,11 @@ impl Outcome {
         }
     }
 
+    /// The run's name.
+    pub(crate) fn id(&self) -> &str {
+        self.json["run"].as_str().unwrap()
+    }
+
     /// Each action as `action target email reason state evidence`.
     pub(crate) fn actions(&self) -> Vec<String> {
         let keys = ["action", "target", "email", "reason", "state", "evidence"];

@@ -1,0 +1,85 @@
+//! Copies of the database, made while it is used.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::world::{PAST, Printed, World};
+
+async fn backup(world: &World, to: &Path) -> Printed {
+    world.lapsed(&["backup", to.to_str().unwrap()]).await
+}
+
+/// Runs a command on a copy.
+async fn on_copy(world: &World, copy: &Path, args: &[&str]) -> Printed {
+    let mut command = world.command(args);
+    command.env("LAPSED__STATE__PATH", copy);
+    let output = tokio::task::spawn_blocking(move || command.output());
+    Printed::of(&output.await.unwrap().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_made_while_passes_run_is_whole_and_for_the_owner_alone() {
+    let world = World::new().await;
+    let people: Vec<String> = (0..60).map(|n| format!("p{n}@example.com")).collect();
+    let emails: Vec<&str> = people.iter().map(String::as_str).collect();
+    world.whitelist(&emails);
+    let rows: Vec<String> = people
+        .iter()
+        .map(|who| format!("{who},sentius:acme,{PAST}"))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.grants(&rows).await;
+
+    let mut pass = world.start();
+    let mut copies = Vec::new();
+    while copies.len() < 4 || pass.try_wait().unwrap().is_none() {
+        let copy = world.path(&format!("copy{}.db", copies.len()));
+        let printed = backup(&world, &copy).await;
+        assert_eq!(printed.code, 0, "{}", printed.stderr);
+        copies.push(copy);
+    }
+
+    for copy in &copies {
+        let mode = copy.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{}", copy.display());
+        for ending in ["-wal", "-shm", "-journal"] {
+            let beside = format!("{}{ending}", copy.display());
+            assert!(!Path::new(&beside).exists(), "{beside}");
+        }
+        let verified = on_copy(&world, copy, &["audit", "verify"]).await;
+        assert_eq!(verified.code, 0, "{}", verified.stderr);
+        let listed = on_copy(&world, copy, &["list", "--format", "json"]).await;
+        let rows: Vec<serde_json::Value> = serde_json::from_str(&listed.stdout).unwrap();
+        assert_eq!(rows.len(), 60);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_overwrites_nothing() {
+    let world = World::new().await;
+    world.write("precious.txt", "precious");
+    let file = world.path("precious.txt");
+
+    let printed = backup(&world, &file).await;
+
+    assert_eq!(printed.code, 1);
+    assert!(
+        printed.stderr.contains("precious.txt"),
+        "{}",
+        printed.stderr
+    );
+    assert!(printed.stderr.contains("exists"), "{}", printed.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
+    // Not even the database itself, by any name.
+    let own = backup(&world, &world.database()).await;
+    assert_eq!(own.code, 1);
+    world.trail_is_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_into_a_folder_that_is_not_there_says_so() {
+    let world = World::new().await;
+    let printed = backup(&world, &world.path("nowhere/copy.db")).await;
+    assert_eq!(printed.code, 1);
+    assert!(printed.stderr.contains("nowhere"), "{}", printed.stderr);
+}

@@ -1,0 +1,224 @@
+//! A database that is older than the one that last acted here: it does not know of extensions since,
+//! so nothing is removed before a person has looked.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use crate::world::{FUTURE, Mail, Outcome, PAST, World};
+
+/// Three entries; jane's time is over, and a pass has removed her.
+async fn acted() -> World {
+    let mut world = World::new().await;
+    world.config.mail = Mail::Smtp;
+    world.whitelist(&["jane@example.com", "bob@example.com", "amy@example.com"]);
+    world
+        .grants(&[
+            &format!("jane@example.com,sentius:acme,{PAST}"),
+            &format!("amy@example.com,sentius:acme,{FUTURE}"),
+        ])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    world
+}
+
+fn beside(world: &World, ending: &str) -> PathBuf {
+    world.path(&format!("lapsed.db{ending}"))
+}
+
+fn remove(path: PathBuf) {
+    if path.exists() {
+        fs::remove_file(path).unwrap();
+    }
+}
+
+/// Puts a copy in place of the database.
+fn restore(world: &World, copy: &str) {
+    for ending in ["-wal", "-shm"] {
+        remove(beside(world, ending));
+    }
+    fs::copy(world.path(copy), world.database()).unwrap();
+}
+
+async fn backup(world: &World, name: &str) {
+    let file = world.path(name);
+    let printed = world.lapsed(&["backup", file.to_str().unwrap()]).await;
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+}
+
+/// Bob's time is over in the copy; since then he was given more.
+async fn restored() -> World {
+    let world = acted().await;
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{PAST}")])
+        .await;
+    backup(&world, "copy.db").await;
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{FUTURE}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    restore(&world, "copy.db");
+    world.forget_calls();
+    world.mail.clear();
+    world
+}
+
+fn held_as_older(run: &Outcome, held: u64) {
+    assert_eq!(run.code, 4, "{:?}", run.actions());
+    assert_eq!(run.json["counts"]["held"], json!(held));
+    assert!(run.detail().contains("older copy"), "{}", run.detail());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_removes_nobody_and_says_why() {
+    let world = restored().await;
+    let run = world.run().await;
+    held_as_older(&run, 1);
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    assert!(world.whitelisted().contains(&"bob@example.com".to_owned()));
+    assert!(world.mail_texts()[0].contains("older copy"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passes_by_themselves_do_not_make_an_older_copy_the_right_one() {
+    let world = restored().await;
+    // Its trail grows longer than the one that acted here: that does not make it that one.
+    for _ in 0..5 {
+        let run = world.run().await;
+        assert_eq!(run.code, 4, "{:?}", run.actions());
+        assert!(world.writes().is_empty(), "{:?}", world.writes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_approves_confirms_the_database_and_it_goes_on() {
+    let world = restored().await;
+    let held = world.run().await;
+    let printed = world.lapsed(&["approve", held.id()]).await;
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert!(printed.stdout.contains("confirmed"), "{}", printed.stdout);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.actions());
+    assert_eq!(run.json["counts"]["done"], json!(1));
+    assert_eq!(world.whitelisted(), ["amy@example.com"]);
+    // What becomes due later needs no word any more.
+    world.whitelist(&["late@example.com"]);
+    world
+        .grants(&[&format!("late@example.com,sentius:acme,{PAST}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.whitelisted(), ["amy@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_renewed_after_the_backup_is_renewed_in_the_copy_before_anything_is_removed() {
+    let world = restored().await;
+    let held = world.run().await;
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{FUTURE}")])
+        .await;
+    assert_eq!(world.lapsed(&["approve", held.id()]).await.code, 0);
+    assert_eq!(world.run().await.code, 0);
+    assert!(world.whitelisted().contains(&"bob@example.com".to_owned()));
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_database_where_another_one_acted_removes_nobody() {
+    let world = acted().await;
+    for ending in ["", "-wal", "-shm"] {
+        remove(beside(&world, ending));
+    }
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{PAST}")])
+        .await;
+    world.forget_calls();
+
+    let run = world.run().await;
+
+    held_as_older(&run, 1);
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    assert_eq!(world.lapsed(&["approve", run.id()]).await.code, 0);
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.whitelisted(), ["amy@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_without_a_mark_goes_on() {
+    let world = acted().await;
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{PAST}")])
+        .await;
+    remove(beside(&world, ".mark"));
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.whitelisted(), ["amy@example.com"]);
+    assert!(beside(&world, ".mark").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_that_cannot_be_understood_holds_what_is_due() {
+    let world = acted().await;
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{PAST}")])
+        .await;
+    world.write("lapsed.db.mark", "");
+    world.forget_calls();
+    let run = world.run().await;
+    assert_eq!(run.code, 4);
+    assert!(run.detail().contains("cannot be understood"));
+    assert!(world.writes().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_from_before_the_backup_was_restored_does_not_confirm_it() {
+    let mut world = acted().await;
+    world.config.guard = "max_removals = 1\n".to_owned();
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{PAST}")])
+        .await;
+    let held = world.run().await;
+    assert_eq!(held.code, 4);
+    backup(&world, "copy.db").await;
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{FUTURE}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    restore(&world, "copy.db");
+    world.forget_calls();
+
+    // Somebody follows the old alarm, and knows of no restored database.
+    world.lapsed(&["approve", held.id()]).await;
+    let run = world.run().await;
+
+    assert_eq!(run.code, 4, "{:?}", run.actions());
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    assert!(run.detail().contains("older copy"), "{}", run.detail());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_came_with_the_backup_lets_nothing_go_ahead() {
+    let mut world = acted().await;
+    world.config.guard = "max_removals = 1\n".to_owned();
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{PAST}")])
+        .await;
+    let held = world.run().await;
+    assert_eq!(world.lapsed(&["approve", held.id()]).await.code, 0);
+    backup(&world, "copy.db").await;
+    assert_eq!(world.run().await.code, 0);
+    // Bob comes back, and the copy does not know.
+    world.whitelist(&["bob@example.com"]);
+    restore(&world, "copy.db");
+    world.forget_calls();
+
+    let run = world.run().await;
+
+    held_as_older(&run, 1);
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    assert_eq!(world.lapsed(&["approve", run.id()]).await.code, 0);
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.whitelisted(), ["amy@example.com"]);
+}

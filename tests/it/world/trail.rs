@@ -1,0 +1,109 @@
+//! What the program has written down: its trail and its tables, read with a connection of our own.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::World;
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test looks at the database, and tampers with it, from outside"
+)]
+pub(super) fn open(world: &World) -> Connection {
+    Connection::open(world.database()).unwrap()
+}
+
+/// An event of the trail.
+#[derive(Debug)]
+pub(crate) struct Event {
+    pub(crate) kind: String,
+    pub(crate) payload: Value,
+}
+
+impl World {
+    /// A number that the database gives.
+    pub(crate) fn number(&self, sql: &str) -> i64 {
+        open(self).query_row(sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// The texts that the database gives.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        let db = open(self);
+        let mut statement = db.prepare(sql).unwrap();
+        let rows = statement.query_map([], |row| row.get(0)).unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    /// The events of the trail, oldest first.
+    pub(crate) fn events(&self) -> Vec<Event> {
+        let db = open(self);
+        let mut statement = db
+            .prepare("SELECT kind, body FROM event JOIN event_payload USING (seq) ORDER BY seq")
+            .unwrap();
+        let event = |row: &rusqlite::Row<'_>| {
+            let body: String = row.get(1)?;
+            Ok(Event {
+                kind: row.get(0)?,
+                payload: serde_json::from_str(&body).unwrap(),
+            })
+        };
+        let events = statement.query_map([], event).unwrap();
+        events.map(Result::unwrap).collect()
+    }
+
+    /// The mails that were decided: recipient and state by Message-ID.
+    pub(crate) fn outbox(&self) -> BTreeMap<String, (String, String)> {
+        let db = open(self);
+        let mut statement = db
+            .prepare("SELECT message_id, recipient, state FROM outbox")
+            .unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))));
+        rows.unwrap().map(Result::unwrap).collect()
+    }
+
+    /// How often each action was settled for good in the trail, by its row: a result `done` or
+    /// `absent`, or a reading that proved what had not been answered.
+    pub(crate) fn settlements(&self) -> BTreeMap<i64, Vec<String>> {
+        let mut rows: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+        for event in self.events() {
+            let Some(row) = event.payload["action_id"].as_i64() else {
+                continue;
+            };
+            let settled = rows.entry(row).or_default();
+            match event.kind.as_str() {
+                "action.result" => {
+                    let state = event.payload["state"].as_str().unwrap();
+                    if matches!(state, "done" | "absent") {
+                        settled.push(state.to_owned());
+                    }
+                }
+                // The proof of an acknowledged removal is no second settlement.
+                "action.verified" if settled.is_empty() => settled.push("verified".to_owned()),
+                "action.withdrawn" => settled.push("withdrawn".to_owned()),
+                "action.contradicted" => settled.clear(),
+                _ => {}
+            }
+        }
+        rows
+    }
+
+    /// Every action that was ever due is settled, exactly once, and the chain is whole.
+    pub(crate) async fn all_settled_once(&self) {
+        assert_eq!(
+            self.number("SELECT count(*) FROM action WHERE settled_at IS NULL"),
+            0,
+            "something is still open"
+        );
+        for (row, settled) in self.settlements() {
+            assert_eq!(settled.len(), 1, "action {row}: {settled:?}");
+        }
+        self.trail_is_whole().await;
+    }
+
+    pub(crate) async fn trail_is_whole(&self) {
+        let printed = self.lapsed(&["audit", "verify"]).await;
+        assert_eq!(printed.code, 0, "{}", printed.stderr);
+    }
+}
