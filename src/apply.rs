@@ -19,6 +19,8 @@ use crate::services::Services;
 use crate::store::{Ledger, Settled, Store, StoreError, Tracked};
 use work::Work;
 
+/// Why an action in a team that was not read waits.
+const UNREADABLE: &str = "the team could not be read, or is not among those of the key's holder";
 /// How many calls go first, to see whether the provider takes them.
 const FIRST_BATCH: usize = 5;
 /// By how much each batch is larger than the one before.
@@ -73,13 +75,7 @@ impl Apply<'_> {
         for tracked in tracked {
             match tracked.action.means {
                 Means::AlreadyGone => self.already_gone(tracked).await?,
-                Means::Unreadable => {
-                    self.not_tried(
-                        tracked,
-                        "the team could not be read, or is not among those of the key's holder",
-                    )
-                    .await?
-                }
+                Means::Unreadable => self.not_tried(tracked, UNREADABLE).await?,
                 _ if self.clock_doubt.is_some() => {
                     let why = self.clock_doubt.unwrap_or_default();
                     self.not_tried(tracked, why).await?;
@@ -109,9 +105,9 @@ impl Apply<'_> {
             .unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One account's work in growing batches, what failed before last, else the oldest first: a fault of the provider, or of ours,
-    /// shows before everything was tried. When most of a batch fails, the rest waits for the next
-    /// pass; the other accounts go on.
+    /// One account's work in growing batches, the oldest first, but last what failed before: a
+    /// fault of the provider, or of ours, shows before everything was tried. When most of a batch
+    /// fails, the rest waits for the next pass; the other accounts go on.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
         let mut works = works.into_iter().peekable();
         let mut size = FIRST_BATCH;

@@ -272,7 +272,7 @@ async fn suppressed(
     let message = format!("suppressed emails: {error}");
     match state {
         SourceState::Forbidden => {
-            tracing::info!(account = name, %error, "suppressed emails may not be read")
+            tracing::info!(account = name, %error, "suppressed emails may not be read");
         }
         SourceState::Doubtful => seen.findings.push(doubtful(place, message)),
         _ => seen.errors.push(TargetMessage { place, message }),

@@ -32,7 +32,9 @@ pub enum Stage {
 
 /// Who hears of the progress: stage, how many are done, of how many.
 #[derive(Clone, Default)]
-pub struct Progress(Option<Arc<dyn Fn(Stage, u64, u64) + Send + Sync>>);
+pub struct Progress(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(Stage, u64, u64) + Send + Sync;
 
 impl Progress {
     /// Tells `listener`.

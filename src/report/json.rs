@@ -16,7 +16,7 @@ struct Document<'a> {
 
 /// Writes the report as one JSON object.
 pub(super) fn render(summary: &Summary) -> Result<String, RenderError> {
-    let mut json = serde_json::to_string_pretty(&Document {
+    let mut json = serde_json::to_string(&Document {
         summary,
         counts: summary.counts(),
         exposure_hours: summary.exposure_hours(),

@@ -12,6 +12,9 @@ use super::trail::{self, Entry};
 use super::{StoreError, time};
 use crate::domain::{Email, ReadInvite, TargetId};
 
+/// How far an invite has come: registered, confirmed, and with which permissions.
+type Stage = (bool, bool, String);
+
 /// What a reading changed about a team's invites: addresses as written.
 #[derive(Debug, Default)]
 pub(super) struct Changed {
@@ -33,7 +36,7 @@ pub(super) fn take(
     read: &[ReadInvite],
     at: Timestamp,
 ) -> Result<Changed, StoreError> {
-    let mut known: HashMap<String, (i64, String, (bool, bool, String))> = db
+    let mut known: HashMap<String, (i64, String, Stage)> = db
         .prepare_cached(
             "SELECT id, email, email_key, registered, confirmed, permissions FROM invite
              WHERE target = :target AND gone_at IS NULL",

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::trail::{self, Entry};
 use super::{StoreError, time};
-use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, TargetId};
+use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
 
 /// The first wait after a failure, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
@@ -207,7 +207,7 @@ impl Ledger {
                     ":follows": action.follows.as_ref().map(|t| t.id().0),
                     ":email_key": action.email.key(),
                     ":at": time::stored(at), ":cutoff": time::stored(cutoff),
-                    ":role": action.role.map(|r| r.as_str()),
+                    ":role": action.role.map(Role::as_str),
                 },
                 |_| Ok(()),
             )

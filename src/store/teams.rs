@@ -83,8 +83,11 @@ impl Teams {
             read: reading.members.len(),
             holder_there: match holder {
                 Some(holder) => Some(reading.members.iter().any(|m| m.email == *holder)),
-                // Whoever the holder is, an empty list does not show them.
-                None => reading.members.is_empty().then_some(false),
+                // Whoever the holder is, a first look at nothing at all does not show them.
+                None => (source.complete_at.is_none()
+                    && reading.members.is_empty()
+                    && reading.invites.is_empty())
+                .then_some(false),
             },
         };
         let (account, digest) = (team.account(), &reading.digest);

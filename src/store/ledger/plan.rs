@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::{Ledger, Tracked};
-use crate::domain::{Action, ActionState, Email, TargetId};
+use crate::domain::{Action, ActionKind, ActionState, Email, Means, Role, TargetId};
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
 use crate::store::{Holds, StoreError, time};
@@ -27,6 +27,7 @@ impl Ledger {
     ) -> Result<Vec<Tracked>, StoreError> {
         let mut tracked = Vec::with_capacity(approved.len());
         for action in approved {
+            let action = &continued(db, action)?;
             tracked.push(upsert(db, run, action, None, at)?);
         }
         let mut held = Vec::new();
@@ -55,6 +56,31 @@ impl Ledger {
     }
 }
 
+/// Where nothing shows whether there is a membership or an invite, the action goes on with what an
+/// earlier pass knew it to be: one removal must not stand in the ledger as two.
+fn continued(db: &Connection, action: &Action) -> Result<Action, StoreError> {
+    let mut action = action.clone();
+    let unseen = matches!(action.means, Means::AlreadyGone | Means::Unreadable);
+    if unseen && action.kind == ActionKind::MemberRemove {
+        let open: Option<String> = db
+            .prepare_cached(
+                "SELECT kind FROM action WHERE target = :target AND email_key = :email_key
+                 AND kind IN ('member.remove', 'invite.revoke') AND settled_at IS NULL
+                 ORDER BY kind DESC LIMIT 1",
+            )?
+            .query_row(
+                named_params! {
+                    ":target": action.target.id().0, ":email_key": action.email.key(),
+                },
+                |row| row.get(0),
+            )
+            .optional()?;
+        let known = open.and_then(|kind| ActionKind::from_word(&kind));
+        action.kind = known.unwrap_or(action.kind);
+    }
+    Ok(action)
+}
+
 fn upsert(
     db: &Connection,
     run: &str,
@@ -63,7 +89,7 @@ fn upsert(
     at: Timestamp,
 ) -> Result<Tracked, StoreError> {
     let remote_id = match &action.means {
-        crate::domain::Means::Membership(id) => Some(id.as_str()),
+        Means::Membership(id) => Some(id.as_str()),
         _ => None,
     };
     // What waits for its next try, or for its proof, keeps that state until it is tried again.
@@ -84,7 +110,7 @@ fn upsert(
                 ":kind": action.kind.as_str(), ":target": action.target.id().0,
                 ":email": action.email.written(), ":email_key": action.email.key(),
                 ":reason": action.reason.as_str(), ":remote_id": remote_id,
-                ":role": action.role.map(|r| r.as_str()),
+                ":role": action.role.map(Role::as_str),
                 ":due": time::stored(action.due), ":at": time::stored(at), ":run": run,
             },
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
@@ -150,12 +176,6 @@ impl Ledger {
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let state: String = db
-            .prepare_cached("SELECT state FROM action WHERE id = :id")?
-            .query_row(named_params! { ":id": tracked.row }, |row| row.get(0))?;
-        if state == "unknown" {
-            return Ok(());
-        }
         refuse(
             db,
             tracked.row,

@@ -38,7 +38,7 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         for action in unproven(db, team)? {
-            if !(action.acknowledged && !action.still_there) {
+            if !action.acknowledged || action.still_there {
                 // News of this run; the proof of an earlier run's success is not.
                 db.prepare_cached("UPDATE action SET run = :run WHERE id = :id")?
                     .execute(named_params! { ":id": action.row, ":run": run })?;
