@@ -17,7 +17,7 @@ impl Disk {
     /// `None` where nobody may mount anything; where everything is tested, that is a failure.
     fn mount(at: &Path) -> Option<Self> {
         fs::create_dir(at).unwrap();
-        let mounted = Self::command("mount", &["-t", "tmpfs", "-o", "size=4m", "tmpfs"], at);
+        let mounted = Self::command("mount", &["-t", "tmpfs", "-o", "size=24m", "tmpfs"], at);
         if mounted {
             return Some(Self(at.to_owned()));
         }
