@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock;
 use crate::domain::{ActionState, Evidence, Means, TargetId, TargetRef};
 use crate::gates::Clocks;
+use crate::pass::Stop;
 use crate::services::Services;
 use crate::store::{Ledger, Settled, Store, StoreError, Tracked};
 use work::Work;
@@ -58,6 +59,8 @@ pub(crate) struct Apply<'a> {
     pub(crate) clock_doubt: Option<&'a str>,
     /// How far our clock and a provider's may differ.
     pub(crate) max_skew: SignedDuration,
+    /// Set when nothing new is to be begun.
+    pub(crate) stop: &'a Stop,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
@@ -121,6 +124,9 @@ impl Apply<'_> {
                 .try_for_each_concurrent(self.services.concurrency * 3, |work| {
                     let (tried, failed) = (&tried, &failed);
                     async move {
+                        if self.stop.is_set() {
+                            return Ok(());
+                        }
                         let (actions, team) = (work.len() as u64, work.team());
                         let (due, by_bulk) = work.into_parts();
                         let result = self.attempt(due, by_bulk).await?;
@@ -154,7 +160,7 @@ impl Apply<'_> {
         }
         let clocks = Clocks {
             providers: self.services.skews(),
-            last_pass: None,
+            ..Clocks::default()
         };
         clocks.doubt(clock::now(), self.max_skew)
     }

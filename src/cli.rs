@@ -4,6 +4,7 @@ mod approve;
 mod audit;
 mod backup;
 mod check;
+mod daemon;
 mod demo;
 mod exit;
 mod generate;
@@ -29,7 +30,8 @@ use exit::{Exit, Failure};
 
 /// Takes access away when its time is over, and proves it.
 ///
-/// Without a command, lapsed runs one pass with --run-now.
+/// Alone, lapsed is the daemon: it stays in the foreground until SIGTERM or SIGINT, makes its passes
+/// and reports on their cron lines, and ends access at its moment.
 #[derive(Debug, Parser)]
 #[command(
     name = "lapsed",
@@ -37,6 +39,7 @@ use exit::{Exit, Failure};
     max_term_width = 100,
     after_help = "\
 Examples:
+  lapsed                               the daemon
   lapsed --run-now                     do all that is due, mail the report
   lapsed --run-now --dry-run           show what would be done, change nothing
   lapsed --run-now --dry-run --at 30d  the same as it would be in thirty days
@@ -152,7 +155,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),
         Some(Command::Backup(args)) => wait(backup::run(&common, args)),
         Some(Command::Check) => wait(check::run(&common)),
-        None => wait(run::run(&common, cli.run)),
+        None if cli.run.any() => wait(run::run(&common, cli.run)),
+        None => wait(daemon::run(&common)),
     }
 }
 

@@ -9,6 +9,8 @@ pub struct Clocks {
     pub providers: Vec<(String, SignedDuration)>,
     /// When the last pass ended, by our clock of then.
     pub last_pass: Option<Timestamp>,
+    /// How far our clock moved more (less: negative) than time went by since the pass began.
+    pub jumped: SignedDuration,
 }
 
 impl Clocks {
@@ -23,6 +25,12 @@ impl Clocks {
                     "this machine's clock is {back:#} behind the end of the last pass ({last})"
                 ));
             }
+        }
+        if self.jumped.unsigned_abs() > most.unsigned_abs() {
+            return Some(format!(
+                "this machine's clock jumped by {:#} while the pass was running",
+                self.jumped
+            ));
         }
         let (account, skew) = self
             .providers
@@ -56,6 +64,7 @@ mod tests {
                 ("sentius:acme".to_owned(), SignedDuration::from_secs(skew)),
             ],
             last_pass: last.map(|at| at.parse().unwrap()),
+            jumped: SignedDuration::ZERO,
         };
         clocks.doubt(NOW.parse().unwrap(), SignedDuration::from_mins(5))
     }
@@ -73,6 +82,18 @@ mod tests {
         assert!(ahead.contains("behind that of sentius:acme"), "{ahead}");
         let behind = doubt(-86_400, None).unwrap();
         assert!(behind.contains("ahead of that of sentius:acme"), "{behind}");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_while_a_pass_runs_is_not_trusted() {
+        for (seconds, trusted) in [(0, true), (-300, true), (301, false), (-301, false)] {
+            let clocks = Clocks {
+                jumped: SignedDuration::from_secs(seconds),
+                ..Clocks::default()
+            };
+            let doubt = clocks.doubt(NOW.parse().unwrap(), SignedDuration::from_mins(5));
+            assert_eq!(doubt.is_none(), trusted, "{seconds}: {doubt:?}");
+        }
     }
 
     #[test]

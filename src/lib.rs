@@ -4,6 +4,7 @@ mod apply;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod daemon;
 pub mod domain;
 mod failpoint;
 pub mod gates;

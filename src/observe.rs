@@ -115,7 +115,7 @@ async fn account_teams(
 
     let total = listed.len() as u64;
     // More readings under way than calls allowed: while some are stored, the next are read.
-    let at_once = services.concurrency * 2;
+    let at_once = services.concurrency * 4;
     let mut readings = stream::iter(listed)
         .map(|(team, target)| async move {
             let read = team::read(account, store, &team.remote_id, &target, errand).await;
@@ -123,14 +123,20 @@ async fn account_teams(
         })
         .buffer_unordered(at_once);
     let mut done = 0;
+    let mut unchanged = Vec::new();
     while let Some((team, target, read)) = readings.next().await {
-        let health = seen.take(&target, read?);
+        let read = read?;
+        if matches!(read, Read::Unchanged) {
+            unchanged.push(target.clone());
+        }
+        let health = seen.take(&target, read);
         seen.sources.insert(target.clone(), health);
         seen.team_ids.insert(target.id(), team.remote_id);
         done += 1;
         (errand.progress)(done, total);
     }
     drop(readings);
+    note_unchanged(store, unchanged, errand.at).await?;
     seen.findings
         .sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
     Ok(seen)
@@ -145,6 +151,7 @@ impl Observation {
                 self.findings.extend(findings);
                 return SourceHealth::Complete;
             }
+            Read::Unchanged => return SourceHealth::Complete,
             Read::Forbidden(detail) => self.findings.push(Finding {
                 finding: FindingKind::TeamForbidden,
                 place,
@@ -176,15 +183,39 @@ pub(crate) async fn read_back(
         })
         .buffer_unordered(services.concurrency * 2);
     let mut findings = Vec::new();
+    let mut unchanged = Vec::new();
     while let Some((target, read)) = readings.next().await {
         match read? {
             Read::Complete(found) => findings.extend(found),
+            Read::Unchanged => unchanged.push(target),
             Read::Forbidden(why) | Read::Doubtful(why) | Read::Failed(why) => {
                 tracing::warn!(%target, why, "removals could not be read back; a later pass proves them");
             }
         }
     }
+    drop(readings);
+    note_unchanged(store, unchanged, errand.at).await?;
     Ok(findings)
+}
+
+/// Notes readings that taught nothing, all at once: most readings are of this kind.
+async fn note_unchanged(
+    store: &Store,
+    teams: Vec<TargetRef>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if teams.is_empty() {
+        return Ok(());
+    }
+    store
+        .write(move |db| {
+            for team in &teams {
+                let kind = SourceKind::Team(team.id());
+                Sources::unchanged(db, team.account(), kind, at)?;
+            }
+            Ok(())
+        })
+        .await
 }
 
 enum List {

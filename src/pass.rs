@@ -6,6 +6,7 @@ mod options;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
+use std::time::Instant;
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -28,7 +29,7 @@ use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError, Targets, Te
 
 pub use mailing::MailError;
 pub(crate) use mailing::{last_report, scope};
-pub use options::{Options, Progress, Stage};
+pub use options::{Options, Progress, Stage, Stop};
 
 /// Why a pass could not be run.
 #[derive(Debug, Error)]
@@ -67,6 +68,7 @@ pub async fn run(
         options,
         run: uuid::Uuid::now_v7().to_string(),
         started_at: clock::now(),
+        begun: Instant::now(),
         restored: store.looks_restored().await?,
     };
     pass.begin().await?;
@@ -91,6 +93,8 @@ struct Pass<'a> {
     options: &'a Options,
     run: String,
     started_at: Timestamp,
+    /// The same moment by a clock that cannot be set.
+    begun: Instant,
     /// Why the database must be an older copy than the last one that acted here, if it is.
     restored: Option<String>,
 }
@@ -269,6 +273,7 @@ impl Pass<'_> {
         let mut clocks = Clocks {
             last_pass: self.store.read(Runs::last_end).await?,
             providers: self.services.skews(),
+            jumped: self.jumped(),
         };
         if clocks.providers.is_empty() {
             for (name, whitelist) in &self.services.whitelists {
@@ -282,6 +287,12 @@ impl Pass<'_> {
             clocks.providers = self.services.skews();
         }
         Ok(clocks.doubt(clock::now(), self.max_skew()))
+    }
+
+    /// How far the clock moved more than time went by since the pass began.
+    fn jumped(&self) -> SignedDuration {
+        let went_by = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
+        clock::now().duration_since(self.started_at) - went_by
     }
 
     fn max_skew(&self) -> SignedDuration {
@@ -324,6 +335,7 @@ impl Pass<'_> {
             patient: self.options.patient,
             clock_doubt: doubt.as_deref(),
             max_skew: self.max_skew(),
+            stop: &self.options.stop,
             progress: &progress,
         }
         .all(tracked)

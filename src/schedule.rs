@@ -15,6 +15,15 @@ pub fn next(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     next.ok().map(|at| at.timestamp())
 }
 
+/// The latest occurrence of a cron line at or before `now`, in its zone. `None` for a line that is
+/// not valid, which the configuration refuses.
+#[must_use]
+pub fn previous(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+    let cron = Cron::from_str(line).ok()?;
+    let previous = cron.find_previous_occurrence(&now.to_zoned(zone.clone()), true);
+    previous.ok().map(|at| at.timestamp())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +48,33 @@ mod tests {
         assert_eq!(
             next_in(monday, "Europe/Berlin", "2026-10-20T07:00:00Z"),
             "2026-10-26T06:00:00Z"
+        );
+    }
+
+    #[test]
+    fn the_latest_occurrence_may_be_now_and_is_found_across_a_change_of_the_clock() {
+        let previous = |line: &str, zone: &str, now: &str| {
+            let zone = TimeZone::get(zone).unwrap();
+            let previous = previous(line, &zone, now.parse().unwrap()).unwrap();
+            previous.to_string()
+        };
+        let daily = "0 30 2 * * *";
+        assert_eq!(
+            previous("0 */15 * * * *", "UTC", "2026-11-22T07:15:00Z"),
+            "2026-11-22T07:15:00Z"
+        );
+        // 02:30 happens twice in Berlin on 25 October, and not at all in New York on 8 March.
+        assert_eq!(
+            previous(daily, "Europe/Berlin", "2026-10-25T12:00:00Z")
+                .split('T')
+                .next(),
+            Some("2026-10-25")
+        );
+        assert_eq!(
+            previous(daily, "America/New_York", "2026-03-08T20:00:00Z")
+                .split('T')
+                .next(),
+            Some("2026-03-08")
         );
     }
 

@@ -131,6 +131,11 @@ impl Store {
         task.await.map_err(|_| StoreError::Gone)?
     }
 
+    /// A number that changes when another process has changed the database.
+    pub(crate) fn version(db: &Connection) -> Result<i64, StoreError> {
+        Ok(db.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    }
+
     /// Takes the right to run a pass on this database; `None` while another process has it.
     ///
     /// # Errors

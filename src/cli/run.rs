@@ -56,11 +56,6 @@ impl RunArgs {
 }
 
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
-    if !args.run_now {
-        return Err(Failure::usage(
-            "nothing to do: give --run-now, or a command; lapsed --help shows them",
-        ));
-    }
     let settings = common.settings()?;
     let at = moment("--at", args.at.as_deref(), &settings)?;
     let store = crate::store::Store::open(&settings.database)?;
@@ -70,6 +65,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
         patient: false,
         report: true,
         progress: progress::bar(),
+        ..Options::default()
     };
     let outcome = pass::run(&settings, &store, &options).await?;
     output::if_read(match args.format {

@@ -73,6 +73,15 @@ impl Email {
         }
     }
 
+    /// Puts together what the database keeps of an address, which was made by [`Self::observed`].
+    #[must_use]
+    pub(crate) fn stored(written: &str, key: &str) -> Self {
+        Self {
+            written: written.into(),
+            key: key.into(),
+        }
+    }
+
     /// The address as it was first written: what providers and mail servers are sent.
     #[must_use]
     pub fn written(&self) -> &str {

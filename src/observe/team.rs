@@ -6,13 +6,15 @@ use crate::domain::{
 };
 use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
 use crate::services::TeamAccount;
-use crate::store::{Look, SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams};
+use crate::store::{Look, SourceKind, SourceState, Store, StoreError, Taken, Teams};
 
 /// What came of reading a team.
 #[derive(Debug)]
 pub(crate) enum Read {
     /// Complete and believed; with what changed.
     Complete(Vec<Finding>),
+    /// Complete, and the same as the last believed one; not noted yet.
+    Unchanged,
     /// The key may not read it.
     Forbidden(String),
     /// Answered, but not to be believed.
@@ -55,10 +57,7 @@ pub(super) async fn read(
         digest,
     } = reading
     else {
-        store
-            .write(move |db| Sources::unchanged(db, target.account(), kind, at))
-            .await?;
-        return Ok(Read::Complete(Vec::new()));
+        return Ok(Read::Unchanged);
     };
     let reading = Reading {
         members: users.into_iter().map(member).collect(),

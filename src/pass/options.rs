@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
@@ -16,8 +17,25 @@ pub struct Options {
     pub patient: bool,
     /// Whether a report is mailed.
     pub report: bool,
+    /// Ends the pass early: what is under way comes to its end, nothing new is begun.
+    pub stop: Stop,
     /// Who hears of the progress.
     pub progress: Progress,
+}
+
+/// Told to a pass that is to begin nothing new.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// From now on nothing new is begun.
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// A long stage of a pass.

@@ -30,7 +30,7 @@ impl Findings {
                 found.push(Finding {
                     finding: FindingKind::MemberUnmanaged,
                     place: Place::Target(team.clone()),
-                    email: Some(Email::observed(&member.email)),
+                    email: Some(member.email),
                     detail: None,
                 });
             }
@@ -38,9 +38,9 @@ impl Findings {
         collect(
             db,
             FindingKind::GrantNeverEnds,
-            "SELECT g.target, g.email, 'owner ' || g.owner FROM grants g JOIN target t ON t.id = g.target
-             WHERE g.removed_at IS NULL AND g.ends_at IS NULL
-             ORDER BY t.provider, t.account, t.name, g.email_key",
+            // By the ends' index: the planner would rather walk all grants of each target.
+            "SELECT target, email, 'owner ' || owner FROM grants INDEXED BY grants_due
+             WHERE removed_at IS NULL AND ends_at IS NULL",
             [],
             &mut found,
         )?;
@@ -58,6 +58,7 @@ impl Findings {
             &mut found,
         )?;
         suppressed(db, now, &mut found)?;
+        found.sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
         Ok(found)
     }
 }

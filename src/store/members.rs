@@ -35,7 +35,7 @@ pub(super) fn known(db: &Connection, team: TargetId) -> Result<Vec<KnownMember>,
 
 /// A member whom no grant covers.
 pub(super) struct Unmanaged {
-    pub(super) email: String,
+    pub(super) email: Email,
     pub(super) since: Timestamp,
     pub(super) is_admin: bool,
 }
@@ -48,22 +48,31 @@ pub(super) fn unmanaged(
     holder: Option<&Email>,
     now: Timestamp,
 ) -> Result<Vec<Unmanaged>, StoreError> {
+    let covered: HashSet<String> = db
+        .prepare_cached(
+            "SELECT email_key FROM grants WHERE target = ?1 AND removed_at IS NULL AND starts_at <= ?2",
+        )?
+        .query_map(params![team.0, time::stored(now)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
     let mut statement = db.prepare_cached(
-        "SELECT email, ifnull(created_at, first_seen), is_admin FROM member m
-         WHERE target = ?1 AND valid_to IS NULL AND missing_since IS NULL AND email_key IS NOT ?2
-           AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = ?1 AND g.email_key = m.email_key
-                           AND g.removed_at IS NULL AND g.starts_at <= ?3)
-         ORDER BY email_key",
+        "SELECT email, email_key, ifnull(created_at, first_seen), is_admin FROM member
+         WHERE target = ?1 AND valid_to IS NULL AND missing_since IS NULL",
     )?;
-    let params = params![team.0, holder.map(Email::key), time::stored(now)];
-    let rows = statement.query_map(params, |row| {
-        Ok(Unmanaged {
-            email: row.get(0)?,
-            since: time::read(row.get(1)?),
-            is_admin: row.get(2)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut rows = statement.query(params![team.0])?;
+    let mut unmanaged = Vec::new();
+    while let Some(row) = rows.next()? {
+        let key = row.get_ref(1)?.as_str()?;
+        if covered.contains(key) || holder.is_some_and(|holder| holder.key() == key) {
+            continue;
+        }
+        unmanaged.push(Unmanaged {
+            email: Email::stored(row.get_ref(0)?.as_str()?, key),
+            since: time::read(row.get(2)?),
+            is_admin: row.get(3)?,
+        });
+    }
+    unmanaged.sort_by(|a, b| a.email.cmp(&b.email));
+    Ok(unmanaged)
 }
 
 /// Stores what changed. Members whom lapsed itself removed (`ours`) are gone at once, others after

@@ -125,9 +125,8 @@ fn what_is_not_known_or_does_not_go_together_is_a_mistake_of_usage() {
         );
     }
     for (args, said) in [
-        (&[][..], "nothing to do: give --run-now, or a command"),
         (
-            &["--run-now", "list"],
+            &["--run-now", "list"][..],
             "--run-now, --dry-run, --at and --format before a command",
         ),
         (

@@ -16,6 +16,7 @@ mod bearer;
 mod catching_up;
 mod clocks;
 mod command_line;
+mod daemon;
 mod demo;
 mod desk;
 mod doubt;

@@ -48,7 +48,7 @@ fn ending(read: &Reader<'_>) -> Result<Vec<Ending>, StoreError> {
 
 fn never_ends(read: &Reader<'_>) -> Result<Vec<NeverEnds>, StoreError> {
     let mut statement = read.db.prepare_cached(
-        "SELECT email, target, owner, starts_at FROM grants
+        "SELECT email, target, owner, starts_at FROM grants INDEXED BY grants_due
          WHERE removed_at IS NULL AND ends_at IS NULL ORDER BY starts_at, email_key",
     )?;
     let rows = statement.query_map([], |row| {
@@ -69,7 +69,7 @@ fn unmanaged(read: &Reader<'_>) -> Result<Vec<Unmanaged>, StoreError> {
         let target = team.to_string();
         let members = members::unmanaged(read.db, team.id(), holder, read.to)?;
         unmanaged.extend(members.into_iter().map(|member| Unmanaged {
-            email: member.email,
+            email: member.email.written().to_owned(),
             target: target.clone(),
             since: member.since,
             is_admin: member.is_admin,

@@ -1,0 +1,14 @@
+//! `lapsed` alone: the daemon, in the foreground.
+
+use super::Common;
+use super::exit::{Exit, Failure};
+use crate::daemon;
+use crate::services::Services;
+
+pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
+    let (settings, store) = common.open()?;
+    // A key that cannot be used is told now, not by the first pass.
+    Services::connect(&settings).map_err(|error| Failure::usage(error.to_string()))?;
+    daemon::run(&settings, &store).await?;
+    Ok(Exit::Done)
+}
