@@ -63,7 +63,8 @@ impl Findings {
     }
 }
 
-/// Suppressed addresses, where they matter: an invite, a membership or a running grant.
+/// Suppressed addresses, where they matter: an invite, a membership or a running grant. CROSS JOIN
+/// keeps the few suppressed ones outside: the planner would walk all grants.
 fn suppressed(db: &Connection, now: i64, found: &mut Vec<Finding>) -> Result<(), StoreError> {
     collect(
         db,
@@ -75,7 +76,7 @@ fn suppressed(db: &Connection, now: i64, found: &mut Vec<Finding>) -> Result<(),
            JOIN member m ON m.email_key = s.email_key AND m.valid_to IS NULL
            JOIN target t ON t.id = m.target AND t.account = s.account WHERE s.gone_at IS NULL
          UNION SELECT g.target, s.email, 'granted' FROM suppressed s
-           JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
+           CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
             AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1)
            WHERE s.gone_at IS NULL
          ORDER BY 2, 1, 3",

@@ -105,7 +105,7 @@ fn suppressed(read: &Reader<'_>) -> Result<Vec<Suppressed>, StoreError> {
            JOIN member m ON m.email_key = s.email_key AND m.valid_to IS NULL
            JOIN target t ON t.id = m.target AND t.account = s.account WHERE s.gone_at IS NULL
          UNION SELECT s.email, s.first_seen, 'granted', g.target FROM suppressed s
-           JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
+           CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
             AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1) WHERE s.gone_at IS NULL
          UNION SELECT s.email, s.first_seen, NULL, 0 FROM suppressed s WHERE s.gone_at IS NULL
          ORDER BY 1, 3, 4",
