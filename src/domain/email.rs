@@ -18,7 +18,8 @@ const LONGEST: usize = 254;
 #[derive(Clone)]
 pub struct Email {
     written: Box<str>,
-    key: Box<str>,
+    /// In lower case, where that is another text: most addresses are written so.
+    key: Option<Box<str>>,
 }
 
 /// Why a text is not an address.
@@ -67,9 +68,13 @@ impl Email {
     /// there is there, and refusing to see it would hide a person.
     #[must_use]
     pub fn observed(text: &str) -> Self {
+        let is_lower = text
+            .bytes()
+            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let key = (!is_lower).then(|| text.to_lowercase());
         Self {
             written: text.into(),
-            key: text.to_lowercase().into(),
+            key: key.filter(|key| key != text).map(String::into_boxed_str),
         }
     }
 
@@ -78,7 +83,7 @@ impl Email {
     pub(crate) fn stored(written: &str, key: &str) -> Self {
         Self {
             written: written.into(),
-            key: key.into(),
+            key: (key != written).then(|| key.into()),
         }
     }
 
@@ -91,7 +96,7 @@ impl Email {
     /// The address in lower case: what it is matched, stored and sorted by.
     #[must_use]
     pub fn key(&self) -> &str {
-        &self.key
+        self.key.as_deref().unwrap_or(&self.written)
     }
 }
 
@@ -110,7 +115,7 @@ fn plausible_domain(domain: &str) -> bool {
 
 impl PartialEq for Email {
     fn eq(&self, other: &Self) -> bool {
-        self.key == other.key
+        self.key() == other.key()
     }
 }
 
@@ -118,7 +123,7 @@ impl Eq for Email {}
 
 impl Hash for Email {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key.hash(state);
+        self.key().hash(state);
     }
 }
 
@@ -130,7 +135,7 @@ impl PartialOrd for Email {
 
 impl Ord for Email {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.key.cmp(&other.key)
+        self.key().cmp(other.key())
     }
 }
 

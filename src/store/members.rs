@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, named_params, params};
+use rusqlite::{Connection, Statement, named_params, params};
 
 use super::{StoreError, time};
 use crate::domain::{Changes, Email, Flags, KnownMember, ReadMember, TargetId};
@@ -85,12 +85,13 @@ pub(super) fn apply(
     last_seen: Timestamp,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
+    let mut inserting = db.prepare_cached(INSERT)?;
     for is in &changes.appeared {
-        insert(db, team, is, at, at)?;
+        insert(&mut inserting, team, is, at, at)?;
     }
     for change in &changes.changed {
         let first_seen = close(db, change.was.row, at, at)?;
-        insert(db, team, change.is, first_seen, at)?;
+        insert(&mut inserting, team, change.is, first_seen, at)?;
     }
     for member in &changes.returned {
         db.prepare_cached("UPDATE member SET missing_since = NULL WHERE id = :id")?
@@ -135,21 +136,20 @@ fn close(
     Ok(time::read(first_seen))
 }
 
+/// By place: it runs once for each member of each team, and names are looked up anew each time.
+const INSERT: &str =
+    "INSERT INTO member (target, remote_id, email, email_key, is_admin, is_manager,
+     edit_permission, inspect_permission, created_at, updated_at, first_seen, valid_from)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+
 fn insert(
-    db: &Connection,
+    statement: &mut Statement<'_>,
     team: TargetId,
     member: &ReadMember,
     first_seen: Timestamp,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    // By place: this statement runs once for each member of each team, and names are looked up anew
-    // each time.
-    db.prepare_cached(
-        "INSERT INTO member (target, remote_id, email, email_key, is_admin, is_manager, edit_permission,
-                             inspect_permission, created_at, updated_at, first_seen, valid_from)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-    )?
-    .execute(params![
+    statement.execute(params![
         team.0,
         member.remote_id,
         member.email.written(),

@@ -5,14 +5,14 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use serde_json::json;
+use serde::Serialize;
 
 use super::sources::{Complete, SourceKind, SourceState, Sources};
 use super::trail::{self, Entry};
 use super::{Ledger, StoreError, invites, members};
 use crate::domain::{
-    ActionKind, Changes, Digest, Email, Finding, FindingKind, Place, Provider, Signs, TargetRef,
-    TeamReading,
+    ActionKind, Changes, Digest, Email, Finding, FindingKind, FlagChange, KnownMember, Place,
+    Provider, Signs, TargetRef, TeamReading,
 };
 
 /// The team observations' SQL.
@@ -177,36 +177,28 @@ fn note(
     if changes.is_empty() && invites.is_empty() {
         return Ok(());
     }
-    let appeared: Vec<&str> = changes.appeared.iter().map(|m| m.email.written()).collect();
-    let names = |members: &[&crate::domain::KnownMember], by_us: bool| -> Vec<String> {
-        let of = |m: &&&crate::domain::KnownMember| ours.contains(m.email.key()) == by_us;
+    let names = |members: &[&'_ KnownMember], by_us: bool| -> Vec<String> {
+        let of = |m: &&&KnownMember| ours.contains(m.email.key()) == by_us;
         let members = members.iter().filter(of);
         members.map(|m| m.email.written().to_owned()).collect()
     };
     let mut removed = names(&changes.missing, true);
     removed.extend(names(&changes.left, true));
-    let changed: Vec<_> = changes
-        .changed
-        .iter()
-        .map(|c| json!({ "email": c.is.email.written(), "what": c.describe() }))
-        .collect();
-    let mut payload = serde_json::Map::new();
-    let mut put = |name: &str, value: serde_json::Value| {
-        if value.as_array().is_none_or(|list| !list.is_empty()) {
-            payload.insert(name.to_owned(), value);
-        }
+    let what = |c: &FlagChange<'_>| What {
+        email: c.is.email.written().to_owned(),
+        what: c.describe(),
     };
-    put("appeared", json!(appeared));
-    put("missing", json!(names(&changes.missing, false)));
-    put("left", json!(names(&changes.left, false)));
-    put("removed", json!(removed));
-    put("changed", json!(changed));
-    put("invited", json!(invites.appeared));
-    put("invites_gone", json!(invites.gone));
-    put("invites_changed", json!(invites.changed));
-    if first {
-        put("first", json!(true));
-    }
+    let payload = Observed {
+        appeared: changes.appeared.iter().map(|m| m.email.written()).collect(),
+        missing: names(&changes.missing, false),
+        left: names(&changes.left, false),
+        removed,
+        changed: changes.changed.iter().map(what).collect(),
+        invited: &invites.appeared,
+        invites_gone: &invites.gone,
+        invites_changed: &invites.changed,
+        first: first.then_some(true),
+    };
     trail::append(
         db,
         &Entry {
@@ -217,6 +209,35 @@ fn note(
             payload: &payload,
         },
     )
+}
+
+/// The payload of `team.observed`: what is empty is left out.
+#[derive(Serialize)]
+struct Observed<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    appeared: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed: Vec<What>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    invited: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    invites_gone: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    invites_changed: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct What {
+    email: String,
+    what: String,
 }
 
 /// What a person should hear of: not what lapsed itself did.
