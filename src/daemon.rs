@@ -40,7 +40,7 @@ pub async fn run(settings: &Settings, store: &Store) -> std::io::Result<()> {
                 None => break,
             },
             Ok(Moment::In(wait)) => wait,
-            Err(error) => after_fault(&error.into()),
+            Err(error) => after_fault(error.into()),
         };
         tokio::select! {
             () = rest(store, wait) => {}
@@ -107,7 +107,7 @@ async fn pass_or_stop(
     Some(match result {
         Ok(()) => Duration::ZERO,
         Err(PassError::Busy(_)) => WHILE_BUSY,
-        Err(error) => after_fault(&error),
+        Err(error) => after_fault(error),
     })
 }
 
@@ -120,21 +120,10 @@ async fn stop(flag: &Stop, pass: impl Future<Output = Result<(), PassError>>) {
     }
 }
 
-fn after_fault(error: &PassError) -> Duration {
-    let error = format!("{:#}", anyhow::Error::msg(describe(error)));
+fn after_fault(error: PassError) -> Duration {
+    let error = format!("{:#}", anyhow::Error::from(error));
     tracing::error!(error, "a pass could not be run; it is tried again");
     AFTER_FAULT
-}
-
-/// An error with what caused it.
-fn describe(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 struct Signals {

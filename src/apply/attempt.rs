@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Apply, call};
 use crate::clock;
@@ -55,7 +55,7 @@ impl Apply<'_> {
     async fn intend(&self, actions: Vec<Tracked>) -> Result<Vec<Tracked>, StoreError> {
         let run = self.run.to_owned();
         let at = clock::now();
-        let cutoff = self.cutoff(at);
+        let cutoff = cutoff(at, self.grace);
         self.store
             .write(move |db| {
                 let mut standing = Vec::with_capacity(actions.len());
@@ -100,7 +100,7 @@ impl Apply<'_> {
                     return true;
                 }
                 let at = clock::now();
-                let cutoff = at.checked_sub(grace).unwrap_or(Timestamp::MIN);
+                let cutoff = cutoff(at, grace);
                 let covered = store.read(move |db| {
                     for tracked in intended.iter() {
                         if Ledger::is_covered(db, &tracked.action, cutoff, at)? {
@@ -114,10 +114,11 @@ impl Apply<'_> {
             })
         })
     }
+}
 
-    fn cutoff(&self, at: Timestamp) -> Timestamp {
-        at.checked_sub(self.grace).unwrap_or(Timestamp::MIN)
-    }
+/// The moment that an end has to lie before.
+fn cutoff(at: Timestamp, grace: SignedDuration) -> Timestamp {
+    at.checked_sub(grace).unwrap_or(Timestamp::MIN)
 }
 
 /// The actions that were not sent. Nothing came of asking when the database cannot be read, and

@@ -69,14 +69,7 @@ pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure
         as_of,
     };
     let rows = store
-        .read(move |db| {
-            let mut rows = Vec::new();
-            Listing::grants(db, &filter, now, |row| {
-                rows.push(row);
-                Ok(())
-            })?;
-            Ok(rows)
-        })
+        .read(move |db| Listing::grants(db, &filter, now))
         .await?;
     match args.format {
         RowFormat::Json => output::json(&rows)?,

@@ -35,14 +35,7 @@ pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Fail
     };
     let now = clock::now();
     let rows = store
-        .read(move |db| {
-            let mut rows = Vec::new();
-            Listing::members(db, &filter, now, |row| {
-                rows.push(row);
-                Ok(())
-            })?;
-            Ok(rows)
-        })
+        .read(move |db| Listing::members(db, &filter, now))
         .await?;
     match args.format {
         RowFormat::Json => output::json(&rows)?,

@@ -91,8 +91,7 @@ impl Listing {
         db: &Connection,
         filter: &GrantFilter,
         now: Timestamp,
-        mut each: impl FnMut(GrantRow) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<GrantRow>, StoreError> {
         let names = targets::names(db)?;
         let at = filter.as_of.unwrap_or(now);
         let mut statement = db.prepare(
@@ -115,12 +114,13 @@ impl Listing {
             ":until": filter.ending_until.map(time::stored), ":as_of": filter.as_of.map(time::stored),
             ":state": filter.state.map(GrantState::as_str),
         })?;
+        let mut listed = Vec::new();
         while let Some(row) = rows.next()? {
             let permissions: String = row.get("permissions")?;
             let start = time::read(row.get("starts_at")?);
             let end = time::read_if_any(row.get("ends_at")?);
             let removed_at = time::read_if_any(row.get("removed_at")?);
-            each(GrantRow {
+            listed.push(GrantRow {
                 email: row.get("email")?,
                 target: target(row, &names)?,
                 name: row.get("name")?,
@@ -136,9 +136,9 @@ impl Listing {
                 reason: row.get("reason")?,
                 state: GrantState::at(at, start, end, removed_at),
                 removed_at,
-            })?;
+            });
         }
-        Ok(())
+        Ok(listed)
     }
 
     /// Members by team and address.
@@ -146,8 +146,7 @@ impl Listing {
         db: &Connection,
         filter: &MemberFilter,
         now: Timestamp,
-        mut each: impl FnMut(MemberRow) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<MemberRow>, StoreError> {
         let names = targets::names(db)?;
         let at = filter.as_of.unwrap_or(now);
         let mut statement = db.prepare(
@@ -169,8 +168,9 @@ impl Listing {
             ":target": filter.target.map(|t| t.0), ":at": time::stored(at),
             ":as_of": filter.as_of.map(time::stored),
         })?;
+        let mut listed = Vec::new();
         while let Some(row) = rows.next()? {
-            each(MemberRow {
+            listed.push(MemberRow {
                 email: row.get("email")?,
                 target: target(row, &names)?,
                 is_admin: row.get("is_admin")?,
@@ -181,9 +181,9 @@ impl Listing {
                 first_seen: time::read(row.get("first_seen")?),
                 last_seen: time::read(row.get("last_seen")?),
                 covered: row.get("covered")?,
-            })?;
+            });
         }
-        Ok(())
+        Ok(listed)
     }
 }
 
