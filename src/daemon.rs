@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use crate::clock;
 use crate::config::Settings;
 use crate::pass::{self, Options, PassError, Stop};
+use crate::services::Services;
 use crate::store::Store;
 use bell::Bell;
 use due::{Due, Moment};
@@ -29,16 +30,18 @@ const LAST_CALLS: Duration = Duration::from_secs(15);
 ///
 /// # Errors
 /// When signals cannot be received. A pass that fails is logged and tried again.
-pub async fn run(settings: &Settings, store: &Store) -> std::io::Result<()> {
+pub async fn run(settings: &Settings, services: &Services, store: &Store) -> std::io::Result<()> {
     let mut signals = Signals::new()?;
     let bell = Bell::hang().await;
     tracing::info!(database = %store.path().display(), "started");
     loop {
         let wait = match due::ask(settings, store, clock::now()).await {
-            Ok(Moment::Now(due)) => match pass_or_stop(settings, store, due, &mut signals).await {
-                Some(wait) => wait,
-                None => break,
-            },
+            Ok(Moment::Now(due)) => {
+                match pass_or_stop(settings, services, store, due, &mut signals).await {
+                    Some(wait) => wait,
+                    None => break,
+                }
+            }
             Ok(Moment::In(wait)) => wait,
             Err(error) => after_fault(error.into()),
         };
@@ -74,6 +77,7 @@ async fn version(store: &Store) -> Option<i64> {
 /// when the daemon was told to stop meanwhile.
 async fn pass_or_stop(
     settings: &Settings,
+    services: &Services,
     store: &Store,
     due: Due,
     signals: &mut Signals,
@@ -84,7 +88,7 @@ async fn pass_or_stop(
         ..Options::default()
     };
     let pass = async {
-        let outcome = pass::run(settings, store, &options).await?;
+        let outcome = pass::run(settings, services, store, &options).await?;
         tracing::info!(
             run = outcome.run,
             outcome = outcome.outcome.as_str(),

@@ -18,5 +18,5 @@ pub mod providers;
 pub mod report;
 pub mod sandbox;
 pub mod schedule;
-mod services;
+pub mod services;
 pub mod store;

@@ -22,7 +22,6 @@ use crate::domain::{
 use crate::guard::{Refused, Reviewed};
 use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
-use crate::providers::BuildError;
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
 use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError, Targets};
@@ -41,9 +40,6 @@ pub enum PassError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An account's client could not be made.
-    #[error(transparent)]
-    Client(#[from] BuildError),
     /// The report could not be made.
     #[error(transparent)]
     Mail(#[from] MailError),
@@ -55,16 +51,16 @@ pub enum PassError {
 /// When it could not be run at all. What could not be read, done or mailed is in the outcome.
 pub async fn run(
     settings: &Settings,
+    services: &Services,
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
     let lock = store.lock_pass()?;
     let _lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
-    let services = Services::connect(settings)?;
     let pass = Pass {
         settings,
         store,
-        services: &services,
+        services,
         options,
         run: uuid::Uuid::now_v7().to_string(),
         started_at: clock::now(),

@@ -12,7 +12,7 @@ use crate::providers::sentius::Whitelist;
 
 /// Every account of both providers, by name.
 #[derive(Debug)]
-pub(crate) struct Services {
+pub struct Services {
     pub(crate) whitelists: BTreeMap<String, Whitelist>,
     pub(crate) teams: BTreeMap<String, TeamAccount>,
     /// Calls at once, for each account.
@@ -34,7 +34,7 @@ impl Services {
     ///
     /// # Errors
     /// When a key or a limit cannot be used, or TLS cannot start.
-    pub(crate) fn connect(settings: &Settings) -> Result<Self, BuildError> {
+    pub fn connect(settings: &Settings) -> Result<Self, BuildError> {
         let mut whitelists = BTreeMap::new();
         for account in &settings.sentius {
             let client = Whitelist::new(account, &settings.http)?;

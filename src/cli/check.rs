@@ -35,8 +35,7 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
     let head = store.read(trail::head).await?;
     let database = format!("{}, {} audit events", settings.database.display(), head.seq);
     line(Health::Ok, "database", &database)?;
-    let services =
-        Services::connect(&settings).map_err(|error| Failure::usage(error.to_string()))?;
+    let services = Services::connect(&settings)?;
     let mut all_well = providers(&settings, &services).await?;
     all_well &= mail(&settings).await?;
     Ok(if all_well {

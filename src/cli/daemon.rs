@@ -8,7 +8,7 @@ use crate::services::Services;
 pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
     let (settings, store) = common.open()?;
     // A key that cannot be used is told now, not by the first pass.
-    Services::connect(&settings).map_err(|error| Failure::usage(error.to_string()))?;
-    daemon::run(&settings, &store).await?;
+    let services = Services::connect(&settings)?;
+    daemon::run(&settings, &services, &store).await?;
     Ok(Exit::Done)
 }

@@ -49,14 +49,15 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")
     ))?;
-    earlier_look(&stage, &settings, &store).await?;
+    let services = Services::connect(&settings)?;
+    earlier_look(&stage, &services, &store).await?;
 
     heading("What is due: lapsed --run-now --dry-run")?;
     let look = Options {
         dry_run: true,
         ..Options::default()
     };
-    let planned = pass::run(&settings, &store, &look).await?;
+    let planned = pass::run(&settings, &services, &store, &look).await?;
     output::line(&run::headline(&planned))?;
     run::actions(&planned)?;
 
@@ -66,14 +67,14 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         report: true,
         ..Options::default()
     };
-    let outcome = pass::run(&settings, &store, &act).await?;
+    let outcome = pass::run(&settings, &services, &store, &act).await?;
     run::text(&outcome)?;
 
     heading("What changed at the providers")?;
     stage.compare(&before)?;
 
     heading("And once more: what is done stays done")?;
-    let again = pass::run(&settings, &store, &Options::default()).await?;
+    let again = pass::run(&settings, &services, &store, &Options::default()).await?;
     output::line(&run::headline(&again))?;
 
     let verified = store
@@ -99,12 +100,7 @@ fn heading(text: &str) -> Result<(), Failure> {
 
 /// Looks at the teams as if some weeks ago, so that the invites which were there already have an
 /// age: providers give them no date.
-async fn earlier_look(
-    stage: &Stage,
-    settings: &crate::config::Settings,
-    store: &Store,
-) -> Result<(), Failure> {
-    let services = Services::connect(settings).map_err(pass::PassError::from)?;
+async fn earlier_look(stage: &Stage, services: &Services, store: &Store) -> Result<(), Failure> {
     let newer = stage.without_newer_invites();
     let then = clock::now()
         .checked_sub(LAST_LOOK)
@@ -115,7 +111,7 @@ async fn earlier_look(
         counts: true,
         progress: &|_, _| {},
     };
-    observe::everything(&services, store, errand).await?;
+    observe::everything(services, store, errand).await?;
     stage.with_invites(newer);
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::domain::Verdict;
 use crate::pass::PassError;
+use crate::providers::BuildError;
 use crate::store::StoreError;
 
 use super::output;
@@ -71,11 +72,16 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<BuildError> for Failure {
+    fn from(error: BuildError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
 impl From<PassError> for Failure {
     fn from(error: PassError) -> Self {
         let exit = match error {
             PassError::Busy(_) => Exit::Busy,
-            PassError::Client(_) => Exit::Usage,
             _ => Exit::CouldNotRun,
         };
         Self {

@@ -10,6 +10,7 @@ use super::{Common, moment, output, progress};
 use crate::domain::{Finding, PassOutcome};
 use crate::pass::{self, Options};
 use crate::report::one_line;
+use crate::services::Services;
 
 /// So many findings of a kind are shown to people; JSON has all.
 const SHOWN: usize = 10;
@@ -58,6 +59,7 @@ impl RunArgs {
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     let settings = common.settings()?;
     let at = moment("--at", args.at.as_deref(), &settings)?;
+    let services = Services::connect(&settings)?;
     let store = crate::store::Store::open(&settings.database)?;
     let options = Options {
         dry_run: args.dry_run,
@@ -67,7 +69,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
         progress: progress::bar(),
         ..Options::default()
     };
-    let outcome = pass::run(&settings, &store, &options).await?;
+    let outcome = pass::run(&settings, &services, &store, &options).await?;
     output::if_read(match args.format {
         Some(RunFormat::Json) => output::json(&outcome),
         _ => text(&outcome),
