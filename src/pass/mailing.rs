@@ -16,7 +16,7 @@ use crate::mail::{self, Courier, DeliveryError};
 use crate::report::Summary;
 use crate::schedule;
 use crate::store::summary::{self, Scope};
-use crate::store::{NewMail, Outbox, Runs, Store, StoreError};
+use crate::store::{Ledger, NewMail, Outbox, Runs, Store, StoreError};
 
 /// When the last report's period ended.
 const LAST_REPORT: &str = "report.last";
@@ -96,9 +96,12 @@ pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pas
 
 /// Puts the alarm of held actions into the outbox, once for each episode: from the first held action
 /// until nothing is held any more. Returns the rows of those whose address bounces.
-pub(super) async fn queue_alarm(pass: &Pass<'_>, held: u64) -> Result<Vec<i64>, super::PassError> {
-    let episode = pass.store.read(|db| Runs::fact(db, HELD_SINCE)).await?;
-    if held == 0 {
+pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
+    let (episode, holds) = pass
+        .store
+        .read(|db| Ok((Runs::fact(db, HELD_SINCE)?, Ledger::holds(db)?)))
+        .await?;
+    if !holds {
         if episode.is_some() {
             pass.store
                 .write(|db| Runs::drop_fact(db, HELD_SINCE))
