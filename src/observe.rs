@@ -183,16 +183,16 @@ pub(crate) async fn read_back(
     teams: Vec<(TargetRef, String)>,
     errand: Errand<'_>,
 ) -> Result<Vec<Finding>, StoreError> {
-    let known = teams.into_iter().filter_map(|(target, id)| {
-        let account = services.teams.get(target.account())?;
-        Some((target, id, account))
-    });
-    let mut readings = stream::iter(known)
-        .map(|(target, id, account)| async move {
-            let read = team::read(account, store, &id, &target, errand).await;
-            (target, read)
-        })
-        .buffer_unordered(services.concurrency * 2);
+    let mut calls = Vec::with_capacity(teams.len());
+    for (target, id) in teams {
+        if let Some(account) = services.teams.get(target.account()) {
+            calls.push(async move {
+                let read = team::read(account, store, &id, &target, errand).await;
+                (target, read)
+            });
+        }
+    }
+    let mut readings = stream::iter(calls).buffer_unordered(services.concurrency * 2);
     let mut findings = Vec::new();
     let mut unchanged = Vec::new();
     while let Some((target, read)) = readings.next().await {

@@ -17,10 +17,13 @@ use crate::apply::Apply;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
-    Action, ActionResult, ActionState, Counts, Finding, FindingKind, PassOutcome, Plan, Reach,
-    Snapshot, SourceHealth, TargetId, TargetMessage, TargetRef, Verdict,
+    Action, ActionResult, ActionState, Counts, Finding, FindingKind, MailResult, PassOutcome, Plan,
+    Reach, Snapshot, SourceHealth, TargetId, TargetMessage, TargetRef, Verdict,
 };
+use crate::failpoint;
 use crate::guard::{Refused, Reviewed};
+use crate::mail::RoundError;
+use crate::mail::round::round;
 use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::services::Services;
@@ -44,6 +47,12 @@ pub enum PassError {
     /// The report could not be made.
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// A fault of lapsed's own.
+    #[error("the pass panicked ({0}); please report it")]
+    Panicked(String),
+    /// What waits in the outbox could not be sent on its way.
+    #[error(transparent)]
+    Round(#[from] RoundError),
 }
 
 /// Runs one pass.
@@ -72,6 +81,7 @@ pub async fn run(
     pass.reach = pass.reach().await?;
     services.forget_clocks();
     pass.begin().await?;
+    failpoint::pause("hang", "panic").await;
 
     let mut seen = pass.observe().await?;
     let (snapshot, plan) = pass.plan(&mut seen).await?;
@@ -258,6 +268,16 @@ impl Pass<'_> {
             .await
     }
 
+    async fn deliver(&self, suppressed: Vec<i64>) -> Result<Vec<MailResult>, PassError> {
+        match &self.settings.mail {
+            Some(mail) => Ok({
+                let stop = &self.options.stop;
+                round(mail, self.store, self.options.patient, suppressed, stop).await?
+            }),
+            None => Ok(Vec::new()),
+        }
+    }
+
     /// Notes how the pass ended, mails the report unless this was a look, and tells the result.
     async fn finish(
         &self,
@@ -278,7 +298,7 @@ impl Pass<'_> {
                 suppressed.extend(mailing::queue_report(self).await?);
             }
             if self.options.mail == Delivery::Here {
-                mails = mailing::deliver(self, suppressed).await?;
+                mails = self.deliver(suppressed).await?;
             }
         }
         if verdict == Verdict::Converged && mails.iter().any(|m| m.state == "failed") {
