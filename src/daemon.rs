@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::PassOutcome;
+use crate::failpoint;
 use crate::pass::{self, Delivery, Options, PassError, Progress, Stop};
 use crate::providers::BuildError;
 use crate::services::Services;
@@ -34,9 +35,9 @@ const LOOK: Duration = Duration::from_secs(1);
 /// A clock that moves so much more or less than time goes by was set, or the machine slept.
 const JUMP: SignedDuration = SignedDuration::from_secs(5);
 /// How long the loop waits after a pass that could not be run.
-const AFTER_FAULT: SignedDuration = SignedDuration::from_secs(30);
+const AFTER_FAULT: Duration = Duration::from_secs(30);
 /// How long it waits while another process runs a pass.
-const WHILE_BUSY: SignedDuration = SignedDuration::from_secs(2);
+const WHILE_BUSY: Duration = Duration::from_secs(2);
 /// How long calls may take to come to their end once the daemon is told to stop.
 const LAST_CALLS: Duration = Duration::from_secs(15);
 
@@ -118,7 +119,8 @@ impl Daemon {
         loop {
             self.pulse.beat();
             let settings = Arc::clone(&self.settings.borrow());
-            let until = match due::ask(&settings, &self.store, clock::now()).await {
+            let asked = (clock::now(), Instant::now());
+            let until = match due::ask(&settings, &self.store, asked.0).await {
                 Ok(Asked::Now(due)) => match self.serve(due, signals).await {
                     Some(until) => until,
                     None => return,
@@ -130,7 +132,7 @@ impl Daemon {
                 Err(error) => after_fault(PassError::from(error)),
             };
             tokio::select! {
-                () = self.rest(until) => {}
+                () = self.rest(asked, until) => {}
                 () = bell.rings() => {}
                 order = signals.next() => match order {
                     Order::Reload => self.reload(),
@@ -144,23 +146,22 @@ impl Daemon {
     }
 
     /// Waits, but not beyond a change of the database, since another process may have recorded a
-    /// nearer end, nor beyond one of the clock.
-    async fn rest(&self, until: Timestamp) {
+    /// nearer end, nor beyond one of the clock since the database was asked.
+    async fn rest(&self, (asked, steady): (Timestamp, Instant), until: Timestamp) {
         let version = self.store.version();
-        let (begun, steady) = (clock::now(), Instant::now());
         loop {
             self.pulse.beat();
             let now = clock::now();
-            if now >= until {
-                return;
-            }
             let went_by = SignedDuration::try_from(steady.elapsed()).unwrap_or_default();
-            let jumped = now.duration_since(begun) - went_by;
+            let jumped = now.duration_since(asked) - went_by;
             if jumped.abs() > JUMP {
                 tracing::warn!(
-                    by = %format_args!("{jumped:#}"),
+                    seconds = jumped.as_secs(),
                     "the clock was set, or the machine slept; what is due is asked anew"
                 );
+                return;
+            }
+            if now >= until {
                 return;
             }
             let left = Duration::try_from(until.duration_since(now)).unwrap_or(LOOK);
@@ -302,7 +303,7 @@ async fn last_calls(pass: Pass) {
     }
 }
 
-fn in_a_while(wait: SignedDuration) -> Timestamp {
+fn in_a_while(wait: Duration) -> Timestamp {
     let now = clock::now();
     now.checked_add(wait).unwrap_or(now)
 }
@@ -310,5 +311,5 @@ fn in_a_while(wait: SignedDuration) -> Timestamp {
 fn after_fault(error: PassError) -> Timestamp {
     let error = format!("{:#}", anyhow::Error::from(error));
     tracing::error!(error, "a pass could not be run; it is tried again");
-    in_a_while(AFTER_FAULT)
+    in_a_while(failpoint::wait(AFTER_FAULT))
 }

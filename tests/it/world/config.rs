@@ -12,6 +12,7 @@ pub(crate) struct Config {
     /// Whole `[[sapling.team]]` sections.
     pub(crate) teams: String,
     pub(crate) http: String,
+    pub(crate) schedule: String,
     pub(crate) policy: String,
     pub(crate) guard: String,
     pub(crate) mail: Mail,
@@ -39,6 +40,7 @@ impl Default for Config {
             teams: String::new(),
             // Fast, and patient enough for a machine that does other things too.
             http: "timeout = \"20s\"\nrequests_per_second = 1000\n".to_owned(),
+            schedule: String::new(),
             policy: String::new(),
             guard: String::new(),
             mail: Mail::None,
@@ -55,6 +57,7 @@ impl Config {
             sapling,
             teams,
             http,
+            schedule,
             policy,
             guard,
             ..
@@ -77,6 +80,8 @@ api_key_file = "{folder}/sapling.key"
 {teams}
 [http]
 {http}
+[schedule]
+{schedule}
 [policy]
 {policy}
 [guard]
