@@ -66,6 +66,10 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        #[expect(
+            clippy::print_stderr,
+            reason = "whoever sees the test fail wants to know why"
+        )]
         if std::thread::panicking() {
             eprintln!("the daemon's log:\n{}", self.log());
         }
