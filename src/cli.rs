@@ -8,14 +8,17 @@ mod daemon;
 mod demo;
 mod exit;
 mod generate;
+mod history;
 mod import;
 mod list;
 mod logging;
 mod members;
 mod output;
+mod person;
 mod progress;
 mod report;
 mod run;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -94,6 +97,10 @@ enum Command {
     List(list::ListArgs),
     /// Show who is or was in which team, and whether a grant covers them
     Members(members::MembersArgs),
+    /// Show what holds for one person, why, and what comes next
+    Why(why::WhyArgs),
+    /// Show all that happened to one person, oldest first
+    History(history::HistoryArgs),
     /// Show the audit report, without mailing it
     Report(report::ReportArgs),
     /// Verify or export the audit trail
@@ -150,6 +157,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Import(args)) => wait(import::run(&common, args)),
         Some(Command::List(args)) => wait(list::run(&common, args)),
         Some(Command::Members(args)) => wait(members::run(&common, args)),
+        Some(Command::Why(args)) => wait(why::run(&common, args)),
+        Some(Command::History(args)) => wait(history::run(&common, args)),
         Some(Command::Report(args)) => wait(report::run(&common, args)),
         Some(Command::Audit(command)) => wait(audit::run(&common, command)),
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),

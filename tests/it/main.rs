@@ -8,6 +8,7 @@
 
 mod addresses;
 mod architecture;
+mod as_of;
 mod backups;
 mod bad_configuration;
 mod bad_files;
@@ -29,6 +30,7 @@ mod forbidden;
 mod full_disk;
 mod guard;
 mod held;
+mod history;
 mod holds;
 mod importing;
 mod invites;
@@ -53,4 +55,5 @@ mod trail;
 mod unanswered;
 mod unanswered_whitelist;
 mod whitelist_ends;
+mod why;
 mod world;
