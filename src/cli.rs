@@ -4,6 +4,7 @@ mod approve;
 mod audit;
 mod backup;
 mod check;
+mod complete;
 mod daemon;
 mod demo;
 mod exit;
@@ -66,6 +67,9 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
+/// Where the configuration is looked for.
+const CONFIG: &str = "/etc/lapsed/lapsed.toml";
+
 /// Options of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -76,7 +80,7 @@ struct Common {
         global = true,
         value_name = "FILE",
         env = "LAPSED_CONFIG",
-        default_value = "/etc/lapsed/lapsed.toml"
+        default_value = CONFIG
     )]
     config: PathBuf,
 
@@ -114,7 +118,10 @@ enum Command {
     Check,
     /// See everything on sample data: no key, no network, nothing left but the report
     Demo(demo::DemoArgs),
-    /// Print a completion script
+    /// Print a completion script, which asks this program for targets and addresses on record
+    #[command(after_help = "\
+Example:
+  lapsed completions bash > /usr/share/bash-completion/completions/lapsed")]
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
@@ -137,6 +144,11 @@ enum RowFormat {
 /// Reads the command line, does what it says, and tells how that ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    match complete::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return exit::usage(&error),
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),

@@ -15,6 +15,7 @@ mod tests;
 mod times;
 
 pub use error::{ConfigError, Problem};
+pub(crate) use file::database;
 pub use file::{load, load_with};
 
 use std::net::SocketAddr;

@@ -79,6 +79,18 @@ impl Store {
         })
     }
 
+    /// Reads from a database that may be there, on this thread: makes none, changes nothing and
+    /// waits for nobody, and needs no right to write to it.
+    ///
+    /// # Errors
+    /// When there is none, when it is not ours, or what `job` returned.
+    pub(crate) fn glance<T>(
+        path: &Path,
+        job: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        job(&open::glance(path)?)
+    }
+
     /// Where the database is.
     #[must_use]
     pub fn path(&self) -> &Path {

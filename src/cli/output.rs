@@ -80,9 +80,16 @@ pub(super) fn table(columns: &[&str]) -> Table {
     table
 }
 
-/// A table without a header: a word, and what is said of it.
-pub(super) fn lines() -> Table {
-    arranged()
+/// Lines below a heading: a word, and what is said of it.
+pub(super) fn lines(said: &[(&str, String)]) -> Table {
+    let mut table = arranged();
+    for (word, said) in said {
+        table.add_row([cell(word), cell(said)]);
+    }
+    if let Some(words) = table.column_mut(0) {
+        words.set_padding((2, 1));
+    }
+    table
 }
 
 fn arranged() -> Table {

@@ -3,10 +3,11 @@
 use std::io;
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
-use super::{Common, output};
+use super::{Common, complete, output};
 use crate::clock;
 use crate::domain::{Email, Target};
 use crate::explain::words::Words;
@@ -25,10 +26,11 @@ Example:
   lapsed why jane@example.com --target sentius:acme")]
 pub(super) struct WhyArgs {
     /// Who, in any case
+    #[arg(add = ArgValueCompleter::new(complete::people))]
     email: String,
 
     /// Only on this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
     target: Option<Target>,
 
     /// What stdout carries
@@ -94,11 +96,7 @@ fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
         };
         let target = one_line(&place.target.to_string());
         output::line(&format!("\n{target}: {}", output::tinted(&verdict, tone)))?;
-        let mut table = output::lines();
-        for (word, said) in lines(place, words) {
-            table.add_row([output::cell(&format!("  {word}")), output::cell(&said)]);
-        }
-        output::show(&table)?;
+        output::show(&output::lines(&lines(place, words)))?;
     }
     Ok(())
 }

@@ -6,4 +6,4 @@ mod near;
 
 pub(crate) use facts::facts;
 pub(crate) use happened::history;
-pub(crate) use near::near;
+pub(crate) use near::{beginning_with, near};

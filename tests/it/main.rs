@@ -17,6 +17,7 @@ mod bearer;
 mod catching_up;
 mod clocks;
 mod command_line;
+mod completing;
 mod daemon;
 mod daemon_between;
 mod daemon_clock;
