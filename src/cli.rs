@@ -108,13 +108,14 @@ enum Command {
     /// Show the audit report, without mailing it
     Report(report::ReportArgs),
     /// Verify or export the audit trail
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  lapsed audit verify")]
     Audit(audit::AuditCommand),
     /// Let the plan that the guard held in a run go ahead, once
     Approve(approve::ApproveArgs),
     /// Copy the database consistently while passes run
     Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
+    #[command(after_help = "Example:\n  lapsed check && systemctl start lapsed")]
     Check,
     /// See everything on sample data: no key, no network, nothing left but the report
     Demo(demo::DemoArgs),
@@ -127,6 +128,7 @@ Example:
         shell: clap_complete::Shell,
     },
     /// Print the manual page
+    #[command(after_help = "Example:\n  lapsed man > /usr/share/man/man1/lapsed.1")]
     Man,
 }
 

@@ -66,7 +66,7 @@ pub(super) async fn run(common: &Common, args: WhyArgs) -> Result<Exit, Failure>
             Ok((facts, only, rules))
         })
         .await?;
-    let explanation = explain(facts, &rules, only.as_ref(), &words);
+    let explanation = explain(&facts, &rules, only.as_ref(), &words);
     match args.format {
         WhyFormat::Json => output::json(&explanation)?,
         WhyFormat::Csv => csv(&explanation)?,

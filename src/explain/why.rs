@@ -58,7 +58,7 @@ impl OnePlace {
 
 /// Explains what is on record: everywhere, or on one target, where it may be nothing.
 pub(crate) fn explain(
-    facts: Facts,
+    facts: &Facts,
     rules: &Rules,
     only: Option<&TargetRef>,
     words: &Words,
@@ -74,7 +74,7 @@ pub(crate) fn explain(
     };
     let targets = places
         .into_iter()
-        .map(|(target, on)| place(&facts, rules, target, on, words));
+        .map(|(target, on)| place(facts, rules, target, on, words));
     Explanation {
         email: facts.email.written().to_owned(),
         known: !facts.places.is_empty(),

@@ -53,7 +53,7 @@ pub(crate) fn load(db: &Connection, wanted: Wanted) -> Result<Snapshot, StoreErr
     }
     people.append(&mut invites);
     people.retain(|(target, _)| wanted.reach.holds(TargetId(*target)));
-    loader.fill(people, wanted, snapshot)
+    loader.fill(&people, wanted, snapshot)
 }
 
 /// One person on all targets, whether time has made anything due or not.
@@ -71,7 +71,7 @@ pub(crate) fn load_person(
         ..Snapshot::default()
     };
     let people = loader.places_of(email)?;
-    loader.fill(people, wanted, snapshot)
+    loader.fill(&people, wanted, snapshot)
 }
 
 /// The followed whitelists on which one person's access is over, and since when.
@@ -102,11 +102,11 @@ impl Loader<'_> {
     /// Loads all that concerns these people.
     fn fill(
         &self,
-        people: BTreeSet<Key>,
+        people: &BTreeSet<Key>,
         wanted: Wanted,
         mut snapshot: Snapshot,
     ) -> Result<Snapshot, StoreError> {
-        for (target, email_key) in &people {
+        for (target, email_key) in people {
             self.grants(*target, email_key, &mut snapshot.grants)?;
             self.members(*target, email_key, &mut snapshot.members)?;
             self.invites(*target, email_key, &mut snapshot.invites)?;

@@ -84,6 +84,13 @@ fn the_help_names_every_command_and_option() {
             assert!(help.contains(option), "{command:?}: {option}");
         }
     }
+    for command in COMMANDS {
+        let help = desk.good(&[command, "--help"]);
+        assert!(
+            help.contains(&format!("\n  lapsed {command}")),
+            "{command} has no example"
+        );
+    }
     assert_eq!(
         desk.good(&["--version"]),
         format!("lapsed {}\n", env!("CARGO_PKG_VERSION"))

@@ -45,6 +45,7 @@ mod overlaps;
 mod processes;
 mod reporting;
 mod restored;
+mod schemas;
 mod secrets;
 mod side_by_side;
 mod soak;
