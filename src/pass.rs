@@ -65,6 +65,19 @@ pub async fn run(
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
+    let begun = Instant::now();
+    let _panic = services.metrics.on_panic(options);
+    let result = stages(settings, services, store, options).await;
+    services.metrics.pass(options, &result, begun.elapsed());
+    result
+}
+
+async fn stages(
+    settings: &Settings,
+    services: &Services,
+    store: &Store,
+    options: &Options,
+) -> Result<PassOutcome, PassError> {
     let lock = store.lock_pass()?;
     let _lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
     let mut pass = Pass {
@@ -272,7 +285,15 @@ impl Pass<'_> {
         match &self.settings.mail {
             Some(mail) => Ok({
                 let stop = &self.options.stop;
-                round(mail, self.store, self.options.patient, suppressed, stop).await?
+                round(
+                    mail,
+                    self.store,
+                    self.options.patient,
+                    suppressed,
+                    stop,
+                    &self.services.metrics,
+                )
+                .await?
             }),
             None => Ok(Vec::new()),
         }
