@@ -173,6 +173,7 @@ impl Apply<'_> {
     async fn already_gone(&self, tracked: Tracked) -> Result<(), StoreError> {
         let run = self.run.to_owned();
         let at = clock::now();
+        self.count(&tracked.action, ActionState::Absent, at);
         let settled = Settled {
             state: ActionState::Absent,
             evidence: Some(Evidence::Verified),

@@ -21,6 +21,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::domain::PassOutcome;
 use crate::failpoint;
+use crate::metrics::Metrics;
 use crate::pass::{self, Delivery, Options, PassError, Progress, Stop};
 use crate::providers::BuildError;
 use crate::services::Services;
@@ -63,7 +64,7 @@ pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
 /// When it could not start. A pass that fails is logged and tried again.
 pub async fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
     let mut signals = Signals::new().map_err(DaemonError::Signals)?;
-    let services = Arc::new(Services::connect(&settings)?);
+    let services = Arc::new(Services::connect(&settings, &Metrics::default())?);
     let mut daemon = Daemon {
         store: store.clone(),
         pulse: Pulse::new(&settings.http),
@@ -81,6 +82,7 @@ pub async fn run(settings: Settings, store: &Store, load: Load) -> Result<(), Da
         daemon.settings.subscribe(),
         Arc::clone(&daemon.outbox),
         daemon.stop.clone(),
+        daemon.services.metrics.clone(),
     ));
     let bell = Bell::hang().await;
     tracing::info!(database = %store.path().display(), "started");
@@ -261,7 +263,8 @@ impl Daemon {
                     .to_owned(),
             );
         }
-        let services = Services::connect(&settings).map_err(|error| error.to_string())?;
+        let services = Services::connect(&settings, &self.services.metrics)
+            .map_err(|error| error.to_string())?;
         self.services = Arc::new(services);
         self.pulse.expect(&settings.http);
         self.settings.send_replace(Arc::new(settings));

@@ -65,6 +65,19 @@ pub async fn run(
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
+    let begun = Instant::now();
+    let _panic = services.metrics.on_panic(options);
+    let result = stages(settings, services, store, options).await;
+    services.metrics.pass(options, &result, begun.elapsed());
+    result
+}
+
+async fn stages(
+    settings: &Settings,
+    services: &Services,
+    store: &Store,
+    options: &Options,
+) -> Result<PassOutcome, PassError> {
     let lock = store.lock_pass()?;
     let _lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
     let mut pass = Pass {
@@ -270,10 +283,11 @@ impl Pass<'_> {
 
     async fn deliver(&self, suppressed: Vec<i64>) -> Result<Vec<MailResult>, PassError> {
         match &self.settings.mail {
-            Some(mail) => Ok({
-                let stop = &self.options.stop;
-                round(mail, self.store, self.options.patient, suppressed, stop).await?
-            }),
+            Some(mail) => {
+                let (patient, stop) = (self.options.patient, &self.options.stop);
+                let metrics = &self.services.metrics;
+                Ok(round(mail, self.store, patient, suppressed, stop, metrics).await?)
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -95,6 +95,7 @@ fn each_library_has_its_place() {
         ("comfy_table", &["cli"]),
         ("indicatif", &["cli"]),
         ("clap", &["cli"]),
+        ("prometheus_client", &["metrics"]),
         ("process::exit", &[]),
     ] {
         assert_eq!(trespassers(word, may), [""; 0], "{word}");

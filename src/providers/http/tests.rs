@@ -1,6 +1,7 @@
 //! Requests and answers over real sockets: what is repeated, what is known, what is said.
 
 mod bodies;
+mod counted;
 mod unsent;
 
 use secrecy::SecretString;
@@ -11,7 +12,14 @@ use crate::providers::encode;
 
 fn http_at(base: &Url) -> Http {
     let key = SecretString::from(KEY);
-    Http::new("test:acme".to_owned(), base, &key, &settings()).unwrap()
+    Http::new(
+        "test:acme".to_owned(),
+        base,
+        &key,
+        &settings(),
+        &Metrics::default(),
+    )
+    .unwrap()
 }
 
 fn call(method: Method) -> Call {
