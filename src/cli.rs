@@ -156,7 +156,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Backup(args)) => wait(backup::run(&common, args)),
         Some(Command::Check) => wait(check::run(&common)),
         None if cli.run.any() => wait(run::run(&common, cli.run)),
-        None => wait(daemon::run(&common)),
+        None => daemon::run(&common),
     }
 }
 

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
+use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout_at};
@@ -46,6 +47,9 @@ const LAST_CALLS: Duration = Duration::from_secs(15);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DaemonError {
+    /// Threads cannot be started.
+    #[error("threads cannot be started")]
+    Runtime(#[source] std::io::Error),
     /// Signals cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] std::io::Error),
@@ -62,11 +66,29 @@ pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
 ///
 /// # Errors
 /// When it could not start. A pass that fails is logged and tried again.
-pub async fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
+pub fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
+    // Passes have threads of their own: what only waits wakes one thread, and not several.
+    let workers = runtime::Builder::new_multi_thread().enable_all().build();
+    let workers = workers.map_err(DaemonError::Runtime)?;
+    let waiting = runtime::Builder::new_current_thread().enable_all().build();
+    let waiting = waiting.map_err(DaemonError::Runtime)?;
+    let ended = waiting.block_on(attend(settings, store, load, workers.handle().clone()));
+    // What did not end in time is settled by the next pass.
+    workers.shutdown_background();
+    ended
+}
+
+async fn attend(
+    settings: Settings,
+    store: &Store,
+    load: Load,
+    workers: Handle,
+) -> Result<(), DaemonError> {
     let mut signals = Signals::new().map_err(DaemonError::Signals)?;
     let services = Arc::new(Services::connect(&settings, &Metrics::default())?);
     let mut daemon = Daemon {
         store: store.clone(),
+        workers,
         pulse: Pulse::new(&settings.http),
         settings: watch::Sender::new(Arc::new(settings)),
         services,
@@ -102,6 +124,8 @@ struct Daemon {
     settings: watch::Sender<Arc<Settings>>,
     services: Arc<Services>,
     load: Load,
+    /// The threads that passes run on.
+    workers: Handle,
     pulse: Pulse,
     /// Told to whatever is under way when the daemon ends.
     stop: Stop,
@@ -214,7 +238,8 @@ impl Daemon {
         };
         let (settings, services) = (Arc::clone(&self.settings.borrow()), self.services.clone());
         let store = self.store.clone();
-        tokio::spawn(async move { pass::run(&settings, &services, &store, &options).await })
+        self.workers
+            .spawn(async move { pass::run(&settings, &services, &store, &options).await })
     }
 
     async fn conclude(

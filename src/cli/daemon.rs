@@ -4,10 +4,10 @@ use super::Common;
 use super::exit::{Exit, Failure};
 use crate::{config, daemon};
 
-pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
+pub(super) fn run(common: &Common) -> Result<Exit, Failure> {
     let (settings, store) = common.open()?;
     let path = common.config.clone();
     let load = move || config::load(&path).map_err(|error| error.to_string());
-    daemon::run(settings, &store, Box::new(load)).await?;
+    daemon::run(settings, &store, Box::new(load))?;
     Ok(Exit::Done)
 }
