@@ -233,9 +233,8 @@ impl Pass<'_> {
                 )
             })
             .await?;
-        self.set_mark().await?;
         let progress = |done, total| self.options.progress.tell(Stage::Apply, done, total);
-        let touched = Apply {
+        let apply = Apply {
             services: self.services,
             store: self.store,
             run: &self.run,
@@ -246,9 +245,10 @@ impl Pass<'_> {
             max_skew: self.max_skew(),
             stop: &self.options.stop,
             progress: &progress,
-        }
-        .all(tracked)
-        .await?;
+        };
+        // The mark need not be there before the first call: nothing waits for the disk twice.
+        let mark = async { self.set_mark().await };
+        let (touched, ()) = tokio::try_join!(apply.all(tracked), mark)?;
         let teams = touched.into_iter().filter_map(|team| {
             let id = seen.team_ids.get(&team.id())?.clone();
             Some((team, id))
