@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock;
-use crate::config::{self, Settings};
+use crate::config::{self, Keys, Settings};
 use crate::domain::{Edge, When};
 use crate::store::Store;
 use exit::{Exit, Failure};
@@ -170,13 +170,14 @@ fn wait(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Fa
 }
 
 impl Common {
-    fn settings(&self) -> Result<Settings, Failure> {
-        config::load(&self.config).map_err(|error| Failure::usage(error.to_string()))
+    /// The configuration; the keys are read by what calls a provider or the mail server.
+    fn settings(&self, keys: Keys) -> Result<Settings, Failure> {
+        config::load(&self.config, keys).map_err(|error| Failure::usage(error.to_string()))
     }
 
     /// Settings and database.
-    fn open(&self) -> Result<(Settings, Store), Failure> {
-        let settings = self.settings()?;
+    fn open(&self, keys: Keys) -> Result<(Settings, Store), Failure> {
+        let settings = self.settings(keys)?;
         let store = Store::open(&settings.database)?;
         Ok((settings, store))
     }

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure, told};
 use super::{Common, output};
-use crate::config::Settings;
+use crate::config::{Keys, Settings};
 use crate::mail::Courier;
 use crate::services::Services;
 use crate::store::Store;
@@ -18,7 +18,7 @@ enum Health {
 }
 
 pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
-    let settings = common.settings()?;
+    let settings = common.settings(Keys::Read)?;
     line(
         Health::Ok,
         "configuration",

@@ -35,6 +35,7 @@ mod mail_faults;
 mod mails;
 mod observation;
 mod odd_texts;
+mod other_users;
 mod overlaps;
 mod processes;
 mod reporting;
