@@ -77,13 +77,13 @@ struct Common {
     )]
     config: PathBuf,
 
-    /// What is logged to stderr: error, warn, info, debug, trace, or a tracing filter
+    /// What is logged: error, warn, info, debug, trace, or a tracing filter
     #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
     log_level: String,
 
-    /// The form of logs
-    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
-    log_format: logging::LogFormat,
+    /// The form of logs on stderr [default: text; under systemd, fields in the journal]
+    #[arg(long, global = true, value_name = "FORM")]
+    log_format: Option<logging::LogFormat>,
 }
 
 #[derive(Debug, Subcommand)]
