@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use crate::failpoint;
+
 /// The current instant in UTC, to the millisecond: everything lapsed stores and compares has
 /// that grain, so that what is read back equals what was written.
 #[must_use]
@@ -10,7 +12,8 @@ use jiff::Timestamp;
     reason = "this is the one place that reads the clock"
 )]
 pub fn now() -> Timestamp {
-    millis(Timestamp::now())
+    let now = Timestamp::now().as_millisecond() + failpoint::clock_ahead();
+    Timestamp::from_millisecond(now).unwrap_or(Timestamp::MAX)
 }
 
 /// Cuts an instant to the millisecond, towards the past.

@@ -3,151 +3,317 @@
 
 mod bell;
 mod due;
+mod post;
+mod pulse;
+mod signals;
+mod systemd;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Instant, sleep_until, timeout};
+use jiff::{SignedDuration, Timestamp};
+use thiserror::Error;
+use tokio::sync::{Notify, watch};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock;
 use crate::config::Settings;
-use crate::pass::{self, Options, PassError, Stop};
+use crate::domain::PassOutcome;
+use crate::pass::{self, Delivery, Options, PassError, Progress, Stop};
+use crate::providers::BuildError;
 use crate::services::Services;
 use crate::store::Store;
 use bell::Bell;
-use due::{Due, Moment};
+use due::{Asked, Due};
+use pulse::Pulse;
+use signals::{Order, Signals};
 
-/// How often the database is asked whether another process has changed it.
+/// How often the database is asked whether it has changed, and the clock whether it was set.
 const LOOK: Duration = Duration::from_secs(1);
+/// A clock that moves so much more or less than time goes by was set, or the machine slept.
+const JUMP: SignedDuration = SignedDuration::from_secs(5);
 /// How long the loop waits after a pass that could not be run.
-const AFTER_FAULT: Duration = Duration::from_secs(30);
+const AFTER_FAULT: SignedDuration = SignedDuration::from_secs(30);
 /// How long it waits while another process runs a pass.
-const WHILE_BUSY: Duration = Duration::from_secs(2);
-/// How long a pass may take to come to its end once the daemon is told to stop.
+const WHILE_BUSY: SignedDuration = SignedDuration::from_secs(2);
+/// How long calls may take to come to their end once the daemon is told to stop.
 const LAST_CALLS: Duration = Duration::from_secs(15);
 
+/// Why the daemon could not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// Signals cannot be received.
+    #[error("signals cannot be received")]
+    Signals(#[source] std::io::Error),
+    /// An account's client could not be made.
+    #[error(transparent)]
+    Client(#[from] BuildError),
+}
+
+/// Reads the configuration anew, or says why it cannot be used.
+pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
+
 /// Runs until SIGTERM or SIGINT: passes and reports on their cron lines, and each end at its moment.
+/// SIGHUP reads the configuration anew by `load`; one that is wrong changes nothing.
 ///
 /// # Errors
-/// When signals cannot be received. A pass that fails is logged and tried again.
-pub async fn run(settings: &Settings, services: &Services, store: &Store) -> std::io::Result<()> {
-    let mut signals = Signals::new()?;
+/// When it could not start. A pass that fails is logged and tried again.
+pub async fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
+    let mut signals = Signals::new().map_err(DaemonError::Signals)?;
+    let services = Arc::new(Services::connect(&settings)?);
+    let mut daemon = Daemon {
+        store: store.clone(),
+        pulse: Pulse::new(&settings.http),
+        settings: watch::Sender::new(Arc::new(settings)),
+        services,
+        load,
+        stop: Stop::default(),
+        outbox: Arc::new(Notify::new()),
+        last: "no pass yet".to_owned(),
+        told: String::new(),
+    };
+    tokio::spawn(daemon.pulse.clone().feed());
+    let post = tokio::spawn(post::run(
+        daemon.store.clone(),
+        daemon.settings.subscribe(),
+        Arc::clone(&daemon.outbox),
+        daemon.stop.clone(),
+    ));
     let bell = Bell::hang().await;
-    tracing::info!(database = %store.path().display(), "started");
-    loop {
-        let wait = match due::ask(settings, store, clock::now()).await {
-            Ok(Moment::Now(due)) => {
-                match pass_or_stop(settings, services, store, due, &mut signals).await {
-                    Some(wait) => wait,
-                    None => break,
-                }
-            }
-            Ok(Moment::In(wait)) => wait,
-            Err(error) => after_fault(error.into()),
-        };
-        tokio::select! {
-            () = rest(store, wait) => {}
-            () = bell.rings() => {}
-            () = signals.stop() => break,
-        }
+    let database = store.path().display();
+    tracing::info!(%database, "started on {database}");
+    systemd::ready();
+    daemon.live(&bell, &mut signals).await;
+    let deadline = Instant::now() + LAST_CALLS;
+    daemon.outbox.notify_one();
+    if timeout_at(deadline, post).await.is_err() {
+        tracing::warn!("a mail was not delivered in time; it is sent again later");
     }
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Waits, but not beyond a change by another process: it may have recorded a nearer end.
-async fn rest(store: &Store, wait: Duration) {
-    let until = Instant::now() + wait;
-    let before = version(store).await;
-    while Instant::now() < until {
-        sleep_until(until.min(Instant::now() + LOOK)).await;
-        if version(store).await != before {
-            return;
+struct Daemon {
+    store: Store,
+    settings: watch::Sender<Arc<Settings>>,
+    services: Arc<Services>,
+    load: Load,
+    pulse: Pulse,
+    /// Told to whatever is under way when the daemon ends.
+    stop: Stop,
+    /// Rings when the outbox may hold something new.
+    outbox: Arc<Notify>,
+    /// How the last pass ended, for people.
+    last: String,
+    /// What systemd was told last.
+    told: String,
+}
+
+type Pass = JoinHandle<Result<PassOutcome, PassError>>;
+
+impl Daemon {
+    /// Asks what is due, does it, and rests until there is something to ask about.
+    async fn live(&mut self, bell: &Bell, signals: &mut Signals) {
+        loop {
+            self.pulse.beat();
+            let settings = Arc::clone(&self.settings.borrow());
+            let until = match due::ask(&settings, &self.store, clock::now()).await {
+                Ok(Asked::Now(due)) => match self.serve(due, signals).await {
+                    Some(until) => until,
+                    None => return,
+                },
+                Ok(Asked::Rest(until, next_end)) => {
+                    self.tell(next_end);
+                    until
+                }
+                Err(error) => after_fault(PassError::from(error)),
+            };
+            tokio::select! {
+                () = self.rest(until) => {}
+                () = bell.rings() => {}
+                order = signals.next() => match order {
+                    Order::Reload => self.reload(),
+                    Order::Stop => {
+                        self.begin_to_stop();
+                        return;
+                    }
+                },
+            }
         }
+    }
+
+    /// Waits, but not beyond a change of the database, since another process may have recorded a
+    /// nearer end, nor beyond one of the clock.
+    async fn rest(&self, until: Timestamp) {
+        let version = self.store.version();
+        let (begun, steady) = (clock::now(), Instant::now());
+        loop {
+            self.pulse.beat();
+            let now = clock::now();
+            if now >= until {
+                return;
+            }
+            let went_by = SignedDuration::try_from(steady.elapsed()).unwrap_or_default();
+            let jumped = now.duration_since(begun) - went_by;
+            if jumped.abs() > JUMP {
+                tracing::warn!(
+                    by = %format_args!("{jumped:#}"),
+                    "the clock was set, or the machine slept ({jumped:#}); what is due is asked anew"
+                );
+                return;
+            }
+            let left = Duration::try_from(until.duration_since(now)).unwrap_or(LOOK);
+            sleep(left.min(LOOK)).await;
+            let changed = self.store.version().filter(|now| Some(*now) != version);
+            if changed.is_some() {
+                self.outbox.notify_one();
+                return;
+            }
+        }
+    }
+
+    /// Runs a pass and notes what it was for. Returns when to ask again, or `None` when the daemon
+    /// was told to stop meanwhile.
+    async fn serve(&mut self, due: Due, signals: &mut Signals) -> Option<Timestamp> {
+        let mut pass = self.start(&due);
+        let ended = loop {
+            tokio::select! {
+                ended = &mut pass => break ended,
+                order = signals.next() => match order {
+                    Order::Reload => self.reload(),
+                    Order::Stop => {
+                        self.begin_to_stop();
+                        last_calls(pass).await;
+                        return None;
+                    }
+                },
+            }
+        };
+        Some(match self.conclude(due, ended).await {
+            Ok(()) => clock::now(),
+            Err(PassError::Busy(_)) => in_a_while(WHILE_BUSY),
+            Err(error) => after_fault(error),
+        })
+    }
+
+    /// A pass on a task of its own: one that panics takes nothing with it.
+    fn start(&self, due: &Due) -> Pass {
+        let pulse = self.pulse.clone();
+        let options = Options {
+            patient: true,
+            report: due.report(),
+            reach: due.reach.clone(),
+            mail: Delivery::Elsewhere,
+            stop: self.stop.clone(),
+            progress: Progress::to(move |_, _, _| pulse.beat()),
+            ..Options::default()
+        };
+        let (settings, services) = (Arc::clone(&self.settings.borrow()), self.services.clone());
+        let store = self.store.clone();
+        tokio::spawn(async move { pass::run(&settings, &services, &store, &options).await })
+    }
+
+    async fn conclude(
+        &mut self,
+        due: Due,
+        ended: Result<Result<PassOutcome, PassError>, JoinError>,
+    ) -> Result<(), PassError> {
+        let outcome = ended.map_err(|error| PassError::Panicked(error.to_string()))??;
+        let (verdict, counts) = (outcome.outcome.as_str(), outcome.counts);
+        tracing::info!(
+            run = outcome.run,
+            outcome = verdict,
+            done = counts.done,
+            failed = counts.failed,
+            held = counts.held,
+            "pass ended: {verdict}, {} done, {} failed, {} held",
+            counts.done,
+            counts.failed,
+            counts.held
+        );
+        self.last = format!(
+            "last pass {}: {}",
+            self.local(outcome.finished_at),
+            outcome.outcome.as_str()
+        );
+        self.outbox.notify_one();
+        due::note(&self.store, due).await?;
+        Ok(())
+    }
+
+    /// Reads configuration and keys anew; what is under way ends with the old ones.
+    fn reload(&mut self) {
+        systemd::reloading();
+        match self.renew() {
+            Ok(()) => tracing::info!("the configuration was read anew"),
+            Err(error) => tracing::error!(
+                error,
+                "the configuration could not be read anew, and the one in use stays: {error}"
+            ),
+        }
+        systemd::ready();
+        self.told.clear();
+    }
+
+    fn renew(&mut self) -> Result<(), String> {
+        let settings = (self.load)()?;
+        if settings.database != self.settings.borrow().database {
+            return Err(
+                "state.path: the database cannot change while the daemon runs; restart it"
+                    .to_owned(),
+            );
+        }
+        let services = Services::connect(&settings).map_err(|error| error.to_string())?;
+        self.services = Arc::new(services);
+        self.pulse.expect(&settings.http);
+        self.settings.send_replace(Arc::new(settings));
+        self.outbox.notify_one();
+        Ok(())
+    }
+
+    /// Tells systemd how things stand, when that is news.
+    fn tell(&mut self, next_end: Option<Timestamp>) {
+        let next = match next_end {
+            Some(at) => format!("next end {}", self.local(at)),
+            None => "no end ahead".to_owned(),
+        };
+        let line = format!("{}; {next}", self.last);
+        if line != self.told {
+            systemd::status(&line);
+            self.told = line;
+        }
+    }
+
+    fn local(&self, at: Timestamp) -> String {
+        let zone = self.settings.borrow().timezone.clone();
+        at.to_zoned(zone)
+            .strftime("%Y-%m-%d %H:%M:%S %Z")
+            .to_string()
+    }
+
+    fn begin_to_stop(&self) {
+        tracing::info!("stopping: the calls under way are brought to their end");
+        systemd::stopping();
+        self.stop.set();
     }
 }
 
-/// A number that changes when another process has changed the database; none while it cannot be
-/// asked.
-async fn version(store: &Store) -> Option<i64> {
-    store.read(Store::version).await.ok()
-}
-
-/// Runs a pass and notes what it was for. Returns how long to wait before asking again, or `None`
-/// when the daemon was told to stop meanwhile.
-async fn pass_or_stop(
-    settings: &Settings,
-    services: &Services,
-    store: &Store,
-    due: Due,
-    signals: &mut Signals,
-) -> Option<Duration> {
-    let options = Options {
-        patient: true,
-        report: due.report.is_some(),
-        ..Options::default()
-    };
-    let pass = async {
-        let outcome = pass::run(settings, services, store, &options).await?;
-        tracing::info!(
-            run = outcome.run,
-            outcome = outcome.outcome.as_str(),
-            done = outcome.counts.done,
-            failed = outcome.counts.failed,
-            held = outcome.counts.held,
-            "pass ended"
-        );
-        due::note(store, due).await?;
-        Ok(())
-    };
-    tokio::pin!(pass);
-    let result: Result<(), PassError> = tokio::select! {
-        result = &mut pass => result,
-        () = signals.stop() => {
-            stop(&options.stop, pass).await;
-            return None;
-        }
-    };
-    Some(match result {
-        Ok(()) => Duration::ZERO,
-        Err(PassError::Busy(_)) => WHILE_BUSY,
-        Err(error) => after_fault(error),
-    })
-}
-
 /// Lets the calls under way end and their results be written; nothing new is begun.
-async fn stop(flag: &Stop, pass: impl Future<Output = Result<(), PassError>>) {
-    tracing::info!("stopping: the calls under way are brought to their end");
-    flag.set();
-    if timeout(LAST_CALLS, pass).await.is_err() {
+async fn last_calls(pass: Pass) {
+    if timeout_at(Instant::now() + LAST_CALLS, pass).await.is_err() {
         tracing::warn!("a call did not end in time; the next pass settles it");
     }
 }
 
-fn after_fault(error: PassError) -> Duration {
+fn in_a_while(wait: SignedDuration) -> Timestamp {
+    let now = clock::now();
+    now.checked_add(wait).unwrap_or(now)
+}
+
+fn after_fault(error: PassError) -> Timestamp {
     let error = format!("{:#}", anyhow::Error::from(error));
-    tracing::error!(error, "a pass could not be run; it is tried again");
-    AFTER_FAULT
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    /// Resolves when the daemon is told to stop.
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
+    tracing::error!(error, "a pass could not be run: {error}; it is tried again");
+    in_a_while(AFTER_FAULT)
 }

@@ -6,6 +6,7 @@ mod grant;
 mod outcome;
 mod plan;
 mod plausible;
+mod reach;
 mod reading;
 mod shown;
 mod snapshot;
@@ -22,6 +23,7 @@ pub use outcome::{
 };
 pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
 pub use plausible::Signs;
+pub use reach::Reach;
 pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
 pub use snapshot::{Invite, Member, Snapshot, SourceHealth, TeamPolicy};
 pub use span::{SpanError, parse_span};

@@ -15,27 +15,24 @@ pub struct Clocks {
 
 impl Clocks {
     /// Why nothing may be removed at `now`, if so: an end is only as true as the clock that it is
-    /// measured by.
+    /// measured by. Where providers tell the time and ours agrees, an earlier pass that lies in the
+    /// future was made by a clock that has been put right since.
     #[must_use]
     pub fn doubt(&self, now: Timestamp, most: SignedDuration) -> Option<String> {
-        if let Some(last) = self.last_pass {
-            let back = last.duration_since(now);
-            if back > most {
-                return Some(format!(
-                    "this machine's clock is {back:#} behind the end of the last pass ({last})"
-                ));
-            }
-        }
         if self.jumped.unsigned_abs() > most.unsigned_abs() {
             return Some(format!(
                 "this machine's clock jumped by {:#} while the pass was running",
                 self.jumped
             ));
         }
-        let (account, skew) = self
-            .providers
-            .iter()
-            .max_by_key(|(_, skew)| skew.unsigned_abs())?;
+        let worst = self.providers.iter().max_by_key(|(_, s)| s.unsigned_abs());
+        let Some((account, skew)) = worst else {
+            let last = self.last_pass?;
+            let back = last.duration_since(now);
+            return (back > most).then(|| {
+                format!("this machine's clock is {back:#} behind the end of the last pass ({last})")
+            });
+        };
         if skew.unsigned_abs() <= most.unsigned_abs() {
             return None;
         }
@@ -97,9 +94,22 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_went_back_before_the_last_pass_is_not_trusted() {
-        assert_eq!(doubt(0, Some("2026-11-22T07:04:00Z")), None);
-        assert!(doubt(0, Some("2026-11-23T07:00:00Z")).is_some());
-        assert_eq!(doubt(0, Some("2020-01-01T00:00:00Z")), None);
+    fn where_no_provider_tells_the_time_a_clock_behind_the_last_pass_is_not_trusted() {
+        let alone = |last: &str| {
+            let clocks = Clocks {
+                last_pass: Some(last.parse().unwrap()),
+                ..Clocks::default()
+            };
+            clocks.doubt(NOW.parse().unwrap(), SignedDuration::from_mins(5))
+        };
+        assert_eq!(alone("2026-11-22T07:04:00Z"), None);
+        assert!(alone("2026-11-23T07:00:00Z").is_some());
+        assert_eq!(alone("2020-01-01T00:00:00Z"), None);
+    }
+
+    #[test]
+    fn a_last_pass_in_the_future_does_not_count_against_a_clock_that_providers_agree_with() {
+        assert_eq!(doubt(0, Some("2030-01-01T00:00:00Z")), None);
+        assert!(doubt(301, Some("2030-01-01T00:00:00Z")).is_some());
     }
 }

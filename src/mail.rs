@@ -3,8 +3,10 @@
 pub mod compose;
 pub mod deliver;
 mod directory;
+pub mod round;
 mod smtp;
 mod words;
 
 pub use compose::{ComposeError, compose_plain, compose_report, message_id};
 pub use deliver::{BuildError, Courier, DeliveryError};
+pub use round::RoundError;

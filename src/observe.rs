@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::{
-    Digest, Email, Finding, FindingKind, Place, Provider, Signs, SourceHealth, TargetId,
+    Digest, Email, Finding, FindingKind, Place, Provider, Reach, Signs, SourceHealth, TargetId,
     TargetMessage, TargetRef,
 };
 use crate::providers::CallError;
@@ -41,28 +41,28 @@ pub(crate) struct Errand<'a> {
     /// Whether the readings count where several must agree: not those of a look, and not those
     /// right after another.
     pub(crate) counts: bool,
+    /// The teams that are read; suppressed emails only where it is everything.
+    pub(crate) reach: &'a Reach,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
-/// Reads everything that can be read. Whitelists cannot.
-pub(crate) async fn everything(
+/// Reads all within reach that can be read. Whitelists cannot.
+pub(crate) async fn all(
     services: &Services,
     store: &Store,
     errand: Errand<'_>,
 ) -> Result<Observation, StoreError> {
     let mut all = Observation::default();
     for (name, account) in &services.teams {
+        if !errand.reach.holds_teams_of(name) {
+            continue;
+        }
         let (teams, suppressed) = tokio::join!(
             account_teams(services, store, name, account, errand),
-            suppressed(store, name, account, errand.at),
+            suppressed(store, name, account, errand),
         );
-        let (teams, suppressed) = (teams?, suppressed?);
-        all.sources.extend(teams.sources);
-        all.team_ids.extend(teams.team_ids);
-        all.findings.extend(teams.findings);
-        all.errors.extend(teams.errors);
-        all.errors.extend(suppressed.errors);
-        all.findings.extend(suppressed.findings);
+        all.extend(teams?);
+        all.extend(suppressed?);
     }
     Ok(all)
 }
@@ -106,13 +106,17 @@ async fn account_teams(
     let unmatched = store
         .read(move |db| Targets::unmatched(db, &account_name))
         .await?;
-    seen.findings.extend(unmatched.into_iter().map(|u| Finding {
+    let unmatched = unmatched.into_iter();
+    let unmatched = unmatched.filter(|u| errand.reach.holds(u.target.id()));
+    seen.findings.extend(unmatched.map(|u| Finding {
         finding: FindingKind::TargetUnknown,
         place: Place::Target(u.target),
         email: None,
         detail: Some(u.detail),
     }));
 
+    let mut listed = listed;
+    listed.retain(|(_, target)| errand.reach.holds(target.id()));
     let total = listed.len() as u64;
     // More readings under way than calls allowed: while some are stored, the next are read.
     let at_once = services.concurrency * 4;
@@ -143,6 +147,13 @@ async fn account_teams(
 }
 
 impl Observation {
+    fn extend(&mut self, other: Self) {
+        self.sources.extend(other.sources);
+        self.team_ids.extend(other.team_ids);
+        self.findings.extend(other.findings);
+        self.errors.extend(other.errors);
+    }
+
     /// Notes what came of a team's reading.
     fn take(&mut self, target: &TargetRef, read: Read) -> SourceHealth {
         let place = Place::Target(target.clone());
@@ -172,16 +183,16 @@ pub(crate) async fn read_back(
     teams: Vec<(TargetRef, String)>,
     errand: Errand<'_>,
 ) -> Result<Vec<Finding>, StoreError> {
-    let known = teams.into_iter().filter_map(|(target, id)| {
-        let account = services.teams.get(target.account())?;
-        Some((target, id, account))
-    });
-    let mut readings = stream::iter(known)
-        .map(|(target, id, account)| async move {
-            let read = team::read(account, store, &id, &target, errand).await;
-            (target, read)
-        })
-        .buffer_unordered(services.concurrency * 2);
+    let mut calls = Vec::with_capacity(teams.len());
+    for (target, id) in teams {
+        if let Some(account) = services.teams.get(target.account()) {
+            calls.push(async move {
+                let read = team::read(account, store, &id, &target, errand).await;
+                (target, read)
+            });
+        }
+    }
+    let mut readings = stream::iter(calls).buffer_unordered(services.concurrency * 2);
     let mut findings = Vec::new();
     let mut unchanged = Vec::new();
     while let Some((target, read)) = readings.next().await {
@@ -281,10 +292,12 @@ async fn suppressed(
     store: &Store,
     name: &str,
     account: &TeamAccount,
-    at: Timestamp,
+    errand: Errand<'_>,
 ) -> Result<Observation, StoreError> {
+    let at = errand.at;
     let mut seen = Observation::default();
-    let Some(organization) = &account.organization_id else {
+    let wanted = account.organization_id.as_ref();
+    let Some(organization) = wanted.filter(|_| errand.reach.is_everything()) else {
         return Ok(seen);
     };
     let error = match account.reader.suppressed_emails(organization).await {

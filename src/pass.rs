@@ -4,8 +4,9 @@
 mod judging;
 mod mailing;
 mod options;
+mod rules;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -16,19 +17,22 @@ use crate::apply::Apply;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
-    Action, ActionResult, ActionState, Counts, Finding, FindingKind, PassOutcome, Place, Plan,
-    Snapshot, SourceHealth, TargetId, TargetMessage, TargetRef, TeamPolicy, Verdict,
+    Action, ActionResult, ActionState, Counts, Finding, FindingKind, MailResult, PassOutcome, Plan,
+    Reach, Snapshot, SourceHealth, TargetId, TargetMessage, TargetRef, Verdict,
 };
+use crate::failpoint;
 use crate::guard::{Refused, Reviewed};
+use crate::mail::RoundError;
+use crate::mail::round::round;
 use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
-use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError, Targets};
+use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError};
 
 pub use mailing::MailError;
 pub(crate) use mailing::{last_report, scope};
-pub use options::{Options, Progress, Stage, Stop};
+pub use options::{Delivery, Options, Progress, Stage, Stop};
 
 /// Why a pass could not be run.
 #[derive(Debug, Error)]
@@ -43,6 +47,12 @@ pub enum PassError {
     /// The report could not be made.
     #[error(transparent)]
     Mail(#[from] MailError),
+    /// A fault of lapsed's own.
+    #[error("the pass panicked ({0}); please report it")]
+    Panicked(String),
+    /// What waits in the outbox could not be sent on its way.
+    #[error(transparent)]
+    Round(#[from] RoundError),
 }
 
 /// Runs one pass.
@@ -57,7 +67,7 @@ pub async fn run(
 ) -> Result<PassOutcome, PassError> {
     let lock = store.lock_pass()?;
     let _lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
-    let pass = Pass {
+    let mut pass = Pass {
         settings,
         store,
         services,
@@ -66,8 +76,12 @@ pub async fn run(
         started_at: clock::now(),
         begun: Instant::now(),
         restored: store.looks_restored().await?,
+        reach: Reach::Everything,
     };
+    pass.reach = pass.reach().await?;
+    services.forget_clocks();
     pass.begin().await?;
+    failpoint::pause("hang", "panic").await;
 
     let mut seen = pass.observe().await?;
     let (snapshot, plan) = pass.plan(&mut seen).await?;
@@ -93,6 +107,8 @@ struct Pass<'a> {
     begun: Instant,
     /// Why the database must be an older copy than the last one that acted here, if it is.
     restored: Option<String>,
+    /// What it is about.
+    reach: Reach,
 }
 
 impl Pass<'_> {
@@ -117,10 +133,11 @@ impl Pass<'_> {
     /// Notes that the pass begins, and what a process that died left without a result.
     async fn begin(&self) -> Result<(), StoreError> {
         let (run, at, dry_run) = (self.run.clone(), self.started_at, self.options.dry_run);
+        let whole = self.reach.is_everything();
         let interrupted = self
             .store
             .write(move |db| {
-                Runs::begin(db, &run, dry_run, at)?;
+                Runs::begin(db, &run, whole, dry_run, at)?;
                 Ledger::recover(db, at)
             })
             .await?;
@@ -139,9 +156,10 @@ impl Pass<'_> {
             run: &self.run,
             at: self.started_at,
             counts: !self.options.dry_run,
+            reach: &self.reach,
             progress: &progress,
         };
-        observe::everything(self.services, self.store, errand).await
+        observe::all(self.services, self.store, errand).await
     }
 
     async fn plan(&self, seen: &mut Observation) -> Result<(Snapshot, Plan), StoreError> {
@@ -155,6 +173,7 @@ impl Pass<'_> {
             policy: policy.clone(),
             rules: self.team_rules(seen).await?,
             sources: seen.sources.clone(),
+            reach: self.reach.clone(),
         };
         let snapshot = self
             .store
@@ -165,51 +184,6 @@ impl Pass<'_> {
             tracing::debug!(target = %left.target, email = %left.email, why = ?left.why, "left alone");
         }
         Ok((snapshot, plan))
-    }
-
-    /// The configured rules by the teams they mean; a team that is not there is a finding.
-    async fn team_rules(
-        &self,
-        seen: &mut Observation,
-    ) -> Result<BTreeMap<TargetRef, TeamPolicy>, StoreError> {
-        let mut rules = BTreeMap::new();
-        for account in &self.settings.sapling {
-            for rule in &account.teams {
-                let team = crate::domain::Target::Sapling {
-                    account: account.name.clone(),
-                    team: rule.team.clone(),
-                };
-                let (wanted, followed) = (team.clone(), rule.follow.clone());
-                let (found, follow) = self
-                    .store
-                    .read(move |db| {
-                        let followed = followed.as_ref().map(|t| Targets::find(db, t));
-                        Ok((Targets::find(db, &wanted)?, followed.transpose()?.flatten()))
-                    })
-                    .await?;
-                let Some(found) = found.filter(|t| seen.team_ids.contains_key(&t.id())) else {
-                    if seen.sources.keys().any(|t| t.account() == account.name) {
-                        let id = TargetId(0);
-                        seen.findings.push(Finding {
-                            finding: FindingKind::TargetUnknown,
-                            place: Place::Target(TargetRef::new(id, team)),
-                            email: None,
-                            detail: Some(
-                                "a [[sapling.team]] names it, and no team has this name or id"
-                                    .to_owned(),
-                            ),
-                        });
-                    }
-                    continue;
-                };
-                let policy = TeamPolicy {
-                    max_age: rule.max_age.map(span),
-                    follow,
-                };
-                rules.insert(found, policy);
-            }
-        }
-        Ok(rules)
     }
 
     /// Records the plan, does what was approved, and reads back what can be read. Returns every
@@ -227,6 +201,7 @@ impl Pass<'_> {
         let read: HashSet<TargetId> = seen.sources.iter().filter_map(complete).collect();
         let doubt = self.clock_doubt(&reviewed).await?;
         let restored = self.restored.clone();
+        let reach = self.reach.clone();
         let tracked = self
             .store
             .write(move |db| {
@@ -234,7 +209,15 @@ impl Pass<'_> {
                     Holds::doubt(db, &run, &why, at)?;
                 }
                 let refused = refusals(reviewed.held, reviewed.protected);
-                Ledger::record_plan(db, &run, reviewed.approved.actions(), &refused, &read, at)
+                Ledger::record_plan(
+                    db,
+                    &run,
+                    reviewed.approved.actions(),
+                    &refused,
+                    &read,
+                    &reach,
+                    at,
+                )
             })
             .await?;
         self.set_mark().await?;
@@ -261,6 +244,7 @@ impl Pass<'_> {
             run: &self.run,
             at: clock::now(),
             counts: false,
+            reach: &self.reach,
             progress: &|_, _| {},
         };
         let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
@@ -269,7 +253,11 @@ impl Pass<'_> {
         self.store.read(move |db| Ledger::of_run(db, &run)).await
     }
 
+    /// What stands, whoever did what in this pass.
     async fn standing_findings(&self) -> Result<Vec<Finding>, StoreError> {
+        if !self.reach.is_everything() {
+            return Ok(Vec::new());
+        }
         let soonest = self.settings.mail.as_ref().map(|m| &m.notify_before);
         let soon = soonest.and_then(|windows| windows.iter().max().copied());
         let soon = soon.map_or(SignedDuration::from_hours(14 * 24), span);
@@ -278,6 +266,16 @@ impl Pass<'_> {
         self.store
             .read(move |db| Findings::standing(db, now, soon, &holders))
             .await
+    }
+
+    async fn deliver(&self, suppressed: Vec<i64>) -> Result<Vec<MailResult>, PassError> {
+        match &self.settings.mail {
+            Some(mail) => Ok({
+                let stop = &self.options.stop;
+                round(mail, self.store, self.options.patient, suppressed, stop).await?
+            }),
+            None => Ok(Vec::new()),
+        }
     }
 
     /// Notes how the pass ended, mails the report unless this was a look, and tells the result.
@@ -295,11 +293,13 @@ impl Pass<'_> {
         let mut mails = Vec::new();
         if !dry_run {
             self.set_mark().await?;
-            let mut suppressed = mailing::queue_alarm(self, counts.held).await?;
+            let mut suppressed = mailing::queue_alarm(self).await?;
             if self.options.report {
                 suppressed.extend(mailing::queue_report(self).await?);
             }
-            mails = mailing::deliver(self, suppressed).await?;
+            if self.options.mail == Delivery::Here {
+                mails = self.deliver(suppressed).await?;
+            }
         }
         if verdict == Verdict::Converged && mails.iter().any(|m| m.state == "failed") {
             verdict = Verdict::Incomplete;

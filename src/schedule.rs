@@ -1,10 +1,15 @@
-//! When the next thing is. Pure: cron lines in their zone, asked at an instant.
+//! What is due, and when the next thing is. Pure: cron lines in their zone, asked at an instant.
 
 use std::str::FromStr;
 
 use croner::Cron;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::Schedule;
+
+#[cfg(test)]
+mod tests;
 
 /// The next occurrence of a cron line after `now`, in its zone. `None` for a line that is not valid
 /// or never occurs, which the configuration refuses.
@@ -24,65 +29,72 @@ pub fn previous(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp
     previous.ok().map(|at| at.timestamp())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The longest wait: what is due is asked again then, whatever the timers and clocks do.
+const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
-    fn next_in(line: &str, zone: &str, now: &str) -> String {
-        let zone = TimeZone::get(zone).unwrap();
-        let next = next(line, &zone, now.parse().unwrap()).unwrap();
-        next.to_string()
-    }
+/// The occurrences of the cron lines that were last served, as the database remembers them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Served {
+    /// Of the pass's line, or when the pass was made.
+    pub pass: Option<Timestamp>,
+    /// Of the report's line, or when the daemon was first started here.
+    pub report: Option<Timestamp>,
+}
 
-    #[test]
-    fn the_next_occurrence_is_in_the_zones_own_time_on_both_sides_of_a_change() {
-        let monday = "0 0 7 * * Mon";
-        assert_eq!(
-            next_in(monday, "UTC", "2026-11-22T07:00:00Z"),
-            "2026-11-23T07:00:00Z"
-        );
-        assert_eq!(
-            next_in(monday, "Europe/Berlin", "2026-03-24T07:00:00Z"),
-            "2026-03-30T05:00:00Z"
-        );
-        assert_eq!(
-            next_in(monday, "Europe/Berlin", "2026-10-20T07:00:00Z"),
-            "2026-10-26T06:00:00Z"
-        );
-    }
+/// What to do now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// A whole pass, and what it serves.
+    Pass(Slots),
+    /// What is due between passes: ends, tries that come again, and what was approved.
+    Ends,
+    /// Nothing, until then.
+    Until(Timestamp),
+}
 
-    #[test]
-    fn the_latest_occurrence_may_be_now_and_is_found_across_a_change_of_the_clock() {
-        let previous = |line: &str, zone: &str, now: &str| {
-            let zone = TimeZone::get(zone).unwrap();
-            let previous = previous(line, &zone, now.parse().unwrap()).unwrap();
-            previous.to_string()
-        };
-        let daily = "0 30 2 * * *";
-        assert_eq!(
-            previous("0 */15 * * * *", "UTC", "2026-11-22T07:15:00Z"),
-            "2026-11-22T07:15:00Z"
-        );
-        // 02:30 happens twice in Berlin on 25 October, and not at all in New York on 8 March.
-        assert_eq!(
-            previous(daily, "Europe/Berlin", "2026-10-25T12:00:00Z")
-                .split('T')
-                .next(),
-            Some("2026-10-25")
-        );
-        assert_eq!(
-            previous(daily, "America/New_York", "2026-03-08T20:00:00Z")
-                .split('T')
-                .next(),
-            Some("2026-03-08")
-        );
-    }
+/// The occurrences that a pass serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slots {
+    /// Of the pass's line; none where this is the first pass.
+    pub pass: Option<Timestamp>,
+    /// Of the report's line, where one is due.
+    pub report: Option<Timestamp>,
+}
 
-    #[test]
-    fn an_occurrence_now_is_not_the_next_one() {
-        assert_eq!(
-            next_in("0 */15 * * * *", "UTC", "2026-11-22T07:15:00Z"),
-            "2026-11-22T07:30:00Z"
-        );
+/// Decides. Of several occurrences that were missed only the latest counts; `ends` is when the next
+/// thing between passes is to be done.
+#[must_use]
+pub fn moment(
+    lines: &Schedule,
+    zone: &TimeZone,
+    served: Served,
+    ends: Option<Timestamp>,
+    now: Timestamp,
+) -> Moment {
+    // A clock that was ahead has served what lies in the future: a pass more does no harm, a second
+    // report of the same period does.
+    let pass_served = served.pass.filter(|at| *at <= now);
+    let report_served = served.report.map(|at| at.min(now));
+    let newest = |line: &str, served: Option<Timestamp>| {
+        previous(line, zone, now).filter(|slot| Some(*slot) > served)
+    };
+    let slots = Slots {
+        pass: newest(&lines.pass, pass_served),
+        // The first start leaves the report to its first occurrence.
+        report: report_served.and_then(|at| newest(&lines.report, Some(at))),
+    };
+    if pass_served.is_none() || slots.pass.is_some() || slots.report.is_some() {
+        return Moment::Pass(slots);
     }
+    if ends.is_some_and(|at| at <= now) {
+        return Moment::Ends;
+    }
+    let latest = now.checked_add(LONGEST).unwrap_or(now);
+    let next = [
+        next(&lines.pass, zone, now),
+        next(&lines.report, zone, now),
+        ends,
+    ];
+    let next = next.into_iter().flatten().min();
+    Moment::Until(next.map_or(latest, |at| at.min(latest)))
 }

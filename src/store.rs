@@ -1,6 +1,7 @@
 //! The one door to SQLite: opening, one writer, readers, and the SQL in `store/`, a family of
 //! tables each.
 
+mod agenda;
 mod backup;
 mod error;
 mod findings;
@@ -29,6 +30,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
 
+pub(crate) use agenda::Agenda;
 pub use error::StoreError;
 pub(crate) use findings::Findings;
 pub(crate) use grants::Grants;
@@ -38,7 +40,7 @@ pub(crate) use holds::Holds;
 pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
-pub use lock::PassLock;
+pub use lock::Lock;
 pub(crate) use outbox::{NewMail, Outbox};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
@@ -131,16 +133,28 @@ impl Store {
         task.await.map_err(|_| StoreError::Gone)?
     }
 
-    /// A number that changes when another process has changed the database.
-    pub(crate) fn version(db: &Connection) -> Result<i64, StoreError> {
-        Ok(db.query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    /// A number that changes when the database has changed; none while it cannot be asked. Cheap
+    /// enough to be asked each second, so it is asked on this thread.
+    pub(crate) fn version(&self) -> Option<i64> {
+        let reader = self.inner.reader.try_lock().ok()?;
+        reader
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .ok()
     }
 
     /// Takes the right to run a pass on this database; `None` while another process has it.
     ///
     /// # Errors
     /// When the lock file beside the database cannot be made.
-    pub fn lock_pass(&self) -> Result<Option<PassLock>, StoreError> {
-        PassLock::take(&self.inner.path)
+    pub fn lock_pass(&self) -> Result<Option<Lock>, StoreError> {
+        Lock::take(&self.inner.path, ".lock")
+    }
+
+    /// Takes the right to deliver what its outbox holds; `None` while another process has it.
+    ///
+    /// # Errors
+    /// When the lock file beside the database cannot be made.
+    pub fn lock_mail(&self) -> Result<Option<Lock>, StoreError> {
+        Lock::take(&self.inner.path, ".mail")
     }
 }

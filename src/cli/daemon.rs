@@ -3,13 +3,12 @@
 use super::Common;
 use super::exit::{Exit, Failure};
 use crate::config::Keys;
-use crate::daemon;
-use crate::services::Services;
+use crate::{config, daemon};
 
 pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
     let (settings, store) = common.open(Keys::Read)?;
-    // A key that cannot be used is told now, not by the first pass.
-    let services = Services::connect(&settings)?;
-    daemon::run(&settings, &services, &store).await?;
+    let path = common.config.clone();
+    let load = move || config::load(&path, Keys::Read).map_err(|error| error.to_string());
+    daemon::run(settings, &store, Box::new(load)).await?;
     Ok(Exit::Done)
 }

@@ -12,6 +12,7 @@ use super::exit::{Exit, Failure};
 use super::{import, output, run};
 use crate::clock;
 use crate::config::Keys;
+use crate::domain::Reach;
 use crate::observe::{self, Errand};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
@@ -110,9 +111,10 @@ async fn earlier_look(stage: &Stage, services: &Services, store: &Store) -> Resu
         run: "earlier",
         at: then,
         counts: true,
+        reach: &Reach::Everything,
         progress: &|_, _| {},
     };
-    observe::everything(services, store, errand).await?;
+    observe::all(services, store, errand).await?;
     stage.with_invites(newer);
     Ok(())
 }

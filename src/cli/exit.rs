@@ -3,6 +3,7 @@
 use std::io;
 use std::process::ExitCode;
 
+use crate::daemon::DaemonError;
 use crate::domain::Verdict;
 use crate::pass::PassError;
 use crate::providers::BuildError;
@@ -69,6 +70,15 @@ impl From<StoreError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         Self::could_not_run(error.into())
+    }
+}
+
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
+        match error {
+            DaemonError::Client(error) => error.into(),
+            other => Self::could_not_run(other.into()),
+        }
     }
 }
 

@@ -2,32 +2,22 @@
 
 mod alarm;
 
-use std::time::{Duration, Instant};
-
 use jiff::Timestamp;
 use thiserror::Error;
 
 use super::Pass;
 use crate::clock;
 use crate::config::{MailSettings, Settings};
-use crate::domain::MailResult;
-use crate::failpoint;
-use crate::mail::{self, Courier, DeliveryError};
+use crate::mail;
 use crate::report::Summary;
 use crate::schedule;
 use crate::store::summary::{self, Scope};
-use crate::store::{NewMail, Outbox, Runs, Store, StoreError};
+use crate::store::{Ledger, NewMail, Outbox, Runs, Store, StoreError};
 
 /// When the last report's period ended.
 const LAST_REPORT: &str = "report.last";
 /// Since when the guard has been holding something: one alarm an episode.
 const HELD_SINCE: &str = "held.since";
-
-/// A delivery that fails after so long met a server that does not answer, not one that refuses.
-const SLOW: Duration = Duration::from_secs(5);
-/// So many of these in a row, and the rest waits for the next pass: each may take half a minute, and
-/// no other pass can begin meanwhile.
-const MOST_SLOW: u32 = 2;
 
 /// Why no mail could be made; what could not be delivered stays in the outbox.
 #[derive(Debug, Error)]
@@ -36,9 +26,6 @@ pub enum MailError {
     /// The message could not be put together.
     #[error("the report could not be made")]
     Compose(#[from] mail::ComposeError),
-    /// The way to the mail server could not be set up.
-    #[error("mail cannot be set up")]
-    Courier(#[from] mail::BuildError),
 }
 
 /// How a reader knows the organization: the accounts' names, each once.
@@ -96,9 +83,12 @@ pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pas
 
 /// Puts the alarm of held actions into the outbox, once for each episode: from the first held action
 /// until nothing is held any more. Returns the rows of those whose address bounces.
-pub(super) async fn queue_alarm(pass: &Pass<'_>, held: u64) -> Result<Vec<i64>, super::PassError> {
-    let episode = pass.store.read(|db| Runs::fact(db, HELD_SINCE)).await?;
-    if held == 0 {
+pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
+    let (episode, holds) = pass
+        .store
+        .read(|db| Ok((Runs::fact(db, HELD_SINCE)?, Ledger::holds(db)?)))
+        .await?;
+    if !holds {
         if episode.is_some() {
             pass.store
                 .write(|db| Runs::drop_fact(db, HELD_SINCE))
@@ -173,67 +163,4 @@ fn reports(
         })
     };
     settings.to.iter().enumerate().map(report).collect()
-}
-
-/// Delivers what waits in the outbox: claim, send, record. One bad recipient does not stop the
-/// others. Returns how each mail stands, also those that this pass found to be `suppressed`.
-pub(super) async fn deliver(
-    pass: &Pass<'_>,
-    suppressed: Vec<i64>,
-) -> Result<Vec<MailResult>, super::PassError> {
-    let Some(settings) = &pass.settings.mail else {
-        return Ok(Vec::new());
-    };
-    let store = pass.store;
-    let due_at = pass.options.patient.then(clock::now);
-    let rows = store.read(move |db| Outbox::waiting(db, due_at)).await?;
-    let courier = Courier::new(&settings.route).map_err(MailError::from)?;
-    let mut slow = 0;
-    for row in &rows {
-        let row = *row;
-        if slow >= MOST_SLOW {
-            tracing::warn!("the mail server does not answer; what is left waits for the next pass");
-            break;
-        }
-        let claimed = store
-            .write(move |db| Outbox::claim(db, row, clock::now()))
-            .await?;
-        let Some(mail) = claimed else { continue };
-        failpoint::reach("after-claim");
-        let begin = Instant::now();
-        let sent = courier
-            .deliver(&mail.sender, &mail.recipient, &mail.message_id, &mail.body)
-            .await;
-        failpoint::reach("after-send");
-        slow = match &sent {
-            Err(_) if begin.elapsed() >= failpoint::wait(SLOW) => slow + 1,
-            _ => 0,
-        };
-        store
-            .write(move |db| match sent {
-                Ok(()) => Outbox::sent(db, &mail, clock::now()),
-                Err(DeliveryError::Permanent(why) | DeliveryError::Transient(why)) => {
-                    tracing::warn!(
-                        to = mail.recipient,
-                        why,
-                        "a mail to {} could not be delivered: {why}; it will be tried again",
-                        mail.recipient
-                    );
-                    Outbox::failed(db, &mail, &why, clock::now())
-                }
-            })
-            .await?;
-        failpoint::reach("after-mark");
-    }
-    courier.rest().await;
-    let mut told = [rows, suppressed].concat();
-    told.sort_unstable();
-    let states = store.read(move |db| Outbox::states(db, &told)).await?;
-    let result = |(kind, recipient, message_id, state)| MailResult {
-        kind,
-        to: vec![recipient],
-        message_id,
-        state,
-    };
-    Ok(states.into_iter().map(result).collect())
 }

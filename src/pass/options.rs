@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 
+use crate::domain::Reach;
+
 /// How a pass is to be run.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -17,10 +19,25 @@ pub struct Options {
     pub patient: bool,
     /// Whether a report is mailed.
     pub report: bool,
+    /// What the pass is about. One that is not about everything tells only of what it did.
+    pub reach: Reach,
+    /// Who delivers the mail.
+    pub mail: Delivery,
     /// Ends the pass early: what is under way comes to its end, nothing new is begun.
     pub stop: Stop,
     /// Who hears of the progress.
     pub progress: Progress,
+}
+
+/// Who delivers the mail that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// The pass, before it ends.
+    #[default]
+    Here,
+    /// Somebody else: a mail server that does not answer holds up no pass.
+    Elsewhere,
 }
 
 /// Told to a pass that is to begin nothing new.

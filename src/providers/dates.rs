@@ -79,6 +79,11 @@ impl Skew {
         self.millis.store(skew, Ordering::Relaxed);
     }
 
+    /// As if nobody had answered yet.
+    pub(super) fn forget(&self) {
+        self.millis.store(UNSEEN, Ordering::Relaxed);
+    }
+
     pub(super) fn last(&self) -> Option<SignedDuration> {
         match self.millis.load(Ordering::Relaxed) {
             UNSEEN => None,

@@ -104,6 +104,11 @@ impl Http {
         self.shared.skew.last()
     }
 
+    /// Forgets what it said, as before the first answer.
+    pub(super) fn forget_clock(&self) {
+        self.shared.skew.forget();
+    }
+
     /// The judge of answers to reads, or to writes.
     pub(super) fn judge(&self, write: bool) -> Judge<'_> {
         Judge {

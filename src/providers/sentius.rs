@@ -145,6 +145,11 @@ impl Whitelist {
     pub fn skew(&self) -> Option<SignedDuration> {
         self.http.skew()
     }
+
+    /// Forgets what its clock said, as before the first answer.
+    pub(crate) fn forget_clock(&self) {
+        self.http.forget_clock();
+    }
 }
 
 #[cfg(test)]

@@ -85,28 +85,6 @@ impl Grants {
         Ok(Imported::Recorded { outlasted_by })
     }
 
-    /// When the next end is that was not served yet: the first after `served`, or one that has come
-    /// and was recorded since.
-    pub(crate) fn next_end(
-        db: &Connection,
-        served: Timestamp,
-        cutoff: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let next: Option<i64> = db
-            .prepare_cached(
-                "SELECT min(end) FROM (
-                     SELECT min(ends_at) AS end FROM grants WHERE removed_at IS NULL AND ends_at > :served
-                     UNION ALL
-                     SELECT min(ends_at) FROM grants
-                     WHERE removed_at IS NULL AND ends_at <= :cutoff AND recorded_at > :served)",
-            )?
-            .query_row(
-                named_params! { ":served": time::stored(served), ":cutoff": time::stored(cutoff) },
-                |row| row.get(0),
-            )?;
-        Ok(next.map(time::read))
-    }
-
     /// The grant that is the same one, and whether it is closed.
     fn same(
         db: &Connection,

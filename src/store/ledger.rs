@@ -215,6 +215,15 @@ impl Ledger {
         Ok(covering.is_some())
     }
 
+    /// Whether the guard holds anything.
+    pub(crate) fn holds(db: &Connection) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM action WHERE settled_at IS NULL AND state = 'held')",
+            )?
+            .query_row([], |row| row.get(0))?)
+    }
+
     /// The people to whom lapsed is doing this, or has done it without having read it back.
     pub(crate) fn under_way(
         db: &Connection,

@@ -1,4 +1,5 @@
-//! One pass at a time for each database: a lock that the kernel takes back when a process dies.
+//! One pass and one postman at a time for each database: locks that the kernel takes back when a
+//! process dies.
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -6,17 +7,18 @@ use std::path::{Path, PathBuf};
 use super::StoreError;
 use crate::files;
 
-/// The right to run a pass; given back when dropped.
+/// The right to do what only one process may; given back when dropped.
 #[derive(Debug)]
-#[must_use = "the right to run a pass ends when this is dropped"]
-pub struct PassLock {
+#[must_use = "the right ends when this is dropped"]
+pub struct Lock {
     _file: File,
 }
 
-impl PassLock {
-    pub(super) fn take(database: &Path) -> Result<Option<Self>, StoreError> {
+impl Lock {
+    /// Takes the right that the file beside the database with this ending stands for.
+    pub(super) fn take(database: &Path, ending: &str) -> Result<Option<Self>, StoreError> {
         let mut path = database.as_os_str().to_owned();
-        path.push(".lock");
+        path.push(ending);
         let path = PathBuf::from(path);
         let fault = |source| StoreError::File {
             path: path.clone(),

@@ -107,6 +107,16 @@ impl Outbox {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// When the next try of a mail that waits has come.
+    pub(crate) fn next_try(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+        let next = db
+            .prepare_cached(
+                "SELECT min(next_try_at) FROM outbox WHERE state IN ('queued', 'claimed', 'failed')",
+            )?
+            .query_row([], |row| row.get(0))?;
+        Ok(time::read_if_any(next))
+    }
+
     /// Notes that a mail is about to be sent, and hands it out; `None` if its address has come to
     /// bounce meanwhile.
     pub(crate) fn claim(

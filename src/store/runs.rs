@@ -13,15 +13,21 @@ use crate::domain::{Counts, Verdict};
 pub(crate) struct Runs;
 
 impl Runs {
-    /// Notes that a pass begins.
+    /// Notes that a pass begins, on the whole or on some targets alone.
     pub(crate) fn begin(
         db: &Connection,
         run: &str,
+        whole: bool,
         dry_run: bool,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        db.prepare_cached("INSERT INTO run (id, started_at, dry_run) VALUES (:id, :at, :dry_run)")?
-            .execute(named_params! { ":id": run, ":at": time::stored(at), ":dry_run": dry_run })?;
+        let reach = if whole { "everything" } else { "targets" };
+        db.prepare_cached(
+            "INSERT INTO run (id, started_at, reach, dry_run) VALUES (:id, :at, :reach, :dry_run)",
+        )?
+        .execute(named_params! {
+            ":id": run, ":at": time::stored(at), ":reach": reach, ":dry_run": dry_run,
+        })?;
         Ok(())
     }
 

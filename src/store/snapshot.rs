@@ -7,7 +7,8 @@ use rusqlite::{Connection, Row, named_params};
 
 use super::{StoreError, Teams, targets, time};
 use crate::domain::{
-    Email, Grant, Invite, Member, Role, Snapshot, SourceHealth, TargetId, TargetRef, TeamPolicy,
+    Email, Grant, Invite, Member, Reach, Role, Snapshot, SourceHealth, TargetId, TargetRef,
+    TeamPolicy,
 };
 use crate::plan::Policy;
 
@@ -22,6 +23,8 @@ pub(crate) struct Wanted {
     pub rules: BTreeMap<TargetRef, TeamPolicy>,
     /// How the teams' readings fared.
     pub sources: BTreeMap<TargetRef, SourceHealth>,
+    /// What it is about.
+    pub reach: Reach,
 }
 
 /// A person on a target: number and lower-case address.
@@ -49,6 +52,7 @@ pub(crate) fn load(db: &Connection, wanted: Wanted) -> Result<Snapshot, StoreErr
         }
     }
     people.append(&mut invites);
+    people.retain(|(target, _)| wanted.reach.holds(TargetId(*target)));
 
     for (target, email_key) in &people {
         loader.grants(*target, email_key, &mut snapshot.grants)?;

@@ -78,20 +78,41 @@ async fn the_limit_is_the_configured_one() {
     nothing_was_removed(&world, &run, "sapling:acme");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_removed_while_the_last_pass_lies_in_the_future() {
-    let world = due().await;
-    // A pass that only had nothing to do; its end then moves by two days.
+/// A pass that had nothing to do, and ended in two days' time.
+fn last_pass_in_the_future(world: &World) {
     world.sql(&format!(
         "INSERT INTO run (id, started_at, finished_at, dry_run, outcome) VALUES ('then', 0, {}, 0, 'converged')",
         lapsed::clock::now().as_millisecond() + 2 * DAY * 1000
     ));
-    let run = world.run().await;
-    nothing_was_removed(&world, &run, "behind the end of the last pass");
+}
 
-    world.sql("UPDATE run SET finished_at = 0 WHERE id = 'then'");
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_wrong_and_was_put_right_does_not_wait_until_it_is_late_again() {
+    let world = due().await;
+    last_pass_in_the_future(&world);
     assert_eq!(world.run().await.code, 0);
     assert!(world.whitelisted().is_empty());
+    assert_eq!(world.members("Core"), ["amy@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_behind_the_last_pass_is_not_trusted_while_no_provider_tells_the_time() {
+    let world = due().await;
+    last_pass_in_the_future(&world);
+    let faults = [world.sapling.faults(), world.sentius.faults()];
+    for faults in &faults {
+        faults.always(When::method("GET"), Fault::DropBefore);
+    }
+    let run = world.run().await;
+    assert_eq!(run.code, 3);
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    assert_eq!(world.whitelisted(), ["jane@example.com"]);
+    let mut actions = run.json["actions"].as_array().unwrap().iter();
+    let detail = actions.find(|a| a["email"] == "jane@example.com").unwrap()["detail"].as_str();
+    assert!(
+        detail.unwrap().contains("behind the end of the last pass"),
+        "{detail:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

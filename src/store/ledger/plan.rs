@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::{Ledger, Tracked};
-use crate::domain::{Action, ActionKind, ActionState, Email, Means, Role, TargetId};
+use crate::domain::{Action, ActionKind, ActionState, Email, Means, Reach, Role, TargetId};
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
 use crate::store::{Holds, StoreError, time};
@@ -15,7 +15,7 @@ use crate::store::{Holds, StoreError, time};
 impl Ledger {
     /// Writes down what is due, each action once however many passes it takes, and withdraws what
     /// an earlier pass had planned and this one has not, unless its team is not among those that
-    /// were read and nothing is known of it. Returns the approved actions with their rows, in
+    /// were read and nothing is known of it, or beyond the plan's reach. Returns the approved actions with their rows, in
     /// order.
     pub(crate) fn record_plan(
         db: &Connection,
@@ -23,6 +23,7 @@ impl Ledger {
         approved: &[Action],
         refused: &[(ActionState, Refused)],
         read: &HashSet<TargetId>,
+        reach: &Reach,
         at: Timestamp,
     ) -> Result<Vec<Tracked>, StoreError> {
         let mut tracked = Vec::with_capacity(approved.len());
@@ -48,7 +49,8 @@ impl Ledger {
             })?
             .collect::<Result<_, _>>()?;
         for (row, target, is_team) in gone {
-            if !is_team || read.contains(&TargetId(target)) {
+            let target = TargetId(target);
+            if reach.holds(target) && (!is_team || read.contains(&target)) {
                 withdraw(db, row, "it is no longer due", at)?;
             }
         }

@@ -1,0 +1,93 @@
+//! The configured rules of teams, by the teams they mean.
+
+use std::collections::BTreeMap;
+
+use super::{Pass, span};
+use crate::config::TeamRule;
+use crate::domain::{Finding, FindingKind, Place, Reach, Target, TargetId, TargetRef, TeamPolicy};
+use crate::observe::Observation;
+use crate::store::{StoreError, Targets};
+
+/// A rule with what it means in the database; nothing where it means nothing there.
+struct Ruled<'a> {
+    rule: &'a TeamRule,
+    team: Target,
+    found: Option<TargetRef>,
+    follows: Option<TargetRef>,
+}
+
+impl Pass<'_> {
+    /// What the pass is about, with the teams that follow a whitelist within it.
+    pub(super) async fn reach(&self) -> Result<Reach, StoreError> {
+        let Reach::Only(targets) = &self.options.reach else {
+            return Ok(Reach::Everything);
+        };
+        let mut targets = targets.clone();
+        for ruled in self.ruled().await? {
+            if let (Some(team), Some(followed)) = (ruled.found, ruled.follows)
+                && targets.contains_key(&followed.id())
+            {
+                targets.insert(team.id(), team);
+            }
+        }
+        Ok(Reach::Only(targets))
+    }
+
+    /// The rules of the teams that were listed; one that means none is a finding.
+    pub(super) async fn team_rules(
+        &self,
+        seen: &mut Observation,
+    ) -> Result<BTreeMap<TargetRef, TeamPolicy>, StoreError> {
+        let mut rules = BTreeMap::new();
+        for ruled in self.ruled().await? {
+            let listed = |t: &TargetRef| seen.team_ids.contains_key(&t.id());
+            if let Some(found) = ruled.found.filter(listed) {
+                let policy = TeamPolicy {
+                    max_age: ruled.rule.max_age.map(span),
+                    follow: ruled.follows,
+                };
+                rules.insert(found, policy);
+                continue;
+            }
+            let account = ruled.team.account();
+            let is_listed = seen.sources.keys().any(|t| t.account() == account);
+            if is_listed && self.reach.is_everything() {
+                let detail = "a [[sapling.team]] names it, and no team has this name or id";
+                seen.findings.push(Finding {
+                    finding: FindingKind::TargetUnknown,
+                    place: Place::Target(TargetRef::new(TargetId(0), ruled.team)),
+                    email: None,
+                    detail: Some(detail.to_owned()),
+                });
+            }
+        }
+        Ok(rules)
+    }
+
+    async fn ruled(&self) -> Result<Vec<Ruled<'_>>, StoreError> {
+        let mut all = Vec::new();
+        for account in &self.settings.sapling {
+            for rule in &account.teams {
+                let team = Target::Sapling {
+                    account: account.name.clone(),
+                    team: rule.team.clone(),
+                };
+                let (wanted, followed) = (team.clone(), rule.follow.clone());
+                let (found, follows) = self
+                    .store
+                    .read(move |db| {
+                        let followed = followed.as_ref().map(|t| Targets::find(db, t));
+                        Ok((Targets::find(db, &wanted)?, followed.transpose()?.flatten()))
+                    })
+                    .await?;
+                all.push(Ruled {
+                    rule,
+                    team,
+                    found,
+                    follows,
+                });
+            }
+        }
+        Ok(all)
+    }
+}

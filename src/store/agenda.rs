@@ -1,0 +1,97 @@
+//! What is to be done between passes, and when: ends, tries that come again, and what a person
+//! approved.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, named_params};
+
+use super::{StoreError, targets, time};
+use crate::domain::{Provider, Reach, TargetId};
+
+/// What is to be done between passes.
+#[derive(Debug)]
+pub(crate) struct Agenda {
+    /// When the next end, of those not acted on yet, is to be acted on.
+    pub next_end: Option<Timestamp>,
+    /// When the next try of what failed has come.
+    next_try: Option<Timestamp>,
+    /// Where something is due now; everything where a team has still to be found by its name.
+    pub reach: Reach,
+}
+
+impl Agenda {
+    /// What has come up after `since`, when it was last looked after.
+    pub(crate) fn load(
+        db: &Connection,
+        since: Timestamp,
+        grace: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        // An end is acted on when its grace is over, and a revoked one at once.
+        let before = |at: Timestamp| at.checked_sub(grace).unwrap_or(Timestamp::MIN);
+        let earliest = |sql: &str, after: Timestamp| -> Result<Option<Timestamp>, StoreError> {
+            let params = named_params! { ":after": time::stored(after) };
+            let at = db
+                .prepare_cached(sql)?
+                .query_row(params, |row| row.get(0))?;
+            Ok(time::read_if_any(at))
+        };
+        let end = earliest(
+            "SELECT min(ends_at) FROM grants WHERE removed_at IS NULL AND ends_at > :after",
+            before(since),
+        )?;
+        let next_try = earliest(
+            "SELECT min(next_try_at) FROM action WHERE settled_at IS NULL AND next_try_at > :after",
+            since,
+        )?;
+        let mut statement = db.prepare_cached(
+            "SELECT target FROM grants
+             WHERE removed_at IS NULL AND ends_at <= :cutoff AND (ends_at > :since_end OR recorded_at > :since)
+             UNION SELECT target FROM grants
+             WHERE removed_at IS NULL AND ends_at > :since AND ends_at <= :now AND revoked
+             UNION SELECT target FROM action
+             WHERE settled_at IS NULL AND (next_try_at > :since AND next_try_at <= :now OR approved_at > :since)",
+        )?;
+        let params = named_params! {
+            ":since": time::stored(since), ":since_end": time::stored(before(since)),
+            ":now": time::stored(now), ":cutoff": time::stored(before(now)),
+        };
+        let due: Vec<TargetId> = statement
+            .query_map(params, |row| row.get(0).map(TargetId))?
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            next_end: end.and_then(|at| at.checked_add(grace).ok()),
+            next_try,
+            reach: reach(db, &due)?,
+        })
+    }
+
+    /// When there is something to do, be it now or later.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        match &self.reach {
+            Reach::Only(targets) if targets.is_empty() => {
+                [self.next_end, self.next_try].into_iter().flatten().min()
+            }
+            _ => Some(Timestamp::MIN),
+        }
+    }
+}
+
+fn reach(db: &Connection, due: &[TargetId]) -> Result<Reach, StoreError> {
+    if due.is_empty() {
+        return Ok(Reach::only([]));
+    }
+    let names = targets::names(db)?;
+    let mut found = Vec::with_capacity(due.len());
+    for id in due {
+        let target = names.get(id);
+        let target = target.ok_or_else(|| StoreError::Corrupt(format!("target {}", id.0)))?;
+        let matched: bool = db
+            .prepare_cached("SELECT remote_id IS NOT NULL FROM target WHERE id = :id")?
+            .query_row(named_params! { ":id": id.0 }, |row| row.get(0))?;
+        if target.provider() == Provider::Sapling && !matched {
+            return Ok(Reach::Everything);
+        }
+        found.push(target.clone());
+    }
+    Ok(Reach::only(found))
+}
