@@ -113,7 +113,10 @@ enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual page
-    Man,
+    Man {
+        /// Write it into this directory instead, with a page for each command
+        directory: Option<PathBuf>,
+    },
 }
 
 /// How rows are shown.
@@ -142,7 +145,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let common = cli.common;
     match cli.command {
         Some(Command::Completions { shell }) => generate::completions(shell),
-        Some(Command::Man) => generate::man(),
+        Some(Command::Man { directory }) => generate::man(directory.as_deref()),
         Some(_) if cli.run.any() => Err(Failure::usage(
             "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",
         )),
