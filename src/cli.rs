@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock;
-use crate::config::{self, Settings};
+use crate::config::{self, Keys, Settings};
 use crate::domain::{Edge, When};
 use crate::store::Store;
 use exit::{Exit, Failure};
@@ -77,13 +77,13 @@ struct Common {
     )]
     config: PathBuf,
 
-    /// What is logged to stderr: error, warn, info, debug, trace, or a tracing filter
+    /// What is logged: error, warn, info, debug, trace, or a tracing filter
     #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
     log_level: String,
 
-    /// The form of logs
-    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
-    log_format: logging::LogFormat,
+    /// The form of logs on stderr [default: text; under systemd, fields in the journal]
+    #[arg(long, global = true, value_name = "FORM")]
+    log_format: Option<logging::LogFormat>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -113,7 +113,10 @@ enum Command {
         shell: clap_complete::Shell,
     },
     /// Print the manual page
-    Man,
+    Man {
+        /// Write it into this directory instead, with a page for each command
+        directory: Option<PathBuf>,
+    },
 }
 
 /// How rows are shown.
@@ -142,7 +145,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let common = cli.common;
     match cli.command {
         Some(Command::Completions { shell }) => generate::completions(shell),
-        Some(Command::Man) => generate::man(),
+        Some(Command::Man { directory }) => generate::man(directory.as_deref()),
         Some(_) if cli.run.any() => Err(Failure::usage(
             "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",
         )),
@@ -170,13 +173,14 @@ fn wait(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Fa
 }
 
 impl Common {
-    fn settings(&self) -> Result<Settings, Failure> {
-        config::load(&self.config).map_err(|error| Failure::usage(error.to_string()))
+    /// The configuration; the keys are read by what calls a provider or the mail server.
+    fn settings(&self, keys: Keys) -> Result<Settings, Failure> {
+        config::load(&self.config, keys).map_err(|error| Failure::usage(error.to_string()))
     }
 
     /// Settings and database.
-    fn open(&self) -> Result<(Settings, Store), Failure> {
-        let settings = self.settings()?;
+    fn open(&self, keys: Keys) -> Result<(Settings, Store), Failure> {
+        let settings = self.settings(keys)?;
         let store = Store::open(&settings.database)?;
         Ok((settings, store))
     }

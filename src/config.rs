@@ -16,6 +16,7 @@ mod times;
 
 pub use error::{ConfigError, Problem};
 pub use file::{load, load_with};
+pub use secrets::Keys;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,7 +62,7 @@ pub struct SentiusAccount {
     pub name: String,
     /// Where the API is; a path in it has no slash at its end (no path at all is `/`).
     pub base_url: reqwest::Url,
-    /// The key, read at start.
+    /// The key, read at start; empty with [`Keys::Leave`].
     pub api_key: SecretString,
 }
 
@@ -72,7 +73,7 @@ pub struct SaplingAccount {
     pub name: String,
     /// Where the API is; a path in it has no slash at its end (no path at all is `/`).
     pub base_url: reqwest::Url,
-    /// The key, read at start.
+    /// The key, read at start; empty with [`Keys::Leave`].
     pub api_key: SecretString,
     /// How the key is sent.
     pub auth: SaplingAuth,
@@ -185,7 +186,7 @@ pub struct SmtpSettings {
     pub port: u16,
     /// How the connection is protected.
     pub tls: SmtpTls,
-    /// The login, where the server wants one.
+    /// The login, where the server wants one; its password is empty with [`Keys::Leave`].
     pub credentials: Option<(String, SecretString)>,
 }
 

@@ -107,7 +107,8 @@ async fn attend(
         daemon.services.metrics.clone(),
     ));
     let bell = Bell::hang().await;
-    tracing::info!(database = %store.path().display(), "started");
+    let database = store.path().display();
+    tracing::info!(%database, "started on {database}");
     systemd::ready();
     daemon.live(&bell, &mut signals).await;
     let deadline = Instant::now() + LAST_CALLS;
@@ -183,7 +184,8 @@ impl Daemon {
             if jumped.abs() > JUMP {
                 tracing::warn!(
                     seconds = jumped.as_secs(),
-                    "the clock was set, or the machine slept; what is due is asked anew"
+                    "the clock was set, or the machine slept ({} s); what is due is asked anew",
+                    jumped.as_secs()
                 );
                 return;
             }
@@ -248,13 +250,17 @@ impl Daemon {
         ended: Result<Result<PassOutcome, PassError>, JoinError>,
     ) -> Result<(), PassError> {
         let outcome = ended.map_err(|error| PassError::Panicked(error.to_string()))??;
+        let (verdict, counts) = (outcome.outcome.as_str(), outcome.counts);
         tracing::info!(
             run = outcome.run,
-            outcome = outcome.outcome.as_str(),
-            done = outcome.counts.done,
-            failed = outcome.counts.failed,
-            held = outcome.counts.held,
-            "pass ended"
+            outcome = verdict,
+            done = counts.done,
+            failed = counts.failed,
+            held = counts.held,
+            "pass ended: {verdict}, {} done, {} failed, {} held",
+            counts.done,
+            counts.failed,
+            counts.held
         );
         self.last = format!(
             "last pass {}: {}",
@@ -273,7 +279,7 @@ impl Daemon {
             Ok(()) => tracing::info!("the configuration was read anew"),
             Err(error) => tracing::error!(
                 error,
-                "the configuration could not be read anew; the one in use stays"
+                "the configuration could not be read anew, and the one in use stays: {error}"
             ),
         }
         systemd::ready();
@@ -338,6 +344,6 @@ fn in_a_while(wait: Duration) -> Timestamp {
 
 fn after_fault(error: PassError) -> Timestamp {
     let error = format!("{:#}", anyhow::Error::from(error));
-    tracing::error!(error, "a pass could not be run; it is tried again");
+    tracing::error!(error, "a pass could not be run: {error}; it is tried again");
     in_a_while(failpoint::wait(AFTER_FAULT))
 }

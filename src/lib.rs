@@ -7,6 +7,7 @@ pub mod config;
 pub mod daemon;
 pub mod domain;
 mod failpoint;
+mod files;
 pub mod gates;
 pub mod guard;
 pub mod import;

@@ -157,7 +157,7 @@ impl Pass<'_> {
         if interrupted > 0 {
             tracing::warn!(
                 interrupted,
-                "an earlier pass was interrupted; what it had sent is being settled"
+                "an earlier pass was interrupted; what became of its calls under way ({interrupted}) is being settled"
             );
         }
         Ok(())

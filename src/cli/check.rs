@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure, told};
 use super::{Common, output};
-use crate::config::Settings;
+use crate::config::{Keys, Settings};
 use crate::mail::Courier;
 use crate::metrics::Metrics;
 use crate::services::Services;
@@ -19,7 +19,7 @@ enum Health {
 }
 
 pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
-    let settings = common.settings()?;
+    let settings = common.settings(Keys::Read)?;
     line(
         Health::Ok,
         "configuration",

@@ -11,6 +11,7 @@ use jiff::SignedDuration;
 use super::exit::{Exit, Failure};
 use super::{import, output, run};
 use crate::clock;
+use crate::config::Keys;
 use crate::domain::Reach;
 use crate::metrics::Metrics;
 use crate::observe::{self, Errand};
@@ -36,7 +37,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let stage = Stage::set(now).await?;
     // Without the environment: what overrides a real configuration must not lead the demo to a
     // real database or a real provider.
-    let settings = crate::config::load_with(&stage.config(), [])
+    let settings = crate::config::load_with(&stage.config(), Keys::Read, [])
         .map_err(|error| Failure::usage(error.to_string()))?;
     let store = Store::open(&settings.database)?;
     heading("An organization, its whitelist and its teams")?;

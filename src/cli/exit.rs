@@ -9,7 +9,7 @@ use crate::pass::PassError;
 use crate::providers::BuildError;
 use crate::store::StoreError;
 
-use super::output;
+use super::{logging, output};
 
 /// How the program ends: others' scripts are written against these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,11 +108,20 @@ pub(super) fn report(result: Result<Exit, Failure>) -> ExitCode {
         // Whoever read our output has had enough.
         Err(failure) if is_broken_pipe(&failure.error) => Exit::Done,
         Err(failure) => {
-            output::complain(&format!("lapsed: {}", told(&failure.error)));
+            complain(&told(&failure.error));
             failure.exit
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// In the journal an error stands as one; where logs go elsewhere, or nowhere, it is a line.
+fn complain(error: &str) {
+    if logging::stderr_is_journal() && tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!("{error}");
+    } else {
+        output::complain(&format!("lapsed: {error}"));
+    }
 }
 
 /// An error with its causes, leaving out those that only say again what was just said.

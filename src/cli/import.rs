@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use super::exit::{Exit, Failure};
 use super::{Common, output};
 use crate::clock;
+use crate::config::Keys;
 use crate::import::{self, Row};
 use crate::store::{Grants, Imported, Store};
 
@@ -53,7 +54,7 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
             "import records access that exists already: give --record-only. Giving access at the providers is not part of this version",
         ));
     }
-    let (settings, store) = common.open()?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let now = clock::now();
     let rows = import::read(&args.file, &settings, now)
         .map_err(|error| Failure::usage(error.to_string()))?;

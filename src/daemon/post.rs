@@ -33,7 +33,10 @@ pub(super) async fn run(
             Ok(wait) => wait,
             Err(error) => {
                 let error = format!("{:#}", anyhow::Error::from(error));
-                tracing::error!(error, "mail could not be delivered; it is tried again");
+                tracing::error!(
+                    error,
+                    "mail could not be delivered: {error}; it is tried again"
+                );
                 AFTER_FAULT
             }
         };

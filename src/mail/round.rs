@@ -119,7 +119,8 @@ async fn deliver(
                     tracing::warn!(
                         to = mail.recipient,
                         why,
-                        "a mail could not be delivered; it will be tried again"
+                        "a mail to {} could not be delivered: {why}; it will be tried again",
+                        mail.recipient
                     );
                     Outbox::failed(db, &mail, &why, clock::now())
                 }

@@ -1,11 +1,11 @@
 //! One pass and one postman at a time for each database: locks that the kernel takes back when a
 //! process dies.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use super::StoreError;
+use crate::files;
 
 /// The right to do what only one process may; given back when dropped.
 #[derive(Debug)]
@@ -24,13 +24,7 @@ impl Lock {
             path: path.clone(),
             source,
         };
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(fault)?;
+        let file = files::open_or_make(&path).map_err(fault)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),

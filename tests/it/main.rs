@@ -39,6 +39,7 @@ mod mails;
 mod metrics;
 mod observation;
 mod odd_texts;
+mod other_users;
 mod overlaps;
 mod processes;
 mod reporting;

@@ -46,7 +46,9 @@ impl Counted {
     fn of(world: World) -> Self {
         // Making the command writes the configuration.
         drop(world.command(&[]));
-        let settings = lapsed::config::load_with(&world.path("lapsed.toml"), []).unwrap();
+        let settings =
+            lapsed::config::load_with(&world.path("lapsed.toml"), lapsed::config::Keys::Read, [])
+                .unwrap();
         let metrics = Metrics::default();
         Self {
             world,

@@ -2,7 +2,9 @@
 
 use secrecy::ExposeSecret as _;
 
-use super::{Fixture, MAIL, SECRET, SENTIUS};
+use super::{Fixture, Keys, MAIL, SECRET, SENTIUS};
+use crate::metrics::Metrics;
+use crate::services::Services;
 
 fn with_key(line: &str) -> String {
     SENTIUS.replace("api_key_file = \"KEY\"", line)
@@ -80,6 +82,26 @@ fn a_key_that_is_not_there_is_refused_by_name() {
         let fixture = Fixture::new().with("BLANK", " ");
         let error = fixture.load(&with_key(line)).unwrap_err();
         assert!(error.contains(why), "{line}: {error}");
+    }
+}
+
+#[test]
+fn keys_that_are_left_are_not_looked_for_and_come_out_empty() {
+    let smtp = format!("{MAIL}[mail.smtp]\nhost = \"smtp.acme.com\"\nusername = \"lapsed\"\n");
+    for line in [
+        "file = \"KEY\"",
+        "file = \"/nowhere/key\"",
+        "env = \"K\"",
+        "credential = \"k\"",
+    ] {
+        let account = with_key(&format!("api_key_{line}"));
+        let toml = format!("{account}{smtp}password_{line}");
+        let settings = Fixture::new().load_keys(&toml, Keys::Leave).unwrap();
+        assert_eq!(settings.sentius[0].api_key.expose_secret(), "", "{line}");
+        assert!(
+            Services::connect(&settings, &Metrics::default()).is_err(),
+            "{line}"
+        );
     }
 }
 
