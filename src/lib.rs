@@ -19,4 +19,5 @@ pub mod report;
 pub mod sandbox;
 pub mod schedule;
 pub mod services;
+pub mod status;
 pub mod store;

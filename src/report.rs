@@ -15,6 +15,7 @@ mod words;
 pub(crate) use clean::{is_active, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};
 pub use subject::subject;
+pub(crate) use summary::zone_name;
 pub use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
     Totals, Trail, Unmanaged, Week, weeks,

@@ -14,9 +14,11 @@ mod mark;
 mod members;
 mod open;
 mod outbox;
+mod presence;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
+pub(crate) mod standing;
 pub(crate) mod summary;
 mod targets;
 mod teams;
@@ -40,6 +42,7 @@ pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::PassLock;
 pub(crate) use outbox::{NewMail, Outbox};
+pub use presence::{Daemon, Presence};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};
@@ -142,5 +145,10 @@ impl Store {
     /// When the lock file beside the database cannot be made.
     pub fn lock_pass(&self) -> Result<Option<PassLock>, StoreError> {
         PassLock::take(&self.inner.path)
+    }
+
+    /// Whether a process runs a pass on this database now.
+    pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
+        PassLock::is_taken(&self.inner.path)
     }
 }

@@ -42,6 +42,7 @@ mod restored;
 mod secrets;
 mod side_by_side;
 mod soak;
+mod status;
 mod strange_answers;
 mod team_ends;
 mod team_rules;

@@ -2,6 +2,7 @@
 //! keys and database, and the program to run on them.
 
 mod config;
+mod daemon;
 mod outcome;
 mod trail;
 
@@ -19,6 +20,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use config::{Config, Mail};
+pub(crate) use daemon::Daemon;
 pub(crate) use outcome::{Outcome, Printed};
 
 /// The holder of the Sapling key, an admin of every team.
