@@ -10,6 +10,7 @@ mod failpoint;
 pub mod gates;
 pub mod guard;
 pub mod import;
+pub mod listener;
 pub mod mail;
 mod observe;
 pub mod pass;

@@ -27,7 +27,7 @@ use crate::store::snapshot::{self, Wanted};
 use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError, Targets};
 
 pub use mailing::MailError;
-pub(crate) use mailing::{last_report, scope};
+pub(crate) use mailing::{holders, last_report, scope};
 pub use options::{Options, Progress, Stage, Stop};
 
 /// Why a pass could not be run.

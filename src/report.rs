@@ -15,11 +15,12 @@ mod words;
 pub(crate) use clean::{is_active, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};
 pub use subject::subject;
-pub(crate) use summary::zone_name;
 pub use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
     Totals, Trail, Unmanaged, Week, weeks,
 };
+pub(crate) use summary::{WEEKS, zone_name};
+pub(crate) use view::{Bar, Row, Section, Tone, bars, view};
 
 use thiserror::Error;
 

@@ -14,8 +14,8 @@ use crate::report::Trail;
 use crate::schedule;
 use crate::store::{self, Daemon, Store, StoreError};
 
-pub(crate) use judge::age;
-pub(crate) use lines::lines;
+pub(crate) use judge::{age, hindrances};
+pub(crate) use lines::{lines, outcome};
 
 /// How lapsed stands: what `status --format json` prints.
 #[derive(Debug, Clone, Serialize)]

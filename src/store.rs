@@ -2,6 +2,7 @@
 //! tables each.
 
 mod backup;
+pub(crate) mod board;
 mod error;
 mod findings;
 mod grants;

@@ -1,9 +1,17 @@
 //! `lapsed` alone: the daemon, in the foreground.
 
+use std::sync::Arc;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
 use super::Common;
 use super::exit::{Exit, Failure};
+use crate::config::Settings;
 use crate::daemon;
+use crate::listener::{self, ListenError, Listener, View};
 use crate::services::Services;
+use crate::store::Store;
 
 pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
     let (settings, store) = common.open()?;
@@ -15,6 +23,35 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
             store.path().display()
         )));
     };
+    let (keep, current) = watch::channel(Arc::new(settings.clone()));
+    let stop = CancellationToken::new();
+    let _stop = stop.clone().drop_guard();
+    listen(&store, current, stop)?;
     daemon::run(&settings, &services, &store).await?;
+    drop(keep);
     Ok(Exit::Done)
+}
+
+/// Answers monitors and people beside the loop, where that is configured.
+fn listen(
+    store: &Store,
+    settings: watch::Receiver<Arc<Settings>>,
+    stop: CancellationToken,
+) -> Result<(), ListenError> {
+    let Some(wanted) = settings.borrow().status.clone() else {
+        return Ok(());
+    };
+    let listener = Listener::bind(&wanted)?;
+    let view = View {
+        store: store.clone(),
+        settings,
+        alive: Arc::new(|| Ok(())),
+        metrics: Arc::new(listener::gauges),
+    };
+    tokio::spawn(async move {
+        if let Err(error) = listener.serve(view, stop.cancelled_owned()).await {
+            tracing::error!(%error, "nothing listens any more");
+        }
+    });
+    Ok(())
 }

@@ -4,6 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::domain::Verdict;
+use crate::listener::ListenError;
 use crate::pass::PassError;
 use crate::providers::BuildError;
 use crate::store::StoreError;
@@ -75,6 +76,16 @@ impl From<io::Error> for Failure {
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<ListenError> for Failure {
+    fn from(error: ListenError) -> Self {
+        match error {
+            // The other program may go, and a restart helps then.
+            ListenError::InUse(_) | ListenError::Other { .. } => Self::could_not_run(error.into()),
+            _ => Self::usage(error.to_string()),
+        }
     }
 }
 

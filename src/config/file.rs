@@ -52,7 +52,7 @@ fn settings(mut root: Section<'_>, variables: &Variables) -> Settings {
     let policy = rules::policy(&mut root);
     let guard = rules::guard(&mut root);
     let mail = mail::mail(&mut root, variables);
-    let status = rules::status(&mut root);
+    let status = rules::status(&mut root, variables);
     let review = rules::review(&mut root);
     root.finish();
     Settings {

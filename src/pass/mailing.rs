@@ -2,6 +2,7 @@
 
 mod alarm;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -10,7 +11,7 @@ use thiserror::Error;
 use super::Pass;
 use crate::clock;
 use crate::config::{MailSettings, Settings};
-use crate::domain::MailResult;
+use crate::domain::{Email, MailResult};
 use crate::failpoint;
 use crate::mail::{self, Courier, DeliveryError};
 use crate::report::Summary;
@@ -52,7 +53,6 @@ fn organization(settings: &Settings) -> String {
 
 /// What a report covers, from `from` until now.
 pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp) -> Scope {
-    let holder = |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
     Scope {
         organization: organization(settings),
         run: None,
@@ -60,8 +60,14 @@ pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp)
         to,
         timezone: settings.timezone.clone(),
         next_report: schedule::next(&settings.schedule.report, &settings.timezone, to),
-        holders: settings.sapling.iter().filter_map(holder).collect(),
+        holders: holders(settings),
     }
+}
+
+/// The keys' holders by account, who need no grant.
+pub(crate) fn holders(settings: &Settings) -> BTreeMap<String, Email> {
+    let holder = |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
+    settings.sapling.iter().filter_map(holder).collect()
 }
 
 /// When the last mailed report ended.

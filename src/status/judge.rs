@@ -29,7 +29,6 @@ pub(super) fn judge(
 ) {
     let now = status.at;
     let mut reasons = Vec::new();
-    let has = |count: u64, one: &str, many: &str| plural(count, one, many);
     let age = |since: Timestamp| age(now.duration_since(since));
 
     let held = &status.held;
@@ -37,7 +36,7 @@ pub(super) fn judge(
         let since = held.oldest.map(|at| format!(", due for {}", age(at)));
         reasons.push(format!(
             "{} for an approval{}",
-            has(held.count, "removal waits", "removals wait"),
+            plural(held.count, "removal waits", "removals wait"),
             since.unwrap_or_default()
         ));
     }
@@ -47,7 +46,68 @@ pub(super) fn judge(
         reasons.push("no daemon is running on this database".to_owned());
     }
     status.passes.late_since = late_since(status, rhythm, slot);
+    reasons.extend(hindrances(status));
     let passes = &status.passes;
+
+    let overdue = &status.overdue;
+    let untouched = overdue.untouched_since.filter(|since| {
+        let possible = started(status).map_or(*since, |started| started.max(*since));
+        is_over(possible, rhythm.patience(passes.running), now)
+    });
+    if let Some(since) = untouched {
+        reasons.push(format!(
+            "{} and nobody has acted on {}, for {}",
+            plural(overdue.untouched, "end has come", "ends have come"),
+            if overdue.untouched == 1 { "it" } else { "them" },
+            age(since)
+        ));
+    }
+    if overdue.failed > 0 {
+        let what = plural(overdue.failed, "removal failed", "removals failed");
+        let since = overdue.oldest.map(|at| format!(", due for {}", age(at)));
+        reasons.push(format!("{what}{}", since.unwrap_or_default()));
+    }
+    if overdue.unknown > 0 && !passes.running {
+        let were = plural(overdue.unknown, "removal was", "removals were");
+        reasons.push(format!("{were} sent and not answered"));
+    }
+    let sources = &status.sources;
+    if sources.failing > 0 {
+        let what = plural(sources.failing, "source", "sources");
+        reasons.push(format!("{what} cannot be read or believed"));
+    }
+    let mail = &status.mail;
+    let stuck = mail.due.is_some_and(|due| is_over(due, UNSENT, now)) && !passes.running;
+    if mail.failed > 0 || stuck {
+        let what = plural(mail.unsent, "mail is", "mails are");
+        let since = mail.oldest.map(|at| format!(", for {}", age(at)));
+        reasons.push(format!("{what} not sent{}", since.unwrap_or_default()));
+    }
+    // Whatever else it was that the last pass could not do.
+    let is_incomplete = |p: &super::Pass| p.outcome == Verdict::Incomplete;
+    let is_told = |p: &super::Pass| p.counts.failed + p.counts.unknown > 0;
+    if reasons.is_empty()
+        && let Some(pass) = &passes.last
+        && is_incomplete(pass)
+        && !is_told(pass)
+    {
+        reasons.push("the last pass could not read all that it should".to_owned());
+    }
+
+    status.verdict = match reasons.is_empty() {
+        true => Health::Well,
+        false if status.held.count > 0 => Health::Held,
+        false => Health::Failing,
+    };
+    status.reasons = reasons;
+}
+
+/// Why passes are not made as they should, worst first; nothing when they are.
+pub(crate) fn hindrances(status: &Status) -> Vec<String> {
+    let now = status.at;
+    let age = |since: Timestamp| age(now.duration_since(since));
+    let passes = &status.passes;
+    let mut reasons = Vec::new();
     if let Some(since) = passes.late_since {
         reasons.push(match passes.begun {
             Some(begun) => format!(
@@ -70,58 +130,7 @@ pub(super) fn judge(
             passes.broken_off
         ));
     }
-
-    let overdue = &status.overdue;
-    let untouched = overdue.untouched_since.filter(|since| {
-        let possible = started(status).map_or(*since, |started| started.max(*since));
-        is_over(possible, rhythm.patience(passes.running), now)
-    });
-    if let Some(since) = untouched {
-        reasons.push(format!(
-            "{} and nobody has acted on {}, for {}",
-            has(overdue.untouched, "end has come", "ends have come"),
-            if overdue.untouched == 1 { "it" } else { "them" },
-            age(since)
-        ));
-    }
-    if overdue.failed > 0 {
-        let what = has(overdue.failed, "removal failed", "removals failed");
-        let since = overdue.oldest.map(|at| format!(", due for {}", age(at)));
-        reasons.push(format!("{what}{}", since.unwrap_or_default()));
-    }
-    if overdue.unknown > 0 && !passes.running {
-        let were = has(overdue.unknown, "removal was", "removals were");
-        reasons.push(format!("{were} sent and not answered"));
-    }
-    let sources = &status.sources;
-    if sources.failing > 0 {
-        let what = has(sources.failing, "source", "sources");
-        reasons.push(format!("{what} cannot be read or believed"));
-    }
-    let mail = &status.mail;
-    let stuck = mail.due.is_some_and(|due| is_over(due, UNSENT, now)) && !passes.running;
-    if mail.failed > 0 || stuck {
-        let what = has(mail.unsent, "mail is", "mails are");
-        let since = mail.oldest.map(|at| format!(", for {}", age(at)));
-        reasons.push(format!("{what} not sent{}", since.unwrap_or_default()));
-    }
-    // Whatever else it was that the last pass could not do.
-    let is_incomplete = |p: &super::Pass| p.outcome == Verdict::Incomplete;
-    let is_told = |p: &super::Pass| p.counts.failed + p.counts.unknown > 0;
-    if reasons.is_empty()
-        && let Some(pass) = &passes.last
-        && is_incomplete(pass)
-        && !is_told(pass)
-    {
-        reasons.push("the last pass could not read all that it should".to_owned());
-    }
-
-    status.verdict = match reasons.is_empty() {
-        true => Health::Well,
-        false if status.held.count > 0 => Health::Held,
-        false => Health::Failing,
-    };
-    status.reasons = reasons;
+    reasons
 }
 
 /// What makes passes.

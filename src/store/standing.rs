@@ -20,7 +20,7 @@ const MOST_SOURCES: usize = 20;
 /// What is asked.
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
-    now: Timestamp,
+    pub(super) now: Timestamp,
     grace: SignedDuration,
     /// The accounts with teams, and whether suppressed addresses are read there.
     accounts: BTreeMap<String, bool>,
@@ -38,7 +38,7 @@ impl Wanted {
         }
     }
 
-    fn now(&self) -> i64 {
+    pub(super) fn now(&self) -> i64 {
         time::stored(self.now)
     }
 
@@ -47,7 +47,7 @@ impl Wanted {
         time::stored(self.now.checked_sub(self.grace).unwrap_or(Timestamp::MIN))
     }
 
-    fn in_hours(&self, hours: i64) -> i64 {
+    pub(super) fn in_hours(&self, hours: i64) -> i64 {
         let then = self.now.checked_add(SignedDuration::from_hours(hours));
         time::stored(then.unwrap_or(Timestamp::MAX))
     }
@@ -142,15 +142,18 @@ fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
     })
 }
 
-/// What stands in the ledger and is not settled. What a person has let go ahead is planned, though
-/// the next pass has yet to take it up.
+/// How an action stands. What a person has let go ahead is planned, though the next pass has yet to
+/// take it up; what is being sent just now is not answered.
+pub(super) const STANDS: &str = "
+    CASE WHEN state = 'held' AND approved_at IS NOT NULL THEN 'planned'
+         WHEN state = 'intent' THEN 'unknown' ELSE state END";
+
+/// What stands in the ledger and is not settled.
 fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT CASE WHEN state = 'held' AND approved_at IS NOT NULL THEN 'planned'
-                     WHEN state = 'intent' THEN 'unknown' ELSE state END AS stands,
-                count(*), min(due_at), max(run)
-         FROM action WHERE settled_at IS NULL GROUP BY stands",
-    )?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {STANDS} AS stands, count(*), min(due_at), max(run) FROM action
+         WHERE settled_at IS NULL GROUP BY stands"
+    ))?;
     let mut rows = statement.query([])?;
     let (mut overdue, mut held, mut protected) =
         (Overdue::default(), Held::default(), Pile::default());

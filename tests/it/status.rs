@@ -28,17 +28,6 @@ fn reasons(json: &Value) -> String {
     reasons.join("; ")
 }
 
-/// A daemon that has made its first pass.
-async fn daemon(world: &World) -> Daemon {
-    let daemon = Daemon::start(world);
-    until("the first pass is over", || {
-        world.path("lapsed.db.mark").exists()
-            && world.number("SELECT count(*) FROM run WHERE finished_at IS NOT NULL") > 0
-    })
-    .await;
-    daemon
-}
-
 fn ten_lines(printed: &Printed) -> Vec<&str> {
     let lines: Vec<&str> = printed.stdout.lines().collect();
     assert_eq!(lines.len(), 10, "{}", printed.stdout);
@@ -60,7 +49,7 @@ async fn with_a_daemon_that_did_all_that_was_due_it_is_well_and_zero() {
             "eve@example.com,sentius:acme,40d",
         ])
         .await;
-    let daemon = daemon(&world).await;
+    let daemon = Daemon::past_first_pass(&world).await;
 
     let printed = world.lapsed(&["status"]).await;
     assert_eq!(printed.code, 0, "{}{}", printed.stdout, printed.stderr);
@@ -99,7 +88,7 @@ async fn with_a_daemon_that_did_all_that_was_due_it_is_well_and_zero() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_that_was_killed_is_gone_whatever_its_file_says() {
     let world = World::new().await;
-    let daemon = daemon(&world).await;
+    let daemon = Daemon::past_first_pass(&world).await;
     assert_eq!(status(&world, &[]).await.0, 0);
     drop(daemon);
     assert!(world.path("lapsed.db.daemon").exists());
@@ -110,7 +99,7 @@ async fn a_daemon_that_was_killed_is_gone_whatever_its_file_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_daemon_on_the_same_database_is_refused() {
     let world = World::new().await;
-    let daemon = daemon(&world).await;
+    let daemon = Daemon::past_first_pass(&world).await;
     let second = world.lapsed(&[]).await;
     assert_ne!(second.code, 0);
     assert!(

@@ -1,9 +1,10 @@
 //! The daemon as a process of its own.
 
+use std::io::Read as _;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use super::World;
+use super::{World, until};
 
 /// The program, which is killed when a test fails.
 pub(crate) struct Daemon(Child);
@@ -13,8 +14,28 @@ impl Daemon {
         Self(world.command(&[]).spawn().unwrap())
     }
 
+    /// One that has made its first pass.
+    pub(crate) async fn past_first_pass(world: &World) -> Self {
+        let daemon = Self::start(world);
+        until("the first pass is over", || {
+            world.path("lapsed.db.mark").exists()
+                && world.number("SELECT count(*) FROM run WHERE finished_at IS NOT NULL") > 0
+        })
+        .await;
+        daemon
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Kills it, and returns all that it printed.
+    pub(crate) fn kill(mut self) -> String {
+        let _ = self.0.kill();
+        let mut printed = String::new();
+        let _ = self.0.stdout.take().unwrap().read_to_string(&mut printed);
+        let _ = self.0.stderr.take().unwrap().read_to_string(&mut printed);
+        printed
     }
 
     /// SIGTERM, and the exit code.
