@@ -7,7 +7,9 @@ mod post;
 mod pulse;
 mod signals;
 mod systemd;
+mod window;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,18 +21,20 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Settings, StatusSettings};
 use crate::domain::PassOutcome;
 use crate::failpoint;
+use crate::listener::{ListenError, View};
 use crate::metrics::Metrics;
 use crate::pass::{self, Delivery, Options, PassError, Progress, Stop};
 use crate::providers::BuildError;
 use crate::services::Services;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use bell::Bell;
 use due::{Asked, Due};
 use pulse::Pulse;
 use signals::{Order, Signals};
+use window::Window;
 
 /// How often the database is asked whether it has changed, and the clock whether it was set.
 const LOOK: Duration = Duration::from_secs(1);
@@ -53,6 +57,15 @@ pub enum DaemonError {
     /// Signals cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] std::io::Error),
+    /// Another daemon lives on this database.
+    #[error("another daemon is running on {0}")]
+    Another(PathBuf),
+    /// The file that says so cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The listener's address cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// An account's client could not be made.
     #[error(transparent)]
     Client(#[from] BuildError),
@@ -85,10 +98,14 @@ async fn attend(
     workers: Handle,
 ) -> Result<(), DaemonError> {
     let mut signals = Signals::new().map_err(DaemonError::Signals)?;
+    let presence = store.claim_daemon()?;
+    let _presence = presence.ok_or_else(|| DaemonError::Another(store.path().to_owned()))?;
     let services = Arc::new(Services::connect(&settings, &Metrics::default())?);
+    let wanted = settings.status.clone();
     let mut daemon = Daemon {
         store: store.clone(),
         workers,
+        started_at: clock::now(),
         pulse: Pulse::new(&settings.http),
         settings: watch::Sender::new(Arc::new(settings)),
         services,
@@ -97,7 +114,9 @@ async fn attend(
         outbox: Arc::new(Notify::new()),
         last: "no pass yet".to_owned(),
         told: String::new(),
+        window: Window::default(),
     };
+    daemon.look_out(wanted.as_ref())?;
     tokio::spawn(daemon.pulse.clone().feed());
     let post = tokio::spawn(post::run(
         daemon.store.clone(),
@@ -127,6 +146,7 @@ struct Daemon {
     load: Load,
     /// The threads that passes run on.
     workers: Handle,
+    started_at: Timestamp,
     pulse: Pulse,
     /// Told to whatever is under way when the daemon ends.
     stop: Stop,
@@ -136,6 +156,7 @@ struct Daemon {
     last: String,
     /// What systemd was told last.
     told: String,
+    window: Window,
 }
 
 type Pass = JoinHandle<Result<PassOutcome, PassError>>;
@@ -296,10 +317,28 @@ impl Daemon {
         }
         let services = Services::connect(&settings, &self.services.metrics)
             .map_err(|error| error.to_string())?;
+        self.look_out(settings.status.as_ref())
+            .map_err(|error| error.to_string())?;
         self.services = Arc::new(services);
         self.pulse.expect(&settings.http);
         self.settings.send_replace(Arc::new(settings));
         self.outbox.notify_one();
+        Ok(())
+    }
+
+    /// Listens where the settings say.
+    fn look_out(&mut self, wanted: Option<&StatusSettings>) -> Result<(), ListenError> {
+        let pulse = self.pulse.clone();
+        let view = View {
+            store: self.store.clone(),
+            settings: self.settings.subscribe(),
+            alive: Arc::new(move || pulse.check()),
+            metrics: self.services.metrics.clone(),
+            started_at: self.started_at,
+        };
+        if let Some(moved) = self.window.moved(wanted, &view, &self.workers)? {
+            self.window = moved;
+        }
         Ok(())
     }
 

@@ -31,7 +31,7 @@ use crate::store::snapshot::{self, Wanted};
 use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError};
 
 pub use mailing::MailError;
-pub(crate) use mailing::{last_report, scope};
+pub(crate) use mailing::{holders, last_report, scope};
 pub use options::{Delivery, Options, Progress, Stage, Stop};
 
 /// Why a pass could not be run.

@@ -86,7 +86,8 @@ fn each_library_has_its_place() {
         ("rusqlite", &["store"]),
         ("refinery", &["store"]),
         ("reqwest", &["providers", "config", "sandbox/server"]),
-        ("axum", &["sandbox"]),
+        ("axum", &["listener", "sandbox"]),
+        ("hyper", &["listener", "cli/logging"]),
         // An address type is named where recipients are composed.
         (
             "lettre",

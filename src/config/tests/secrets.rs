@@ -173,3 +173,17 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
     let credential = with_key(&format!("api_key_credential = \"{SECRET}\""));
     assert!(fixture.load(&credential).is_err());
 }
+
+#[test]
+fn a_token_opens_the_listener_to_other_addresses_and_must_be_long() {
+    let toml = |line: &str| format!("[status]\nlisten = \"0.0.0.0:9187\"\n{line}");
+    let fixture = Fixture::new().with("TOKEN", SECRET);
+    for line in ["token_file = \"KEY\"", "token_env = \"TOKEN\""] {
+        let status = fixture.load(&toml(line)).unwrap().status.unwrap();
+        assert_eq!(status.token.unwrap().expose_secret(), SECRET, "{line}");
+    }
+    let fixture = Fixture::new().with("TOKEN", &SECRET[..15]);
+    let error = fixture.load(&toml("token_env = \"TOKEN\"")).unwrap_err();
+    assert!(error.contains("fewer than 16 characters"), "{error}");
+    assert!(!error.contains(&SECRET[..15]), "{error}");
+}
