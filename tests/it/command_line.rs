@@ -167,7 +167,10 @@ fn packagers_get_completions_and_a_manual_page() {
     desk.good(&["man", "."]);
     for command in COMMANDS {
         let name = format!("lapsed-{command}.1");
-        assert!(desk.path(&name).exists(), "{name}, as the main page refers to it");
+        assert!(
+            desk.path(&name).exists(),
+            "{name}, as the main page refers to it"
+        );
     }
     desk.run(&["man", "nowhere"]).failed(1, "nowhere: No such");
     let no_configuration = Desk::new();
