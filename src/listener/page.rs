@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::config::Settings;
 use crate::pass::holders;
-use crate::report::{self, Bar, Row, Section, Tone, one_line, zone_name};
+use crate::report::{self, Bar, Row, Section, Tone, Week, one_line, zone_name};
 use crate::status::{self, Health, Pass, Status};
 use crate::store::board::{self, Board, People, Team};
 use crate::store::standing::Wanted;
@@ -154,12 +154,19 @@ pub(super) async fn render(
     let zone = settings.timezone.clone();
     let wanted = Wanted::new(settings, status.at);
     let (of_status, of_zone) = (status.clone(), zone.clone());
-    let (board, mut listed) = store
+    let (mut board, mut listed) = store
         .read(move |db| {
             let board = board::gather(db, &wanted, &of_status, of_zone)?;
             Ok((board, board::teams(db)?))
         })
         .await?;
+    let mut weeks = Vec::new();
+    for week in board::weeks(status.at, &zone) {
+        let count = store.read(move |db| board::ends_in(db, week)).await?;
+        let starts = week.starts;
+        weeks.push(Week { starts, count });
+    }
+    board.summary.totals.ending = weeks.iter().map(|week| week.count).sum();
     let more_teams = listed.len().saturating_sub(MOST_TEAMS);
     listed.truncate(MOST_TEAMS);
     let mut teams = Vec::with_capacity(listed.len());
@@ -168,12 +175,13 @@ pub(super) async fn render(
         let read = move |db: &_| board::coverage(db, &some, &holders, at);
         teams.extend(store.read(read).await?);
     }
-    Ok(page(status, &board, &teams, more_teams, &zone).render()?)
+    Ok(page(status, &board, &weeks, &teams, more_teams, &zone).render()?)
 }
 
 fn page<'a>(
     status: &'a Status,
     board: &Board,
+    weeks: &[Week],
     teams: &[Team],
     more_teams: usize,
     zone: &TimeZone,
@@ -195,7 +203,7 @@ fn page<'a>(
         zone: zone_name(zone, status.at),
         tiles: tiles(status),
         sections: view.sections,
-        bars: report::bars(&board.weeks),
+        bars: report::bars(weeks),
         alive_since: status.daemon.and_then(|daemon| daemon.since.map(moment)),
         next: status.passes.next.map(moment),
         passes: board.passes.iter().map(|pass| row(pass, zone)).collect(),
