@@ -23,12 +23,11 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
             store.path().display()
         )));
     };
-    let (keep, current) = watch::channel(Arc::new(settings.clone()));
+    let (_, current) = watch::channel(Arc::new(settings.clone()));
     let stop = CancellationToken::new();
     let _stop = stop.clone().drop_guard();
     listen(&store, current, stop)?;
     daemon::run(&settings, &services, &store).await?;
-    drop(keep);
     Ok(Exit::Done)
 }
 
