@@ -7,7 +7,10 @@ mod check;
 mod daemon;
 mod demo;
 mod exit;
+mod extend;
 mod generate;
+mod giving;
+mod grant;
 mod import;
 mod list;
 mod logging;
@@ -88,6 +91,10 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Give access at the provider and record it
+    Grant(grant::GrantArgs),
+    /// Move the end of access
+    Extend(extend::ExtendArgs),
     /// Record many grants from a CSV file
     Import(import::ImportArgs),
     /// Show grants
@@ -147,6 +154,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",
         )),
         Some(Command::Demo(args)) => wait(demo::run(args)),
+        Some(Command::Grant(args)) => wait(grant::run(&common, args)),
+        Some(Command::Extend(args)) => wait(extend::run(&common, args)),
         Some(Command::Import(args)) => wait(import::run(&common, args)),
         Some(Command::List(args)) => wait(list::run(&common, args)),
         Some(Command::Members(args)) => wait(members::run(&common, args)),

@@ -8,6 +8,7 @@ pub mod daemon;
 pub mod domain;
 mod failpoint;
 pub mod gates;
+pub mod give;
 pub mod guard;
 pub mod import;
 pub mod mail;

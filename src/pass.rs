@@ -1,6 +1,7 @@
 //! One pass, from top to bottom: observe, plan, guard, apply, read back, report, mail. The only
 //! file that knows all the stages.
 
+mod giving;
 mod judging;
 mod mailing;
 mod options;
@@ -69,7 +70,10 @@ pub async fn run(
     };
     pass.begin().await?;
 
+    let unmended = pass.give_entries().await?;
     let mut seen = pass.observe().await?;
+    seen.errors.extend(unmended);
+    pass.give_members(&mut seen).await?;
     let (snapshot, plan) = pass.plan(&mut seen).await?;
     let reviewed = pass.guard(plan, &snapshot).await?;
     let actions = if options.dry_run {
@@ -77,6 +81,7 @@ pub async fn run(
     } else {
         pass.apply(reviewed, &mut seen).await?
     };
+    seen.errors.extend(pass.give_again().await?);
     seen.findings.extend(pass.standing_findings().await?);
     pass.finish(seen, actions).await
 }

@@ -14,6 +14,7 @@ mod mark;
 mod members;
 mod open;
 mod outbox;
+mod provisions;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
@@ -31,8 +32,8 @@ use rusqlite::Connection;
 
 pub use error::StoreError;
 pub(crate) use findings::Findings;
-pub(crate) use grants::Grants;
-pub use grants::{Imported, NewGrant};
+pub(crate) use grants::{Grants, Recorded};
+pub use grants::{Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;
 pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
@@ -40,10 +41,18 @@ pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::PassLock;
 pub(crate) use outbox::{NewMail, Outbox};
+pub use provisions::Asked;
+pub(crate) use provisions::{
+    Answered, Intent, NewProvision, Next, Posting, Presence, Provision, Provisions, Standing,
+    TakeBack, not_with_an_invite,
+};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};
 pub(crate) use teams::{Look, Taken, Teams};
+
+/// A connection, for those who only hand it on.
+pub(crate) type Db = Connection;
 
 /// An open database. Cheap to clone; all clones share the connections.
 #[derive(Debug, Clone)]

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::Settings;
 use crate::schedule;
-use crate::store::{Grants, Runs, Store, StoreError};
+use crate::store::{Grants, Provisions, Runs, Store, StoreError};
 
 /// The occurrence of the pass's cron line that was last served.
 const PASS: &str = "served.pass";
@@ -64,17 +64,24 @@ pub(super) async fn ask(
         report: newest(&lines.report, report).filter(|_| report.is_some()),
     };
     let served = past(ends).unwrap_or(Timestamp::MIN);
-    let next_end = store
-        .read(move |db| Grants::next_end(db, served, cutoff))
+    let (next_end, next_start) = store
+        .read(move |db| {
+            Ok((
+                Grants::next_end(db, served, cutoff)?,
+                Provisions::next_due(db)?,
+            ))
+        })
         .await?;
     let is_over = next_end.is_some_and(|end| end <= cutoff);
-    if first.pass.is_some() || first.report.is_some() || is_over || pass.is_none() {
+    let begins = next_start.is_some_and(|start| start <= now);
+    if first.pass.is_some() || first.report.is_some() || is_over || begins || pass.is_none() {
         return Ok(Moment::Now(first));
     }
     let slots = [
         schedule::next(&lines.pass, zone, now),
         schedule::next(&lines.report, zone, now),
         next_end.and_then(|end| end.checked_add(grace).ok()),
+        next_start,
     ];
     let next = slots.into_iter().flatten().min();
     let wait = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());

@@ -12,7 +12,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::trail::{self, Entry};
-use super::{StoreError, time};
+use super::{Provisions, StoreError, time};
 use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
 
 /// The first wait after a failure, doubled with each further one.
@@ -174,6 +174,7 @@ impl Ledger {
         )?;
         if is_over {
             close_grants(db, tracked.row, at)?;
+            Provisions::after_removal(db, tracked.row, at)?;
         }
         Ok(())
     }
@@ -271,7 +272,7 @@ fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), Store
 
 /// Doubles from five minutes to six hours, and spreads by a fifth so that failures do not come back
 /// all at once.
-fn wait_after(attempts: u32) -> SignedDuration {
+pub(super) fn wait_after(attempts: u32) -> SignedDuration {
     let doubled = FIRST_WAIT.saturating_mul(1_i32 << attempts.saturating_sub(1).min(10));
     let wait = doubled.min(LONGEST_WAIT);
     let mut byte = [0_u8; 1];

@@ -26,6 +26,24 @@ impl Store {
         self.read(move |db| doubt(db, &mark)).await
     }
 
+    /// The same, unless the database looked like an older copy before: only a person's word makes
+    /// that the one that acts here.
+    pub(crate) async fn set_mark_unless(
+        &self,
+        restored: Option<&String>,
+    ) -> Result<(), StoreError> {
+        match restored {
+            None => self.set_mark().await,
+            Some(why) => {
+                tracing::warn!(
+                    why,
+                    "noted in a database that is not known to be the one that acts here"
+                );
+                Ok(())
+            }
+        }
+    }
+
     /// Notes how far the trail has come.
     pub(crate) async fn set_mark(&self) -> Result<(), StoreError> {
         let head = self.read(trail::head).await?;

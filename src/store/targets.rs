@@ -80,6 +80,13 @@ impl Targets {
         Ok(TargetRef::new(TargetId(id), target.clone()))
     }
 
+    /// Whether a team was in the last list of its account.
+    pub(crate) fn is_listed(db: &Connection, team: TargetId) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached("SELECT listed FROM target WHERE id = :id")?
+            .query_row(named_params! { ":id": team.0 }, |row| row.get(0))?)
+    }
+
     /// Takes over the account's complete list of teams: matches what grants name, renames, and
     /// marks which are there. Returns all that are listed.
     pub(crate) fn take_list(
@@ -197,7 +204,7 @@ fn match_team(
         }
     };
     for other in named {
-        for table in ["grants", "action"] {
+        for table in ["grants", "action", "provision"] {
             db.execute(
                 &format!("UPDATE {table} SET target = :id WHERE target = :other"),
                 named_params! { ":id": id, ":other": other },

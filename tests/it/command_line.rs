@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 12] = [
+    "grant",
     "import",
     "list",
     "members",
