@@ -18,6 +18,7 @@ mod members;
 mod output;
 mod progress;
 mod report;
+mod revoke;
 mod run;
 
 use std::path::PathBuf;
@@ -95,6 +96,8 @@ enum Command {
     Grant(grant::GrantArgs),
     /// Move the end of access
     Extend(extend::ExtendArgs),
+    /// End access now and remove it at once
+    Revoke(revoke::RevokeArgs),
     /// Record many grants from a CSV file
     Import(import::ImportArgs),
     /// Show grants
@@ -156,6 +159,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Demo(args)) => wait(demo::run(args)),
         Some(Command::Grant(args)) => wait(grant::run(&common, args)),
         Some(Command::Extend(args)) => wait(extend::run(&common, args)),
+        Some(Command::Revoke(args)) => wait(revoke::run(&common, args)),
         Some(Command::Import(args)) => wait(import::run(&common, args)),
         Some(Command::List(args)) => wait(list::run(&common, args)),
         Some(Command::Members(args)) => wait(members::run(&common, args)),

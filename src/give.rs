@@ -4,6 +4,7 @@
 mod call;
 mod command;
 mod extend;
+mod revoke;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,6 +20,7 @@ use crate::services::Services;
 use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreError};
 
 pub use command::{Desk, GiveError, Given, Request};
+pub use revoke::Revoked;
 
 /// Why something in a team that was not read waits.
 const UNREADABLE: &str = "the team could not be read, or is not among those of the key's holder";

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::config::Settings;
 use crate::store::NewGrant;
-pub(crate) use row::Written;
+pub(crate) use row::{Written, known_account};
 
 /// The columns that a file may have, in any order.
 const COLUMNS: [&str; 9] = [

@@ -25,7 +25,7 @@ use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
-use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError, Targets};
+use crate::store::{Findings, Holds, Ledger, PassLock, Runs, Store, StoreError, Targets};
 
 pub use mailing::MailError;
 pub(crate) use mailing::{last_report, scope};
@@ -57,7 +57,21 @@ pub async fn run(
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
     let lock = store.lock_pass()?;
-    let _lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
+    let lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
+    under(&lock, settings, services, store, options).await
+}
+
+/// Runs one pass for who has the right to it already.
+///
+/// # Errors
+/// The same.
+pub(crate) async fn under(
+    _lock: &PassLock,
+    settings: &Settings,
+    services: &Services,
+    store: &Store,
+    options: &Options,
+) -> Result<PassOutcome, PassError> {
     let pass = Pass {
         settings,
         store,

@@ -59,7 +59,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     };
     let planned = pass::run(&settings, &services, &store, &look).await?;
     output::line(&run::headline(&planned))?;
-    run::actions(&planned)?;
+    run::actions(&planned.actions)?;
 
     heading("Doing it: lapsed --run-now")?;
     let before = stage.numbers();

@@ -157,6 +157,7 @@ impl From<GiveError> for Failure {
     fn from(error: GiveError) -> Self {
         match error {
             GiveError::Store(error) => error.into(),
+            GiveError::Pass(error) => error.into(),
             GiveError::Busy(_) => Self::of(Exit::Busy, error.into()),
             GiveError::Unreadable(_) => Self::of(Exit::Incomplete, error.into()),
             GiveError::Faults(_) => Self::of(Exit::Usage, error.into()),

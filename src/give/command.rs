@@ -18,7 +18,7 @@ use crate::domain::{
     Flags, Provided, ProvisionKind, ProvisionState, Role, SourceHealth, Target, TargetRef,
 };
 use crate::observe::{self, Errand, Observation};
-use crate::pass::{Progress, Stop};
+use crate::pass::{PassError, Progress, Stop};
 use crate::services::Services;
 use crate::store::{
     Asked, Grants, Imported, Intent, NewGrant, PassLock, Provision, Provisions, Recorded, Same,
@@ -44,6 +44,9 @@ pub enum GiveError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The pass that was to remove.
+    #[error(transparent)]
+    Pass(#[from] PassError),
 }
 
 /// What a person asks for.

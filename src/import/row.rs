@@ -143,7 +143,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-fn known_account(target: &Target, settings: &Settings) -> Result<(), String> {
+pub(crate) fn known_account(target: &Target, settings: &Settings) -> Result<(), String> {
     let names: Vec<&str> = match target.provider() {
         Provider::Sentius => settings.sentius.iter().map(|a| a.name.as_str()).collect(),
         Provider::Sapling => settings.sapling.iter().map(|a| a.name.as_str()).collect(),

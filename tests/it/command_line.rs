@@ -6,7 +6,9 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 14] = [
+    "extend",
+    "revoke",
     "grant",
     "import",
     "list",

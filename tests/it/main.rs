@@ -41,6 +41,7 @@ mod overlaps;
 mod processes;
 mod reporting;
 mod restored;
+mod revoking;
 mod secrets;
 mod side_by_side;
 mod soak;
