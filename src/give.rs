@@ -4,6 +4,7 @@
 mod call;
 mod command;
 mod extend;
+mod note;
 mod revoke;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -21,7 +21,7 @@ use crate::observe::{self, Errand, Observation};
 use crate::pass::{PassError, Progress, Stop};
 use crate::services::Services;
 use crate::store::{
-    Asked, Grants, Imported, Intent, NewGrant, PassLock, Provision, Provisions, Recorded, Same,
+    Asked, Db, Grants, Imported, Intent, NewGrant, PassLock, Provision, Provisions, Recorded, Same,
     Standing, Store, StoreError,
 };
 
@@ -79,6 +79,9 @@ pub struct Given {
     pub result: Option<Provided>,
     /// More, for people.
     pub detail: Option<String>,
+    /// What became of the grant on record.
+    #[serde(skip)]
+    pub imported: Imported,
 }
 
 /// Where a person asks for access to be given, moved or taken.
@@ -140,37 +143,6 @@ impl Desk<'_> {
             .write(move |db| record(db, &requests, same, &asked, at))
             .await?;
         let given = self.settle(recorded, &seen).await?;
-        self.store.set_mark_unless(restored.as_ref()).await?;
-        Ok(given)
-    }
-
-    /// Records access that is there already, and calls nobody.
-    ///
-    /// # Errors
-    /// Only of the database.
-    pub async fn note(&self, grants: Vec<NewGrant>, same: Same) -> Result<Vec<Given>, GiveError> {
-        let restored = self.store.looks_restored().await?;
-        let at = clock::now();
-        let given = self
-            .store
-            .write(move |db| {
-                let mut given = Vec::new();
-                for grant in &grants {
-                    let recorded = Grants::note(db, grant, same, at)?;
-                    let state = match recorded.imported {
-                        Imported::Unchanged => ProvisionState::Unchanged,
-                        _ => ProvisionState::Recorded,
-                    };
-                    let standing = Standing {
-                        state,
-                        result: None,
-                        detail: None,
-                    };
-                    given.push(told(recorded, Some(standing), at));
-                }
-                Ok(given)
-            })
-            .await?;
         self.store.set_mark_unless(restored.as_ref()).await?;
         Ok(given)
     }
@@ -282,7 +254,7 @@ fn readable(seen: &Observation) -> Vec<TargetRef> {
 }
 
 fn record(
-    db: &crate::store::Db,
+    db: &Db,
     requests: &[Request],
     same: Same,
     asked: &Asked,
@@ -294,7 +266,7 @@ fn record(
         .collect()
 }
 
-fn told(recorded: Recorded, standing: Option<Standing>, now: Timestamp) -> Given {
+pub(super) fn told(recorded: Recorded, standing: Option<Standing>, now: Timestamp) -> Given {
     let waits = |p: &Provision| match p.due > now {
         true => ProvisionState::Scheduled,
         false => ProvisionState::Planned,
@@ -326,5 +298,6 @@ fn told(recorded: Recorded, standing: Option<Standing>, now: Timestamp) -> Given
         state: standing.state,
         result: standing.result,
         detail: standing.detail,
+        imported: recorded.imported,
     }
 }
