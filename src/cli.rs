@@ -20,6 +20,7 @@ mod progress;
 mod report;
 mod revoke;
 mod run;
+mod undo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -98,7 +99,9 @@ enum Command {
     Extend(extend::ExtendArgs),
     /// End access now and remove it at once
     Revoke(revoke::RevokeArgs),
-    /// Record many grants from a CSV file
+    /// Give back what a run removed
+    Undo(undo::UndoArgs),
+    /// Give many grants from a CSV file, or record them
     Import(import::ImportArgs),
     /// Show grants
     List(list::ListArgs),
@@ -160,6 +163,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Grant(args)) => wait(grant::run(&common, args)),
         Some(Command::Extend(args)) => wait(extend::run(&common, args)),
         Some(Command::Revoke(args)) => wait(revoke::run(&common, args)),
+        Some(Command::Undo(args)) => wait(undo::run(&common, args)),
         Some(Command::Import(args)) => wait(import::run(&common, args)),
         Some(Command::List(args)) => wait(list::run(&common, args)),
         Some(Command::Members(args)) => wait(members::run(&common, args)),

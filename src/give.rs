@@ -6,6 +6,7 @@ mod command;
 mod extend;
 mod note;
 mod revoke;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -22,6 +23,7 @@ use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreEr
 
 pub use command::{Desk, GiveError, Given, Request};
 pub use revoke::Revoked;
+pub use undo::{NotGiven, Undone};
 
 /// Why something in a team that was not read waits.
 const UNREADABLE: &str = "the team could not be read, or is not among those of the key's holder";

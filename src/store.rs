@@ -36,7 +36,7 @@ pub(crate) use grants::{Grants, Recorded};
 pub use grants::{Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;
-pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
+pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::PassLock;

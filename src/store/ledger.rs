@@ -4,6 +4,7 @@
 mod list;
 mod plan;
 mod proof;
+mod undo;
 
 use std::collections::HashSet;
 
@@ -19,6 +20,8 @@ use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, Targ
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
 /// The longest wait: what fails for days is still tried a few times a day.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
+
+pub(crate) use undo::{Kept, Lost};
 
 /// The ledger's SQL.
 #[derive(Debug)]

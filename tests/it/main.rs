@@ -56,6 +56,7 @@ mod tls_mail;
 mod trail;
 mod unanswered;
 mod unanswered_whitelist;
+mod undoing;
 mod upgrading;
 mod whitelist_ends;
 mod world;

@@ -40,7 +40,13 @@ pub(super) async fn all(
                     }
                     Err(Lack::Unreadable(why)) => return Ok(Err(why)),
                 };
-                let fault = match team.filter(|team| read.contains(team)) {
+                let comes = |other: &Request| {
+                    let (one, other) = (&request.grant, &other.grant);
+                    other.role.is_none() && other.email == one.email && other.target == one.target
+                };
+                let team = team.filter(|team| read.contains(team));
+                // The membership may come with the same file.
+                let fault = match team.filter(|_| !requests.iter().any(comes)) {
                     Some(team) => role(db, request, &team, now)?,
                     None => None,
                 };
