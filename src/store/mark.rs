@@ -1,5 +1,5 @@
-//! The mark beside the database: how far the trail had come when a pass last acted. A database that
-//! does not reach the mark is an older copy.
+//! The mark beside the database: how far the trail had come when lapsed last acted, in a pass or at
+//! a person's word. A database that does not reach the mark is an older copy.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -229,7 +229,6 @@ fn select(
     filter: &str,
     params: &[(&str, &dyn rusqlite::ToSql)],
 ) -> Result<Vec<Provision>, StoreError> {
-    let names = targets::names(db)?;
     let mut statement = db.prepare_cached(&format!(
         "SELECT p.id, kind, p.target, email, role, flags, due_at, attempts, gap_since IS NOT NULL AS gap, command, asked_by
          FROM provision p JOIN target t ON t.id = p.target {filter}"
@@ -237,9 +236,7 @@ fn select(
     let mut rows = statement.query(params)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let target = names.get(&TargetId(row.get("target")?)).cloned();
-        let target =
-            target.ok_or_else(|| StoreError::Corrupt("a provision's target".to_owned()))?;
+        let target = targets::shown(db, TargetId(row.get("target")?))?;
         found.push(read(row, target)?);
     }
     Ok(found)

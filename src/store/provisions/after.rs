@@ -30,10 +30,7 @@ impl Provisions {
             _ => return Ok(()),
         };
         let email = Email::observed(&email);
-        let names = targets::names(db)?;
-        let Some(target) = names.get(&TargetId(target)) else {
-            return Ok(());
-        };
+        let target = &targets::shown(db, TargetId(target))?;
         let is_owed = match kind {
             ProvisionKind::WhitelistAdd => Grants::on_whitelist(db, target, &email, at)?
                 .posting(at)
