@@ -48,6 +48,8 @@ Examples:
   lapsed --run-now                     do all that is due, mail the report
   lapsed --run-now --dry-run           show what would be done, change nothing
   lapsed --run-now --dry-run --at 30d  the same as it would be in thirty days
+  lapsed grant jane@example.com --target sentius:acme --end 90d
+  lapsed revoke jane@example.com       everywhere, at once
   lapsed import people.csv --record-only
   lapsed list --ending-within 30d
   lapsed demo                          see it all on sample data

@@ -3,7 +3,7 @@
 use lapsed::sandbox::{Fault, TeamUser, When};
 use serde_json::{Value, json};
 
-use crate::granting::ask;
+use crate::granting::{as_documented, ask};
 use crate::world::{FUTURE, HOLDER, World, time};
 
 /// What `revoke` said.
@@ -43,6 +43,7 @@ async fn revoke(world: &World, args: &[&str]) -> Said {
         _ => 4,
     };
     assert_eq!(printed.code, said, "{json:#}");
+    as_documented("What was revoked", &json);
     Said {
         code: printed.code,
         json,
