@@ -18,6 +18,7 @@ CREATE TABLE provision (
     result     TEXT CHECK (result IN ('posted', 'added', 'invited', 'promoted', 'already_exists', 'already_invited')),
     attempts   INTEGER NOT NULL DEFAULT 0,
     tried_at   INTEGER,
+    unanswered INTEGER NOT NULL DEFAULT 0 CHECK (unanswered IN (0, 1)), -- a try may have been done
     gap_since  INTEGER, -- the old entry is being replaced: it may be gone, and the new one not there
     detail     TEXT,
     settled_at INTEGER

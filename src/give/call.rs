@@ -56,7 +56,7 @@ async fn post(
         Ok(()) => return Ok(done(Provided::Posted)),
         Err(error) if !says_that_it_exists(&error) => return Ok(failed(&error)),
         Err(_) if provision.kind == ProvisionKind::WhitelistAdd && !provision.gap => {
-            let ours = provision.tried;
+            let ours = provision.unanswered;
             return Ok(Answered {
                 detail: (!ours).then(|| {
                     "is on the whitelist already; what that entry allows and until when is not known, and extend posts it anew"
@@ -72,17 +72,30 @@ async fn post(
         .write(move |db| Provisions::replacing(db, &row, at))
         .await?;
     failpoint::reach("give-before-replace");
-    if let Err(error) = whitelist.remove(&entry.email).await
-        && !error.is_unknown_outcome()
-    {
-        let mut answered = failed(&error);
-        answered.state = ProvisionState::Failed;
-        // One that was begun earlier may have got further.
-        answered.kept = !provision.gap;
-        return Ok(answered);
-    }
+    let removed = whitelist.remove(&entry.email).await;
+    let late = match removed {
+        Err(error) if error.is_unknown_outcome() => Some(error),
+        Err(error) => {
+            return Ok(Answered {
+                state: ProvisionState::Failed,
+                // One that was begun earlier may have got further.
+                kept: !provision.gap,
+                ..failed(&error)
+            });
+        }
+        Ok(_) => None,
+    };
     failpoint::reach("give-after-replace");
     Ok(match whitelist.add(&entry).await {
+        // What was not answered may still be carried out, and would take the new entry.
+        Ok(()) if late.is_some() => Answered {
+            detail: late.map(|error| {
+                format!(
+                    "posted, and posted again by the next pass: taking off the old entry {error}"
+                )
+            }),
+            ..Answered::new(ProvisionState::Unknown)
+        },
         Ok(()) => done(Provided::Posted),
         Err(error) if says_that_it_exists(&error) => Answered {
             state: ProvisionState::Failed,

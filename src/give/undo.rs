@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::command::{Desk, GiveError, Given, Request};
 use crate::clock;
-use crate::domain::{Flags, Provided, Provider, TargetRef};
+use crate::domain::{Flags, Provided, Provider, Target};
 use crate::store::{Kept, Ledger, Lost, NewGrant, PassLock, Same};
 
 /// So many people are named who need an end.
@@ -26,7 +26,7 @@ pub struct NotGiven {
     /// Who.
     pub email: String,
     /// What.
-    pub target: TargetRef,
+    pub target: Target,
     /// Why.
     pub why: String,
 }
@@ -40,6 +40,21 @@ struct Plan {
     /// Who has no end of their own that lies ahead, as `EMAIL on TARGET`.
     endless: Vec<String>,
     not_given: Vec<NotGiven>,
+}
+
+impl Plan {
+    /// Takes out what cannot be given, as in a team that is not there any more: the rest can.
+    fn leave_out(&mut self, faults: Vec<(usize, String)>) {
+        for (place, why) in faults.into_iter().rev() {
+            self.were_members.remove(place);
+            let Request { grant, .. } = self.requests.remove(place);
+            self.not_given.push(NotGiven {
+                email: grant.email.written().to_owned(),
+                target: grant.target,
+                why,
+            });
+        }
+    }
 }
 
 impl Desk<'_> {
@@ -71,7 +86,7 @@ impl Desk<'_> {
         if lost.is_empty() {
             return Err(fault(format!("{run}: nothing was removed in this run")));
         }
-        let plan = plan(lost, &run, end);
+        let mut plan = plan(lost, &run, end);
         if !plan.endless.is_empty() {
             let more = plan.endless.len().saturating_sub(NAMED);
             let more = if more > 0 {
@@ -84,8 +99,16 @@ impl Desk<'_> {
                 plan.endless[..plan.endless.len().min(NAMED)].join(", ")
             )));
         }
-        let mut results = self.give(lock, plan.requests, Same::Running).await?;
-        for (given, was_member) in results.iter_mut().zip(plan.were_members) {
+        let (mut results, were_members) =
+            match self.give(lock, plan.requests.clone(), Same::Running).await {
+                Err(GiveError::Faults(faults)) => {
+                    plan.leave_out(faults);
+                    let results = self.give(lock, plan.requests, Same::Running).await?;
+                    (results, plan.were_members)
+                }
+                results => (results?, plan.were_members),
+            };
+        for (given, was_member) in results.iter_mut().zip(were_members) {
             if was_member && given.result == Some(Provided::Invited) {
                 let flags = given.detail.take().map(|d| format!("; {d}"));
                 let flags = flags.unwrap_or_default();
@@ -111,7 +134,7 @@ fn plan(lost: Vec<Lost>, run: &str, end: Option<Option<Timestamp>>) -> Plan {
                 Access::NeedsEnd => needs_end = true,
                 Access::Unknown(why) => plan.not_given.push(NotGiven {
                     email: lost.email.written().to_owned(),
-                    target: lost.target.clone(),
+                    target: (*lost.target).clone(),
                     why,
                 }),
             }

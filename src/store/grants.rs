@@ -43,6 +43,16 @@ pub struct NewGrant {
     pub as_written: String,
 }
 
+impl NewGrant {
+    /// Whether its start or end was written as a span from then.
+    fn is_relative(&self) -> bool {
+        let is_span = |text: &str| {
+            !text.is_empty() && text != "never" && text.as_bytes().get(4) != Some(&b'-')
+        };
+        self.as_written.split('|').any(is_span)
+    }
+}
+
 /// What became of a grant that was to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -151,7 +161,7 @@ impl Grants {
             .prepare_cached(
                 "SELECT id, removed_at IS NOT NULL FROM grants
                  WHERE email_key = :email_key AND target = :target AND role IS :role
-                   AND (as_written = :as_written
+                   AND ((:by_words AND as_written = :as_written)
                         OR (ends_at IS :end AND (:start IS NULL OR starts_at = :start)))
                    AND refused = 0
                    AND (:ever OR (removed_at IS NULL AND revoked = 0 AND ifnull(ends_at > :at, 1)))
@@ -162,7 +172,10 @@ impl Grants {
                     ":email_key": grant.email.key(), ":target": target.id().0,
                     ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
                     ":start": grant.start.map(time::stored), ":end": grant.end.map(time::stored),
-                    ":ever": same == Same::Ever, ":at": time::stored(at),
+                    ":ever": same == Same::Ever,
+                    // An end that was moved since is another one for who asks by hand; but a span
+                    // asked for twice is one wish.
+                    ":by_words": same == Same::Ever || grant.is_relative(), ":at": time::stored(at),
                 },
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )

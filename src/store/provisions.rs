@@ -70,6 +70,8 @@ pub(crate) struct Provision {
     pub(crate) due: Timestamp,
     /// It was sent before, with or without an answer.
     pub(crate) tried: bool,
+    /// A try was not answered: it may have been done.
+    pub(crate) unanswered: bool,
     /// An entry was taken off to be replaced, and the new one is not known to be there.
     pub(crate) gap: bool,
     pub(crate) asked: Asked,
@@ -154,7 +156,7 @@ impl Provisions {
     /// their calls is unknown. Returns how many there were.
     pub(crate) fn recover(db: &Connection, at: Timestamp) -> Result<usize, StoreError> {
         let mut statement = db.prepare_cached(
-            "UPDATE provision SET state = 'unknown', due_at = :at,
+            "UPDATE provision SET state = 'unknown', unanswered = 1, due_at = :at,
                     detail = 'interrupted between the call and its result'
              WHERE settled_at IS NULL AND state = 'intent' RETURNING id, target, email",
         )?;
@@ -230,7 +232,7 @@ fn select(
     params: &[(&str, &dyn rusqlite::ToSql)],
 ) -> Result<Vec<Provision>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT p.id, kind, p.target, email, role, flags, due_at, attempts, gap_since IS NOT NULL AS gap, command, asked_by
+        "SELECT p.id, kind, p.target, email, role, flags, due_at, attempts, unanswered, gap_since IS NOT NULL AS gap, command, asked_by
          FROM provision p JOIN target t ON t.id = p.target {filter}"
     ))?;
     let mut rows = statement.query(params)?;
@@ -254,6 +256,7 @@ fn read(row: &Row<'_>, target: TargetRef) -> Result<Provision, StoreError> {
         flags: flags(row.get_ref("flags")?.as_str()?),
         due: time::read(row.get("due_at")?),
         tried: row.get::<_, u32>("attempts")? > 0,
+        unanswered: row.get("unanswered")?,
         gap: row.get("gap")?,
         asked: Asked {
             command: row.get("command")?,

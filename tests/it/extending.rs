@@ -400,3 +400,41 @@ async fn the_entry_of_a_running_grant_is_not_replaced_by_one_that_begins_later()
     assert_eq!(world.run().await.code, 0);
     assert_eq!(entry(&world).start_date.to_string(), "2098-01-01T00:00:00Z");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_first_grant_allowed_beyond_the_second_ends_with_it() {
+    let world = jane().await;
+    world.sql("UPDATE grants SET ends_at = 2000000000000");
+    let args = [
+        "grant",
+        "jane@example.com",
+        "--target",
+        "sentius:acme",
+        "--end",
+        FUTURE,
+    ];
+    let said = ask(&world, &args).await;
+    assert_eq!(
+        said.lines(),
+        ["jane@example.com sentius:acme whitelist.renew done posted"]
+    );
+    assert_eq!(
+        (entry(&world).permissions.len(), end(&world).as_str()),
+        (2, FUTURE)
+    );
+    let due = world.number("SELECT due_at FROM provision WHERE settled_at IS NULL");
+    assert_eq!(
+        due, 2_000_000_000_000,
+        "noted for the moment at which it changes"
+    );
+    world.sql("UPDATE grants SET ends_at = 1772600000000 WHERE ends_at = 2000000000000; UPDATE provision SET due_at = 0 WHERE settled_at IS NULL");
+    let run = world.run().await;
+    assert_eq!(
+        (run.code, &run.json["actions"]),
+        (0, &json!([])),
+        "{:?}",
+        run.errors()
+    );
+    assert_eq!(entry(&world).permissions, ["can_read"]);
+    assert_eq!(end(&world), FUTURE);
+}

@@ -187,6 +187,27 @@ async fn the_same_grant_again_calls_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_was_moved_since_can_be_granted_again() {
+    let world = World::new().await;
+    ask(&world, &jane(&["--end", FUTURE])).await;
+    let shorter = [
+        "extend",
+        "jane@example.com",
+        "--target",
+        "sentius:acme",
+        "--end",
+        "30d",
+    ];
+    assert_eq!(ask(&world, &shorter).await.code, 0);
+    let said = ask(&world, &jane(&["--end", FUTURE])).await;
+    assert_eq!(
+        said.lines(),
+        ["jane@example.com sentius:acme whitelist.renew done posted"]
+    );
+    assert_eq!(entry(&world).end_date.unwrap().to_string(), FUTURE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_overlap_leaves_the_entry_with_the_last_end() {
     let world = World::new().await;
     ask(&world, &jane(&["--end", "2098-01-01T00:00:00Z"])).await;

@@ -4,7 +4,7 @@ use lapsed::sandbox::{Answer, Fault, When};
 use serde_json::json;
 
 use crate::granting::{ask, die, jane};
-use crate::world::{FUTURE, World};
+use crate::world::{FUTURE, PAST, World};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_does_not_mention_the_person_is_settled_by_reading() {
@@ -166,4 +166,64 @@ async fn an_interrupted_grant_is_settled_by_the_next_pass() {
         assert!(world.writes().is_empty(), "{place}: {:?}", world.writes());
         world.trail_is_whole().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_after_a_try_that_was_not_answered_does_not_forget_what_may_be_there() {
+    let world = World::new().await;
+    world
+        .sentius
+        .faults()
+        .once(When::method("POST"), Fault::DropAfter);
+    assert_eq!(ask(&world, &jane(&["--end", FUTURE])).await.code, 3);
+    // It was done; the second time the provider says no in words that nobody knows.
+    world
+        .sentius
+        .faults()
+        .always(When::method("POST"), Fault::status(400));
+    let run = world.run().await;
+    assert_eq!(run.code, 3);
+    assert!(
+        run.errors()[0].contains("an earlier try was not answered, so it may be there"),
+        "{:?}",
+        run.errors()
+    );
+    assert_eq!(
+        world.list().await[0]["state"],
+        "active",
+        "her end is still acted on"
+    );
+    world.sql("UPDATE grants SET ends_at = 1772600000000");
+    assert_eq!(world.run().await.code, 0);
+    assert!(world.whitelisted().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whose_removal_still_failed_is_given_a_whole_new_entry() {
+    let world = World::new().await;
+    world.whitelist(&["jane@example.com"]);
+    world
+        .grants(&[&format!("jane@example.com,sentius:acme,{PAST}")])
+        .await;
+    world
+        .sentius
+        .faults()
+        .always(When::method("DELETE"), Fault::status(500));
+    assert_eq!(world.run().await.code, 3);
+    world.sentius.faults().clear();
+    world
+        .sentius
+        .faults()
+        .once(When::method("POST"), Fault::status(409));
+    let said = ask(&world, &jane(&["--end", FUTURE])).await;
+    assert_eq!(
+        said.lines(),
+        ["jane@example.com sentius:acme whitelist.renew done posted"]
+    );
+    assert_eq!(
+        crate::granting::entry(&world).end_date.unwrap().to_string(),
+        FUTURE
+    );
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.whitelisted(), ["jane@example.com"]);
 }

@@ -171,3 +171,27 @@ async fn a_death_anywhere_in_an_extension_is_settled_by_the_next_pass() {
         world.trail_is_whole().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_of_the_old_entry_that_comes_late_does_not_take_the_new_one() {
+    let world = jane().await;
+    world.sentius.faults().once(When::method("POST"), exists());
+    world
+        .sentius
+        .faults()
+        .once(When::method("DELETE"), Fault::DropBefore);
+    let said = ask(&world, &EXTEND).await;
+    assert_eq!(
+        (said.code, &said.results[0]["state"]),
+        (3, &json!("unknown"))
+    );
+    assert!(
+        said.detail().contains("posted again by the next pass"),
+        "{}",
+        said.detail()
+    );
+    // Now it is carried out.
+    world.sentius.with(|state| state.entries.clear());
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(end(&world), LATER);
+}

@@ -268,6 +268,24 @@ async fn what_is_on_no_record_is_not_guessed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_team_that_takes_nobody_in_any_more_does_not_keep_the_rest() {
+    let world = jane().await;
+    let run = revoke(&world).await;
+    world
+        .sapling
+        .with(|state| state.set_forbidden("Core", true));
+    let printed = world.lapsed(&["undo", &run, "--format", "json"]).await;
+    assert_eq!(printed.code, 3, "{}", printed.stderr);
+    let json: Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(json["results"].as_array().unwrap().len(), 2);
+    assert_eq!(json["not_given"][0]["target"], CORE);
+    assert_eq!(
+        (world.whitelisted(), world.members("Docs")),
+        (vec![JANE.to_owned()], vec![JANE.to_owned()])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_has_access_again_is_left_as_is() {
     let world = jane().await;
     let run = revoke(&world).await;

@@ -1,11 +1,13 @@
 //! All checks before the first call: is the target there, may it be managed, is there something to
 //! give.
 
+use std::collections::{HashMap, HashSet};
+
 use jiff::Timestamp;
 
 use super::{GiveError, Request, readable};
 use crate::clock;
-use crate::domain::{FindingKind, Place, Provider, Target, TargetRef};
+use crate::domain::{Email, FindingKind, Place, Provider, Target, TargetRef};
 use crate::observe::Observation;
 use crate::store::{Db, Grants, Presence, Provisions, Same, Store, StoreError, Targets};
 
@@ -16,48 +18,10 @@ pub(super) async fn all(
     requests: &[Request],
     same: Same,
 ) -> Result<(), GiveError> {
-    forbidden(seen)?;
-    let now = clock::now();
-    let read = readable(seen);
-    let listed: Vec<TargetRef> = seen.sources.keys().cloned().collect();
-    let unlisted: Vec<(String, String)> = seen
-        .errors
-        .iter()
-        .filter(|error| matches!(error.place, Place::Account(..)))
-        .map(|error| (error.place.account().to_owned(), error.message.clone()))
-        .collect();
-    let requests = requests.to_vec();
+    let looked = Looked::of(seen);
+    let (requests, now) = (requests.to_vec(), clock::now());
     let faults = store
-        .read(move |db| {
-            let mut faults = Vec::new();
-            for (place, request) in requests.iter().enumerate() {
-                let target = &request.grant.target;
-                let team = match team(db, target, &listed, &unlisted)? {
-                    Ok(team) => team,
-                    Err(Lack::Unknown(why)) => {
-                        faults.push((place, why));
-                        continue;
-                    }
-                    Err(Lack::Unreadable(why)) => return Ok(Err(why)),
-                };
-                let comes = |other: &Request| {
-                    let (one, other) = (&request.grant, &other.grant);
-                    other.role.is_none() && other.email == one.email && other.target == one.target
-                };
-                let team = team.filter(|team| read.contains(team));
-                // The membership may come with the same file.
-                let fault = match team.filter(|_| !requests.iter().any(comes)) {
-                    Some(team) => role(db, request, &team, now)?,
-                    None => None,
-                };
-                let fault = match fault {
-                    None => past(db, request, same, now)?,
-                    fault => fault,
-                };
-                faults.extend(fault.map(|fault| (place, fault)));
-            }
-            Ok(Ok(faults))
-        })
+        .read(move |db| looked.faults(db, &requests, same, now))
         .await?
         .map_err(GiveError::Unreadable)?;
     if faults.is_empty() {
@@ -67,65 +31,129 @@ pub(super) async fn all(
     }
 }
 
-/// A team that the key may not manage takes nobody in, today and tomorrow.
-fn forbidden(seen: &Observation) -> Result<(), GiveError> {
-    let mut findings = seen.findings.iter();
-    match findings.find(|f| f.finding == FindingKind::TeamForbidden) {
-        None => Ok(()),
-        Some(finding) => Err(GiveError::Unreadable(format!(
-            "{}: the key's holder must be an admin of the team: {}",
-            finding.place,
-            finding.detail.as_deref().unwrap_or("forbidden")
-        ))),
+/// What a look at the teams concerned has shown.
+struct Looked {
+    listed: Vec<TargetRef>,
+    read: Vec<TargetRef>,
+    /// Teams that the key may not manage, and what the provider said.
+    forbidden: HashMap<TargetRef, String>,
+    /// Accounts whose list of teams could not be read, and why.
+    unlisted: HashMap<String, String>,
+}
+
+type Faults = Vec<(usize, String)>;
+
+impl Looked {
+    fn of(seen: &Observation) -> Self {
+        let forbidden = seen.findings.iter().filter_map(|finding| {
+            let Place::Target(team) = &finding.place else {
+                return None;
+            };
+            let why = finding.detail.clone().unwrap_or_default();
+            (finding.finding == FindingKind::TeamForbidden).then(|| (team.clone(), why))
+        });
+        let of_account = |place: &Place| matches!(place, Place::Account(..));
+        let unlisted = seen.errors.iter().filter(|e| of_account(&e.place));
+        Self {
+            listed: seen.sources.keys().cloned().collect(),
+            read: readable(seen),
+            forbidden: forbidden.collect(),
+            unlisted: unlisted
+                .map(|e| (e.place.account().to_owned(), e.message.clone()))
+                .collect(),
+        }
+    }
+
+    /// The faults with their places; or why nothing can be said.
+    fn faults(
+        &self,
+        db: &Db,
+        requests: &[Request],
+        same: Same,
+        now: Timestamp,
+    ) -> Result<Result<Faults, String>, StoreError> {
+        // A role's membership may come with the same file.
+        let joining = requests.iter().filter(|r| r.grant.role.is_none());
+        let joining: HashSet<(&Target, &Email)> =
+            joining.map(|r| (&r.grant.target, &r.grant.email)).collect();
+        let mut faults = Faults::new();
+        for (place, request) in requests.iter().enumerate() {
+            let grant = &request.grant;
+            let fault = match self.team(db, &grant.target)? {
+                Err(Lack::Unreadable(why)) => return Ok(Err(why)),
+                Err(Lack::Unusable(why)) => Some(why),
+                Ok(Some(team))
+                    if self.read.contains(&team)
+                        && !joining.contains(&(&grant.target, &grant.email)) =>
+                {
+                    role(db, request, &team, now)?
+                }
+                Ok(_) => None,
+            };
+            let fault = match fault {
+                None => past(db, request, same, now)?,
+                fault => fault,
+            };
+            faults.extend(fault.map(|fault| (place, fault)));
+        }
+        Ok(Ok(faults))
+    }
+
+    /// The team that a target means; `None` for a whitelist.
+    fn team(
+        &self,
+        db: &Db,
+        target: &Target,
+    ) -> Result<Result<Option<TargetRef>, Lack>, StoreError> {
+        if target.provider() == Provider::Sentius {
+            return Ok(Ok(None));
+        }
+        let found = Targets::find(db, target)?;
+        if let Some(why) = self.unlisted.get(target.account()) {
+            // A team that was there before is still owed what was asked for.
+            return Ok(match found {
+                Some(found) if Targets::is_listed(db, found.id())? => Ok(Some(found)),
+                _ => Err(Lack::Unreadable(why.clone())),
+            });
+        }
+        let listed = found.and_then(|found| self.listed.iter().find(|l| l.id() == found.id()));
+        let Some(team) = listed else {
+            return Ok(Err(Lack::Unusable(self.unknown(target))));
+        };
+        Ok(match self.forbidden.get(team) {
+            // It takes nobody in, today and tomorrow.
+            Some(why) => Err(Lack::Unusable(format!(
+                "target: {team}: the key's holder must be an admin of the team: {why}"
+            ))),
+            None => Ok(Some(team.clone())),
+        })
+    }
+
+    fn unknown(&self, target: &Target) -> String {
+        let teams = self
+            .listed
+            .iter()
+            .filter(|team| team.account() == target.account());
+        let mut names: Vec<&str> = teams.filter_map(|team| team.team()).collect();
+        let wanted = target.team().unwrap_or_default();
+        let far =
+            |name: &&str| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted.to_lowercase());
+        names.sort_by_key(far);
+        names.truncate(3);
+        let nearest = match names.as_slice() {
+            [] => "it has no teams".to_owned(),
+            names => format!("the nearest are {}", names.join(", ")),
+        };
+        format!(
+            "target: no single team of the key's holder has the name or id {wanted:?}; {nearest}"
+        )
     }
 }
 
 /// Why a team cannot be used.
 enum Lack {
-    Unknown(String),
+    Unusable(String),
     Unreadable(String),
-}
-
-/// The team that a target means; `None` for a whitelist.
-fn team(
-    db: &Db,
-    target: &Target,
-    listed: &[TargetRef],
-    unlisted: &[(String, String)],
-) -> Result<Result<Option<TargetRef>, Lack>, StoreError> {
-    if target.provider() == Provider::Sentius {
-        return Ok(Ok(None));
-    }
-    let found = Targets::find(db, target)?;
-    let failed = unlisted
-        .iter()
-        .find(|(account, _)| account == target.account());
-    if let Some((_, why)) = failed {
-        // A team that was there before is still owed what was asked for.
-        return Ok(match found {
-            Some(found) if Targets::is_listed(db, found.id())? => Ok(Some(found)),
-            _ => Err(Lack::Unreadable(why.clone())),
-        });
-    }
-    if let Some(team) = found.and_then(|found| listed.iter().find(|l| l.id() == found.id())) {
-        return Ok(Ok(Some(team.clone())));
-    }
-    let mut names: Vec<String> = listed
-        .iter()
-        .filter(|team| team.account() == target.account())
-        .filter_map(|team| team.team().map(str::to_owned))
-        .collect();
-    let wanted = target.team().unwrap_or_default().to_lowercase();
-    names.sort_by_key(|name| strsim::damerau_levenshtein(&name.to_lowercase(), &wanted));
-    names.truncate(3);
-    let nearest = match names.as_slice() {
-        [] => "it has no teams".to_owned(),
-        names => format!("the nearest are {}", names.join(", ")),
-    };
-    Ok(Err(Lack::Unknown(format!(
-        "target: no single team of the key's holder has the name or id {:?}; {nearest}",
-        target.team().unwrap_or_default()
-    ))))
 }
 
 /// A role is for somebody who is a member: it ends without ending the membership.

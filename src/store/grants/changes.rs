@@ -39,7 +39,8 @@ impl Grants {
         grant.email = Self::first_written(db, &target, &grant.email)?;
         let email = grant.email.clone();
         let is_whitelist = target.provider() == Provider::Sentius;
-        let was = Self::on_whitelist(db, &target, &email, at)?.entry(at);
+        let before = Self::on_whitelist(db, &target, &email, at)?;
+        let was = before.entry(at);
         let permissions = Self::permissions_of(db, &grant, &target)?;
         let (id, imported) = Self::record(db, &grant, same, at)?;
         let take_back = match &imported {
@@ -63,7 +64,7 @@ impl Grants {
             asks.then_some(start)
         };
         if let Some(due) = due.filter(|_| grant.end.is_none_or(|end| end > at)) {
-            let kind = match (is_whitelist, was.is_some(), grant.role) {
+            let kind = match (is_whitelist, before.may_be_there, grant.role) {
                 (true, false, _) => ProvisionKind::WhitelistAdd,
                 (true, true, _) => ProvisionKind::WhitelistRenew,
                 (false, _, None) => ProvisionKind::MemberAdd,

@@ -14,6 +14,8 @@ pub(crate) struct OnWhitelist {
     /// As it was first written: the exact address that the person signs in with.
     email: Email,
     name: Option<String>,
+    /// Whether a grant is open, though it may be over: then an entry may be there.
+    pub(crate) may_be_there: bool,
 }
 
 impl OnWhitelist {
@@ -57,18 +59,22 @@ impl Grants {
         let mut statement = db.prepare_cached(
             "SELECT email, name, permissions, starts_at, ends_at FROM grants
              WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS NULL
-               AND ifnull(ends_at > :at, 1)
              ORDER BY id",
         )?;
-        let mut rows = statement.query(named_params! {
-            ":target": target.id().0, ":email_key": email.key(), ":at": time::stored(at),
-        })?;
+        let mut rows = statement
+            .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
         let mut first: Option<Email> = None;
         let mut name = None;
         let mut spans = Vec::new();
+        let mut may_be_there = false;
         while let Some(row) = rows.next()? {
             first.get_or_insert(Email::observed(row.get_ref(0)?.as_str()?));
             name = row.get::<_, Option<String>>(1)?.or(name);
+            may_be_there = true;
+            let end = time::read_if_any(row.get(4)?);
+            if end.is_some_and(|end| end <= at) {
+                continue;
+            }
             spans.push(Span {
                 permissions: row
                     .get_ref(2)?
@@ -77,7 +83,7 @@ impl Grants {
                     .filter_map(|word| word.parse::<Permission>().ok())
                     .collect(),
                 start: time::read(row.get(3)?),
-                end: time::read_if_any(row.get(4)?),
+                end,
             });
         }
         if name.is_none() {
@@ -87,6 +93,7 @@ impl Grants {
             spans,
             email: first.unwrap_or_else(|| email.clone()),
             name,
+            may_be_there,
         })
     }
 

@@ -108,8 +108,10 @@ impl Grants {
         let names = targets::names(db)?;
         let mut statement = db.prepare_cached(
             "SELECT target FROM grants WHERE email_key = :email_key AND removed_at IS NULL
-             UNION SELECT target FROM member WHERE email_key = :email_key AND valid_to IS NULL
-             UNION SELECT target FROM invite WHERE email_key = :email_key AND gone_at IS NULL",
+             UNION SELECT m.target FROM member m JOIN target t ON t.id = m.target AND t.listed = 1
+                   WHERE email_key = :email_key AND valid_to IS NULL
+             UNION SELECT i.target FROM invite i JOIN target t ON t.id = i.target AND t.listed = 1
+                   WHERE email_key = :email_key AND gone_at IS NULL",
         )?;
         let mut rows = statement.query(named_params! { ":email_key": email.key() })?;
         let mut places = Vec::new();

@@ -75,10 +75,15 @@ impl Provisions {
             }
         };
         db.prepare_cached(
-            "UPDATE provision SET state = 'intent', attempts = attempts + 1, tried_at = :at, detail = NULL
+            "UPDATE provision SET state = 'intent', attempts = attempts + 1, tried_at = :at, detail = NULL,
+                    unanswered = iif(:was_read, 0, unanswered)
              WHERE id = :id",
         )?
-        .execute(named_params! { ":id": provision.row, ":at": time::stored(at) })?;
+        .execute(named_params! {
+            ":id": provision.row, ":at": time::stored(at),
+            // The reading has just shown that an earlier try was not done.
+            ":was_read": provision.target.team().is_some(),
+        })?;
         trail::append(
             db,
             &Entry {
@@ -152,7 +157,7 @@ impl Provisions {
         at: Timestamp,
     ) -> Result<Option<Standing>, StoreError> {
         let sent = Provision {
-            tried: true,
+            unanswered: true,
             ..provision.clone()
         };
         Ok(match team(db, &sent, at)? {
@@ -182,10 +187,10 @@ fn team(
     let (target, email) = (provision.target.id(), &provision.email);
     let member = member(db, target, email)?;
     let invited = is_invited(db, target, email)?;
-    let tried = provision.tried;
+    let sent = provision.unanswered;
     match (provision.role, member) {
         (None, Some((_, has))) => {
-            let result = if tried {
+            let result = if sent {
                 Provided::Added
             } else {
                 Provided::AlreadyExists
@@ -204,7 +209,7 @@ fn team(
             settle(result, detail)
         }
         (None, None) if invited => {
-            let result = if tried {
+            let result = if sent {
                 Provided::Invited
             } else {
                 Provided::AlreadyInvited
@@ -221,7 +226,7 @@ fn team(
                 Role::Manager => (has.is_manager, "is_manager"),
             };
             if is {
-                let result = if tried {
+                let result = if sent {
                     Provided::Promoted
                 } else {
                     Provided::AlreadyExists

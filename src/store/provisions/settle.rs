@@ -74,17 +74,26 @@ impl Provisions {
         answered: &Answered,
         at: Timestamp,
     ) -> Result<Next, StoreError> {
-        let (attempts, gap, take_back): (u32, bool, String) = db
+        let (attempts, gap, unanswered, take_back): (u32, bool, bool, String) = db
             .prepare_cached(
-                "SELECT attempts, gap_since IS NOT NULL, take_back FROM provision WHERE id = :id",
+                "SELECT attempts, gap_since IS NOT NULL, unanswered, take_back FROM provision WHERE id = :id",
             )?
             .query_row(named_params! { ":id": provision.row }, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?;
         let gap = gap && !answered.kept;
         let take_back: Vec<TakeBack> = serde_json::from_str(&take_back)
             .map_err(|e| StoreError::Corrupt(format!("a provision: {e}")))?;
         let mut state = answered.state;
+        let mut detail = answered.detail.clone();
+        if state == ProvisionState::Refused && unanswered && !gap {
+            // It may be there all the same: the grant stays, so that its end is acted on.
+            state = ProvisionState::Failed;
+            let why = detail.unwrap_or_default();
+            detail = Some(format!(
+                "{why}; an earlier try was not answered, so it may be there"
+            ));
+        }
         if state == ProvisionState::Refused && take_back.is_empty() {
             // Nobody's new wish can be undone: what was given once is owed.
             state = ProvisionState::Failed;
@@ -109,13 +118,15 @@ impl Provisions {
         };
         db.prepare_cached(
             "UPDATE provision SET state = :state, result = :result, detail = :detail, due_at = :due,
+                    unanswered = iif(:unknown, 1, unanswered),
                     gap_since = iif(:gap AND NOT :done, gap_since, NULL),
                     take_back = iif(:refused, '[]', take_back), settled_at = :settled_at
              WHERE id = :id",
         )?
         .execute(named_params! {
             ":id": provision.row, ":state": word.as_str(),
-            ":result": answered.result.map(Provided::as_str), ":detail": answered.detail,
+            ":result": answered.result.map(Provided::as_str), ":detail": detail,
+            ":unknown": state == ProvisionState::Unknown,
             ":due": time::stored(if mends { at } else { due }),
             ":gap": gap, ":done": state == ProvisionState::Done,
             ":refused": state == ProvisionState::Refused,
@@ -135,7 +146,7 @@ impl Provisions {
                     "provision_id": provision.row, "provision": provision.kind,
                     "target": provision.target, "email": provision.email.written(),
                     "role": provision.role, "state": state, "result": answered.result,
-                    "detail": answered.detail, "attempt": attempts,
+                    "detail": detail, "attempt": attempts,
                 }),
             },
         )?;
@@ -151,7 +162,7 @@ impl Provisions {
         let standing = Standing {
             state,
             result: answered.result,
-            detail: answered.detail.clone(),
+            detail,
         };
         Ok(if mends {
             Next::Mend(standing)
