@@ -3,6 +3,7 @@
 
 mod agenda;
 mod backup;
+pub(crate) mod board;
 mod error;
 mod findings;
 mod grants;
@@ -16,9 +17,12 @@ mod members;
 mod open;
 mod outbox;
 pub(crate) mod person;
+mod presence;
+pub(crate) mod provisions;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
+pub(crate) mod standing;
 pub(crate) mod summary;
 mod targets;
 mod teams;
@@ -35,19 +39,32 @@ use rusqlite::Connection;
 pub(crate) use agenda::Agenda;
 pub use error::StoreError;
 pub(crate) use findings::Findings;
-pub(crate) use grants::Grants;
-pub use grants::{Imported, NewGrant};
+pub(crate) use grants::{Grants, Recorded};
+pub use grants::{Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;
-pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
+pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
 pub(crate) use outbox::{NewMail, Outbox};
+pub use presence::{Daemon, Presence};
+pub use provisions::Asked;
+pub(crate) use provisions::{
+    Answered, Intent, NewProvision, Next, Posting, Provision, Provisions, Standing, TakeBack,
+    not_with_an_invite,
+};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};
 pub(crate) use teams::{Look, Taken, Teams};
+
+/// The endings of the files beside the database that whoever runs a pass, or delivers mail, has
+/// locked.
+const PASS: &str = "lock";
+const MAIL: &str = "mail";
+/// A connection, for those who only hand it on.
+pub(crate) type Db = Connection;
 
 /// An open database. Cheap to clone; all clones share the connections.
 #[derive(Debug, Clone)]
@@ -161,7 +178,7 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock_pass(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, ".lock")
+        Lock::take(&self.inner.path, PASS)
     }
 
     /// Takes the right to deliver what its outbox holds; `None` while another process has it.
@@ -169,6 +186,11 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock_mail(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, ".mail")
+        Lock::take(&self.inner.path, MAIL)
+    }
+
+    /// Whether a process runs a pass on this database now.
+    pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
+        Lock::is_taken(&self.inner.path, PASS)
     }
 }

@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
 use super::{Common, RowFormat, complete, output};
 use crate::clock;
+use crate::config::Keys;
 use crate::explain::words::Words;
 use crate::explain::{Row, tell};
 use crate::store::person;
@@ -30,7 +31,7 @@ pub(super) struct HistoryArgs {
 }
 
 pub(super) async fn run(common: &Common, args: HistoryArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open()?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let email = person(&args.email)?;
     let wanted = email.clone();
     let (history, near) = store

@@ -6,6 +6,7 @@ use clap_complete::ArgValueCompleter;
 use super::exit::{Exit, Failure};
 use super::{Common, RowFormat, complete, moment, output};
 use crate::clock;
+use crate::config::Keys;
 use crate::domain::{GrantState, Target, TargetId};
 use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 
@@ -46,7 +47,7 @@ enum StateArg {
 }
 
 pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open()?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let now = clock::now();
     let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
     let ending_until = match &args.ending_within {

@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure};
 use super::list::known_target;
 use super::{Common, RowFormat, complete, moment, output};
 use crate::clock;
+use crate::config::Keys;
 use crate::domain::Target;
 use crate::store::{Listing, MemberFilter, MemberRow};
 
@@ -28,7 +29,7 @@ pub(super) struct MembersArgs {
 }
 
 pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open()?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
     let filter = MemberFilter {
         target: known_target(&store, args.target.as_ref()).await?,

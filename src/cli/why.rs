@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
 use super::{Common, complete, output};
 use crate::clock;
+use crate::config::Keys;
 use crate::domain::{Email, Target};
 use crate::explain::words::Words;
 use crate::explain::{Access, Explanation, Rules, explain, lines};
@@ -49,7 +50,7 @@ enum WhyFormat {
 }
 
 pub(super) async fn run(common: &Common, args: WhyArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open()?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let email = person(&args.email)?;
     super::list::known_target(&store, args.target.as_ref()).await?;
     let now = clock::now();

@@ -42,6 +42,8 @@ pub(crate) struct OnTarget {
     pub(crate) suppressed_since: Option<Timestamp>,
     /// Oldest first.
     pub(crate) actions: Vec<ActionFact>,
+    /// Oldest first.
+    pub(crate) provisions: Vec<ProvisionFact>,
     /// How the team's reading went last; nothing for what was never read.
     pub(crate) source: Option<SourceFact>,
     /// The team's own rules.
@@ -74,6 +76,8 @@ pub(crate) struct GrantFact {
     pub(crate) end: Option<Timestamp>,
     /// Ended by a person's word.
     pub(crate) revoked: bool,
+    /// The provider refused to give it: it never gave access.
+    pub(crate) refused: bool,
     pub(crate) owner: Option<String>,
     pub(crate) reason: Option<String>,
     pub(crate) recorded_at: Timestamp,
@@ -162,6 +166,39 @@ impl ActionFact {
     /// Whether it took the access away, or found it gone.
     pub(crate) fn took_access(&self) -> bool {
         matches!(self.state.as_str(), "done" | "absent") && self.action != "member.demote"
+    }
+}
+
+/// What a command asked to be given: planned, under way or settled.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ProvisionFact {
+    pub(crate) provision: String,
+    pub(crate) role: Option<String>,
+    /// What asked for it, and who.
+    pub(crate) command: String,
+    pub(crate) by: String,
+    pub(crate) planned_at: Timestamp,
+    /// Not before then.
+    pub(crate) due: Timestamp,
+    pub(crate) state: String,
+    /// What the provider made of it.
+    pub(crate) result: Option<String>,
+    /// What the provider said last.
+    pub(crate) detail: Option<String>,
+    pub(crate) attempts: u32,
+    pub(crate) tried_at: Option<Timestamp>,
+    /// Since when the old entry may be gone and the new one is not known to be there.
+    pub(crate) gap_since: Option<Timestamp>,
+    pub(crate) settled_at: Option<Timestamp>,
+    /// The last event about it.
+    pub(crate) event: Option<Event>,
+}
+
+impl ProvisionFact {
+    /// Whether the access itself is still to be given.
+    pub(crate) fn owes_access(&self) -> bool {
+        let gives = matches!(self.provision.as_str(), "whitelist.add" | "member.add");
+        self.settled_at.is_none() && self.role.is_none() && (gives || self.gap_since.is_some())
     }
 }
 

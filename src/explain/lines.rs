@@ -1,8 +1,8 @@
 //! An explanation for people: what the verdict on one target rests on, a line each.
 
-use super::facts::{ActionFact, Event, GrantFact, flags};
+use super::facts::{ActionFact, Event, GrantFact, ProvisionFact, flags};
 use super::why::OnePlace;
-use super::words::Words;
+use super::words::{Words, given, to_give};
 use crate::domain::{GrantState, Provider};
 use crate::report::words::{done, reason, todo};
 
@@ -65,6 +65,10 @@ pub(crate) fn lines(place: &OnePlace, words: &Words) -> Vec<(&'static str, Strin
             .map(|action| ("action", of_action(action, words))),
     );
     earlier += settled.len().saturating_sub(TOLD);
+    if let Some(last) = place.provisions.last() {
+        lines.push(("given", of_provision(last, words)));
+    }
+    earlier += place.provisions.len().saturating_sub(1);
     lines.push(("evidence", evidence(place, words)));
     lines.extend(
         place
@@ -106,6 +110,9 @@ fn of_grant(grant: &GrantFact, words: &Words) -> String {
     if grant.revoked {
         said.push("ended by a person".to_owned());
     }
+    if grant.refused {
+        said.push("refused by the provider: never given".to_owned());
+    }
     match (grant.state, grant.removed_at) {
         (GrantState::Removed, Some(at)) => said.push(format!("closed {}", words.moment(at))),
         (GrantState::Active, _) => {}
@@ -139,6 +146,25 @@ fn of_action(action: &ActionFact, words: &Words) -> String {
         said.push_str(&format!("; the last answer: {detail}"));
     }
     with_event(&said, action.event.as_ref())
+}
+
+/// What was asked to be given last, and what came of it.
+fn of_provision(provision: &ProvisionFact, words: &Words) -> String {
+    let mut said = match (&provision.result, provision.settled_at) {
+        (Some(result), Some(at)) => format!("{} {}", given(result), words.moment(at)),
+        _ => format!("{}: {}", to_give(&provision.provision), provision.state),
+    };
+    if let (Some(at), None) = (provision.tried_at, provision.settled_at) {
+        said.push_str(&format!(", last tried {}", words.both(at)));
+    }
+    if let Some(detail) = &provision.detail {
+        said.push_str(&format!("; the last answer: {detail}"));
+    }
+    said.push_str(&format!(
+        "; asked for by {} (lapsed {})",
+        provision.by, provision.command
+    ));
+    with_event(&said, provision.event.as_ref())
 }
 
 /// What the verdict rests on.

@@ -3,16 +3,16 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::facts::{ActionFact, OnTarget};
+use super::facts::{ActionFact, OnTarget, ProvisionFact};
 use super::forecast::{Forecast, Planned};
-use super::words::Words;
-use crate::domain::{Action, GrantState, Means};
+use super::words::{Words, to_give};
+use crate::domain::{Action, GrantState, Means, ProvisionKind};
 use crate::report::words::{reason, todo};
 
 /// Something that comes next.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Next {
-    /// An action, or `grant.starts`.
+    /// An action, a provision, or `grant.starts`.
     pub(crate) what: &'static str,
     /// Why, of an action.
     pub(crate) reason: Option<&'static str>,
@@ -56,6 +56,8 @@ pub(super) fn next(on: &OnTarget, forecast: &Forecast, words: &Words) -> Vec<Nex
     if let Some((at, coming)) = &forecast.coming {
         next.extend(coming.iter().map(|planned| will_be(planned, *at, words)));
     }
+    let owed = on.provisions.iter().filter(|p| p.settled_at.is_none());
+    next.extend(owed.filter_map(|provision| give(provision, words)));
     let scheduled = on
         .grants
         .iter()
@@ -126,6 +128,42 @@ fn due(planned: &Planned, open: Option<&ActionFact>, words: &Words) -> Next {
         at,
         format!("{text} ({})", reason(action.reason.as_str())),
     )
+}
+
+/// What is still to be given.
+fn give(provision: &ProvisionFact, words: &Words) -> Option<Next> {
+    let what = ProvisionKind::from_word(&provision.provision)?.as_str();
+    let to_give = to_give(what);
+    let detail = provision.detail.as_deref().unwrap_or("no reason was noted");
+    let is_due = provision.due <= words.now;
+    let when = if is_due {
+        "by the next pass".to_owned()
+    } else {
+        words.both(provision.due)
+    };
+    let (state, text) = match provision.state.as_str() {
+        "unknown" | "intent" => (
+            "unknown",
+            "sent and not answered; the next pass settles it".to_owned(),
+        ),
+        "failed" => (
+            "failed",
+            format!(
+                "attempt {} failed ({detail}), tried again {when}",
+                provision.attempts
+            ),
+        ),
+        _ if is_due => ("due", when),
+        _ => ("coming", when),
+    };
+    Some(Next {
+        what,
+        reason: None,
+        state,
+        due: Some(provision.due),
+        at: (!is_due).then_some(provision.due),
+        text: format!("{to_give}: {text}"),
+    })
 }
 
 /// An action that was due and is so no longer.

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::facts::{ActionFact, GrantFact, OnTarget};
+use super::facts::{ActionFact, GrantFact, OnTarget, ProvisionFact};
 use super::forecast::Forecast;
-use super::words::Words;
+use super::words::{Words, given as given_words};
 use crate::domain::{ActionKind, GrantState, Provider, TargetRef, Why};
 use crate::report::words::{done, reason};
 
@@ -99,9 +99,10 @@ impl Judge<'_> {
 
     /// A whitelist cannot be read: what is granted, and what the provider said, is all there is.
     fn on_whitelist(&self) -> Verdict {
-        match self.covering() {
-            Some(grant) => self.until(grant.end),
-            None => self.ending().unwrap_or_else(|| self.without()),
+        match (self.covering(), self.owed()) {
+            (Some(grant), Some(owed)) => self.not_given(grant, owed),
+            (Some(grant), None) => self.until(grant.end),
+            (None, _) => self.ending().unwrap_or_else(|| self.without()),
         }
     }
 
@@ -180,8 +181,41 @@ impl Judge<'_> {
         Some(verdict(Access::Yes, Some(until), text))
     }
 
+    /// What is still to be given.
+    fn owed(&self) -> Option<&ProvisionFact> {
+        self.on.provisions.iter().find(|p| p.owes_access())
+    }
+
+    /// A grant runs, and the provider has not said yes to what it is to give.
+    fn not_given(&self, grant: &GrantFact, owed: &ProvisionFact) -> Verdict {
+        let until = self.words.until(grant.end);
+        let text = match (owed.state.as_str(), owed.gap_since) {
+            (_, Some(since)) => format!(
+                "may be without the access granted {until}: its entry is being replaced since {}",
+                self.words.both(since)
+            ),
+            ("unknown" | "intent", None) => {
+                format!("may have the access granted {until}: it was sent, and not answered")
+            }
+            _ => format!("no access yet: granted {until}, and not given yet"),
+        };
+        verdict(Access::Unseen, grant.end, text)
+    }
+
     /// A grant runs, and no reading shows the person.
     fn unseen(&self, grant: &GrantFact) -> Verdict {
+        if let Some(owed) = self.owed() {
+            return self.not_given(grant, owed);
+        }
+        let read = self.on.source.as_ref().and_then(|s| s.complete_at);
+        let last = self.on.provisions.iter().rev().find(|p| p.state == "done");
+        let given = last.and_then(|p| Some((p.result.as_deref()?, p.settled_at?)));
+        if let Some((result, at)) = given.filter(|(_, at)| read.is_none_or(|read| *at >= read)) {
+            let (given, at) = (given_words(result), self.words.both(at));
+            let until = self.words.until(grant.end);
+            let text = format!("granted {until}: {given} {at}, and not read since");
+            return verdict(Access::Unseen, grant.end, text);
+        }
         let until = self.words.until(grant.end);
         let text = match self.on.source.as_ref().and_then(|s| s.complete_at) {
             Some(at) => format!(
@@ -199,6 +233,10 @@ impl Judge<'_> {
         if let Some(start) = starts.map(|g| g.start).min() {
             let text = format!("no access yet: granted from {}", self.words.both(start));
             return verdict(Access::Scheduled, None, text);
+        }
+        if self.on.grants.last().is_some_and(|g| g.refused) {
+            let text = "no access: the provider refused to give it".to_owned();
+            return verdict(Access::No, None, text);
         }
         let removal = self.on.actions.iter().rev().find(|a| a.took_access());
         let left = self.on.member.as_ref().and_then(|m| m.gone_at);

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::facts::{
-    ActionFact, Event, Facts, GrantFact, InviteFact, MemberFact, OnTarget, SourceFact,
+    ActionFact, Event, Facts, GrantFact, InviteFact, MemberFact, OnTarget, ProvisionFact,
+    SourceFact,
 };
 use super::forecast::forecast;
 use super::next::{Next, next};
@@ -44,6 +45,7 @@ pub(crate) struct OnePlace {
     pub(crate) source: Option<SourceFact>,
     pub(crate) rules: Vec<Applies>,
     pub(crate) actions: Vec<ActionFact>,
+    pub(crate) provisions: Vec<ProvisionFact>,
     pub(crate) next: Vec<Next>,
 }
 
@@ -52,7 +54,9 @@ impl OnePlace {
     pub(crate) fn last_event(&self) -> Option<&Event> {
         let grants = self.grants.iter().filter_map(|g| g.event.as_ref());
         let actions = self.actions.iter().filter_map(|a| a.event.as_ref());
-        grants.chain(actions).max_by_key(|event| event.seq)
+        let provisions = self.provisions.iter().filter_map(|p| p.event.as_ref());
+        let all = grants.chain(actions).chain(provisions);
+        all.max_by_key(|event| event.seq)
     }
 }
 
@@ -112,6 +116,7 @@ fn place(
         source: on.source.clone(),
         rules: rules.on(facts, target, on),
         actions: on.actions.clone(),
+        provisions: on.provisions.clone(),
         next: next(on, &forecast, words),
     }
 }

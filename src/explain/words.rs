@@ -42,6 +42,30 @@ impl Words {
     }
 }
 
+/// What is to be given.
+pub(crate) fn to_give(provision: &str) -> &str {
+    match provision {
+        "whitelist.add" => "to be put on the whitelist",
+        "whitelist.renew" => "whitelist entry to be posted anew",
+        "member.add" => "to be added to the team",
+        "member.promote" => "role to be given",
+        other => other,
+    }
+}
+
+/// What the provider made of it.
+pub(crate) fn given(result: &str) -> &str {
+    match result {
+        "posted" => "the whitelist took the entry",
+        "added" => "added to the team",
+        "invited" => "invited to the team",
+        "promoted" => "role given",
+        "already_exists" => "was a member already",
+        "already_invited" => "was invited already",
+        other => other,
+    }
+}
+
 /// A span in its largest unit that says enough: two days are still told in hours.
 pub(crate) fn span(span: SignedDuration) -> String {
     let seconds = span.as_secs();

@@ -1,8 +1,6 @@
 //! Opens a database safely: only ours, never a newer one, readable by the owner alone.
 
-use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use refinery::Target;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
+use crate::files;
 
 mod migrations {
     refinery::embed_migrations!("migrations");
@@ -82,21 +81,10 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
         path: path.to_owned(),
         source,
     };
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty())
-        && !parent.exists()
-    {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent)
-            .map_err(|e| fault(parent, e))?;
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        files::make_directory(parent).map_err(|e| fault(parent, e))?;
     }
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
+    match files::make(path) {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
             Err(fault(path, io::ErrorKind::IsADirectory.into()))

@@ -6,7 +6,11 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 17] = [
+    "undo",
+    "extend",
+    "revoke",
+    "grant",
     "import",
     "list",
     "members",
@@ -54,6 +58,32 @@ fn the_help_names_every_command_and_option() {
         (
             &["import"][..],
             &["--record-only", "--dry-run", "<FILE>", "Example"][..],
+        ),
+        (
+            &["grant"],
+            &[
+                "--target",
+                "--name",
+                "--permission",
+                "--role",
+                "--start",
+                "--end",
+                "--owner",
+                "--reason",
+                "--record-only",
+                "--by",
+                "--format",
+                "Example",
+            ],
+        ),
+        (
+            &["extend"],
+            &["--target", "--end", "--by", "--format", "Example"],
+        ),
+        (&["revoke"], &["--target", "--by", "--format", "Example"]),
+        (
+            &["undo"],
+            &["<RUN>", "--end", "--by", "--format", "Example"],
         ),
         (
             &["list"],
@@ -181,6 +211,15 @@ fn packagers_get_completions_and_a_manual_page() {
             "{command}"
         );
     }
+    desk.good(&["man", "."]);
+    for command in COMMANDS {
+        let name = format!("lapsed-{command}.1");
+        assert!(
+            desk.path(&name).exists(),
+            "{name}, as the main page refers to it"
+        );
+    }
+    desk.run(&["man", "nowhere"]).failed(1, "nowhere: No such");
     let no_configuration = Desk::new();
     std::fs::remove_file(no_configuration.path("lapsed.toml")).unwrap();
     no_configuration.good(&["man"]);

@@ -4,6 +4,7 @@
 mod config;
 mod daemon;
 mod outcome;
+mod page;
 mod trail;
 
 use std::io::Write;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::Actions;
-use crate::explain::words::Words;
+use crate::explain::words::{Words, given, to_give};
 use crate::report::words::{done, reason, todo};
 
 /// What is said of one event.
@@ -21,6 +21,8 @@ pub(super) struct Narrator<'a> {
     words: &'a Words,
     /// What was last said of each grant.
     grants: HashMap<i64, Map<String, Value>>,
+    /// What each provision is: its later events give the number alone.
+    provisions: HashMap<i64, String>,
 }
 
 impl<'a> Narrator<'a> {
@@ -29,6 +31,7 @@ impl<'a> Narrator<'a> {
             actions,
             words,
             grants: HashMap::new(),
+            provisions: HashMap::new(),
         }
     }
 
@@ -36,6 +39,7 @@ impl<'a> Narrator<'a> {
         let text = match kind.split_once('.') {
             Some(("grant", what)) => self.grant(what, detail),
             Some(("action", what)) => self.action(what, detail),
+            Some(("provision", what)) => self.provision(what, detail),
             Some(("member" | "invite" | "email" | "hold", _)) => observed(kind, detail),
             _ => None,
         };
@@ -124,6 +128,44 @@ impl<'a> Narrator<'a> {
             "held" => format!("{todo}: held by the guard{}", more("why")),
             "protected" => format!("{todo}: never done{}", more("why")),
             "not_tried" => format!("{todo}: could not be tried{}", more("why")),
+            _ => return None,
+        })
+    }
+
+    fn provision(&mut self, what: &str, detail: &Value) -> Option<String> {
+        let id = detail["provision_id"].as_i64()?;
+        if let Some(word) = text(&detail["provision"]) {
+            self.provisions.insert(id, word.to_owned());
+        }
+        let to_give = to_give(self.provisions.get(&id)?);
+        let more =
+            |key: &str| text(&detail[key]).map_or_else(String::new, |why| format!(": {why}"));
+        Some(match what {
+            "planned" => {
+                let due = moment(&detail["due"])
+                    .map(|at| format!(", not before {}", self.words.moment(at)));
+                let command =
+                    text(&detail["command"]).map(|command| format!(" (lapsed {command})"));
+                format!(
+                    "{to_give}{}{}",
+                    due.unwrap_or_default(),
+                    command.unwrap_or_default()
+                )
+            }
+            "intent" => format!("{to_give}: being sent now"),
+            "replacing" => format!("{to_give}: the old entry is being taken off"),
+            "interrupted" => format!("{to_give}: interrupted between the call and its answer"),
+            "not_tried" => format!("{to_give}: could not be tried{}", more("why")),
+            "withdrawn" => format!("{to_give}: withdrawn{}", more("detail")),
+            "result" => match (text(&detail["state"])?, text(&detail["result"])) {
+                ("done", result) => given(result.unwrap_or("given")).to_owned(),
+                ("refused", _) => format!("{to_give}: refused for good{}", more("detail")),
+                ("unknown", _) => format!("{to_give}: sent, and not answered{}", more("detail")),
+                _ => {
+                    let attempt = detail["attempt"].as_i64().unwrap_or(1);
+                    format!("{to_give}: attempt {attempt} failed{}", more("detail"))
+                }
+            },
             _ => return None,
         })
     }

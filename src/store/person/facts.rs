@@ -10,7 +10,8 @@ use crate::domain::{
     Email, Flags, GrantState, Provider, Reach, SourceHealth, TargetId, TargetRef, TeamPolicy,
 };
 use crate::explain::facts::{
-    ActionFact, Event, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Over, SourceFact,
+    ActionFact, Event, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Over, ProvisionFact,
+    SourceFact,
 };
 use crate::explain::{Rules, TeamRule};
 use crate::store::snapshot::{self, Wanted};
@@ -37,6 +38,7 @@ pub(crate) fn facts(
     reader.members()?;
     reader.invites()?;
     reader.actions()?;
+    reader.provisions()?;
     let policies = policies(db, &rules.teams)?;
     for (target, on) in &mut reader.places {
         on.rule = policies.get(target).cloned().unwrap_or_default();
@@ -140,11 +142,12 @@ fn over(
     Ok(over)
 }
 
-/// The last event about each grant and each action.
+/// The last event about each grant, action and provision.
 #[derive(Default)]
 struct Events {
     grants: HashMap<i64, Event>,
     actions: HashMap<i64, Event>,
+    provisions: HashMap<i64, Event>,
 }
 
 struct Reader<'a> {
@@ -171,7 +174,8 @@ impl Reader<'_> {
 
     fn events(&mut self) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT e.seq, e.at, lower(hex(e.hash)), p.body ->> 'grant_id', p.body ->> 'action_id'
+            "SELECT e.seq, e.at, lower(hex(e.hash)), p.body ->> 'grant_id', p.body ->> 'action_id',
+                    p.body ->> 'provision_id'
              FROM event_payload p JOIN event e USING (seq) WHERE p.email_key = :email ORDER BY e.seq",
         )?;
         let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
@@ -186,6 +190,8 @@ impl Reader<'_> {
                 self.events.grants.insert(grant, event);
             } else if let Some(action) = row.get::<_, Option<i64>>(4)? {
                 self.events.actions.insert(action, event);
+            } else if let Some(provision) = row.get::<_, Option<i64>>(5)? {
+                self.events.provisions.insert(provision, event);
             }
         }
         Ok(())
@@ -193,7 +199,7 @@ impl Reader<'_> {
 
     fn grants(&mut self) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, target, email, name, permissions, role, starts_at, ends_at, revoked, owner, reason,
+            "SELECT id, target, email, name, permissions, role, starts_at, ends_at, revoked, refused, owner, reason,
                     recorded_at, removed_at
              FROM grants WHERE email_key = :email ORDER BY starts_at, id",
         )?;
@@ -213,6 +219,7 @@ impl Reader<'_> {
                 start,
                 end,
                 revoked: row.get("revoked")?,
+                refused: row.get("refused")?,
                 owner: row.get("owner")?,
                 reason: row.get("reason")?,
                 recorded_at: time::read(row.get("recorded_at")?),
@@ -295,6 +302,36 @@ impl Reader<'_> {
                 event,
             };
             self.on(row)?.actions.push(action);
+        }
+        Ok(())
+    }
+
+    fn provisions(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT id, target, email, kind, role, command, asked_by, planned_at, due_at, state, result, detail,
+                    attempts, tried_at, gap_since, settled_at
+             FROM provision WHERE email_key = :email ORDER BY id",
+        )?;
+        let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
+        while let Some(row) = rows.next()? {
+            let event = self.events.provisions.get(&row.get("id")?).cloned();
+            let provision = ProvisionFact {
+                provision: row.get("kind")?,
+                role: row.get("role")?,
+                command: row.get("command")?,
+                by: row.get("asked_by")?,
+                planned_at: time::read(row.get("planned_at")?),
+                due: time::read(row.get("due_at")?),
+                state: row.get("state")?,
+                result: row.get("result")?,
+                detail: row.get("detail")?,
+                attempts: row.get("attempts")?,
+                tried_at: time::read_if_any(row.get("tried_at")?),
+                gap_since: time::read_if_any(row.get("gap_since")?),
+                settled_at: time::read_if_any(row.get("settled_at")?),
+                event,
+            };
+            self.on(row)?.provisions.push(provision);
         }
         Ok(())
     }

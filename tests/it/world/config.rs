@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) policy: String,
     pub(crate) guard: String,
     pub(crate) mail: Mail,
+    /// The port that `[status]` listens at, if it does, and further keys of it.
+    pub(crate) status: Option<(u16, String)>,
     /// Who gets the report.
     pub(crate) to: Vec<&'static str>,
 }
@@ -44,6 +46,7 @@ impl Default for Config {
             policy: String::new(),
             guard: String::new(),
             mail: Mail::None,
+            status: None,
             to: vec!["it@acme.example"],
         }
     }
@@ -62,6 +65,10 @@ impl Config {
             guard,
             ..
         } = self;
+        let status = self
+            .status
+            .as_ref()
+            .map(|(port, more)| format!("[status]\nlisten = \"127.0.0.1:{port}\"\n{more}"));
         format!(
             r#"
 [state]
@@ -86,9 +93,11 @@ api_key_file = "{folder}/sapling.key"
 {policy}
 [guard]
 {guard}
+{}
 {}"#,
             world.sentius.base_url(),
             world.sapling.base_url(),
+            status.unwrap_or_default(),
             self.mail(world),
         )
     }
