@@ -3,11 +3,10 @@
 use std::io;
 
 use clap::{Args, ValueEnum};
-use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
-use super::{Common, complete, output};
+use super::{Common, output};
 use crate::clock;
 use crate::config::Keys;
 use crate::domain::{Email, Target};
@@ -27,11 +26,10 @@ Example:
   lapsed why jane@example.com --target sentius:acme")]
 pub(super) struct WhyArgs {
     /// Who, in any case
-    #[arg(add = ArgValueCompleter::new(complete::people))]
     email: String,
 
     /// Only on this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
-    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
+    #[arg(long)]
     target: Option<Target>,
 
     /// What stdout carries
