@@ -89,8 +89,8 @@ fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
         let verdict = one_line(&place.verdict);
         let tone = match place.access {
             Access::Yes => output::Tone::Good,
-            Access::Overdue | Access::Unseen => output::Tone::Bad,
-            Access::Invited | Access::Scheduled => output::Tone::Waiting,
+            Access::Overdue => output::Tone::Bad,
+            Access::Invited | Access::Scheduled | Access::Unseen => output::Tone::Waiting,
             Access::No => output::Tone::Plain,
         };
         let target = one_line(&place.target.to_string());
