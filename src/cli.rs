@@ -16,6 +16,7 @@ mod output;
 mod progress;
 mod report;
 mod run;
+mod status;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -105,6 +106,8 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
     Check,
+    /// Tell whether all is well: the daemon, its passes, what is overdue, held or unsent
+    Status(status::StatusArgs),
     /// See everything on sample data: no key, no network, nothing left but the report
     Demo(demo::DemoArgs),
     /// Print a completion script
@@ -158,8 +161,9 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),
         Some(Command::Backup(args)) => wait(backup::run(&common, args)),
         Some(Command::Check) => wait(check::run(&common)),
+        Some(Command::Status(args)) => wait(status::run(&common, args)),
         None if cli.run.any() => wait(run::run(&common, cli.run)),
-        None => wait(daemon::run(&common)),
+        None => daemon::run(&common),
     }
 }
 
@@ -182,6 +186,26 @@ impl Common {
     fn open(&self, keys: Keys) -> Result<(Settings, Store), Failure> {
         let settings = self.settings(keys)?;
         let store = Store::open(&settings.database)?;
+        Ok((settings, store))
+    }
+
+    /// Settings and a database that must be there: asking makes none.
+    fn open_existing(&self) -> Result<(Settings, Store), Failure> {
+        let settings = self.settings(Keys::Leave)?;
+        let path = &settings.database;
+        let is_there = path.try_exists().map_err(|error| {
+            Failure::could_not_run(anyhow::anyhow!(
+                "cannot look at {}: {error}",
+                path.display()
+            ))
+        })?;
+        if !is_there {
+            return Err(Failure::could_not_run(anyhow::anyhow!(
+                "there is no database at {}: no grant has been recorded and no pass made",
+                path.display()
+            )));
+        }
+        let store = Store::open(path)?;
         Ok((settings, store))
     }
 }

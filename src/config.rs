@@ -14,6 +14,7 @@ mod section;
 mod tests;
 mod times;
 
+pub(crate) use checks::is_loopback;
 pub use error::{ConfigError, Problem};
 pub use file::{load, load_with};
 pub use secrets::Keys;
@@ -50,7 +51,7 @@ pub struct Settings {
     /// Who is mailed, and how; absent: nobody.
     pub mail: Option<MailSettings>,
     /// The listener for monitoring; absent: none.
-    pub status: Option<SocketAddr>,
+    pub status: Option<StatusSettings>,
     /// Periodic confirmation by owners; absent: none.
     pub review: Option<ReviewSettings>,
 }
@@ -200,6 +201,15 @@ pub enum SmtpTls {
     Implicit,
     /// Not at all: loopback only.
     None,
+}
+
+/// `[status]`.
+#[derive(Debug, Clone)]
+pub struct StatusSettings {
+    /// Where to listen: loopback, unless there is a token.
+    pub listen: SocketAddr,
+    /// What every request must bring; absent: nothing.
+    pub token: Option<SecretString>,
 }
 
 /// `[review]`.

@@ -7,36 +7,43 @@ mod post;
 mod pulse;
 mod signals;
 mod systemd;
+mod window;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
+use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Settings, StatusSettings};
 use crate::domain::PassOutcome;
+use crate::failpoint;
+use crate::listener::{ListenError, View};
+use crate::metrics::Metrics;
 use crate::pass::{self, Delivery, Options, PassError, Progress, Stop};
 use crate::providers::BuildError;
 use crate::services::Services;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use bell::Bell;
 use due::{Asked, Due};
 use pulse::Pulse;
 use signals::{Order, Signals};
+use window::Window;
 
 /// How often the database is asked whether it has changed, and the clock whether it was set.
 const LOOK: Duration = Duration::from_secs(1);
 /// A clock that moves so much more or less than time goes by was set, or the machine slept.
 const JUMP: SignedDuration = SignedDuration::from_secs(5);
 /// How long the loop waits after a pass that could not be run.
-const AFTER_FAULT: SignedDuration = SignedDuration::from_secs(30);
+const AFTER_FAULT: Duration = Duration::from_secs(30);
 /// How long it waits while another process runs a pass.
-const WHILE_BUSY: SignedDuration = SignedDuration::from_secs(2);
+const WHILE_BUSY: Duration = Duration::from_secs(2);
 /// How long calls may take to come to their end once the daemon is told to stop.
 const LAST_CALLS: Duration = Duration::from_secs(15);
 
@@ -44,9 +51,21 @@ const LAST_CALLS: Duration = Duration::from_secs(15);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DaemonError {
+    /// Threads cannot be started.
+    #[error("threads cannot be started")]
+    Runtime(#[source] std::io::Error),
     /// Signals cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] std::io::Error),
+    /// Another daemon lives on this database.
+    #[error("another daemon is running on {0}")]
+    Another(PathBuf),
+    /// The file that says so cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The listener's address cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// An account's client could not be made.
     #[error(transparent)]
     Client(#[from] BuildError),
@@ -60,11 +79,33 @@ pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
 ///
 /// # Errors
 /// When it could not start. A pass that fails is logged and tried again.
-pub async fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
+pub fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
+    // Passes have threads of their own: what only waits wakes one thread, and not several.
+    let workers = runtime::Builder::new_multi_thread().enable_all().build();
+    let workers = workers.map_err(DaemonError::Runtime)?;
+    let waiting = runtime::Builder::new_current_thread().enable_all().build();
+    let waiting = waiting.map_err(DaemonError::Runtime)?;
+    let ended = waiting.block_on(attend(settings, store, load, workers.handle().clone()));
+    // What did not end in time is settled by the next pass.
+    workers.shutdown_background();
+    ended
+}
+
+async fn attend(
+    settings: Settings,
+    store: &Store,
+    load: Load,
+    workers: Handle,
+) -> Result<(), DaemonError> {
     let mut signals = Signals::new().map_err(DaemonError::Signals)?;
-    let services = Arc::new(Services::connect(&settings)?);
+    let presence = store.claim_daemon()?;
+    let _presence = presence.ok_or_else(|| DaemonError::Another(store.path().to_owned()))?;
+    let services = Arc::new(Services::connect(&settings, &Metrics::default())?);
+    let wanted = settings.status.clone();
     let mut daemon = Daemon {
         store: store.clone(),
+        workers,
+        started_at: clock::now(),
         pulse: Pulse::new(&settings.http),
         settings: watch::Sender::new(Arc::new(settings)),
         services,
@@ -73,13 +114,16 @@ pub async fn run(settings: Settings, store: &Store, load: Load) -> Result<(), Da
         outbox: Arc::new(Notify::new()),
         last: "no pass yet".to_owned(),
         told: String::new(),
+        window: Window::default(),
     };
+    daemon.look_out(wanted.as_ref())?;
     tokio::spawn(daemon.pulse.clone().feed());
     let post = tokio::spawn(post::run(
         daemon.store.clone(),
         daemon.settings.subscribe(),
         Arc::clone(&daemon.outbox),
         daemon.stop.clone(),
+        daemon.services.metrics.clone(),
     ));
     let bell = Bell::hang().await;
     let database = store.path().display();
@@ -100,6 +144,9 @@ struct Daemon {
     settings: watch::Sender<Arc<Settings>>,
     services: Arc<Services>,
     load: Load,
+    /// The threads that passes run on.
+    workers: Handle,
+    started_at: Timestamp,
     pulse: Pulse,
     /// Told to whatever is under way when the daemon ends.
     stop: Stop,
@@ -109,6 +156,7 @@ struct Daemon {
     last: String,
     /// What systemd was told last.
     told: String,
+    window: Window,
 }
 
 type Pass = JoinHandle<Result<PassOutcome, PassError>>;
@@ -119,7 +167,8 @@ impl Daemon {
         loop {
             self.pulse.beat();
             let settings = Arc::clone(&self.settings.borrow());
-            let until = match due::ask(&settings, &self.store, clock::now()).await {
+            let asked = (clock::now(), Instant::now());
+            let until = match due::ask(&settings, &self.store, asked.0).await {
                 Ok(Asked::Now(due)) => match self.serve(due, signals).await {
                     Some(until) => until,
                     None => return,
@@ -131,7 +180,7 @@ impl Daemon {
                 Err(error) => after_fault(PassError::from(error)),
             };
             tokio::select! {
-                () = self.rest(until) => {}
+                () = self.rest(asked, until) => {}
                 () = bell.rings() => {}
                 order = signals.next() => match order {
                     Order::Reload => self.reload(),
@@ -145,23 +194,23 @@ impl Daemon {
     }
 
     /// Waits, but not beyond a change of the database, since another process may have recorded a
-    /// nearer end, nor beyond one of the clock.
-    async fn rest(&self, until: Timestamp) {
+    /// nearer end, nor beyond one of the clock since the database was asked.
+    async fn rest(&self, (asked, steady): (Timestamp, Instant), until: Timestamp) {
         let version = self.store.version();
-        let (begun, steady) = (clock::now(), Instant::now());
         loop {
             self.pulse.beat();
             let now = clock::now();
-            if now >= until {
-                return;
-            }
             let went_by = SignedDuration::try_from(steady.elapsed()).unwrap_or_default();
-            let jumped = now.duration_since(begun) - went_by;
+            let jumped = now.duration_since(asked) - went_by;
             if jumped.abs() > JUMP {
                 tracing::warn!(
-                    by = %format_args!("{jumped:#}"),
-                    "the clock was set, or the machine slept ({jumped:#}); what is due is asked anew"
+                    seconds = jumped.as_secs(),
+                    "the clock was set, or the machine slept ({} s); what is due is asked anew",
+                    jumped.as_secs()
                 );
+                return;
+            }
+            if now >= until {
                 return;
             }
             let left = Duration::try_from(until.duration_since(now)).unwrap_or(LOOK);
@@ -212,7 +261,8 @@ impl Daemon {
         };
         let (settings, services) = (Arc::clone(&self.settings.borrow()), self.services.clone());
         let store = self.store.clone();
-        tokio::spawn(async move { pass::run(&settings, &services, &store, &options).await })
+        self.workers
+            .spawn(async move { pass::run(&settings, &services, &store, &options).await })
     }
 
     async fn conclude(
@@ -265,11 +315,30 @@ impl Daemon {
                     .to_owned(),
             );
         }
-        let services = Services::connect(&settings).map_err(|error| error.to_string())?;
+        let services = Services::connect(&settings, &self.services.metrics)
+            .map_err(|error| error.to_string())?;
+        self.look_out(settings.status.as_ref())
+            .map_err(|error| error.to_string())?;
         self.services = Arc::new(services);
         self.pulse.expect(&settings.http);
         self.settings.send_replace(Arc::new(settings));
         self.outbox.notify_one();
+        Ok(())
+    }
+
+    /// Listens where the settings say.
+    fn look_out(&mut self, wanted: Option<&StatusSettings>) -> Result<(), ListenError> {
+        let pulse = self.pulse.clone();
+        let view = View {
+            store: self.store.clone(),
+            settings: self.settings.subscribe(),
+            alive: Arc::new(move || pulse.check()),
+            metrics: self.services.metrics.clone(),
+            started_at: self.started_at,
+        };
+        if let Some(moved) = self.window.moved(wanted, &view, &self.workers)? {
+            self.window = moved;
+        }
         Ok(())
     }
 
@@ -307,7 +376,7 @@ async fn last_calls(pass: Pass) {
     }
 }
 
-fn in_a_while(wait: SignedDuration) -> Timestamp {
+fn in_a_while(wait: Duration) -> Timestamp {
     let now = clock::now();
     now.checked_add(wait).unwrap_or(now)
 }
@@ -315,5 +384,5 @@ fn in_a_while(wait: SignedDuration) -> Timestamp {
 fn after_fault(error: PassError) -> Timestamp {
     let error = format!("{:#}", anyhow::Error::from(error));
     tracing::error!(error, "a pass could not be run: {error}; it is tried again");
-    in_a_while(AFTER_FAULT)
+    in_a_while(failpoint::wait(AFTER_FAULT))
 }

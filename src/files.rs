@@ -53,7 +53,10 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     }
     match DirBuilder::new().mode(0o700).create(path) {
         // Another process was faster.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotADirectory.into()),
+        },
         Err(error) => Err(error),
         Ok(()) => {
             if let Some((user, group)) = heir(path, &fs::symlink_metadata(path)?)? {

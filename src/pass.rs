@@ -31,7 +31,7 @@ use crate::store::snapshot::{self, Wanted};
 use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError};
 
 pub use mailing::MailError;
-pub(crate) use mailing::{last_report, scope};
+pub(crate) use mailing::{holders, last_report, scope};
 pub use options::{Delivery, Options, Progress, Stage, Stop};
 
 /// Why a pass could not be run.
@@ -60,6 +60,19 @@ pub enum PassError {
 /// # Errors
 /// When it could not be run at all. What could not be read, done or mailed is in the outcome.
 pub async fn run(
+    settings: &Settings,
+    services: &Services,
+    store: &Store,
+    options: &Options,
+) -> Result<PassOutcome, PassError> {
+    let begun = Instant::now();
+    let _panic = services.metrics.on_panic(options);
+    let result = stages(settings, services, store, options).await;
+    services.metrics.pass(options, &result, begun.elapsed());
+    result
+}
+
+async fn stages(
     settings: &Settings,
     services: &Services,
     store: &Store,
@@ -220,9 +233,8 @@ impl Pass<'_> {
                 )
             })
             .await?;
-        self.set_mark().await?;
         let progress = |done, total| self.options.progress.tell(Stage::Apply, done, total);
-        let touched = Apply {
+        let apply = Apply {
             services: self.services,
             store: self.store,
             run: &self.run,
@@ -233,9 +245,10 @@ impl Pass<'_> {
             max_skew: self.max_skew(),
             stop: &self.options.stop,
             progress: &progress,
-        }
-        .all(tracked)
-        .await?;
+        };
+        // The mark need not be there before the first call: nothing waits for the disk twice.
+        let mark = async { self.set_mark().await };
+        let (touched, ()) = tokio::try_join!(apply.all(tracked), mark)?;
         let teams = touched.into_iter().filter_map(|team| {
             let id = seen.team_ids.get(&team.id())?.clone();
             Some((team, id))
@@ -270,10 +283,11 @@ impl Pass<'_> {
 
     async fn deliver(&self, suppressed: Vec<i64>) -> Result<Vec<MailResult>, PassError> {
         match &self.settings.mail {
-            Some(mail) => Ok({
-                let stop = &self.options.stop;
-                round(mail, self.store, self.options.patient, suppressed, stop).await?
-            }),
+            Some(mail) => {
+                let (patient, stop) = (self.options.patient, &self.options.stop);
+                let metrics = &self.services.metrics;
+                Ok(round(mail, self.store, patient, suppressed, stop, metrics).await?)
+            }
             None => Ok(Vec::new()),
         }
     }

@@ -19,6 +19,8 @@ pub use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
     Totals, Trail, Unmanaged, Week, weeks,
 };
+pub(crate) use summary::{WEEKS, zone_name};
+pub(crate) use view::{Bar, Row, Section, Tone, bars, view};
 
 use thiserror::Error;
 

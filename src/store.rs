@@ -3,6 +3,7 @@
 
 mod agenda;
 mod backup;
+pub(crate) mod board;
 mod error;
 mod findings;
 mod grants;
@@ -15,9 +16,11 @@ mod mark;
 mod members;
 mod open;
 mod outbox;
+mod presence;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
+pub(crate) mod standing;
 pub(crate) mod summary;
 mod targets;
 mod teams;
@@ -42,10 +45,16 @@ pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
 pub(crate) use outbox::{NewMail, Outbox};
+pub use presence::{Daemon, Presence};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};
 pub(crate) use teams::{Look, Taken, Teams};
+
+/// The endings of the files beside the database that whoever runs a pass, or delivers mail, has
+/// locked.
+const PASS: &str = "lock";
+const MAIL: &str = "mail";
 
 /// An open database. Cheap to clone; all clones share the connections.
 #[derive(Debug, Clone)]
@@ -147,7 +156,7 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock_pass(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, ".lock")
+        Lock::take(&self.inner.path, PASS)
     }
 
     /// Takes the right to deliver what its outbox holds; `None` while another process has it.
@@ -155,6 +164,11 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock_mail(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, ".mail")
+        Lock::take(&self.inner.path, MAIL)
+    }
+
+    /// Whether a process runs a pass on this database now.
+    pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
+        Lock::is_taken(&self.inner.path, PASS)
     }
 }

@@ -5,6 +5,7 @@
     reason = "a bench is a program for people, and stops at the first thing that is not as it should be"
 )]
 
+mod daemon;
 mod deletes;
 mod grants;
 mod people;
@@ -69,6 +70,10 @@ enum Part {
     Teams,
     /// A pass over many grants, against one over few
     Grants,
+    /// How late the daemon acts on ends
+    Ends,
+    /// What the daemon costs while nothing is due
+    Idle,
 }
 
 impl Options {
@@ -107,6 +112,12 @@ fn main() {
     }
     if options.wants(Part::Grants) {
         lines.extend(grants::measure(&options));
+    }
+    if options.wants(Part::Ends) {
+        lines.extend(daemon::ends(&options));
+    }
+    if options.wants(Part::Idle) {
+        lines.extend(daemon::idle(&options));
     }
     println!("\n{}", table::table(&lines));
 }

@@ -79,7 +79,7 @@ pub(crate) fn measure(command: &mut Command, stderr: &Path) -> Measured {
 }
 
 /// The number behind a word at the start of a line.
-fn line(file: &Path, word: &str) -> Option<u64> {
+pub(crate) fn line(file: &Path, word: &str) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     let rest = text.lines().find_map(|line| line.strip_prefix(word))?;
     rest.split_whitespace().next()?.parse().ok()
@@ -134,6 +134,17 @@ impl Place {
 
     /// Runs lapsed; anything but success is the end.
     pub(crate) fn lapsed(&self, words: impl IntoIterator<Item = impl AsRef<OsStr>>) -> Measured {
+        let mut command = self.command();
+        command.args(words);
+        let said = self.file("stderr");
+        let measured = measure(&mut command, &said);
+        let status = measured.status;
+        assert!(status.success(), "{command:?}: {status}\n{}", tail(&said));
+        measured
+    }
+
+    /// The program on this place, not started yet.
+    pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lapsed"));
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LAPSED_") {
@@ -144,12 +155,7 @@ impl Place {
             .env(KEY, &self.key)
             .arg("--config")
             .arg(self.file("lapsed.toml"));
-        command.args(words);
-        let said = self.file("stderr");
-        let measured = measure(&mut command, &said);
-        let status = measured.status;
-        assert!(status.success(), "{command:?}: {status}\n{}", tail(&said));
-        measured
+        command
     }
 
     /// The size of the database and what belongs to it.

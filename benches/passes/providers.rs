@@ -6,6 +6,8 @@ use std::ops::Range;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 /// Both providers, running; stopped when dropped.
 #[derive(Debug)]
 pub(crate) struct Providers {
@@ -57,6 +59,23 @@ impl Providers {
     /// How many are on the whitelist.
     pub(crate) fn left(&mut self) -> usize {
         self.order("left").parse().expect("a number")
+    }
+
+    /// How many members all teams have together.
+    pub(crate) fn members(&mut self) -> usize {
+        self.order("members").parse().expect("a number")
+    }
+
+    /// From now on calls are noted.
+    pub(crate) fn log_calls(&mut self) {
+        assert_eq!(self.order("log"), "done");
+    }
+
+    /// How many milliseconds after `end` each removal came.
+    pub(crate) fn lags(&mut self, end: Timestamp) -> Vec<i64> {
+        let answer = self.order(&format!("lags {}", end.as_millisecond()));
+        let lags = answer.split_whitespace().skip(1).map(str::parse);
+        lags.collect::<Result<_, _>>().expect("numbers")
     }
 
     fn order(&mut self, order: &str) -> String {

@@ -65,6 +65,30 @@ pub(crate) fn serve(options: &Options) {
                 answer("done");
             }
             ["left"] => answer(&sentius.with(|state| state.entries.len()).to_string()),
+            ["members"] => {
+                let members = sapling.with(|state| {
+                    let teams = state.teams();
+                    teams
+                        .iter()
+                        .map(|team| team.members().count())
+                        .sum::<usize>()
+                });
+                answer(&members.to_string());
+            }
+            ["log"] => {
+                sentius.log_calls(true);
+                sapling.log_calls(true);
+                sentius.clear_calls();
+                sapling.clear_calls();
+                answer("done");
+            }
+            ["lags", end] => {
+                let end: i64 = end.parse().expect("a number");
+                let calls = [sentius.calls(), sapling.calls()].concat();
+                let removals = calls.iter().filter(|call| call.method == "DELETE");
+                let lags = removals.map(|call| (call.at.as_millisecond() - end).to_string());
+                answer(&format!("lags {}", lags.collect::<Vec<_>>().join(" ")));
+            }
             _ => answer("what?"),
         }
     }

@@ -13,6 +13,7 @@ use super::{import, output, run};
 use crate::clock;
 use crate::config::Keys;
 use crate::domain::Reach;
+use crate::metrics::Metrics;
 use crate::observe::{self, Errand};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
@@ -51,7 +52,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")
     ))?;
-    let services = Services::connect(&settings)?;
+    let services = Services::connect(&settings, &Metrics::default())?;
     earlier_look(&stage, &services, &store).await?;
 
     heading("What is due: lapsed --run-now --dry-run")?;

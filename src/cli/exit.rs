@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::daemon::DaemonError;
 use crate::domain::Verdict;
+use crate::listener::ListenError;
 use crate::pass::PassError;
 use crate::providers::BuildError;
 use crate::store::StoreError;
@@ -77,6 +78,7 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Self {
         match error {
             DaemonError::Client(error) => error.into(),
+            DaemonError::Listen(error) => error.into(),
             other => Self::could_not_run(other.into()),
         }
     }
@@ -85,6 +87,16 @@ impl From<DaemonError> for Failure {
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<ListenError> for Failure {
+    fn from(error: ListenError) -> Self {
+        match error {
+            // The other program may go, and a restart helps then.
+            ListenError::InUse(_) | ListenError::Other { .. } => Self::could_not_run(error.into()),
+            _ => Self::usage(error.to_string()),
+        }
     }
 }
 

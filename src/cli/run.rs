@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::{Common, moment, output, progress};
 use crate::config::Keys;
 use crate::domain::{Finding, PassOutcome};
+use crate::metrics::Metrics;
 use crate::pass::{self, Options};
 use crate::report::one_line;
 use crate::services::Services;
@@ -60,7 +61,7 @@ impl RunArgs {
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
     let settings = common.settings(Keys::Read)?;
     let at = moment("--at", args.at.as_deref(), &settings)?;
-    let services = Services::connect(&settings)?;
+    let services = Services::connect(&settings, &Metrics::default())?;
     let store = crate::store::Store::open(&settings.database)?;
     let options = Options {
         dry_run: args.dry_run,

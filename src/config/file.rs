@@ -58,7 +58,7 @@ fn settings(mut root: Section<'_>, secrets: &Secrets<'_>) -> Settings {
     let policy = rules::policy(&mut root);
     let guard = rules::guard(&mut root);
     let mail = mail::mail(&mut root, secrets);
-    let status = rules::status(&mut root);
+    let status = rules::status(&mut root, secrets);
     let review = rules::review(&mut root);
     root.finish();
     Settings {

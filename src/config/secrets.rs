@@ -36,6 +36,13 @@ pub(super) const PASSWORD: Places = Places {
     credential: "password_credential",
 };
 
+/// `token_*` of the listener.
+pub(super) const TOKEN: Places = Places {
+    file: "token_file",
+    variable: "token_env",
+    credential: "token_credential",
+};
+
 impl Places {
     /// Whether any of the three is there.
     pub(super) fn any_in(&self, section: &Section<'_>) -> bool {

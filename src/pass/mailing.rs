@@ -2,12 +2,15 @@
 
 mod alarm;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use thiserror::Error;
 
 use super::Pass;
 use crate::clock;
 use crate::config::{MailSettings, Settings};
+use crate::domain::Email;
 use crate::mail;
 use crate::report::Summary;
 use crate::schedule;
@@ -39,7 +42,6 @@ fn organization(settings: &Settings) -> String {
 
 /// What a report covers, from `from` until now.
 pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp) -> Scope {
-    let holder = |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
     Scope {
         organization: organization(settings),
         run: None,
@@ -47,8 +49,14 @@ pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp)
         to,
         timezone: settings.timezone.clone(),
         next_report: schedule::next(&settings.schedule.report, &settings.timezone, to),
-        holders: settings.sapling.iter().filter_map(holder).collect(),
+        holders: holders(settings),
     }
+}
+
+/// The keys' holders by account, who need no grant.
+pub(crate) fn holders(settings: &Settings) -> BTreeMap<String, Email> {
+    let holder = |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
+    settings.sapling.iter().filter_map(holder).collect()
 }
 
 /// When the last mailed report ended.

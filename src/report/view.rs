@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::clean::one_line;
 use super::subject::gist;
-use super::summary::{Summary, weeks, zone_name};
+use super::summary::{Summary, Week, weeks, zone_name};
 use super::words::{count, hours};
 
 /// Rows of a list that a person still reads; the rest is in the CSV.
@@ -17,71 +17,71 @@ const MOST_RUNS: usize = 5;
 
 /// How loud something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Calm,
     Warning,
     Alarm,
 }
 
 /// The whole report, cleaned of control characters but not yet escaped.
-pub(super) struct View {
-    pub(super) title: String,
-    pub(super) gist: String,
-    pub(super) period: String,
-    pub(super) tiles: Vec<Tile>,
-    pub(super) alarm: Option<Alarm>,
-    pub(super) sections: Vec<Section>,
-    pub(super) next: String,
-    pub(super) footer: Vec<String>,
-    pub(super) trail: String,
+pub(crate) struct View {
+    pub(crate) title: String,
+    pub(crate) gist: String,
+    pub(crate) period: String,
+    pub(crate) tiles: Vec<Tile>,
+    pub(crate) alarm: Option<Alarm>,
+    pub(crate) sections: Vec<Section>,
+    pub(crate) next: String,
+    pub(crate) footer: Vec<String>,
+    pub(crate) trail: String,
 }
 
 /// A number with its name.
-pub(super) struct Tile {
-    pub(super) number: u64,
-    pub(super) label: &'static str,
-    pub(super) tone: Tone,
+pub(crate) struct Tile {
+    pub(crate) number: u64,
+    pub(crate) label: &'static str,
+    pub(crate) tone: Tone,
 }
 
 /// What the guard holds, with the command that lets it go.
-pub(super) struct Alarm {
-    pub(super) headline: String,
-    pub(super) exposure: String,
-    pub(super) commands: Vec<String>,
+pub(crate) struct Alarm {
+    pub(crate) headline: String,
+    pub(crate) exposure: String,
+    pub(crate) commands: Vec<String>,
 }
 
 /// A list with its heading.
-pub(super) struct Section {
-    pub(super) title: &'static str,
-    pub(super) total: u64,
-    pub(super) note: &'static str,
-    pub(super) tone: Tone,
-    pub(super) bars: Vec<Bar>,
-    pub(super) rows: Vec<Row>,
-    pub(super) more: u64,
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) total: u64,
+    pub(crate) note: &'static str,
+    pub(crate) tone: Tone,
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) more: u64,
 }
 
 /// A week of the chart.
-pub(super) struct Bar {
-    pub(super) label: String,
-    pub(super) count: u64,
+pub(crate) struct Bar {
+    pub(crate) label: String,
+    pub(crate) count: u64,
     /// The length, where the longest bar has 100.
-    pub(super) percent: u64,
+    pub(crate) percent: u64,
 }
 
 /// An entry: who, where and why on the left, when and how on the right.
 #[derive(Default)]
-pub(super) struct Row {
-    pub(super) lead: String,
-    pub(super) under: String,
-    pub(super) note: String,
-    pub(super) side: String,
-    pub(super) side_note: String,
+pub(crate) struct Row {
+    pub(crate) lead: String,
+    pub(crate) under: String,
+    pub(crate) note: String,
+    pub(crate) side: String,
+    pub(crate) side_note: String,
 }
 
 impl Row {
     /// The heading in two parts, where a narrow page may break it: an address after its `@`.
-    pub(super) fn halves(&self) -> (&str, &str) {
+    pub(crate) fn halves(&self) -> (&str, &str) {
         match self.lead.rfind('@') {
             Some(at) => self.lead.split_at(at + 1),
             None => (&self.lead, ""),
@@ -90,7 +90,7 @@ impl Row {
 }
 
 /// Turns the facts into what is shown.
-pub(super) fn view(summary: &Summary) -> View {
+pub(crate) fn view(summary: &Summary) -> View {
     let mut gist = gist(summary);
     if let Some(first) = gist.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -210,7 +210,7 @@ fn sections(summary: &Summary) -> Vec<Section> {
         },
         section("Ended", counts.ended, "", rows::ended(summary)),
         Section {
-            bars: bars(summary),
+            bars: bars(&weeks(summary)),
             ..section(
                 "Ending in the next 90 days",
                 counts.ending,
@@ -254,8 +254,8 @@ fn sections(summary: &Summary) -> Vec<Section> {
     sections
 }
 
-fn bars(summary: &Summary) -> Vec<Bar> {
-    let weeks = weeks(summary);
+/// The weeks as bars.
+pub(crate) fn bars(weeks: &[Week]) -> Vec<Bar> {
     let longest = weeks
         .iter()
         .map(|week| week.count)

@@ -1,48 +1,11 @@
 //! The daemon: ready at once, each end at its moment, and a clean stop.
 
-use std::process::Child;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lapsed::sandbox::{Fault, When};
 
-use crate::world::{FUTURE, PAST, World, until};
-
-/// The program, which is killed when a test fails.
-struct Daemon(Child);
-
-impl Daemon {
-    fn start(world: &World) -> Self {
-        Self(world.command(&[]).spawn().unwrap())
-    }
-
-    /// SIGTERM, and the exit code.
-    async fn stop(mut self) -> i32 {
-        let pid = i32::try_from(self.0.id()).unwrap();
-        let kill = std::process::Command::new("kill")
-            .arg(pid.to_string())
-            .status();
-        assert!(kill.unwrap().success());
-        let begin = Instant::now();
-        loop {
-            if let Some(status) = self.0.try_wait().unwrap() {
-                return status.code().unwrap_or(-1);
-            }
-            assert!(
-                begin.elapsed() < Duration::from_secs(20),
-                "it does not stop"
-            );
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use crate::world::{Daemon, FUTURE, PAST, World, until};
 
 fn in_millis(millis: i64) -> Timestamp {
     let now = lapsed::clock::now().as_millisecond();

@@ -8,7 +8,8 @@ use std::time::Duration;
 use lapsed::sandbox::{Answer, Fault, MailFault, Times, When};
 
 use crate::desk::{Desk, Providers};
-use scene::{SAPLING, SENTIUS, Scene, base64, echo, percent};
+pub(crate) use scene::base64;
+use scene::{SAPLING, SENTIUS, Scene, echo, percent};
 
 #[test]
 fn when_all_goes_well_no_secret_is_seen() {

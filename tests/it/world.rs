@@ -2,7 +2,9 @@
 //! keys and database, and the program to run on them.
 
 mod config;
+mod daemon;
 mod outcome;
+mod page;
 mod trail;
 
 use std::io::Write;
@@ -19,6 +21,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 pub(crate) use config::{Config, Mail};
+pub(crate) use daemon::Daemon;
 pub(crate) use outcome::{Outcome, Printed};
 
 /// The holder of the Sapling key, an admin of every team.

@@ -143,6 +143,10 @@ fn a_bad_value_is_named_with_what_would_be_right() {
             "status.listen: 0.0.0.0:9187 can be reached from outside",
         ),
         (
+            "[status]\nlisten = \"0.0.0.0:9187\"\ntoken_env = \"TOKEN\"",
+            "status.token_env: the environment variable TOKEN is not set",
+        ),
+        (
             "[review]\nevery = \"0d\"",
             "review.every: this must be longer",
         ),

@@ -10,8 +10,12 @@ fn load(text: &str, keys: &[&str]) -> Result<Settings, String> {
     for key in keys {
         fixture.file(key, "k3y\n", 0o440);
     }
+    fixture.file("status.token", "four-four-four-four\n", 0o600);
     let directory = fixture.directory.path().display().to_string();
-    fixture.with("CREDENTIALS_DIRECTORY", &directory).load(text)
+    let text = text.replace("/etc/lapsed/status", &format!("{directory}/status"));
+    fixture
+        .with("CREDENTIALS_DIRECTORY", &directory)
+        .load(&text)
 }
 
 /// With everything on that is off.
@@ -44,7 +48,9 @@ fn the_shipped_file_is_taken_with_everything_on_that_is_off() {
     assert_eq!(settings.sapling[0].teams.len(), 1);
     assert!(settings.sapling[0].self_email.is_some());
     assert!(settings.sapling[0].organization_id.is_some());
-    assert_eq!(settings.status.unwrap().port(), 9187);
+    let status = settings.status.unwrap();
+    assert_eq!(status.listen.port(), 9187);
+    assert!(status.token.is_some());
     let review = settings.review.unwrap();
     assert_eq!(review.every.as_secs(), 90 * 86_400);
     assert!(!review.unanswered_ends);

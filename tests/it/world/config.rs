@@ -12,9 +12,12 @@ pub(crate) struct Config {
     /// Whole `[[sapling.team]]` sections.
     pub(crate) teams: String,
     pub(crate) http: String,
+    pub(crate) schedule: String,
     pub(crate) policy: String,
     pub(crate) guard: String,
     pub(crate) mail: Mail,
+    /// The port that `[status]` listens at, if it does, and further keys of it.
+    pub(crate) status: Option<(u16, String)>,
     /// Who gets the report.
     pub(crate) to: Vec<&'static str>,
 }
@@ -39,9 +42,11 @@ impl Default for Config {
             teams: String::new(),
             // Fast, and patient enough for a machine that does other things too.
             http: "timeout = \"20s\"\nrequests_per_second = 1000\n".to_owned(),
+            schedule: String::new(),
             policy: String::new(),
             guard: String::new(),
             mail: Mail::None,
+            status: None,
             to: vec!["it@acme.example"],
         }
     }
@@ -55,10 +60,15 @@ impl Config {
             sapling,
             teams,
             http,
+            schedule,
             policy,
             guard,
             ..
         } = self;
+        let status = self
+            .status
+            .as_ref()
+            .map(|(port, more)| format!("[status]\nlisten = \"127.0.0.1:{port}\"\n{more}"));
         format!(
             r#"
 [state]
@@ -77,13 +87,17 @@ api_key_file = "{folder}/sapling.key"
 {teams}
 [http]
 {http}
+[schedule]
+{schedule}
 [policy]
 {policy}
 [guard]
 {guard}
+{}
 {}"#,
             world.sentius.base_url(),
             world.sapling.base_url(),
+            status.unwrap_or_default(),
             self.mail(world),
         )
     }
