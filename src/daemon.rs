@@ -336,7 +336,7 @@ impl Daemon {
             metrics: self.services.metrics.clone(),
             started_at: self.started_at,
         };
-        if let Some(moved) = self.window.moved(wanted, &view, &self.workers)? {
+        if let Some(moved) = self.window.moved(wanted, view, &self.workers)? {
             self.window = moved;
         }
         Ok(())

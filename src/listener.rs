@@ -29,7 +29,6 @@ pub struct Listener {
 }
 
 /// What the answers are made of.
-#[derive(Clone)]
 pub struct View {
     /// The database.
     pub store: Store,

@@ -20,7 +20,7 @@ pub use summary::{
     Totals, Trail, Unmanaged, Week, weeks,
 };
 pub(crate) use summary::{WEEKS, zone_name};
-pub(crate) use view::{Bar, Row, Section, Tone, bars, view};
+pub(crate) use view::{Row, Section, Tone, bars, sections};
 
 use thiserror::Error;
 

@@ -24,7 +24,7 @@ impl Window {
     pub(super) fn moved(
         &self,
         settings: Option<&StatusSettings>,
-        view: &View,
+        view: View,
         workers: &Handle,
     ) -> Result<Option<Self>, ListenError> {
         let address = settings.map(|settings| settings.listen);
@@ -33,7 +33,7 @@ impl Window {
         };
         let listener = Listener::bind(settings)?;
         let stop = CancellationToken::new();
-        let (view, stopped) = (view.clone(), stop.clone().cancelled_owned());
+        let stopped = stop.clone().cancelled_owned();
         workers.spawn(async move {
             if let Err(error) = listener.serve(view, stopped).await {
                 tracing::error!(%error, "nothing listens any more: {error}");

@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::config::Settings;
 use crate::pass::holders;
-use crate::report::{self, Bar, Row, Section, Tone, one_line, zone_name};
+use crate::report::{self, Row, Section, Tone, Week, one_line, zone_name};
 use crate::status::{self, Health, Pass, Status};
 use crate::store::board::{self, Board, People, Team};
 use crate::store::standing::Wanted;
@@ -49,13 +49,14 @@ struct Page<'a> {
     style: &'static str,
     version: &'static str,
     status: &'a Status,
-    headline: String,
+    headline: &'static str,
     tone: &'static str,
     asked: String,
     zone: String,
     tiles: Vec<Tile>,
     sections: Vec<Section>,
-    bars: Vec<Bar>,
+    /// Whether one of them is drawn.
+    has_ends: bool,
     alive_since: Option<String>,
     next: Option<String>,
     passes: Vec<PassRow>,
@@ -82,17 +83,19 @@ impl List<'_> {
     }
 }
 
-/// The section that stands below the bars.
-const ENDING: &str = "Ending in the next 90 days";
+/// Whether it is the list of what ends.
+fn is_drawn(section: &Section) -> bool {
+    !section.bars.is_empty()
+}
 
 impl Page<'_> {
     fn list<'a>(&self, section: &'a Section) -> List<'a> {
         List {
             section,
             tone: tone(section.tone),
-            command: match section.title {
-                ENDING => "lapsed list --ending-within 90d",
-                _ => "lapsed report",
+            command: match is_drawn(section) {
+                true => "lapsed list --ending-within 90d",
+                false => "lapsed report",
             },
         }
     }
@@ -154,12 +157,19 @@ pub(super) async fn render(
     let zone = settings.timezone.clone();
     let wanted = Wanted::new(settings, status.at);
     let (of_status, of_zone) = (status.clone(), zone.clone());
-    let (board, mut listed) = store
+    let (mut board, mut listed) = store
         .read(move |db| {
             let board = board::gather(db, &wanted, &of_status, of_zone)?;
             Ok((board, board::teams(db)?))
         })
         .await?;
+    let mut weeks = Vec::new();
+    for week in board::weeks(status.at, &zone) {
+        let count = store.read(move |db| board::ends_in(db, week)).await?;
+        let starts = week.starts;
+        weeks.push(Week { starts, count });
+    }
+    board.summary.totals.ending = weeks.iter().map(|week| week.count).sum();
     let more_teams = listed.len().saturating_sub(MOST_TEAMS);
     listed.truncate(MOST_TEAMS);
     let mut teams = Vec::with_capacity(listed.len());
@@ -168,24 +178,29 @@ pub(super) async fn render(
         let read = move |db: &_| board::coverage(db, &some, &holders, at);
         teams.extend(store.read(read).await?);
     }
-    Ok(page(status, &board, &teams, more_teams, &zone).render()?)
+    Ok(page(status, &board, &weeks, &teams, more_teams, &zone).render()?)
 }
 
 fn page<'a>(
     status: &'a Status,
     board: &Board,
+    weeks: &[Week],
     teams: &[Team],
     more_teams: usize,
     zone: &TimeZone,
 ) -> Page<'a> {
     let moment = |at: Timestamp| moment(at, zone);
-    let view = report::view(&board.summary);
+    let mut sections = report::sections(&board.summary);
+    for drawn in sections.iter_mut().filter(|section| is_drawn(section)) {
+        // Of the whole, where the list is cut.
+        drawn.bars = report::bars(weeks);
+    }
     let mut names_left = MOST_NAMES;
     Page {
         style: STYLE,
         version: env!("CARGO_PKG_VERSION"),
         status,
-        headline: headline(status),
+        headline: headline(status.verdict),
         tone: tone(match status.verdict {
             Health::Well => Tone::Calm,
             Health::Failing => Tone::Warning,
@@ -194,8 +209,8 @@ fn page<'a>(
         asked: moment(status.at),
         zone: zone_name(zone, status.at),
         tiles: tiles(status),
-        sections: view.sections,
-        bars: report::bars(&board.weeks),
+        has_ends: sections.iter().any(is_drawn),
+        sections,
         alive_since: status.daemon.and_then(|daemon| daemon.since.map(moment)),
         next: status.passes.next.map(moment),
         passes: board.passes.iter().map(|pass| row(pass, zone)).collect(),
@@ -211,11 +226,11 @@ fn page<'a>(
     }
 }
 
-fn headline(status: &Status) -> String {
-    match status.verdict {
-        Health::Well => "All is well".to_owned(),
-        Health::Failing => "Not all is well".to_owned(),
-        Health::Held => "Removals wait for an approval".to_owned(),
+fn headline(verdict: Health) -> &'static str {
+    match verdict {
+        Health::Well => "All is well",
+        Health::Failing => "Not all is well",
+        Health::Held => "Removals wait for an approval",
     }
 }
 

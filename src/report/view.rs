@@ -24,30 +24,30 @@ pub(crate) enum Tone {
 }
 
 /// The whole report, cleaned of control characters but not yet escaped.
-pub(crate) struct View {
-    pub(crate) title: String,
-    pub(crate) gist: String,
-    pub(crate) period: String,
-    pub(crate) tiles: Vec<Tile>,
-    pub(crate) alarm: Option<Alarm>,
-    pub(crate) sections: Vec<Section>,
-    pub(crate) next: String,
-    pub(crate) footer: Vec<String>,
-    pub(crate) trail: String,
+pub(super) struct View {
+    pub(super) title: String,
+    pub(super) gist: String,
+    pub(super) period: String,
+    pub(super) tiles: Vec<Tile>,
+    pub(super) alarm: Option<Alarm>,
+    pub(super) sections: Vec<Section>,
+    pub(super) next: String,
+    pub(super) footer: Vec<String>,
+    pub(super) trail: String,
 }
 
 /// A number with its name.
-pub(crate) struct Tile {
-    pub(crate) number: u64,
-    pub(crate) label: &'static str,
-    pub(crate) tone: Tone,
+pub(super) struct Tile {
+    pub(super) number: u64,
+    pub(super) label: &'static str,
+    pub(super) tone: Tone,
 }
 
 /// What the guard holds, with the command that lets it go.
-pub(crate) struct Alarm {
-    pub(crate) headline: String,
-    pub(crate) exposure: String,
-    pub(crate) commands: Vec<String>,
+pub(super) struct Alarm {
+    pub(super) headline: String,
+    pub(super) exposure: String,
+    pub(super) commands: Vec<String>,
 }
 
 /// A list with its heading.
@@ -90,7 +90,7 @@ impl Row {
 }
 
 /// Turns the facts into what is shown.
-pub(crate) fn view(summary: &Summary) -> View {
+pub(super) fn view(summary: &Summary) -> View {
     let mut gist = gist(summary);
     if let Some(first) = gist.get_mut(..1) {
         first.make_ascii_uppercase();
@@ -174,7 +174,8 @@ fn more(total: u64, rows: &[Row]) -> u64 {
     total.saturating_sub(rows.len() as u64)
 }
 
-fn sections(summary: &Summary) -> Vec<Section> {
+/// The lists that have anything to show, the worst first.
+pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
     let counts = summary.counts();
     let section = |title, total, note, rows: Vec<Row>| Section {
         title,

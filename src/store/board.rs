@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use rusqlite::{Connection, named_params};
@@ -10,7 +11,7 @@ use rusqlite::{Connection, named_params};
 use super::standing::{NOT_OUTLASTED, STANDS, UNTOUCHED, Wanted, last_passes};
 use super::{StoreError, targets, time};
 use crate::domain::{Email, TargetId, TargetRef};
-use crate::report::{Debt, Ending, Held, Protected, Source, Summary, WEEKS, Week};
+use crate::report::{Debt, Ending, Held, Protected, Source, Summary, WEEKS};
 use crate::status::{Pass, Status};
 
 /// Rows of a list that a person still reads.
@@ -23,10 +24,8 @@ const MOST_NAMES: usize = 200;
 /// The lists of the page.
 #[derive(Debug)]
 pub(crate) struct Board {
-    /// Held, overdue, protected, ending and sources, cut, with their totals.
+    /// Held, overdue, protected, ending and sources, cut, with their totals but for what ends.
     pub(crate) summary: Summary,
-    /// What ends when.
-    pub(crate) weeks: Vec<Week>,
     /// The last passes, newest first.
     pub(crate) passes: Vec<Pass>,
 }
@@ -72,22 +71,19 @@ pub(crate) fn gather(
     read.untouched(&mut summary)?;
     summary.debts.sort_by_key(|debt| debt.since);
     summary.debts.truncate(MOST_ROWS);
-    summary.ending = read.ending()?;
+    summary.ending = read.ending(&summary.timezone)?;
     let source = |source: &crate::status::Source| Source {
         target: source.source.clone(),
         problem: format!("{}: {}", source.state, source.detail),
         since: source.since,
     };
     summary.sources = status.sources.list.iter().map(source).collect();
-    let weeks = read.weeks(&summary.timezone)?;
     summary.totals.held = status.held.count;
     summary.totals.debts = status.overdue.count;
     summary.totals.protected = status.protected.count;
     summary.totals.sources = status.sources.failing + status.sources.forbidden;
-    summary.totals.ending = weeks.iter().map(|week| week.count).sum();
     Ok(Board {
         summary,
-        weeks,
         passes: last_passes(db, MOST_PASSES)?,
     })
 }
@@ -190,15 +186,17 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The next ends.
-    fn ending(&self) -> Result<Vec<Ending>, StoreError> {
+    /// The first ends of the weeks that are drawn.
+    fn ending(&self, zone: &TimeZone) -> Result<Vec<Ending>, StoreError> {
+        let weeks = weeks(self.wanted.now, zone);
+        let until = weeks.last().map_or(self.wanted.now, |week| week.until);
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT g.email, g.target, g.ends_at, g.owner FROM grants g INDEXED BY grants_due
-             WHERE g.removed_at IS NULL AND g.ends_at > :now AND g.ends_at <= :until AND {NOT_OUTLASTED}
+             WHERE g.removed_at IS NULL AND g.ends_at > :now AND g.ends_at < :until AND {NOT_OUTLASTED}
              ORDER BY g.ends_at LIMIT :most"
         ))?;
         let params = named_params! {
-            ":now": self.wanted.now(), ":until": self.until(), ":most": MOST_ROWS,
+            ":now": self.wanted.now(), ":until": time::stored(until), ":most": MOST_ROWS,
         };
         let rows = statement.query_map(params, |row| {
             Ok(Ending {
@@ -210,37 +208,45 @@ impl Reader<'_> {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
 
-    /// How many ends each of the coming weeks has, from today's first moment on in this zone.
-    fn weeks(&self, zone: &TimeZone) -> Result<Vec<Week>, StoreError> {
-        let today = self.wanted.now.to_zoned(zone.clone()).date();
-        let starts = (0..WEEKS).map(|week| today.saturating_add((week as i64 * 7).days()));
-        let mut weeks: Vec<Week> = starts.map(|starts| Week { starts, count: 0 }).collect();
-        let first_moment = |week: &Week| {
-            let midnight = week.starts.to_zoned(zone.clone());
-            midnight.map_or(i64::MAX, |at| time::stored(at.timestamp()))
-        };
-        let begins: Vec<i64> = weeks.iter().map(first_moment).collect();
-        let mut statement = self.db.prepare_cached(&format!(
-            "SELECT g.ends_at FROM grants g INDEXED BY grants_due
-             WHERE g.removed_at IS NULL AND g.ends_at > :now AND g.ends_at <= :until AND {NOT_OUTLASTED}"
-        ))?;
-        let params = named_params! { ":now": self.wanted.now(), ":until": self.until() };
-        let mut rows = statement.query(params)?;
-        while let Some(row) = rows.next()? {
-            let end: i64 = row.get(0)?;
-            let week = begins.partition_point(|begin| *begin <= end);
-            if let Some(week) = weeks.get_mut(week.saturating_sub(1)) {
-                week.count += 1;
-            }
-        }
-        Ok(weeks)
-    }
+/// A week that is drawn.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// Its first day.
+    pub(crate) starts: Date,
+    /// From this moment, but for the first week, which has the rest of itself.
+    from: Timestamp,
+    until: Timestamp,
+}
 
-    /// The end of the weeks that are drawn, counted from now: the last one has the rest of a day more.
-    fn until(&self) -> i64 {
-        self.wanted.in_hours(WEEKS as i64 * 7 * 24)
-    }
+/// The coming weeks in this zone, the first from today on.
+pub(crate) fn weeks(now: Timestamp, zone: &TimeZone) -> Vec<Span> {
+    let today = now.to_zoned(zone.clone()).date();
+    let first_day = |week: usize| today.saturating_add((week as i64 * 7).days());
+    let midnight = |day: Date| {
+        let at = day.to_zoned(zone.clone());
+        at.map_or(Timestamp::MAX, |at| at.timestamp())
+    };
+    (0..WEEKS)
+        .map(|week| Span {
+            starts: first_day(week),
+            from: midnight(first_day(week)).max(now),
+            until: midnight(first_day(week + 1)),
+        })
+        .collect()
+}
+
+/// How many ends a week has. Asked week by week: where a million grants end, each takes a while.
+pub(crate) fn ends_in(db: &Connection, week: Span) -> Result<u64, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT count(*) FROM grants g INDEXED BY grants_due
+         WHERE g.removed_at IS NULL AND g.ends_at >= :from AND g.ends_at < :until AND {NOT_OUTLASTED}"
+    ))?;
+    let params = named_params! {
+        ":from": time::stored(week.from), ":until": time::stored(week.until),
+    };
+    Ok(statement.query_row(params, |row| row.get(0))?)
 }
 
 /// The teams that are read, by name.
@@ -286,4 +292,53 @@ pub(crate) fn coverage(
         covered.push(found);
     }
     Ok(covered)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+
+    #[tokio::test]
+    async fn each_end_is_in_the_week_of_its_local_day() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("lapsed.db")).unwrap();
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        // 23:30 UTC on the 21st is the 22nd in Berlin: the first week starts on the 22nd.
+        let now: Timestamp = "2026-11-21T23:30:00Z".parse().unwrap();
+        let ends = [
+            "2026-11-21T23:29:59Z", // over
+            "2026-11-21T23:30:00Z",
+            "2026-11-28T22:59:59.999Z",
+            "2026-11-28T23:00:00Z",
+            "2027-02-20T22:59:59.999Z",
+            "2027-02-20T23:00:00Z", // beyond
+        ];
+        let ends = ends.map(|end| time::stored(end.parse().unwrap()));
+        let insert = move |db: &Connection| {
+            db.execute_batch("INSERT INTO target (id, provider, account, name) VALUES (1, 'sentius', 'acme', '')")?;
+            for end in ends {
+                db.execute(
+                    "INSERT INTO grants (target, email, email_key, starts_at, ends_at, recorded_at)
+                     VALUES (1, :email, :email, 0, :end, 0)",
+                    named_params! { ":email": end.to_string(), ":end": end },
+                )?;
+            }
+            Ok(())
+        };
+        store.write(insert).await.unwrap();
+
+        let weeks = weeks(now, &zone);
+
+        let days: Vec<String> = weeks.iter().map(|week| week.starts.to_string()).collect();
+        assert_eq!(
+            (days[0].as_str(), days[12].as_str()),
+            ("2026-11-22", "2027-02-14")
+        );
+        let mut counts = Vec::new();
+        for week in weeks {
+            counts.push(store.read(move |db| ends_in(db, week)).await.unwrap());
+        }
+        assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    }
 }

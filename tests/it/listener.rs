@@ -253,6 +253,33 @@ async fn what_is_wrong_stands_on_the_page_and_ready_is_another_matter() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_page_does_not_grow_with_what_is_kept() {
+    let mut world = World::new().await;
+    world.listen("");
+    let people: Vec<String> = (0..250).map(|n| format!("p{n}@example.com")).collect();
+    let people: Vec<&str> = people.iter().map(String::as_str).collect();
+    world.team("Core", &people);
+    let rows: Vec<String> = people
+        .iter()
+        .map(|p| format!("{p},sapling:acme/Core,9d"))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.grants(&rows).await;
+    let _daemon = world.listening().await;
+
+    let page = world.get("/").body;
+
+    assert!(
+        page.contains("Ending in the next 90 days <span>250</span>"),
+        "{page}"
+    );
+    assert!(page.contains("And 150 beyond these; <code>lapsed list --ending-within 90d</code>"));
+    assert_eq!(page.matches("@<wbr>example.com").count(), 100);
+    assert!(page.contains("251 covered"), "with the key's holder");
+    assert!(page.contains("and 51 more"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn passes_that_do_not_end_make_it_unready() {
     let mut world = World::new().await;
     world.listen("");

@@ -20,6 +20,7 @@ mod command_line;
 mod daemon;
 mod daemon_between;
 mod daemon_clock;
+mod daemon_moves;
 mod daemon_systemd;
 mod demo;
 mod desk;
