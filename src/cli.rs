@@ -7,7 +7,10 @@ mod check;
 mod daemon;
 mod demo;
 mod exit;
+mod extend;
 mod generate;
+mod giving;
+mod grant;
 mod import;
 mod list;
 mod logging;
@@ -15,8 +18,10 @@ mod members;
 mod output;
 mod progress;
 mod report;
+mod revoke;
 mod run;
 mod status;
+mod undo;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -44,6 +49,8 @@ Examples:
   lapsed --run-now                     do all that is due, mail the report
   lapsed --run-now --dry-run           show what would be done, change nothing
   lapsed --run-now --dry-run --at 30d  the same as it would be in thirty days
+  lapsed grant jane@example.com --target sentius:acme --end 90d
+  lapsed revoke jane@example.com       everywhere, at once
   lapsed import people.csv --record-only
   lapsed list --ending-within 30d
   lapsed demo                          see it all on sample data
@@ -89,7 +96,15 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Record many grants from a CSV file
+    /// Give access at the provider and record it
+    Grant(grant::GrantArgs),
+    /// Move the end of access
+    Extend(extend::ExtendArgs),
+    /// End access now and remove it at once
+    Revoke(revoke::RevokeArgs),
+    /// Give back what a run removed
+    Undo(undo::UndoArgs),
+    /// Give many grants from a CSV file, or record them
     Import(import::ImportArgs),
     /// Show grants
     List(list::ListArgs),
@@ -153,6 +168,10 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
             "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",
         )),
         Some(Command::Demo(args)) => wait(demo::run(args)),
+        Some(Command::Grant(args)) => wait(grant::run(&common, args)),
+        Some(Command::Extend(args)) => wait(extend::run(&common, args)),
+        Some(Command::Revoke(args)) => wait(revoke::run(&common, args)),
+        Some(Command::Undo(args)) => wait(undo::run(&common, args)),
         Some(Command::Import(args)) => wait(import::run(&common, args)),
         Some(Command::List(args)) => wait(list::run(&common, args)),
         Some(Command::Members(args)) => wait(members::run(&common, args)),

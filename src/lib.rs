@@ -9,6 +9,7 @@ pub mod domain;
 mod failpoint;
 mod files;
 pub mod gates;
+pub mod give;
 pub mod guard;
 pub mod import;
 pub mod listener;

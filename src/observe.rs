@@ -1,6 +1,7 @@
 //! Reads what there is: each source completely, or it says what is missing. A source that fails
 //! yields nothing to act on, and the others go on.
 
+mod some;
 mod team;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +21,7 @@ use crate::store::{
     ListedTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, invites,
 };
 
+pub(crate) use some::some;
 pub(crate) use team::Read;
 
 /// What a pass found, beyond what it stored.

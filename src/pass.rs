@@ -1,6 +1,7 @@
 //! One pass, from top to bottom: observe, plan, guard, apply, read back, report, mail. The only
 //! file that knows all the stages.
 
+mod giving;
 mod judging;
 mod mailing;
 mod options;
@@ -28,7 +29,7 @@ use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
-use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError};
+use crate::store::{Findings, Holds, Ledger, Lock, Runs, Store, StoreError};
 
 pub use mailing::MailError;
 pub(crate) use mailing::{holders, last_report, scope};
@@ -79,7 +80,21 @@ async fn stages(
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
     let lock = store.lock_pass()?;
-    let _lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
+    let lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
+    under(&lock, settings, services, store, options).await
+}
+
+/// Runs one pass for who has the right to it already.
+///
+/// # Errors
+/// The same.
+pub(crate) async fn under(
+    _lock: &Lock,
+    settings: &Settings,
+    services: &Services,
+    store: &Store,
+    options: &Options,
+) -> Result<PassOutcome, PassError> {
     let mut pass = Pass {
         settings,
         store,
@@ -96,7 +111,10 @@ async fn stages(
     pass.begin().await?;
     failpoint::pause("hang", "panic").await;
 
+    let unmended = pass.give_entries().await?;
     let mut seen = pass.observe().await?;
+    seen.errors.extend(unmended);
+    pass.give_members(&mut seen).await?;
     let (snapshot, plan) = pass.plan(&mut seen).await?;
     let reviewed = pass.guard(plan, &snapshot).await?;
     let actions = if options.dry_run {
@@ -104,6 +122,7 @@ async fn stages(
     } else {
         pass.apply(reviewed, &mut seen).await?
     };
+    seen.errors.extend(pass.give_again().await?);
     seen.findings.extend(pass.standing_findings().await?);
     pass.finish(seen, actions).await
 }

@@ -17,6 +17,7 @@ mod members;
 mod open;
 mod outbox;
 mod presence;
+pub(crate) mod provisions;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
@@ -36,16 +37,21 @@ use rusqlite::Connection;
 pub(crate) use agenda::Agenda;
 pub use error::StoreError;
 pub(crate) use findings::Findings;
-pub(crate) use grants::Grants;
-pub use grants::{Imported, NewGrant};
+pub(crate) use grants::{Grants, Recorded};
+pub use grants::{Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;
-pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
+pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
 pub(crate) use outbox::{NewMail, Outbox};
 pub use presence::{Daemon, Presence};
+pub use provisions::Asked;
+pub(crate) use provisions::{
+    Answered, Intent, NewProvision, Next, Posting, Provision, Provisions, Standing, TakeBack,
+    not_with_an_invite,
+};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};
@@ -55,6 +61,8 @@ pub(crate) use teams::{Look, Taken, Teams};
 /// locked.
 const PASS: &str = "lock";
 const MAIL: &str = "mail";
+/// A connection, for those who only hand it on.
+pub(crate) type Db = Connection;
 
 /// An open database. Cheap to clone; all clones share the connections.
 #[derive(Debug, Clone)]

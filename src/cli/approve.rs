@@ -57,8 +57,8 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
             args.run
         ))),
         Approval::Given { actions, dropped } => {
+            store.set_mark().await?;
             if restored.is_some() {
-                store.set_mark().await?;
                 output::line("the database is confirmed as the one that acts here")?;
             }
             output::line(&format!(

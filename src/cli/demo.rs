@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::SignedDuration;
 
 use super::exit::{Exit, Failure};
-use super::{import, output, run};
+use super::{output, run};
 use crate::clock;
 use crate::config::Keys;
 use crate::domain::Reach;
@@ -18,7 +18,7 @@ use crate::observe::{self, Errand};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
-use crate::store::{Store, summary};
+use crate::store::{Grants, Store, summary};
 use stage::Stage;
 
 /// How long before the demo somebody looked at the teams: long enough for an invite to go stale.
@@ -47,7 +47,11 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let rows = crate::import::read(&stage.grants(), &settings, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
-    import::record(&store, rows, now, import::Purpose::Record).await?;
+    let record = move |db: &_| {
+        rows.iter()
+            .try_for_each(|row| Grants::import(db, &row.grant, now).map(|_| ()))
+    };
+    store.write(record).await?;
     output::line(&format!(
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")
@@ -62,7 +66,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     };
     let planned = pass::run(&settings, &services, &store, &look).await?;
     output::line(&run::headline(&planned))?;
-    run::actions(&planned)?;
+    run::actions(&planned.actions)?;
 
     heading("Doing it: lapsed --run-now")?;
     let before = stage.numbers();

@@ -54,6 +54,10 @@ impl Failure {
         }
     }
 
+    pub(super) fn of(exit: Exit, error: anyhow::Error) -> Self {
+        Self { exit, error }
+    }
+
     pub(super) fn could_not_run(error: anyhow::Error) -> Self {
         Self {
             exit: Exit::CouldNotRun,

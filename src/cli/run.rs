@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::exit::{Exit, Failure};
 use super::{Common, moment, output, progress};
 use crate::config::Keys;
-use crate::domain::{Finding, PassOutcome};
+use crate::domain::{ActionResult, Finding, PassOutcome};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options};
 use crate::report::one_line;
@@ -82,7 +82,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
 /// The outcome for people: what was done first, what was noticed after.
 pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
     output::line(&headline(outcome))?;
-    actions(outcome)?;
+    actions(&outcome.actions)?;
     findings(&outcome.findings)?;
     for error in &outcome.errors {
         let text = format!("error: {}: {}", error.place, error.message);
@@ -96,11 +96,11 @@ pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
 }
 
 /// A line for each action.
-pub(super) fn actions(outcome: &PassOutcome) -> io::Result<()> {
-    if !outcome.actions.is_empty() {
+pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
+    if !actions.is_empty() {
         output::line("")?;
         let mut table = output::table(&["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"]);
-        for action in &outcome.actions {
+        for action in actions {
             let state = match action.evidence {
                 Some(evidence) => format!("{}, {}", action.state.as_str(), evidence.as_str()),
                 None => action.state.as_str().to_owned(),

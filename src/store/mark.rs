@@ -1,5 +1,5 @@
-//! The mark beside the database: how far the trail had come when a pass last acted. A database that
-//! does not reach the mark is an older copy.
+//! The mark beside the database: how far the trail had come when lapsed last acted, in a pass or at
+//! a person's word. A database that does not reach the mark is an older copy.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -24,6 +24,24 @@ impl Store {
             return Ok(Some(format!("{} cannot be understood", path.display())));
         };
         self.read(move |db| doubt(db, &mark)).await
+    }
+
+    /// The same, unless the database looked like an older copy before: only a person's word makes
+    /// that the one that acts here.
+    pub(crate) async fn set_mark_unless(
+        &self,
+        restored: Option<&String>,
+    ) -> Result<(), StoreError> {
+        match restored {
+            None => self.set_mark().await,
+            Some(why) => {
+                tracing::warn!(
+                    why,
+                    "noted in a database that is not known to be the one that acts here"
+                );
+                Ok(())
+            }
+        }
     }
 
     /// Notes how far the trail has come.

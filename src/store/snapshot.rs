@@ -131,6 +131,7 @@ impl Loader<'_> {
              FROM (SELECT email, email_key FROM member WHERE target = :team AND valid_to IS NULL
                    UNION SELECT email, email_key FROM invite WHERE target = :team AND gone_at IS NULL) p
              JOIN grants g ON g.email_key = p.email_key AND g.target = :followed AND g.starts_at <= :now
+                               AND NOT g.refused
              GROUP BY p.email_key
              HAVING sum(g.removed_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > iif(g.revoked, :now, :cutoff))) = 0",
         )?;

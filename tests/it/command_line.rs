@@ -6,7 +6,11 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 15] = [
+    "undo",
+    "extend",
+    "revoke",
+    "grant",
     "import",
     "list",
     "members",
@@ -52,6 +56,32 @@ fn the_help_names_every_command_and_option() {
         (
             &["import"][..],
             &["--record-only", "--dry-run", "<FILE>", "Example"][..],
+        ),
+        (
+            &["grant"],
+            &[
+                "--target",
+                "--name",
+                "--permission",
+                "--role",
+                "--start",
+                "--end",
+                "--owner",
+                "--reason",
+                "--record-only",
+                "--by",
+                "--format",
+                "Example",
+            ],
+        ),
+        (
+            &["extend"],
+            &["--target", "--end", "--by", "--format", "Example"],
+        ),
+        (&["revoke"], &["--target", "--by", "--format", "Example"]),
+        (
+            &["undo"],
+            &["<RUN>", "--end", "--by", "--format", "Example"],
         ),
         (
             &["list"],
