@@ -2,6 +2,7 @@
 
 mod change;
 mod email;
+mod ending;
 mod grant;
 mod outcome;
 mod plan;
@@ -16,6 +17,7 @@ mod when;
 
 pub use change::{Changes, FlagChange, KnownMember};
 pub use email::{Email, EmailError};
+pub use ending::AccessEnd;
 pub use grant::{Grant, GrantState, Permission, Role};
 pub use outcome::{
     ActionResult, ActionState, Counts, Evidence, Finding, FindingKind, MailResult, PassOutcome,

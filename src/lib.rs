@@ -11,6 +11,7 @@ pub mod gates;
 pub mod guard;
 pub mod import;
 pub mod mail;
+mod notices;
 mod observe;
 pub mod pass;
 pub mod plan;

@@ -297,6 +297,7 @@ impl Pass<'_> {
             if self.options.report {
                 suppressed.extend(mailing::queue_report(self).await?);
             }
+            suppressed.extend(mailing::queue_notices(self).await?);
             if self.options.mail == Delivery::Here {
                 mails = self.deliver(suppressed).await?;
             }

@@ -4,6 +4,7 @@ mod clean;
 mod csv;
 mod html;
 mod json;
+pub(crate) mod letter;
 #[cfg(test)]
 pub(crate) mod sample;
 mod subject;

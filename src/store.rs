@@ -3,6 +3,7 @@
 
 mod agenda;
 mod backup;
+mod ending;
 mod error;
 mod findings;
 mod grants;
@@ -13,6 +14,7 @@ mod listing;
 mod lock;
 mod mark;
 mod members;
+mod notices;
 mod open;
 mod outbox;
 mod runs;
@@ -31,6 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 pub(crate) use agenda::Agenda;
+pub(crate) use ending::ending;
 pub use error::StoreError;
 pub(crate) use findings::Findings;
 pub(crate) use grants::Grants;
@@ -41,6 +44,7 @@ pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
+pub(crate) use notices::Notices;
 pub(crate) use outbox::{NewMail, Outbox};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};

@@ -1,6 +1,7 @@
 //! The pass's mail: the report into the outbox, and what waits in the outbox to its recipients.
 
 mod alarm;
+mod notices;
 
 use jiff::Timestamp;
 use thiserror::Error;
@@ -13,6 +14,8 @@ use crate::report::Summary;
 use crate::schedule;
 use crate::store::summary::{self, Scope};
 use crate::store::{Ledger, NewMail, Outbox, Runs, Store, StoreError};
+
+pub(super) use notices::queue_notices;
 
 /// When the last report's period ended.
 const LAST_REPORT: &str = "report.last";

@@ -8,6 +8,7 @@ use super::clean::one_line;
 use super::subject::gist;
 use super::summary::{Summary, weeks, zone_name};
 use super::words::{count, hours};
+pub(super) use rows::joined;
 
 /// Rows of a list that a person still reads; the rest is in the CSV.
 pub(super) const MOST_ROWS: usize = 200;
@@ -70,13 +71,15 @@ pub(super) struct Bar {
 }
 
 /// An entry: who, where and why on the left, when and how on the right.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Row {
     pub(super) lead: String,
     pub(super) under: String,
     pub(super) note: String,
     pub(super) side: String,
     pub(super) side_note: String,
+    /// What a person can answer.
+    pub(super) commands: Vec<String>,
 }
 
 impl Row {

@@ -36,6 +36,7 @@ mod killed;
 mod listing;
 mod mail_faults;
 mod mails;
+mod notices;
 mod observation;
 mod odd_texts;
 mod overlaps;

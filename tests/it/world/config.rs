@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) policy: String,
     pub(crate) guard: String,
     pub(crate) mail: Mail,
+    /// Further keys of `[mail]`.
+    pub(crate) notices: String,
     /// Who gets the report.
     pub(crate) to: Vec<&'static str>,
 }
@@ -44,6 +46,7 @@ impl Default for Config {
             policy: String::new(),
             guard: String::new(),
             mail: Mail::None,
+            notices: String::new(),
             to: vec!["it@acme.example"],
         }
     }
@@ -107,7 +110,7 @@ api_key_file = "{folder}/sapling.key"
                 format!("[mail.directory]\npath = {outbox:?}\n")
             }
         };
-        let to = &self.to;
-        format!("[mail]\nfrom = \"lapsed <lapsed@acme.example>\"\nto = {to:?}\n{route}")
+        let Self { to, notices, .. } = self;
+        format!("[mail]\nfrom = \"lapsed <lapsed@acme.example>\"\nto = {to:?}\n{notices}\n{route}")
     }
 }
