@@ -1,3 +1,15 @@
+-- When somebody last said that a grant is still needed; until then, when it was recorded.
+ALTER TABLE grants ADD COLUMN confirmed_at INTEGER;
+CREATE INDEX grants_review ON grants (ifnull(confirmed_at, recorded_at)) WHERE removed_at IS NULL;
+
+-- Grants that wait for the answer of those who were asked whether they are still needed.
+CREATE TABLE review (
+    grant_id    INTEGER PRIMARY KEY REFERENCES grants (id) ON DELETE CASCADE,
+    asked_at    INTEGER NOT NULL,
+    reminded_at INTEGER,
+    reminder    TEXT -- the last reminder's unique_key in the outbox
+) STRICT;
+
 -- Access that ends: open grants that no other open grant of the person outlasts. Access is given by
 -- any grant on the target, a role only by one of that role.
 CREATE VIEW ending AS

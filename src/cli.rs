@@ -15,6 +15,7 @@ mod members;
 mod output;
 mod progress;
 mod report;
+mod review;
 mod run;
 
 use std::path::PathBuf;
@@ -101,6 +102,8 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Let the plan that the guard held in a run go ahead, once
     Approve(approve::ApproveArgs),
+    /// Show what waits for an owner's yes, or answer it
+    Review(review::ReviewArgs),
     /// Copy the database consistently while passes run
     Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
@@ -153,6 +156,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Report(args)) => wait(report::run(&common, args)),
         Some(Command::Audit(command)) => wait(audit::run(&common, command)),
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),
+        Some(Command::Review(args)) => wait(review::run(&common, args)),
         Some(Command::Backup(args)) => wait(backup::run(&common, args)),
         Some(Command::Check) => wait(check::run(&common)),
         None if cli.run.any() => wait(run::run(&common, cli.run)),

@@ -17,6 +17,7 @@ pub mod pass;
 pub mod plan;
 pub mod providers;
 pub mod report;
+mod review;
 pub mod sandbox;
 pub mod schedule;
 pub mod services;

@@ -4,6 +4,7 @@
 mod judging;
 mod mailing;
 mod options;
+mod reviewing;
 mod rules;
 
 use std::collections::HashSet;
@@ -84,6 +85,7 @@ pub async fn run(
     failpoint::pause("hang", "panic").await;
 
     let mut seen = pass.observe().await?;
+    pass.end_unanswered().await?;
     let (snapshot, plan) = pass.plan(&mut seen).await?;
     let reviewed = pass.guard(plan, &snapshot).await?;
     let actions = if options.dry_run {
@@ -297,7 +299,7 @@ impl Pass<'_> {
             if self.options.report {
                 suppressed.extend(mailing::queue_report(self).await?);
             }
-            suppressed.extend(mailing::queue_notices(self).await?);
+            suppressed.extend(mailing::queue_letters(self).await?);
             if self.options.mail == Delivery::Here {
                 mails = self.deliver(suppressed).await?;
             }

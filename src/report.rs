@@ -18,7 +18,7 @@ pub(crate) use csv::{defused, render_within as csv_within};
 pub use subject::subject;
 pub use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
-    Totals, Trail, Unmanaged, Week, weeks,
+    Totals, Trail, Unanswered, Unmanaged, Week, weeks,
 };
 
 use thiserror::Error;

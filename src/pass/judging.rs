@@ -92,18 +92,8 @@ impl Pass<'_> {
         Ok(clocks.doubt(clock::now(), self.max_skew()))
     }
 
-    /// Why nobody can be told how long it is until an end, as far as the clocks have told.
-    pub(super) fn hours_doubt(&self) -> Option<String> {
-        let clocks = Clocks {
-            last_pass: None,
-            providers: self.services.skews(),
-            jumped: self.jumped(),
-        };
-        clocks.doubt(clock::now(), self.max_skew())
-    }
-
     /// How far the clock moved more than time went by since the pass began.
-    fn jumped(&self) -> SignedDuration {
+    pub(super) fn jumped(&self) -> SignedDuration {
         let went_by = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
         clock::now().duration_since(self.started_at) - went_by
     }

@@ -22,6 +22,9 @@ pub(crate) fn quoted(word: &str) -> String {
     if !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain) {
         return word;
     }
+    if word.contains('\'') && !word.contains(['"', '$', '`', '\\', '!']) {
+        return format!("\"{word}\"");
+    }
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
@@ -63,7 +66,8 @@ mod tests {
             ("sapling:acme/Core", "sapling:acme/Core"),
             ("jane+x@example.com", "jane+x@example.com"),
             ("sapling:acme/R & D", "'sapling:acme/R & D'"),
-            ("o'neil@example.com", r"'o'\''neil@example.com'"),
+            ("o'neil@example.com", "\"o'neil@example.com\""),
+            ("o'neil$(reboot)", r"'o'\''neil$(reboot)'"),
             ("$(reboot)", "'$(reboot)'"),
             ("", "''"),
             ("a\nb", "'a b'"),

@@ -2,6 +2,7 @@
 //! in the look of the report.
 
 mod notice;
+mod review;
 
 use askama::Template;
 use jiff::Timestamp;
@@ -16,6 +17,7 @@ use super::view::{MOST_ROWS, Row};
 use super::words::hours;
 
 pub(crate) use notice::notice;
+pub(crate) use review::review;
 
 /// A letter, ready to be written.
 #[derive(Debug, Clone)]
@@ -133,12 +135,14 @@ impl Letter {
                 page.line(&part.title);
                 page.line(&"=".repeat(part.title.chars().count()));
             }
-            page.wrapped("", &part.note);
-            if !part.command.is_empty() {
+            if !part.note.is_empty() {
+                page.wrapped("", &part.note);
                 page.blank();
-                page.line(&format!("    {}", part.command));
             }
-            page.blank();
+            if !part.command.is_empty() {
+                page.line(&format!("    {}", part.command));
+                page.blank();
+            }
             page.rows(&part.rows, part.more, part.rest);
         }
         page.blank();

@@ -233,6 +233,15 @@ fn sections(summary: &Summary) -> Vec<Section> {
             "",
             rows::never_ends(summary),
         ),
+        Section {
+            tone: Tone::Warning,
+            ..section(
+                "Waiting for an owner's yes",
+                counts.unanswered,
+                "Asked whether it is still needed, and not answered: lapsed review",
+                rows::unanswered(summary),
+            )
+        },
         section(
             "Members without a grant",
             counts.unmanaged,

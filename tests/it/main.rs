@@ -43,6 +43,7 @@ mod overlaps;
 mod processes;
 mod reporting;
 mod restored;
+mod review;
 mod secrets;
 mod side_by_side;
 mod soak;

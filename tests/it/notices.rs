@@ -12,16 +12,6 @@ async fn world() -> World {
     world
 }
 
-/// Records `email,target,end,owner` rows at that time.
-async fn grants(world: &World, now: &str, rows: &[&str]) {
-    let csv = format!("email,target,end,owner\n{}\n", rows.join("\n"));
-    world.write("grants.csv", &csv);
-    let file = world.path("grants.csv");
-    let import = ["import", file.to_str().unwrap(), "--record-only"];
-    let printed = world.lapsed_at(now, &import).await;
-    assert_eq!(printed.code, 0, "{}", printed.stderr);
-}
-
 /// Who was mailed in a pass at that time.
 async fn mailed(world: &World, now: &str) -> Vec<String> {
     let (_, letters) = world.run_at(now).await;
@@ -34,23 +24,23 @@ async fn mailed(world: &World, now: &str) -> Vec<String> {
 async fn an_owner_gets_one_mail_with_all_that_ends_and_a_calendar_and_list_shows_the_same() {
     let world = world().await;
     world.team("Core", &["jane@example.com", "bob@example.com"]);
-    grants(
-        &world,
-        "2030-01-01T00:00:00Z",
-        &[
-            "jane@example.com,sentius:acme,2030-03-12T15:00:00Z,Olga@acme.example",
-            "bob@example.com,sapling:acme/Core,2030-03-08,olga@acme.example",
-            "amy@example.com,sentius:acme,2030-03-11,otto@acme.example",
-            // Another grant still gives the access.
-            "eve@example.com,sentius:acme,2030-03-09,olga@acme.example",
-            "Eve@example.com,sentius:acme,2030-06-30,olga@acme.example",
-            // Nobody answers for it.
-            "sam@example.com,sentius:acme,2030-03-09,",
-            // Far away.
-            "tim@example.com,sentius:acme,2030-05-01,olga@acme.example",
-        ],
-    )
-    .await;
+    world
+        .owned_grants(
+            "2030-01-01T00:00:00Z",
+            &[
+                "jane@example.com,sentius:acme,2030-03-12T15:00:00Z,Olga@acme.example",
+                "bob@example.com,sapling:acme/Core,2030-03-08,olga@acme.example",
+                "amy@example.com,sentius:acme,2030-03-11,otto@acme.example",
+                // Another grant still gives the access.
+                "eve@example.com,sentius:acme,2030-03-09,olga@acme.example",
+                "Eve@example.com,sentius:acme,2030-06-30,olga@acme.example",
+                // Nobody answers for it.
+                "sam@example.com,sentius:acme,2030-03-09,",
+                // Far away.
+                "tim@example.com,sentius:acme,2030-05-01,olga@acme.example",
+            ],
+        )
+        .await;
 
     let (run, letters) = world.run_at("2030-03-05T03:00:00Z").await;
 
@@ -68,7 +58,7 @@ async fn an_owner_gets_one_mail_with_all_that_ends_and_a_calendar_and_list_shows
     assert_eq!(olga.to, "olga@acme.example");
     assert_eq!(
         olga.subject,
-        "lapsed: 2 ends of access ahead, the first on 2030-03-08 — acme"
+        "lapsed: 2 grants end, the first on 2030-03-08 — acme"
     );
     assert_eq!(
         otto.subject,
@@ -139,7 +129,7 @@ async fn an_owner_gets_one_mail_with_all_that_ends_and_a_calendar_and_list_shows
 async fn each_window_is_told_once_and_friday_covers_the_weekend() {
     let world = world().await;
     let row = "jane@example.com,sentius:acme,2030-03-11T12:00:00Z,olga@acme.example";
-    grants(&world, "2030-01-01T00:00:00Z", &[row]).await;
+    world.owned_grants("2030-01-01T00:00:00Z", &[row]).await;
     let mut told = Vec::new();
     for day in [
         "02-22", "02-25", "02-26", "03-05", "03-07", "03-08", "03-09", "03-10", "03-11",
@@ -156,7 +146,7 @@ async fn each_window_is_told_once_and_friday_covers_the_weekend() {
 
     // One that is recorded on the weekend and ends on it.
     let row = "bob@example.com,sentius:acme,2030-03-10T20:00:00Z,olga@acme.example";
-    grants(&world, "2030-03-09T08:00:00Z", &[row]).await;
+    world.owned_grants("2030-03-09T08:00:00Z", &[row]).await;
     assert_eq!(
         mailed(&world, "2030-03-09T09:00:00Z").await,
         ["olga@acme.example"]
@@ -167,7 +157,7 @@ async fn each_window_is_told_once_and_friday_covers_the_weekend() {
 async fn a_moved_end_is_told_anew_and_moves_the_entry_in_the_calendar() {
     let world = world().await;
     let row = "jane@example.com,sentius:acme,2030-03-12T12:00:00Z,olga@acme.example";
-    grants(&world, "2030-01-01T00:00:00Z", &[row]).await;
+    world.owned_grants("2030-01-01T00:00:00Z", &[row]).await;
     let (_, first) = world.run_at("2030-03-04T09:00:00Z").await;
     let moved = crate::world::time("2030-03-14T12:00:00Z").as_millisecond();
     world.sql(&format!("UPDATE grants SET ends_at = {moved}"));
@@ -193,7 +183,7 @@ async fn the_person_is_told_where_that_is_wanted_in_words_for_them() {
         "olga@acme.example,sentius:acme,2030-03-12T12:00:00Z,jane@example.com",
         "sam@example.com,sentius:acme,2030-03-12T12:00:00Z,",
     ];
-    grants(&world, "2030-01-01T00:00:00Z", &rows).await;
+    world.owned_grants("2030-01-01T00:00:00Z", &rows).await;
     assert_eq!(mailed(&world, "2030-03-06T07:00:00Z").await, [""; 0]);
 
     let (_, letters) = world.run_at("2030-03-07T07:00:00Z").await;
@@ -238,7 +228,7 @@ async fn an_owner_whose_address_bounces_is_not_mailed_and_others_are() {
         "jane@example.com,sentius:acme,2030-03-12T12:00:00Z,Olga@acme.example",
         "bob@example.com,sentius:acme,2030-03-12T12:00:00Z,otto@acme.example",
     ];
-    grants(&world, "2030-01-01T00:00:00Z", &rows).await;
+    world.owned_grants("2030-01-01T00:00:00Z", &rows).await;
 
     let (run, letters) = world.run_at("2030-03-05T09:00:00Z").await;
 
@@ -254,7 +244,7 @@ async fn an_owner_whose_address_bounces_is_not_mailed_and_others_are() {
 async fn a_look_mails_nobody_and_tells_nothing_away() {
     let world = world().await;
     let row = "jane@example.com,sentius:acme,2030-03-12T12:00:00Z,olga@acme.example";
-    grants(&world, "2030-01-01T00:00:00Z", &[row]).await;
+    world.owned_grants("2030-01-01T00:00:00Z", &[row]).await;
     let now = "2030-03-05T09:00:00Z";
     let look = ["--run-now", "--dry-run", "--format", "json"];
     assert_eq!(world.lapsed_at(now, &look).await.code, 0);
@@ -285,7 +275,7 @@ async fn the_daemon_mails_in_the_morning() {
     let mut world = world().await;
     world.config.schedule = "pass = \"0 */15 * * * *\"\nreport = \"0 0 0 1 1 *\"\n".to_owned();
     let row = "jane@example.com,sentius:acme,2030-03-12T12:00:00Z,olga@acme.example";
-    grants(&world, "2030-01-01T00:00:00Z", &[row]).await;
+    world.owned_grants("2030-01-01T00:00:00Z", &[row]).await;
     let set = |now: &str| {
         let ahead =
             crate::world::time(now).as_millisecond() - lapsed::clock::now().as_millisecond();

@@ -2,10 +2,8 @@
 
 use lettre::message::Mailbox;
 
-use super::{MailError, organization};
-use crate::clock;
+use super::{MailError, mailbox};
 use crate::config::MailSettings;
-use crate::domain::Email;
 use crate::mail::{self, ComposeError, Event};
 use crate::notices::{self, Item, Notice, Rules, Turn};
 use crate::pass::{Pass, PassError, span};
@@ -15,30 +13,22 @@ use crate::store::{NewMail, Notices, Outbox, ending};
 /// Entries of one mail's calendar: some 350 bytes each, and nobody reads more.
 const MOST_EVENTS: usize = 2000;
 
-/// Puts the notices into the outbox that are to go out now, each in the transaction that notes what
-/// was told. Returns the rows of those whose address bounces. Nobody is told anything by a pass on
-/// some targets alone, nor while the clock or the database itself is in doubt.
-pub(in crate::pass) async fn queue_notices(pass: &Pass<'_>) -> Result<Vec<i64>, PassError> {
-    let Some(settings) = &pass.settings.mail else {
-        return Ok(Vec::new());
-    };
-    if !pass.reach.is_everything() || pass.restored.is_some() || settings.notify_before.is_empty() {
-        return Ok(Vec::new());
-    }
-    if let Some(why) = pass.hours_doubt() {
-        tracing::warn!(why, "no notices are sent");
+/// Puts the notices into the outbox that are to go out in this turn, in the transaction that notes
+/// what was told. Returns the rows of those whose address bounces.
+pub(super) async fn queue(
+    pass: &Pass<'_>,
+    settings: &MailSettings,
+    turn: Turn,
+    scene: &Scene,
+) -> Result<Vec<i64>, PassError> {
+    if settings.notify_before.is_empty() {
         return Ok(Vec::new());
     }
-    let (now, zone) = (clock::now(), &pass.settings.timezone);
-    let turn = match pass.options.patient {
-        true => Turn::on_line(now, &pass.settings.schedule.pass, zone),
-        false => Turn::asked_for(now, zone),
-    };
     let rules = Rules {
         windows: settings.notify_before.iter().map(|w| span(*w)).collect(),
         people: settings.notify_people,
     };
-    let until = rules.until(turn.next);
+    let (now, until) = (turn.now, rules.until(turn.next));
     let decided = pass
         .store
         .read(move |db| {
@@ -52,20 +42,14 @@ pub(in crate::pass) async fn queue_notices(pass: &Pass<'_>) -> Result<Vec<i64>, 
             Ok(notices::decide(&ends, &memory, &rules, &turn))
         })
         .await?;
-    let scene = Scene {
-        organization: organization(pass.settings),
-        zone: zone.clone(),
-        now,
-    };
     let mut mails = Vec::with_capacity(decided.len());
     for (place, notice) in decided.into_iter().enumerate() {
-        // An owner is checked when it is recorded; one that was put there otherwise tells nobody.
         let Some(to) = mailbox(&notice.to) else {
-            tracing::warn!(to = %notice.to, "this is no address that could be mailed");
             continue;
         };
-        let message_id = mail::message_id(&settings.from, &format!("notice-{}-{place}", pass.run));
-        let body = body(&notice, &scene, settings, &to, &message_id).map_err(MailError::from)?;
+        let message_id = format!("notice-{}-{place}", pass.run);
+        let message_id = mail::message_id(&settings.from, &message_id);
+        let body = body(&notice, scene, settings, &to, &message_id).map_err(MailError::from)?;
         let mail = NewMail {
             kind: "notice",
             unique_key: Notices::key(turn.day, &notice.to),
@@ -89,12 +73,6 @@ pub(in crate::pass) async fn queue_notices(pass: &Pass<'_>) -> Result<Vec<i64>, 
             Outbox::put_all(db, &mails, now)
         })
         .await?)
-}
-
-/// The address as a mail can be sent to it.
-pub(super) fn mailbox(email: &Email) -> Option<Mailbox> {
-    let address = email.written().parse().ok()?;
-    Some(Mailbox::new(None, address))
 }
 
 fn body(

@@ -17,7 +17,7 @@ pub(crate) fn notice(notice: &Notice, scene: &Scene) -> Letter {
     let words = match (items.as_slice(), notice.own.is_empty()) {
         ([one], false) => format!("your access to {} ends on {day}", one.end.target),
         ([one], true) => format!("access of {} ends on {day}", one.end.email),
-        (many, _) => format!("{} ends of access ahead, the first on {day}", many.len()),
+        (many, _) => format!("{} grants end, the first on {day}", many.len()),
     };
     let headline = match (items.as_slice(), notice.own.is_empty()) {
         ([one], false) => format!(
@@ -27,7 +27,7 @@ pub(crate) fn notice(notice: &Notice, scene: &Scene) -> Letter {
         ),
         ([one], true) => format!("Access of {} ends {}", one.end.email, scene.ahead(first)),
         (many, _) => format!(
-            "{} ends of access ahead, the first {}",
+            "{} grants end, the first {}",
             many.len(),
             scene.ahead(first)
         ),
@@ -36,10 +36,7 @@ pub(crate) fn notice(notice: &Notice, scene: &Scene) -> Letter {
     if !notice.answered_for.is_empty() {
         parts.push(Part {
             title: heading(notice, "Access that you answer for"),
-            note:
-                "You answer for this. It ends by itself at its time; what is needed for longer has \
-                   to be extended before, such as the first:"
-                    .to_owned(),
+            note: to_owner(notice),
             command: extend(&notice.answered_for),
             ..Part::of(
                 notice.answered_for.iter().map(|i| answered_for(i, scene)),
@@ -78,6 +75,18 @@ fn heading(notice: &Notice, words: &str) -> String {
     } else {
         words.to_owned()
     }
+}
+
+fn to_owner(notice: &Notice) -> String {
+    let alone = if notice.own.is_empty() {
+        "You answer for this. "
+    } else {
+        ""
+    };
+    format!(
+        "{alone}It ends by itself at its time; what is needed for longer has to be extended before, \
+         such as the first:"
+    )
 }
 
 /// How the first of them is extended.

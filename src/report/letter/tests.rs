@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{AccessEnd, Email, Role, Target, TargetId, TargetRef};
 use crate::notices::{Item, Notice};
+use crate::review::{self, Open, Rules};
 
 fn scene() -> Scene {
     Scene {
@@ -76,8 +77,50 @@ fn a_notice_tells_what_ends_when_and_how_it_is_extended() {
     insta::assert_snapshot!("notice_html", letter.html().unwrap());
     assert_eq!(
         letter.subject,
-        "lapsed: 4 ends of access ahead, the first on 2026-11-29 — acme"
+        "lapsed: 4 grants end, the first on 2026-11-29 — acme"
     );
+}
+
+fn question(email: &str, target: &str, end: Option<&str>, asked: bool) -> Open {
+    let Item { end: grant, .. } = item(email, target, "2027-03-31T21:59:59.999Z", None, "audit");
+    Open {
+        grant: 1,
+        target: grant.target,
+        email: grant.email,
+        role: None,
+        end: end.map(|_| grant.end),
+        owner: grant.owner,
+        reason: grant.reason,
+        confirmed_at: "2026-08-28T12:00:00Z".parse().unwrap(),
+        asked_at: asked.then(|| "2026-11-13T06:00:00Z".parse().unwrap()),
+        reminded_at: None,
+        delivered_at: None,
+    }
+}
+
+#[test]
+fn a_review_asks_with_the_commands_that_answer_it() {
+    let asked = review::Letter {
+        to: Email::observed("olga@acme.example"),
+        questions: vec![
+            question("jane.doe@contractor.example", "sentius:acme", None, true),
+            question(
+                "o'neil@contractor.example",
+                "sapling:acme/Research & Development (EMEA)",
+                None,
+                false,
+            ),
+            question("bob@acme.example", "sapling:acme/Core", Some(""), false),
+        ],
+    };
+    let rules = Rules {
+        every: SignedDuration::from_hours(90 * 24),
+        unanswered_ends: true,
+    };
+    let letter = review(&asked, &rules, &scene());
+    insta::assert_snapshot!("review_text", letter.text());
+    insta::assert_snapshot!("review_html", letter.html().unwrap());
+    assert_eq!(letter.subject, "lapsed: 3 grants wait for your yes — acme");
 }
 
 #[test]

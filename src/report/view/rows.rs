@@ -151,6 +151,19 @@ pub(super) fn never_ends(summary: &Summary) -> Vec<Row> {
     })
 }
 
+pub(super) fn unanswered(summary: &Summary) -> Vec<Row> {
+    rows(&summary.unanswered, |grant| Row {
+        lead: grant.email.clone(),
+        under: joined(&[&grant.target, &owned_by(grant.owner.as_deref())]),
+        note: grant
+            .reminded_at
+            .map_or_else(String::new, |at| format!("reminded {}", summary.day(at))),
+        side: summary.day(grant.since),
+        side_note: span(summary, grant.since),
+        ..Row::default()
+    })
+}
+
 pub(super) fn unmanaged(summary: &Summary) -> Vec<Row> {
     rows(&summary.unmanaged, |member| Row {
         lead: member.email.clone(),

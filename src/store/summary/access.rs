@@ -8,7 +8,9 @@ use rusqlite::named_params;
 
 use super::Reader;
 use crate::domain::AccessEnd;
-use crate::report::{Ending, Invite, NeverEnds, Source, Summary, Suppressed, Unmanaged};
+use crate::report::{
+    Ending, Invite, NeverEnds, Source, Summary, Suppressed, Unanswered, Unmanaged,
+};
 use crate::store::{StoreError, ending, members, targets, time};
 
 /// How far ahead the report looks: the weeks that it draws.
@@ -17,6 +19,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(13 * 7 * 24);
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     summary.ending = soon(read)?;
     summary.never_ends = never_ends(read)?;
+    summary.unanswered = unanswered(read)?;
     summary.unmanaged = unmanaged(read)?;
     summary.invites = invites(read)?;
     summary.suppressed = suppressed(read)?;
@@ -49,6 +52,26 @@ fn never_ends(read: &Reader<'_>) -> Result<Vec<NeverEnds>, StoreError> {
             target: read.target(row.get(1)?),
             owner: row.get(2)?,
             since: time::read(row.get(3)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Grants whose review waits for an answer.
+fn unanswered(read: &Reader<'_>) -> Result<Vec<Unanswered>, StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT g.email, g.target, g.owner, r.asked_at, r.reminded_at
+         FROM review r CROSS JOIN grants g ON g.id = r.grant_id
+         WHERE g.removed_at IS NULL AND ifnull(g.ends_at > :now, 1)
+         ORDER BY r.asked_at, g.email_key, g.target",
+    )?;
+    let rows = statement.query_map(named_params! { ":now": read.now() }, |row| {
+        Ok(Unanswered {
+            email: row.get(0)?,
+            target: read.target(row.get(1)?),
+            owner: row.get(2)?,
+            since: time::read(row.get(3)?),
+            reminded_at: time::read_if_any(row.get(4)?),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -12,7 +12,7 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
     let mut statement = read.db.prepare_cached(
         "SELECT e.at, e.kind, p.target, p.body FROM event e JOIN event_payload p USING (seq)
          WHERE e.at > :since AND e.at <= :now
-           AND e.kind IN ('team.observed', 'grant.recorded', 'grant.amended')
+           AND e.kind IN ('team.observed', 'grant.recorded', 'grant.amended', 'grant.revoked', 'review.kept')
          ORDER BY e.seq",
     )?;
     let mut rows = statement.query(named_params! { ":since": read.since(), ":now": read.now() })?;
@@ -28,9 +28,15 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
             "grant.recorded" => summary
                 .changes
                 .push(grant("grant recorded", at, target, &body)),
-            _ => summary
+            "grant.amended" => summary
                 .changes
                 .push(grant("grant amended", at, target, &body)),
+            "grant.revoked" => summary
+                .changes
+                .push(answer("grant revoked", at, target, &body)),
+            _ => summary
+                .changes
+                .push(answer("kept in review", at, target, &body)),
         }
     }
     Ok(())
@@ -77,5 +83,20 @@ fn grant(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Cha
         target,
         email: text("email").map(str::to_owned),
         detail: Some(until),
+    }
+}
+
+/// What a person decided, and who it was.
+fn answer(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Change {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let by = text("by").map(|by| format!("by {by}"));
+    let why = text("why").map(str::to_owned);
+    let detail: Vec<String> = by.into_iter().chain(why).collect();
+    Change {
+        at,
+        kind: kind.to_owned(),
+        target,
+        email: text("email").map(str::to_owned),
+        detail: (!detail.is_empty()).then(|| detail.join(", ")),
     }
 }

@@ -63,6 +63,16 @@ impl World {
         Printed::of(&output.await.unwrap().unwrap())
     }
 
+    /// Records `email,target,end,owner` rows at that time; the clock may be anywhere from now on.
+    pub(crate) async fn owned_grants(&self, now: &str, rows: &[&str]) {
+        let csv = format!("email,target,end,owner\n{}\n", rows.join("\n"));
+        self.write("grants.csv", &csv);
+        let file = self.path("grants.csv");
+        let import = ["import", file.to_str().unwrap(), "--record-only"];
+        let printed = self.lapsed_at(now, &import).await;
+        assert_eq!(printed.code, 0, "{}", printed.stderr);
+    }
+
     /// A pass at another time, and the letters that it sent.
     pub(crate) async fn run_at(&self, now: &str) -> (Outcome, Vec<Letter>) {
         self.mail.clear();

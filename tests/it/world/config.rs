@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) policy: String,
     pub(crate) guard: String,
     pub(crate) mail: Mail,
+    /// A whole `[review]` section.
+    pub(crate) review: String,
     /// Further keys of `[mail]`.
     pub(crate) notices: String,
     /// Who gets the report.
@@ -46,6 +48,7 @@ impl Default for Config {
             policy: String::new(),
             guard: String::new(),
             mail: Mail::None,
+            review: String::new(),
             notices: String::new(),
             to: vec!["it@acme.example"],
         }
@@ -63,6 +66,7 @@ impl Config {
             schedule,
             policy,
             guard,
+            review,
             ..
         } = self;
         format!(
@@ -89,6 +93,7 @@ api_key_file = "{folder}/sapling.key"
 {policy}
 [guard]
 {guard}
+{review}
 {}"#,
             world.sentius.base_url(),
             world.sapling.base_url(),
