@@ -70,7 +70,7 @@ pub struct GrantFilter {
     pub target: Option<TargetId>,
     /// Only in this state; absent: in every one.
     pub state: Option<GrantState>,
-    /// Only those that end until then.
+    /// Only those with which access ends until then: no other grant outlasts them.
     pub ending_until: Option<Timestamp>,
     /// As it was then: grants recorded later do not count.
     pub as_of: Option<Timestamp>,
@@ -99,7 +99,8 @@ impl Listing {
                     CASE WHEN removed_at <= :at THEN removed_at END AS removed_at
              FROM grants g JOIN target t ON t.id = g.target
              WHERE (:target IS NULL OR g.target = :target)
-               AND (:until IS NULL OR (ends_at > :at AND ends_at <= :until AND removed_at IS NULL))
+               AND (:until IS NULL
+                    OR g.id IN (SELECT id FROM ending WHERE ends_at > :at AND ends_at <= :until))
                AND (:as_of IS NULL OR min(recorded_at, starts_at) <= :as_of)
                AND CASE :state
                      WHEN 'removed' THEN removed_at <= :at
