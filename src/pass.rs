@@ -1,5 +1,5 @@
-//! One pass, from top to bottom: observe, plan, guard, apply, read back, report, mail. The only
-//! file that knows all the stages.
+//! One pass, from top to bottom: give what is owed, observe, plan, guard, apply, read back, report,
+//! mail. The only file that knows all the stages.
 
 mod giving;
 mod judging;
