@@ -4,6 +4,7 @@ mod approve;
 mod audit;
 mod backup;
 mod check;
+mod complete;
 mod daemon;
 mod demo;
 mod exit;
@@ -11,11 +12,13 @@ mod extend;
 mod generate;
 mod giving;
 mod grant;
+mod history;
 mod import;
 mod list;
 mod logging;
 mod members;
 mod output;
+mod person;
 mod progress;
 mod report;
 mod review;
@@ -23,6 +26,7 @@ mod revoke;
 mod run;
 mod status;
 mod undo;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -72,6 +76,9 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
+/// Where the configuration is looked for.
+const CONFIG: &str = "/etc/lapsed/lapsed.toml";
+
 /// Options of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -82,7 +89,7 @@ struct Common {
         global = true,
         value_name = "FILE",
         env = "LAPSED_CONFIG",
-        default_value = "/etc/lapsed/lapsed.toml"
+        default_value = CONFIG
     )]
     config: PathBuf,
 
@@ -111,10 +118,14 @@ enum Command {
     List(list::ListArgs),
     /// Show who is or was in which team, and whether a grant covers them
     Members(members::MembersArgs),
+    /// Show what holds for one person, why, and what comes next
+    Why(why::WhyArgs),
+    /// Show all that happened to one person, oldest first
+    History(history::HistoryArgs),
     /// Show the audit report, without mailing it
     Report(report::ReportArgs),
     /// Verify or export the audit trail
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  lapsed audit verify")]
     Audit(audit::AuditCommand),
     /// Let the plan that the guard held in a run go ahead, once
     Approve(approve::ApproveArgs),
@@ -123,17 +134,22 @@ enum Command {
     /// Copy the database consistently while passes run
     Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
+    #[command(after_help = "Example:\n  lapsed check && systemctl start lapsed")]
     Check,
     /// Tell whether all is well: the daemon, its passes, what is overdue, held or unsent
     Status(status::StatusArgs),
     /// See everything on sample data: no key, no network, nothing left but the report
     Demo(demo::DemoArgs),
-    /// Print a completion script
+    /// Print a completion script, which asks this program for targets and addresses on record
+    #[command(after_help = "\
+Example:
+  lapsed completions bash > /usr/share/bash-completion/completions/lapsed")]
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page
+    #[command(after_help = "Example:\n  lapsed man /usr/share/man/man1")]
     Man {
         /// Write it into this directory instead, with a page for each command
         directory: Option<PathBuf>,
@@ -154,6 +170,11 @@ enum RowFormat {
 /// Reads the command line, does what it says, and tells how that ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    match complete::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return exit::usage(&error),
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
@@ -178,6 +199,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Import(args)) => wait(import::run(&common, args)),
         Some(Command::List(args)) => wait(list::run(&common, args)),
         Some(Command::Members(args)) => wait(members::run(&common, args)),
+        Some(Command::Why(args)) => wait(why::run(&common, args)),
+        Some(Command::History(args)) => wait(history::run(&common, args)),
         Some(Command::Report(args)) => wait(report::run(&common, args)),
         Some(Command::Audit(command)) => wait(audit::run(&common, command)),
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),

@@ -16,6 +16,7 @@ mod times;
 
 pub(crate) use checks::is_loopback;
 pub use error::{ConfigError, Problem};
+pub(crate) use file::database;
 pub use file::{load, load_with};
 pub use secrets::Keys;
 

@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod daemon;
 pub mod domain;
+mod explain;
 mod failpoint;
 mod files;
 pub mod gates;

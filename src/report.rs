@@ -11,7 +11,7 @@ mod subject;
 mod summary;
 mod text;
 mod view;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use clean::{is_active, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};

@@ -18,6 +18,7 @@ mod members;
 mod notices;
 mod open;
 mod outbox;
+pub(crate) mod person;
 mod presence;
 pub(crate) mod provisions;
 mod reviews;
@@ -28,6 +29,7 @@ pub(crate) mod standing;
 pub(crate) mod summary;
 mod targets;
 mod teams;
+mod then;
 mod time;
 pub mod trail;
 mod writer;
@@ -99,6 +101,18 @@ impl Store {
                 reader: Mutex::new(reader),
             }),
         })
+    }
+
+    /// Reads from a database that may be there, on this thread: makes none, changes nothing and
+    /// waits for nobody, and needs no right to write to it.
+    ///
+    /// # Errors
+    /// When there is none, when it is not ours, or what `job` returned.
+    pub(crate) fn glance<T>(
+        path: &Path,
+        job: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        job(&open::glance(path)?)
     }
 
     /// Where the database is.

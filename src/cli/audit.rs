@@ -23,6 +23,7 @@ pub(super) enum AuditCommand {
         head: Option<Head>,
     },
     /// Print every event as one line of JSON
+    #[command(after_help = "Example:\n  lapsed audit export > trail.jsonl")]
     Export,
 }
 

@@ -26,6 +26,7 @@ const LAST_LOOK: SignedDuration = SignedDuration::from_hours(20 * 24);
 
 /// What the demo leaves.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  lapsed demo --output report.html")]
 pub(super) struct DemoArgs {
     /// Where the HTML report is written [default: a new file in the temporary folder]
     #[arg(long, value_name = "FILE")]

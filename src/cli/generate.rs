@@ -6,11 +6,10 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::exit::{Exit, Failure};
-use super::{Cli, output};
+use super::{Cli, complete, output};
 
 pub(super) fn completions(shell: Shell) -> Result<Exit, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "lapsed", &mut script);
+    let script = complete::script(shell)?;
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }

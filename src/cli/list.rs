@@ -1,9 +1,10 @@
 //! `lapsed list`: grants, now or as they were.
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
-use super::{Common, RowFormat, moment, output};
+use super::{Common, RowFormat, complete, moment, output};
 use crate::clock;
 use crate::config::Keys;
 use crate::domain::{GrantState, Target, TargetId};
@@ -16,7 +17,7 @@ use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 )]
 pub(super) struct ListArgs {
     /// Only of this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
     target: Option<Target>,
 
     /// Only in this state

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{Config, FileFormat, Map, Value, ValueKind};
 
@@ -44,6 +44,17 @@ pub fn load_with(
     };
     let settings = settings(Section::root(tables, &report), &secrets);
     report.into_result().map(|()| settings)
+}
+
+/// Where the database is, by the file and the environment, and nothing else of them: no key is
+/// read, and other mistakes do not matter. Nothing where the file cannot be read at all.
+pub(crate) fn database(path: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut tables = parse(&text).ok()?;
+    let variables = Variables::new(std::env::vars_os());
+    let mut report = Report::new(path, lines(&text));
+    overlay(&mut tables, &variables, &mut report);
+    Some(rules::state(&mut Section::root(tables, &report)))
 }
 
 /// Reads every section; what is missing from the settings has been reported.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use refinery::Target;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
 use crate::files;
@@ -50,6 +50,16 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
 pub(super) fn second(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path)?;
     connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// A connection that only looks at a database of ours that is there, and waits for nobody.
+pub(super) fn glance(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    check_ours(&connection, path)?;
+    refuse_newer(&connection, path)?;
     Ok(connection)
 }
 

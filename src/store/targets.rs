@@ -54,6 +54,13 @@ impl Targets {
         })
     }
 
+    /// All targets on record as they are shown, in order.
+    pub(crate) fn all(db: &Connection) -> Result<Vec<TargetRef>, StoreError> {
+        let mut all: Vec<TargetRef> = names(db)?.into_values().collect();
+        all.sort();
+        Ok(all)
+    }
+
     /// The target's number, given one when it is new.
     pub(crate) fn ensure(db: &Connection, target: &Target) -> Result<TargetRef, StoreError> {
         if let Some(found) = Self::find(db, target)? {

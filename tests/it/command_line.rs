@@ -6,7 +6,7 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 17] = [
     "undo",
     "extend",
     "revoke",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 15] = [
     "import",
     "list",
     "members",
+    "why",
+    "history",
     "report",
     "audit",
     "approve",
@@ -94,6 +96,8 @@ fn the_help_names_every_command_and_option() {
             ],
         ),
         (&["members"], &["--target", "--as-of", "--format"]),
+        (&["why"], &["<EMAIL>", "--target", "--format", "Example"]),
+        (&["history"], &["<EMAIL>", "--format", "Example"]),
         (&["report"], &["--since", "--format", "--output"]),
         (&["audit"], &["verify", "export"]),
         (&["audit", "verify"], &["--head"]),
@@ -109,6 +113,13 @@ fn the_help_names_every_command_and_option() {
         for option in options.iter().chain(&["--config", "--log-level"]) {
             assert!(help.contains(option), "{command:?}: {option}");
         }
+    }
+    for command in COMMANDS {
+        let help = desk.good(&[command, "--help"]);
+        assert!(
+            help.contains(&format!("\n  lapsed {command}")),
+            "{command} has no example"
+        );
     }
     assert_eq!(
         desk.good(&["--version"]),
@@ -181,9 +192,15 @@ fn what_is_not_known_or_does_not_go_together_is_a_mistake_of_usage() {
 fn packagers_get_completions_and_a_manual_page() {
     let desk = Desk::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = desk.good(&["completions", shell]);
+        desk.good(&["completions", shell]);
+        // The script asks the program, as this does.
+        let mut asked = desk.command(&["--", "lapsed", ""]);
+        asked
+            .env("LAPSED_COMPLETE", shell)
+            .env("_CLAP_COMPLETE_INDEX", "1");
+        let offered = Ran::from(asked.output().unwrap());
         for command in COMMANDS {
-            assert!(script.contains(command), "{shell}: {command}");
+            assert!(offered.out.contains(command), "{shell}: {command}");
         }
     }
     let page = desk.good(&["man"]);
