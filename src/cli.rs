@@ -21,6 +21,7 @@ mod output;
 mod person;
 mod progress;
 mod report;
+mod review;
 mod revoke;
 mod run;
 mod status;
@@ -128,6 +129,8 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Let the plan that the guard held in a run go ahead, once
     Approve(approve::ApproveArgs),
+    /// Show what waits for an owner's yes, or answer it
+    Review(review::ReviewArgs),
     /// Copy the database consistently while passes run
     Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
@@ -201,6 +204,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Report(args)) => wait(report::run(&common, args)),
         Some(Command::Audit(command)) => wait(audit::run(&common, command)),
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),
+        Some(Command::Review(args)) => wait(review::run(&common, args)),
         Some(Command::Backup(args)) => wait(backup::run(&common, args)),
         Some(Command::Check) => wait(check::run(&common)),
         Some(Command::Status(args)) => wait(status::run(&common, args)),

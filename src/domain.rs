@@ -2,6 +2,7 @@
 
 mod change;
 mod email;
+mod ending;
 mod entry;
 mod grant;
 mod outcome;
@@ -18,6 +19,7 @@ mod when;
 
 pub use change::{Changes, FlagChange, KnownMember};
 pub use email::{Email, EmailError};
+pub use ending::AccessEnd;
 pub use entry::{Entry, Span};
 pub use grant::{Grant, GrantState, Permission, Role};
 pub use outcome::{

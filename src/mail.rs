@@ -1,5 +1,6 @@
 //! Mail: composing a message, and handing it to a mail server or a directory.
 
+mod calendar;
 pub mod compose;
 pub mod deliver;
 mod directory;
@@ -7,6 +8,8 @@ pub mod round;
 mod smtp;
 mod words;
 
+pub(crate) use calendar::{Event, calendar};
+pub(crate) use compose::compose_letter;
 pub use compose::{ComposeError, compose_plain, compose_report, message_id};
 pub use deliver::{BuildError, Courier, DeliveryError};
 pub use round::RoundError;

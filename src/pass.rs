@@ -1,10 +1,11 @@
-//! One pass, from top to bottom: observe, plan, guard, apply, read back, report, mail. The only
-//! file that knows all the stages.
+//! One pass, from top to bottom: give what is owed, observe, plan, guard, apply, read back, report,
+//! mail. The only file that knows all the stages.
 
 mod giving;
 mod judging;
 mod mailing;
 mod options;
+mod reviewing;
 mod rules;
 
 use std::collections::HashSet;
@@ -115,6 +116,7 @@ pub(crate) async fn under(
     let mut seen = pass.observe().await?;
     seen.errors.extend(unmended);
     pass.give_members(&mut seen).await?;
+    pass.end_unanswered().await?;
     let (snapshot, plan) = pass.plan(&mut seen).await?;
     let reviewed = pass.guard(plan, &snapshot).await?;
     let actions = if options.dry_run {
@@ -330,6 +332,7 @@ impl Pass<'_> {
             if self.options.report {
                 suppressed.extend(mailing::queue_report(self).await?);
             }
+            suppressed.extend(mailing::queue_letters(self).await?);
             if self.options.mail == Delivery::Here {
                 mails = self.deliver(suppressed).await?;
             }

@@ -4,6 +4,7 @@ mod clean;
 mod csv;
 mod html;
 mod json;
+pub(crate) mod letter;
 #[cfg(test)]
 pub(crate) mod sample;
 mod subject;
@@ -17,7 +18,7 @@ pub(crate) use csv::{defused, render_within as csv_within};
 pub use subject::subject;
 pub use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
-    Totals, Trail, Unmanaged, Week, weeks,
+    Totals, Trail, Unanswered, Unmanaged, Week, weeks,
 };
 pub(crate) use summary::{WEEKS, zone_name};
 pub(crate) use view::{Row, Section, Tone, bars, sections};

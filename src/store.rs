@@ -4,6 +4,7 @@
 mod agenda;
 mod backup;
 pub(crate) mod board;
+mod ending;
 mod error;
 mod findings;
 mod grants;
@@ -14,11 +15,13 @@ mod listing;
 mod lock;
 mod mark;
 mod members;
+mod notices;
 mod open;
 mod outbox;
 pub(crate) mod person;
 mod presence;
 pub(crate) mod provisions;
+mod reviews;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
@@ -37,6 +40,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 pub(crate) use agenda::Agenda;
+pub(crate) use ending::ending;
 pub use error::StoreError;
 pub(crate) use findings::Findings;
 pub(crate) use grants::{Grants, Recorded};
@@ -47,6 +51,7 @@ pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
+pub(crate) use notices::Notices;
 pub(crate) use outbox::{NewMail, Outbox};
 pub use presence::{Daemon, Presence};
 pub use provisions::Asked;
@@ -54,6 +59,8 @@ pub(crate) use provisions::{
     Answered, Intent, NewProvision, Next, Posting, Provision, Provisions, Standing, TakeBack,
     not_with_an_invite,
 };
+pub use reviews::ReviewRow;
+pub(crate) use reviews::{ReviewAnswer, Reviews};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};

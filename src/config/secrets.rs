@@ -178,9 +178,10 @@ fn credential_id(leaf: Leaf) -> Read<String> {
 /// systemd owns that directory and keeps others out of it, so modes say nothing there.
 fn from_credential(id: &str, variables: &Variables) -> Read<SecretString> {
     let directory = variables.get("CREDENTIALS_DIRECTORY").ok_or(
-        "$CREDENTIALS_DIRECTORY is not set: systemd sets it for a unit with LoadCredential=. While \
-         the service runs, root can use what it was given: \
-         CREDENTIALS_DIRECTORY=/run/credentials/lapsed.service lapsed …",
+        "$CREDENTIALS_DIRECTORY is not set: systemd sets it for a unit with LoadCredential=. Root can \
+         use what the running service was given: \
+         CREDENTIALS_DIRECTORY=/run/credentials/lapsed.service lapsed … \
+         (or =/etc/lapsed, where the package has its keys)",
     )?;
     let shown = format!("the credential {}", shown(id));
     read_file(&Path::new(directory).join(id), &shown, |_| Ok(()))

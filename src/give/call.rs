@@ -160,6 +160,17 @@ fn done(result: Provided) -> Answered {
     }
 }
 
+/// How a refusal may say that an entry is there; "does not exist" is another matter.
+const EXISTS: [&str; 7] = [
+    "exists",
+    "already exist",
+    "already in",
+    "already on",
+    "already added",
+    "already whitelisted",
+    "duplicate",
+];
+
 /// The document does not say what a second entry for an address comes to: any refusal that says
 /// so in one way or another.
 fn says_that_it_exists(error: &CallError) -> bool {
@@ -171,10 +182,7 @@ fn says_that_it_exists(error: &CallError) -> bool {
     };
     let message = message.to_lowercase();
     *status == 409
-        || (matches!(status, 400 | 422)
-            && ["exist", "already", "duplicate"]
-                .iter()
-                .any(|word| message.contains(word)))
+        || (matches!(status, 400 | 422) && EXISTS.iter().any(|words| message.contains(words)))
 }
 
 /// 400 and 422 are about what was sent: sending it again changes nothing.
@@ -226,7 +234,10 @@ mod tests {
             (refused(409, "Conflict"), true, false),
             (refused(400, "User already in whitelist"), true, true),
             (refused(422, "email: Duplicate entry"), true, true),
+            (refused(400, "User already exists"), true, true),
             (refused(400, "email is not an address"), false, true),
+            (refused(400, "this domain does not exist"), false, true),
+            (refused(422, "the quota is already used up"), false, true),
             (refused(500, "already"), false, false),
             (refused(403, "already expired key"), false, false),
         ] {

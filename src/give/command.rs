@@ -206,7 +206,19 @@ impl Desk<'_> {
             reach: &Reach::Everything,
             progress: &|_, _| {},
         };
-        Ok(observe::some(self.services, self.store, targets, errand).await?)
+        let seen = observe::some(self.services, self.store, targets, errand).await?;
+        // A reading is stored, so that no pass will notice this again.
+        for finding in &seen.findings {
+            let email = finding.email.as_ref().map(ToString::to_string);
+            tracing::info!(
+                target = %finding.place,
+                email,
+                detail = finding.detail,
+                "{}",
+                finding.finding.as_str()
+            );
+        }
+        Ok(seen)
     }
 
     /// Gives what is open for what was recorded.

@@ -1,4 +1,4 @@
-//! Turns a report or an alarm into the bytes of a message, with its final headers.
+//! Turns a report, a letter or an alarm into the bytes of a message, with its final headers.
 
 use std::time::SystemTime;
 
@@ -7,6 +7,7 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 use thiserror::Error;
 
+use crate::report::letter::Letter;
 use crate::report::{self, Format, RenderError, Summary, one_line};
 
 /// The table's bytes in a mail: base64 makes a third more of them, and 10 MB is what mail servers
@@ -82,6 +83,31 @@ pub fn compose_report(
         summary.generated_at,
     )?
     .multipart(MultiPart::mixed().multipart(letter).singlepart(table))?;
+    Ok(message.formatted())
+}
+
+/// A letter as a mail to one person: text and HTML, and a calendar's file where there is one.
+///
+/// # Errors
+/// Fails when the letter cannot be written or `message_id` is none.
+pub(crate) fn compose_letter(
+    letter: &Letter,
+    calendar: Option<String>,
+    from: &Mailbox,
+    to: &Mailbox,
+    message_id: &str,
+    date: Timestamp,
+) -> Result<Vec<u8>, ComposeError> {
+    let headers = headers(&letter.subject, from, to, message_id, date)?;
+    let body = MultiPart::alternative_plain_html(letter.text(), letter.html()?);
+    let message = match calendar {
+        None => headers.multipart(body)?,
+        Some(calendar) => {
+            let kind = ContentType::parse("text/calendar; charset=utf-8; method=PUBLISH")?;
+            let file = Attachment::new("access-ends.ics".to_owned()).body(calendar, kind);
+            headers.multipart(MultiPart::mixed().multipart(body).singlepart(file))?
+        }
+    };
     Ok(message.formatted())
 }
 

@@ -93,7 +93,7 @@ impl Pass<'_> {
     }
 
     /// How far the clock moved more than time went by since the pass began.
-    fn jumped(&self) -> SignedDuration {
+    pub(super) fn jumped(&self) -> SignedDuration {
         let went_by = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
         clock::now().duration_since(self.started_at) - went_by
     }

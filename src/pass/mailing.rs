@@ -1,10 +1,13 @@
 //! The pass's mail: the report into the outbox, and what waits in the outbox to its recipients.
 
 mod alarm;
+mod notices;
+mod reviews;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use lettre::message::Mailbox;
 use thiserror::Error;
 
 use super::Pass;
@@ -13,6 +16,7 @@ use crate::config::{MailSettings, Settings};
 use crate::domain::Email;
 use crate::mail;
 use crate::report::Summary;
+use crate::report::letter::Scene;
 use crate::schedule;
 use crate::store::summary::{self, Scope};
 use crate::store::{Ledger, NewMail, Outbox, Runs, Store, StoreError};
@@ -128,6 +132,36 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pass
     Ok(suppressed)
 }
 
+/// Puts the letters of this turn into the outbox: notices of ends, and the review's questions.
+/// Returns the rows of those whose address bounces.
+pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
+    let Some(settings) = &pass.settings.mail else {
+        return Ok(Vec::new());
+    };
+    if !pass.may_speak_of_time() {
+        return Ok(Vec::new());
+    }
+    let turn = pass.turn();
+    let scene = Scene {
+        organization: organization(pass.settings),
+        zone: pass.settings.timezone.clone(),
+        now: turn.now,
+    };
+    let mut suppressed = notices::queue(pass, settings, turn, &scene).await?;
+    suppressed.extend(reviews::queue(pass, settings, turn, &scene).await?);
+    Ok(suppressed)
+}
+
+/// The address as a mail can be sent to it. An owner is checked when it is recorded; one that was
+/// put there otherwise is told nothing.
+fn mailbox(email: &Email) -> Option<Mailbox> {
+    let address = email.written().parse().ok();
+    if address.is_none() {
+        tracing::warn!(to = %email, "this is no address that could be mailed");
+    }
+    Some(Mailbox::new(None, address?))
+}
+
 fn alarms(
     settings: &MailSettings,
     summary: &Summary,
@@ -139,7 +173,7 @@ fn alarms(
         summary.organization
     );
     let text = alarm::text(summary, run);
-    let alarm = |(place, to): (usize, &lettre::message::Mailbox)| {
+    let alarm = |(place, to): (usize, &Mailbox)| {
         let message_id = mail::message_id(&settings.from, &format!("hold-{run}-{place}"));
         let (from, date) = (&settings.from, summary.generated_at);
         Ok(NewMail {
@@ -159,7 +193,7 @@ fn reports(
     summary: &Summary,
     run: &str,
 ) -> Result<Vec<NewMail>, mail::ComposeError> {
-    let report = |(place, to): (usize, &lettre::message::Mailbox)| {
+    let report = |(place, to): (usize, &Mailbox)| {
         let message_id = mail::message_id(&settings.from, &format!("report-{run}-{place}"));
         Ok(NewMail {
             kind: "report",

@@ -15,7 +15,8 @@ pub struct Options {
     pub dry_run: bool,
     /// The plan as it would be then; only for a dry run.
     pub at: Option<Timestamp>,
-    /// Whether a failed action waits until its next try; otherwise all that is due is tried now.
+    /// Whether a failed action waits until its next try, and mail to people for the morning;
+    /// otherwise all that is due is done now.
     pub patient: bool,
     /// Whether a report is mailed.
     pub report: bool,

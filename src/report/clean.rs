@@ -14,6 +14,20 @@ pub(crate) fn one_line(text: &str) -> String {
         .to_owned()
 }
 
+/// A word as it can be typed into a shell: whatever a team is called, it stays one word and does
+/// nothing.
+pub(crate) fn quoted(word: &str) -> String {
+    let word = one_line(word);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if !word.is_empty() && !word.starts_with('-') && word.chars().all(is_plain) {
+        return word;
+    }
+    if word.contains('\'') && !word.contains(['"', '$', '`', '\\', '!']) {
+        return format!("\"{word}\"");
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// Whether a character does something to a terminal, or to the text around it.
 pub(crate) fn is_active(c: char) -> bool {
     breaks(c) || bends(c)
@@ -44,5 +58,21 @@ mod tests {
         assert_eq!(one_line("a\r\nBcc: b\t\u{1b}[2J"), "a  Bcc: b  [2J");
         assert_eq!(one_line("a\u{202e}moc.elpmaxe"), "a\u{fffd}moc.elpmaxe");
         assert_eq!(one_line(" Zoë O'Neil 王芳 "), "Zoë O'Neil 王芳");
+    }
+
+    #[test]
+    fn a_word_stays_one_word_in_a_shell() {
+        for (word, typed) in [
+            ("sapling:acme/Core", "sapling:acme/Core"),
+            ("jane+x@example.com", "jane+x@example.com"),
+            ("sapling:acme/R & D", "'sapling:acme/R & D'"),
+            ("o'neil@example.com", "\"o'neil@example.com\""),
+            ("o'neil$(reboot)", r"'o'\''neil$(reboot)'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("", "''"),
+            ("a\nb", "'a b'"),
+        ] {
+            assert_eq!(quoted(word), typed, "{word:?}");
+        }
     }
 }

@@ -218,6 +218,18 @@ fn rows(summary: &Summary) -> Vec<Row<'_>> {
         owner: grant.owner.as_deref(),
         ..Row::default()
     }));
+    rows.extend(summary.unanswered.iter().map(|grant| Row {
+        section: "unanswered",
+        at: Some(grant.since),
+        target: &grant.target,
+        email: &grant.email,
+        state: match grant.reminded_at {
+            Some(_) => "reminded",
+            None => "asked",
+        },
+        owner: grant.owner.as_deref(),
+        ..Row::default()
+    }));
     rows.extend(summary.unmanaged.iter().map(|member| Row {
         section: "unmanaged",
         at: Some(member.since),
@@ -322,8 +334,8 @@ mod tests {
                 }
                 rows += 1;
             }
-            prop_assert_eq!(rows, 11);
-            prop_assert_eq!(table.matches("\r\n").count(), 12);
+            prop_assert_eq!(rows, 12);
+            prop_assert_eq!(table.matches("\r\n").count(), 13);
         }
     }
 }

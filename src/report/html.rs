@@ -4,6 +4,7 @@ use askama::Template;
 
 use super::RenderError;
 use super::summary::Summary;
+use super::text::IN_CSV;
 use super::view::{Row, Tone, View, view};
 
 #[derive(Template)]
@@ -12,22 +13,23 @@ struct Page {
     view: View,
 }
 
-/// A list's rows, drawn the same way in the alarm and in each section.
+/// A list's rows, drawn the same way everywhere.
 #[derive(Template)]
 #[template(path = "rows.html")]
-struct Rows<'a> {
-    rows: &'a [Row],
-    more: u64,
-    line: &'static str,
+pub(super) struct Rows<'a> {
+    pub(super) rows: &'a [Row],
+    pub(super) more: u64,
+    /// Where the rest is.
+    pub(super) rest: &'a str,
 }
 
 impl Page {
     /// The rows of a list; what they hold is escaped by their own template.
-    fn rows<'a>(&self, rows: &'a [Row], more: &u64, line: &'static str) -> Rows<'a> {
+    fn rows<'a>(&self, rows: &'a [Row], more: &u64) -> Rows<'a> {
         Rows {
             rows,
             more: *more,
-            line,
+            rest: IN_CSV,
         }
     }
 }

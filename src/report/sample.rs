@@ -5,7 +5,7 @@ use jiff::{Timestamp, ToSpan};
 
 use super::summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
-    Trail, Unmanaged,
+    Trail, Unanswered, Unmanaged,
 };
 
 fn at(text: &str) -> Timestamp {
@@ -69,6 +69,13 @@ pub(crate) fn lively() -> Summary {
         target: "sentius:acme".into(),
         owner: None,
         since: at("2025-02-01T09:00:00Z"),
+    }];
+    summary.unanswered = vec![Unanswered {
+        email: "lin@acme.example".into(),
+        target: "sentius:acme".into(),
+        owner: some("owner@acme.example"),
+        since: at("2026-11-02T06:00:00Z"),
+        reminded_at: Some(at("2026-11-16T06:00:00Z")),
     }];
     summary.unmanaged = vec![
         Unmanaged {
@@ -277,6 +284,7 @@ pub(crate) fn fill_with(summary: &mut Summary, text: &str) {
     });
     first!(ending { email, target } { owner });
     first!(never_ends { email, target } { owner });
+    first!(unanswered { email, target } { owner });
     first!(unmanaged { email, target });
     first!(invites {
         email,

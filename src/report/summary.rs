@@ -40,6 +40,8 @@ pub struct Summary {
     pub ending: Vec<Ending>,
     /// Grants without an end.
     pub never_ends: Vec<NeverEnds>,
+    /// Grants whose owners were asked whether they are still needed, and have not answered.
+    pub unanswered: Vec<Unanswered>,
     /// Members whom no grant covers.
     pub unmanaged: Vec<Unmanaged>,
     /// Pending invites.
@@ -165,6 +167,21 @@ pub struct NeverEnds {
     pub since: Timestamp,
 }
 
+/// A grant that waits for the answer to its review.
+#[derive(Debug, Clone, Serialize)]
+pub struct Unanswered {
+    /// The person.
+    pub email: String,
+    /// Such as `sentius:acme`.
+    pub target: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Since when an answer is waited for.
+    pub since: Timestamp,
+    /// When the owner was last reminded.
+    pub reminded_at: Option<Timestamp>,
+}
+
 /// A member whom no grant covers.
 #[derive(Debug, Clone, Serialize)]
 pub struct Unmanaged {
@@ -248,6 +265,7 @@ pub struct Totals {
     pub protected: u64,
     pub ending: u64,
     pub never_ends: u64,
+    pub unanswered: u64,
     pub unmanaged: u64,
     pub invites: u64,
     pub suppressed: u64,
@@ -272,6 +290,7 @@ impl Summary {
             protected: Vec::new(),
             ending: Vec::new(),
             never_ends: Vec::new(),
+            unanswered: Vec::new(),
             unmanaged: Vec::new(),
             invites: Vec::new(),
             suppressed: Vec::new(),
@@ -296,6 +315,7 @@ impl Summary {
             protected: longer(&self.protected, self.totals.protected),
             ending: longer(&self.ending, self.totals.ending),
             never_ends: longer(&self.never_ends, self.totals.never_ends),
+            unanswered: longer(&self.unanswered, self.totals.unanswered),
             unmanaged: longer(&self.unmanaged, self.totals.unmanaged),
             invites: longer(&self.invites, self.totals.invites),
             suppressed: longer(&self.suppressed, self.totals.suppressed),

@@ -76,7 +76,7 @@ fn list(page: &mut Page, section: &Section) {
         chart(page, &section.bars);
         page.blank();
     }
-    rows(page, &section.rows, section.more);
+    page.rows(&section.rows, section.more, IN_CSV);
 }
 
 fn chart(page: &mut Page, bars: &[Bar]) {
@@ -89,27 +89,34 @@ fn chart(page: &mut Page, bars: &[Bar]) {
     }
 }
 
-fn rows(page: &mut Page, rows: &[Row], more: u64) {
-    for row in rows {
-        page.beside("  ", &row.lead, &row.side);
-        page.beside("    ", &row.under, &row.side_note);
-        page.wrapped("    ", &row.note);
-    }
-    if more > 0 {
-        page.line(&format!("  and {more} more, see the CSV"));
-    }
-}
+/// Where what is left out of a report's mail can be found.
+pub(super) const IN_CSV: &str = "see the CSV";
 
 /// Lines so far.
 #[derive(Default)]
-struct Page(String);
+pub(super) struct Page(pub(super) String);
 
 impl Page {
-    fn blank(&mut self) {
+    /// A list's rows, and where the rest of it is.
+    pub(super) fn rows(&mut self, rows: &[Row], more: u64, rest: &str) {
+        for row in rows {
+            self.beside("  ", &row.lead, &row.side);
+            self.beside("    ", &row.under, &row.side_note);
+            self.wrapped("    ", &row.note);
+            for command in &row.commands {
+                self.line(&format!("    {command}"));
+            }
+        }
+        if more > 0 {
+            self.line(&format!("  and {more} more, {rest}"));
+        }
+    }
+
+    pub(super) fn blank(&mut self) {
         self.0.push('\n');
     }
 
-    fn line(&mut self, text: &str) {
+    pub(super) fn line(&mut self, text: &str) {
         self.0.push_str(text.trim_end());
         self.0.push('\n');
     }
@@ -138,7 +145,7 @@ impl Page {
     }
 
     /// A text over the whole width.
-    fn wrapped(&mut self, indent: &str, text: &str) {
+    pub(super) fn wrapped(&mut self, indent: &str, text: &str) {
         if !text.is_empty() {
             for line in broken(indent, text, WIDTH) {
                 self.line(&line);

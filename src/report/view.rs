@@ -8,6 +8,7 @@ use super::clean::one_line;
 use super::subject::gist;
 use super::summary::{Summary, Week, weeks, zone_name};
 use super::words::{count, hours};
+pub(super) use rows::joined;
 
 /// Rows of a list that a person still reads; the rest is in the CSV.
 pub(super) const MOST_ROWS: usize = 200;
@@ -70,13 +71,15 @@ pub(crate) struct Bar {
 }
 
 /// An entry: who, where and why on the left, when and how on the right.
-#[derive(Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Row {
     pub(crate) lead: String,
     pub(crate) under: String,
     pub(crate) note: String,
     pub(crate) side: String,
     pub(crate) side_note: String,
+    /// What a person can answer.
+    pub(crate) commands: Vec<String>,
 }
 
 impl Row {
@@ -231,6 +234,15 @@ pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
             "",
             rows::never_ends(summary),
         ),
+        Section {
+            tone: Tone::Warning,
+            ..section(
+                "Waiting for an owner's yes",
+                counts.unanswered,
+                "Asked whether it is still needed, and not answered: lapsed review",
+                rows::unanswered(summary),
+            )
+        },
         section(
             "Members without a grant",
             counts.unmanaged,

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Params, named_params};
 
-use super::{StoreError, members, targets, time};
+use super::{StoreError, ending, members, targets, time};
 use crate::domain::{Email, Finding, FindingKind, Place, TargetId};
 
 /// The findings' SQL.
@@ -23,7 +23,6 @@ impl Findings {
     ) -> Result<Vec<Finding>, StoreError> {
         let mut found = Vec::new();
         let until = at.checked_add(soon).unwrap_or(Timestamp::MAX);
-        let (now, until) = (time::stored(at), time::stored(until));
         for team in targets::listed(db)? {
             let holder = holders.get(team.account());
             for member in members::unmanaged(db, team.id(), holder, at)? {
@@ -44,20 +43,15 @@ impl Findings {
             [],
             &mut found,
         )?;
-        collect(
-            db,
-            FindingKind::GrantEnding,
-            "SELECT g.target, g.email, 'ends ' || strftime('%Y-%m-%dT%H:%M:%SZ', g.ends_at / 1000, 'unixepoch')
-             FROM grants g
-             WHERE g.removed_at IS NULL AND g.ends_at > :now AND g.ends_at <= :until
-               AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
-                               AND o.removed_at IS NULL AND o.role IS g.role
-                               AND (o.ends_at IS NULL OR o.ends_at > g.ends_at) AND o.starts_at <= g.ends_at)
-             ORDER BY g.ends_at, g.email_key",
-            named_params! { ":now": now, ":until": until },
-            &mut found,
-        )?;
-        suppressed(db, now, &mut found)?;
+        for end in ending(db, at, until)? {
+            found.push(Finding {
+                finding: FindingKind::GrantEnding,
+                place: Place::Target(end.target),
+                email: Some(end.email),
+                detail: Some(format!("ends {}", end.end.strftime("%Y-%m-%dT%H:%M:%SZ"))),
+            });
+        }
+        suppressed(db, time::stored(at), &mut found)?;
         found.sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
         Ok(found)
     }

@@ -74,7 +74,7 @@ pub struct GrantFilter {
     pub target: Option<TargetId>,
     /// Only in this state; absent: in every one.
     pub state: Option<GrantState>,
-    /// Only those that end until then.
+    /// Only those with which access ends until then: no other grant outlasts them.
     pub ending_until: Option<Timestamp>,
     /// As it was then: a grant that was neither recorded nor begun does not count, and what was
     /// changed later is in its form of then.
@@ -113,7 +113,9 @@ impl Listing {
         // was then may have another form now.
         if then.is_none() {
             if let Some(until) = filter.ending_until {
-                open.push_str(" AND ends_at > :now AND ends_at <= :until");
+                open.push_str(
+                    " AND id IN (SELECT id FROM ending WHERE ends_at > :now AND ends_at <= :until)",
+                );
                 params.extend([(":now", time::stored(now)), (":until", time::stored(until))]);
             } else if filter.state == Some(GrantState::Ended) {
                 open.push_str(" AND ends_at <= :now");
@@ -140,8 +142,15 @@ impl Listing {
             let mut rows = statement.query(named.as_slice())?;
             while let Some(row) = rows.next()? {
                 let grant = grant(row, &names, then.as_ref(), filter.as_of.unwrap_or(now))?;
-                listed.extend(grant.filter(|g| filter.means(g, now)));
+                // What was then can be told by all that was then.
+                listed.extend(grant.filter(|g| then.is_some() || filter.means(g, now)));
             }
+        }
+        if then.is_some() {
+            if filter.ending_until.is_some() {
+                leave_last(&mut listed);
+            }
+            listed.retain(|grant| filter.means(grant, now));
         }
         listed.sort_by(order);
         Ok(listed)
@@ -287,6 +296,24 @@ fn covered_then(
         }
     }
     Ok(false)
+}
+
+/// Leaves out the grants that another one of the person outlasts, as the view `ending` does.
+fn leave_last(grants: &mut Vec<GrantRow>) {
+    let person = |g: &GrantRow| (g.target.id(), g.email.to_lowercase());
+    let mut open: HashMap<_, Vec<GrantRow>> = HashMap::new();
+    for grant in grants.iter().filter(|g| g.state != GrantState::Removed) {
+        open.entry(person(grant)).or_default().push(grant.clone());
+    }
+    grants.retain(|grant| {
+        let Some(end) = grant.end else { return true };
+        let mut others = open.get(&person(grant)).into_iter().flatten();
+        !others.any(|other| {
+            (grant.role.is_none() || other.role == grant.role)
+                && other.start <= end
+                && other.end.is_none_or(|until| until > end)
+        })
+    });
 }
 
 /// By target, end and address, those without an end last.

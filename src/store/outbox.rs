@@ -220,7 +220,7 @@ impl Outbox {
 }
 
 /// Whether mail to this address is known to reach nobody.
-fn bounces(db: &Connection, recipient: &str) -> Result<bool, StoreError> {
+pub(super) fn bounces(db: &Connection, recipient: &str) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM suppressed WHERE email_key = :key AND gone_at IS NULL)",

@@ -100,6 +100,38 @@ async fn other_permissions_in_the_file_are_posted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn another_owner_in_the_file_lets_nobody_in_who_was_taken_out() {
+    let csv = "email,target,owner\nthere@example.com,sapling:acme/Core,it@acme.example\n";
+    let world = world(csv).await;
+    assert_eq!(import(&world, &[]).await.code, 0);
+    world.drop_member("Core", "there@example.com");
+    world.write("people.csv", &csv.replace("it@", "hr@"));
+    let said = import(&world, &[]).await;
+    assert_eq!(
+        (said.code, said.results[0]["provision"].is_null()),
+        (0, true),
+        "{:?}",
+        said.results
+    );
+    assert!(world.writes().is_empty());
+    // By hand it is another matter.
+    let said = ask(
+        &world,
+        &[
+            "grant",
+            "there@example.com",
+            "--target",
+            "sapling:acme/Core",
+        ],
+    )
+    .await;
+    assert_eq!(
+        said.lines(),
+        ["there@example.com sapling:acme/Core member.add done invited"]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn one_bad_row_stops_the_file_before_the_first_call() {
     for (row, said) in [
         (

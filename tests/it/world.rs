@@ -1,6 +1,7 @@
 //! A small organization for one test: both providers, a mail server, a folder with configuration,
 //! keys and database, and the program to run on them.
 
+mod calendar;
 mod config;
 mod daemon;
 mod outcome;

@@ -8,14 +8,10 @@ const TEXT: &str = include_str!("../../../config/lapsed.toml");
 fn load(text: &str, keys: &[&str]) -> Result<Settings, String> {
     let fixture = Fixture::new();
     for key in keys {
-        fixture.file(key, "k3y\n", 0o440);
+        fixture.file(key, "four-four-four-four\n", 0o440);
     }
-    fixture.file("status.token", "four-four-four-four\n", 0o600);
     let directory = fixture.directory.path().display().to_string();
-    let text = text.replace("/etc/lapsed/status", &format!("{directory}/status"));
-    fixture
-        .with("CREDENTIALS_DIRECTORY", &directory)
-        .load(&text)
+    fixture.with("CREDENTIALS_DIRECTORY", &directory).load(text)
 }
 
 /// With everything on that is off.
@@ -25,7 +21,8 @@ fn all_on() -> Settings {
         _ => line.to_owned(),
     };
     let text: String = TEXT.lines().map(|line| on(line) + "\n").collect();
-    load(&text, &["sentius-key", "sapling-key", "smtp-key"]).unwrap()
+    let keys = ["sentius-key", "sapling-key", "smtp-key", "status-token"];
+    load(&text, &keys).unwrap()
 }
 
 #[test]

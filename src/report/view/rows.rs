@@ -12,18 +12,26 @@ fn rows<'a, T>(list: &'a [T], row: impl Fn(&'a T) -> Row) -> Vec<Row> {
     list.iter()
         .take(MOST_ROWS)
         .map(row)
-        .map(|row| Row {
-            lead: one_line(&row.lead),
-            under: one_line(&row.under),
-            note: one_line(&row.note),
-            side: one_line(&row.side),
-            side_note: one_line(&row.side_note),
-        })
+        .map(Row::cleaned)
         .collect()
 }
 
+impl Row {
+    /// The same with all on one line.
+    pub(in crate::report) fn cleaned(self) -> Self {
+        Self {
+            lead: one_line(&self.lead),
+            under: one_line(&self.under),
+            note: one_line(&self.note),
+            side: one_line(&self.side),
+            side_note: one_line(&self.side_note),
+            commands: self.commands.iter().map(|c| one_line(c)).collect(),
+        }
+    }
+}
+
 /// The parts that are there, on one line.
-fn joined(parts: &[&str]) -> String {
+pub(in crate::report) fn joined(parts: &[&str]) -> String {
     let there: Vec<&str> = parts
         .iter()
         .copied()
@@ -48,6 +56,7 @@ pub(super) fn held(summary: &Summary) -> Vec<Row> {
         note: held.why.clone(),
         side: summary.moment(held.since),
         side_note: format!("{} exposed", age(summary, held.since)),
+        ..Row::default()
     })
 }
 
@@ -81,6 +90,7 @@ pub(super) fn debts(summary: &Summary) -> Vec<Row> {
             ]),
             side: summary.moment(debt.since),
             side_note: span(summary, debt.since),
+            ..Row::default()
         }
     })
 }
@@ -102,6 +112,7 @@ pub(super) fn ended(summary: &Summary) -> Vec<Row> {
             .evidence
             .clone()
             .unwrap_or_else(|| "no evidence".to_owned()),
+        ..Row::default()
     })
 }
 
@@ -126,6 +137,7 @@ pub(super) fn protected(summary: &Summary) -> Vec<Row> {
         note: protected.why.clone(),
         side: summary.moment(protected.since),
         side_note: span(summary, protected.since),
+        ..Row::default()
     })
 }
 
@@ -133,6 +145,19 @@ pub(super) fn never_ends(summary: &Summary) -> Vec<Row> {
     rows(&summary.never_ends, |grant| Row {
         lead: grant.email.clone(),
         under: joined(&[&grant.target, &owned_by(grant.owner.as_deref())]),
+        side: summary.day(grant.since),
+        side_note: span(summary, grant.since),
+        ..Row::default()
+    })
+}
+
+pub(super) fn unanswered(summary: &Summary) -> Vec<Row> {
+    rows(&summary.unanswered, |grant| Row {
+        lead: grant.email.clone(),
+        under: joined(&[&grant.target, &owned_by(grant.owner.as_deref())]),
+        note: grant
+            .reminded_at
+            .map_or_else(String::new, |at| format!("reminded {}", summary.day(at))),
         side: summary.day(grant.since),
         side_note: span(summary, grant.since),
         ..Row::default()

@@ -59,8 +59,10 @@ impl Grants {
                 _ => Some(at),
             }
         } else {
-            // A person who asks by hand is given what is missing, whatever is on record.
-            let asks = take_back.is_some() || same == Same::Running;
+            // Who asks by hand is given what is missing, whatever is on record. A file only gives
+            // what is new: somebody may have been taken out of the team since.
+            let is_new = matches!(imported, Imported::Recorded { .. });
+            let asks = is_new || same == Same::Running;
             asks.then_some(start)
         };
         if let Some(due) = due.filter(|_| grant.end.is_none_or(|end| end > at)) {
@@ -70,6 +72,8 @@ impl Grants {
                 (false, _, None) => ProvisionKind::MemberAdd,
                 (false, _, Some(_)) => ProvisionKind::MemberPromote,
             };
+            // What a whitelist gets only later is of no concern to what it is sent before.
+            let take_back = take_back.filter(|_| due <= at || !is_whitelist);
             let new = NewProvision {
                 kind,
                 target: &target,

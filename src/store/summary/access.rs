@@ -7,15 +7,19 @@ use jiff::SignedDuration;
 use rusqlite::named_params;
 
 use super::Reader;
-use crate::report::{Ending, Invite, NeverEnds, Source, Summary, Suppressed, Unmanaged};
-use crate::store::{StoreError, members, targets, time};
+use crate::domain::AccessEnd;
+use crate::report::{
+    Ending, Invite, NeverEnds, Source, Summary, Suppressed, Unanswered, Unmanaged,
+};
+use crate::store::{StoreError, ending, members, targets, time};
 
 /// How far ahead the report looks: the weeks that it draws.
 const AHEAD: SignedDuration = SignedDuration::from_hours(13 * 7 * 24);
 
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
-    summary.ending = ending(read)?;
+    summary.ending = soon(read)?;
     summary.never_ends = never_ends(read)?;
+    summary.unanswered = unanswered(read)?;
     summary.unmanaged = unmanaged(read)?;
     summary.invites = invites(read)?;
     summary.suppressed = suppressed(read)?;
@@ -23,27 +27,18 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
     Ok(())
 }
 
-/// Access that ends: a grant that another one outlasts is none.
-fn ending(read: &Reader<'_>) -> Result<Vec<Ending>, StoreError> {
+fn soon(read: &Reader<'_>) -> Result<Vec<Ending>, StoreError> {
     let until = read.to.checked_add(AHEAD).unwrap_or(read.to);
-    let mut statement = read.db.prepare_cached(
-        "SELECT email, target, ends_at, owner FROM grants g
-         WHERE removed_at IS NULL AND ends_at > :now AND ends_at <= :until
-           AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
-                           AND o.removed_at IS NULL AND o.role IS g.role AND o.starts_at <= g.ends_at
-                           AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))
-         ORDER BY ends_at, email_key",
-    )?;
-    let params = named_params! { ":now": read.now(), ":until": time::stored(until) };
-    let rows = statement.query_map(params, |row| {
-        Ok(Ending {
-            email: row.get(0)?,
-            target: read.target(row.get(1)?),
-            end: time::read(row.get(2)?),
-            owner: row.get(3)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let row = |end: AccessEnd| Ending {
+        email: end.email.written().to_owned(),
+        target: end.target.to_string(),
+        end: end.end,
+        owner: end.owner.map(|owner| owner.written().to_owned()),
+    };
+    Ok(ending(read.db, read.to, until)?
+        .into_iter()
+        .map(row)
+        .collect())
 }
 
 fn never_ends(read: &Reader<'_>) -> Result<Vec<NeverEnds>, StoreError> {
@@ -57,6 +52,26 @@ fn never_ends(read: &Reader<'_>) -> Result<Vec<NeverEnds>, StoreError> {
             target: read.target(row.get(1)?),
             owner: row.get(2)?,
             since: time::read(row.get(3)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Grants whose review waits for an answer.
+fn unanswered(read: &Reader<'_>) -> Result<Vec<Unanswered>, StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT g.email, g.target, g.owner, r.asked_at, r.reminded_at
+         FROM review r CROSS JOIN grants g ON g.id = r.grant_id
+         WHERE g.removed_at IS NULL AND ifnull(g.ends_at > :now, 1)
+         ORDER BY r.asked_at, g.email_key, g.target",
+    )?;
+    let rows = statement.query_map(named_params! { ":now": read.now() }, |row| {
+        Ok(Unanswered {
+            email: row.get(0)?,
+            target: read.target(row.get(1)?),
+            owner: row.get(2)?,
+            since: time::read(row.get(3)?),
+            reminded_at: time::read_if_any(row.get(4)?),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -7,13 +7,15 @@ use serde_json::Value;
 use super::Reader;
 use crate::report::{Change, Summary};
 use crate::store::{StoreError, time};
+/// Tells a change out of an event's payload, in the words given.
+type Tell = fn(&str, Timestamp, Option<String>, &Value) -> Change;
 
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT e.at, e.kind, p.target, p.body FROM event e JOIN event_payload p USING (seq)
          WHERE e.at > :since AND e.at <= :now
            AND e.kind IN ('team.observed', 'grant.recorded', 'grant.amended', 'grant.extended',
-                          'grant.revoked', 'provision.result')
+                          'grant.revoked', 'provision.result', 'review.kept')
          ORDER BY e.seq",
     )?;
     let mut rows = statement.query(named_params! { ":since": read.since(), ":now": read.now() })?;
@@ -28,13 +30,14 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
             "team.observed" => observed(at, target.as_deref(), &body, &mut summary.changes),
             "provision.result" => summary.changes.extend(provision(at, target, &body)),
             kind => {
-                let words = match kind {
-                    "grant.recorded" => "grant recorded",
-                    "grant.extended" => "end moved",
-                    "grant.revoked" => "grant revoked",
-                    _ => "grant amended",
+                let (words, tell): (&str, Tell) = match kind {
+                    "grant.recorded" => ("grant recorded", grant),
+                    "grant.extended" => ("end moved", grant),
+                    "grant.revoked" => ("grant revoked", answer),
+                    "review.kept" => ("kept in review", answer),
+                    _ => ("grant amended", grant),
                 };
-                summary.changes.push(grant(words, at, target, &body));
+                summary.changes.push(tell(words, at, target, &body));
             }
         }
     }
@@ -121,5 +124,20 @@ fn grant(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Cha
         target,
         email: text("email").map(str::to_owned),
         detail: Some(until),
+    }
+}
+
+/// What a person decided, and who it was.
+fn answer(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Change {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let by = text("by").map(|by| format!("by {by}"));
+    let why = text("why").map(str::to_owned);
+    let detail: Vec<String> = by.into_iter().chain(why).collect();
+    Change {
+        at,
+        kind: kind.to_owned(),
+        target,
+        email: text("email").map(str::to_owned),
+        detail: (!detail.is_empty()).then(|| detail.join(", ")),
     }
 }

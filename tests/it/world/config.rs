@@ -18,6 +18,10 @@ pub(crate) struct Config {
     pub(crate) mail: Mail,
     /// The port that `[status]` listens at, if it does, and further keys of it.
     pub(crate) status: Option<(u16, String)>,
+    /// A whole `[review]` section.
+    pub(crate) review: String,
+    /// Further keys of `[mail]`.
+    pub(crate) notices: String,
     /// Who gets the report.
     pub(crate) to: Vec<&'static str>,
 }
@@ -47,6 +51,8 @@ impl Default for Config {
             guard: String::new(),
             mail: Mail::None,
             status: None,
+            review: String::new(),
+            notices: String::new(),
             to: vec!["it@acme.example"],
         }
     }
@@ -63,6 +69,7 @@ impl Config {
             schedule,
             policy,
             guard,
+            review,
             ..
         } = self;
         let status = self
@@ -93,6 +100,7 @@ api_key_file = "{folder}/sapling.key"
 {policy}
 [guard]
 {guard}
+{review}
 {}
 {}"#,
             world.sentius.base_url(),
@@ -116,7 +124,7 @@ api_key_file = "{folder}/sapling.key"
                 format!("[mail.directory]\npath = {outbox:?}\n")
             }
         };
-        let to = &self.to;
-        format!("[mail]\nfrom = \"lapsed <lapsed@acme.example>\"\nto = {to:?}\n{route}")
+        let Self { to, notices, .. } = self;
+        format!("[mail]\nfrom = \"lapsed <lapsed@acme.example>\"\nto = {to:?}\n{notices}\n{route}")
     }
 }

@@ -1,0 +1,112 @@
+//! Notices of ends, into the outbox: one mail a recipient and day.
+
+use lettre::message::Mailbox;
+
+use super::{MailError, mailbox};
+use crate::config::MailSettings;
+use crate::mail::{self, ComposeError, Event};
+use crate::notices::{self, Item, Notice, Rules, Turn};
+use crate::pass::{Pass, PassError, span};
+use crate::report::letter::{self, Scene};
+use crate::store::{NewMail, Notices, Outbox, ending};
+
+/// Entries of one mail's calendar: some 350 bytes each, and nobody reads more.
+const MOST_EVENTS: usize = 2000;
+
+/// Puts the notices into the outbox that are to go out in this turn, in the transaction that notes
+/// what was told. Returns the rows of those whose address bounces.
+pub(super) async fn queue(
+    pass: &Pass<'_>,
+    settings: &MailSettings,
+    turn: Turn,
+    scene: &Scene,
+) -> Result<Vec<i64>, PassError> {
+    if settings.notify_before.is_empty() {
+        return Ok(Vec::new());
+    }
+    let rules = Rules {
+        windows: settings.notify_before.iter().map(|w| span(*w)).collect(),
+        people: settings.notify_people,
+    };
+    let (now, until) = (turn.now, rules.until(turn.next));
+    let decided = pass
+        .store
+        .read(move |db| {
+            if let Some(urgent) = turn.urgent_until()
+                && ending(db, now, urgent)?.is_empty()
+            {
+                return Ok(Vec::new());
+            }
+            let ends = ending(db, now, until)?;
+            let memory = Notices::memory(db, turn.day, now, until)?;
+            Ok(notices::decide(&ends, &memory, &rules, &turn))
+        })
+        .await?;
+    let mut mails = Vec::with_capacity(decided.len());
+    for (place, notice) in decided.into_iter().enumerate() {
+        let Some(to) = mailbox(&notice.to) else {
+            continue;
+        };
+        let message_id = format!("notice-{}-{place}", pass.run);
+        let message_id = mail::message_id(&settings.from, &message_id);
+        let body = body(&notice, scene, settings, &to, &message_id).map_err(MailError::from)?;
+        let mail = NewMail {
+            kind: "notice",
+            unique_key: Notices::key(turn.day, &notice.to),
+            sender: settings.from.email.to_string(),
+            recipient: to.email.to_string(),
+            message_id,
+            body,
+        };
+        mails.push((notice, mail));
+    }
+    if mails.is_empty() {
+        return Ok(Vec::new());
+    }
+    Ok(pass
+        .store
+        .write(move |db| {
+            for (notice, mail) in &mails {
+                Notices::note(db, notice, &mail.message_id, now)?;
+            }
+            let mails: Vec<NewMail> = mails.into_iter().map(|(_, mail)| mail).collect();
+            Outbox::put_all(db, &mails, now)
+        })
+        .await?)
+}
+
+fn body(
+    notice: &Notice,
+    scene: &Scene,
+    settings: &MailSettings,
+    to: &Mailbox,
+    message_id: &str,
+) -> Result<Vec<u8>, ComposeError> {
+    let from = &settings.from;
+    let letter = letter::notice(notice, scene);
+    let events = notice.items().take(MOST_EVENTS);
+    let events = events.map(|item| event(item, notice, from.email.domain()));
+    let calendar = mail::calendar(events, scene.now);
+    mail::compose_letter(&letter, Some(calendar), from, to, message_id, scene.now)
+}
+
+fn event(item: &Item, notice: &Notice, domain: &str) -> Event {
+    let end = &item.end;
+    let role = end.role.map(|role| format!(" (the role of {role})"));
+    let role = role.unwrap_or_default();
+    let recorded = end.recorded_at.as_millisecond();
+    let title = match end.email == notice.to {
+        true => format!("Your access to {} ends{role}", end.target),
+        false => format!("Access of {} to {} ends{role}", end.email, end.target),
+    };
+    let owner = end.owner.as_ref();
+    let owner = owner.map_or_else(String::new, |owner| format!("Owner: {owner}. "));
+    Event {
+        // The moment tells databases apart that both have a grant of this number.
+        uid: format!("grant-{}-{recorded}@{domain}", end.grant),
+        sequence: item.sequence,
+        at: end.end,
+        title,
+        text: format!("{owner}It ends by itself, unless it is extended before."),
+    }
+}

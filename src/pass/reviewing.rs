@@ -1,0 +1,76 @@
+//! What a pass does by the calendar and not by an end: whether people may be told of times, in whose
+//! turn, and what ends since nobody answered the review.
+
+use super::{Pass, span};
+use crate::clock;
+use crate::gates::Clocks;
+use crate::notices::Turn;
+use crate::review::Rules;
+use crate::store::{Reviews, StoreError};
+
+impl Pass<'_> {
+    /// Whether people may be told of times, and what nobody answered for may end: not by a pass on
+    /// some targets alone, nor while the clock or the database itself is in doubt.
+    pub(super) fn may_speak_of_time(&self) -> bool {
+        if self.options.dry_run || !self.reach.is_everything() || self.restored.is_some() {
+            return false;
+        }
+        let clocks = Clocks {
+            last_pass: None,
+            providers: self.services.skews(),
+            jumped: self.jumped(),
+        };
+        let doubt = clocks.doubt(clock::now(), self.max_skew());
+        if let Some(why) = &doubt {
+            tracing::warn!(
+                why,
+                "nobody is told of ends, nor asked whether access is needed"
+            );
+        }
+        doubt.is_none()
+    }
+
+    /// The mail that people get of this day.
+    pub(super) fn turn(&self) -> Turn {
+        let (now, zone) = (clock::now(), &self.settings.timezone);
+        match self.options.patient {
+            true => Turn::on_line(now, &self.settings.schedule.pass, zone),
+            false => Turn::asked_for(now, zone),
+        }
+    }
+
+    pub(super) fn review_rules(&self) -> Option<Rules> {
+        self.settings.review.as_ref().map(Rules::from)
+    }
+
+    /// Ends what nobody answered for, so that plan and guard find it like any other end.
+    pub(super) async fn end_unanswered(&self) -> Result<(), StoreError> {
+        let Some(rules) = self.review_rules().filter(|rules| rules.unanswered_ends) else {
+            return Ok(());
+        };
+        if !self.may_speak_of_time() {
+            return Ok(());
+        }
+        let at = self.started_at;
+        let ended = self
+            .store
+            .write(move |db| Reviews::end_unanswered(db, &rules, at))
+            .await?;
+        if ended > 0 {
+            tracing::info!(
+                ended,
+                "nobody answered the review of these grants; they end"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl From<&crate::config::ReviewSettings> for Rules {
+    fn from(settings: &crate::config::ReviewSettings) -> Self {
+        Self {
+            every: span(settings.every),
+            unanswered_ends: settings.unanswered_ends,
+        }
+    }
+}

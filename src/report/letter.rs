@@ -1,0 +1,163 @@
+//! A mail to one person: what concerns them, in rows, and what they can do about it. Text and HTML
+//! in the look of the report.
+
+mod notice;
+mod review;
+
+use askama::Template;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::RenderError;
+use super::clean::one_line;
+use super::html::Rows;
+use super::summary::zone_name;
+use super::text::Page;
+use super::view::{MOST_ROWS, Row};
+use super::words::hours;
+
+pub(crate) use notice::notice;
+pub(crate) use review::review;
+
+/// A letter, ready to be written.
+#[derive(Debug, Clone)]
+pub(crate) struct Letter {
+    /// The mail's subject.
+    pub(crate) subject: String,
+    kicker: &'static str,
+    organization: String,
+    headline: String,
+    intro: Vec<String>,
+    parts: Vec<Part>,
+    footer: Vec<String>,
+}
+
+/// A list with its heading; a letter's only list needs none.
+#[derive(Debug, Clone)]
+struct Part {
+    title: String,
+    note: String,
+    /// What to type, where there is something to be done.
+    command: String,
+    rows: Vec<Row>,
+    more: u64,
+    /// Where the rest is.
+    rest: &'static str,
+}
+
+/// Where and when a letter is written.
+#[derive(Debug, Clone)]
+pub(crate) struct Scene {
+    /// How the reader knows the organization.
+    pub(crate) organization: String,
+    /// The reader's zone.
+    pub(crate) zone: TimeZone,
+    /// Now.
+    pub(crate) now: Timestamp,
+}
+
+impl Scene {
+    fn moment(&self, at: Timestamp) -> String {
+        let local = at.to_zoned(self.zone.clone());
+        local.strftime("%a %Y-%m-%d %H:%M").to_string()
+    }
+
+    fn day(&self, at: Timestamp) -> String {
+        let local = at.to_zoned(self.zone.clone());
+        local.strftime("%Y-%m-%d").to_string()
+    }
+
+    fn ahead(&self, at: Timestamp) -> String {
+        let ahead = at.duration_since(self.now).as_hours();
+        format!("in {}", hours(u64::try_from(ahead).unwrap_or(0)))
+    }
+
+    fn zone_note(&self) -> String {
+        let zone = zone_name(&self.zone, self.now);
+        format!("Times are those of {zone}.")
+    }
+
+    /// The organization behind a subject's words.
+    fn subject(&self, words: &str) -> String {
+        let label: String = one_line(&self.organization).chars().take(80).collect();
+        match label.as_str() {
+            "" => format!("lapsed: {words}"),
+            label => format!("lapsed: {words} — {label}"),
+        }
+    }
+}
+
+impl Part {
+    /// The first of so many rows, cleaned.
+    fn of(rows: impl ExactSizeIterator<Item = Row>, rest: &'static str) -> Self {
+        let total = rows.len();
+        let rows: Vec<Row> = rows.take(MOST_ROWS).map(Row::cleaned).collect();
+        Self {
+            title: String::new(),
+            note: String::new(),
+            command: String::new(),
+            more: total.saturating_sub(rows.len()) as u64,
+            rows,
+            rest,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "letter.html")]
+struct Html<'a> {
+    letter: &'a Letter,
+}
+
+impl Html<'_> {
+    /// The rows of a list; what they hold is escaped by their own template.
+    fn rows<'a>(&self, part: &'a Part) -> Rows<'a> {
+        Rows {
+            rows: &part.rows,
+            more: part.more,
+            rest: part.rest,
+        }
+    }
+}
+
+impl Letter {
+    /// As plain text, 78 columns wide.
+    pub(crate) fn text(&self) -> String {
+        let mut page = Page::default();
+        page.wrapped("", &format!("{}.", self.headline));
+        for line in &self.intro {
+            page.blank();
+            page.wrapped("", line);
+        }
+        for part in &self.parts {
+            page.blank();
+            if !part.title.is_empty() {
+                page.line(&part.title);
+                page.line(&"=".repeat(part.title.chars().count()));
+            }
+            if !part.note.is_empty() {
+                page.wrapped("", &part.note);
+                page.blank();
+            }
+            if !part.command.is_empty() {
+                page.line(&format!("    {}", part.command));
+                page.blank();
+            }
+            page.rows(&part.rows, part.more, part.rest);
+        }
+        page.blank();
+        page.line("--------");
+        for line in &self.footer {
+            page.wrapped("", line);
+        }
+        page.0
+    }
+
+    /// As one HTML file.
+    pub(crate) fn html(&self) -> Result<String, RenderError> {
+        Ok(Html { letter: self }.render()?)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,101 @@
+//! The review's questions: is this access still needed?
+
+use super::super::clean::{one_line, quoted};
+use super::super::view::{Row, joined};
+use super::super::words::{count, hours};
+use super::{Letter, Part, Scene};
+use crate::review::{self, Open, Rules};
+
+/// Where what does not fit is shown.
+const REST: &str = "see lapsed review";
+
+/// Writes the letter.
+pub(crate) fn review(asked: &review::Letter, rules: &Rules, scene: &Scene) -> Letter {
+    let number = asked.questions.len() as u64;
+    let waits = count(number, "grant waits", "grants wait");
+    let (again, new): (Vec<&Open>, Vec<&Open>) = asked
+        .questions
+        .iter()
+        .partition(|one| one.asked_at.is_some());
+    let wait = days(rules);
+    let mut intro = vec![
+        "You are asked whether these people still need their access. Answer each with one of the \
+         two commands below it; --end WHEN behind keep gives it an end too."
+            .to_owned(),
+    ];
+    intro.push(match (rules.unanswered_ends, again.is_empty()) {
+        (true, true) => format!(
+            "There is one reminder, after {wait}; what nobody has answered for {wait} after that ends."
+        ),
+        (true, false) => format!(
+            "This is the reminder: what nobody answers for within {wait} ends. What is asked for the \
+             first time gets a reminder before."
+        ),
+        (false, _) => "What nobody answers for stays, and stands in each report.".to_owned(),
+    });
+    let part = |title: &str, list: &[&Open]| Part {
+        title: if new.is_empty() || again.is_empty() {
+            String::new()
+        } else {
+            title.to_owned()
+        },
+        ..Part::of(list.iter().map(|one| row(one, scene)), REST)
+    };
+    let parts = [("Reminder", &again), ("Asked for the first time", &new)];
+    Letter {
+        subject: scene.subject(&if new.is_empty() {
+            format!("reminder: {waits} for your yes")
+        } else {
+            format!("{waits} for your yes")
+        }),
+        kicker: "Access review",
+        organization: one_line(&scene.organization),
+        headline: format!("{waits} for your yes or no"),
+        intro,
+        parts: parts
+            .into_iter()
+            .filter(|(_, list)| !list.is_empty())
+            .map(|(title, list)| part(title, list))
+            .collect(),
+        footer: vec![
+            scene.zone_note(),
+            "You get this as the owner of the grants, or since they have no owner who could be mailed."
+                .to_owned(),
+        ],
+    }
+}
+
+fn days(rules: &Rules) -> String {
+    hours(u64::try_from(rules.wait().as_hours()).unwrap_or(0))
+}
+
+fn row(open: &Open, scene: &Scene) -> Row {
+    let role = open.role.map(|role| format!("the role of {role}"));
+    let owner = match &open.owner {
+        Some(_) => String::new(),
+        None => "no owner".to_owned(),
+    };
+    let who = quoted(open.email.written());
+    let what = quoted(&open.target.written());
+    Row {
+        lead: open.email.to_string(),
+        under: joined(&[
+            &open.target.to_string(),
+            &role.unwrap_or_default(),
+            &owner,
+            open.reason.as_deref().unwrap_or_default(),
+        ]),
+        note: format!("confirmed or recorded {}", scene.day(open.confirmed_at)),
+        side: open
+            .end
+            .map_or_else(|| "no end".to_owned(), |end| scene.day(end)),
+        side_note: match open.end {
+            Some(end) => scene.ahead(end),
+            None => String::new(),
+        },
+        commands: vec![
+            format!("lapsed review keep {who} --target {what}"),
+            format!("lapsed review end {who} --target {what}"),
+        ],
+    }
+}

@@ -1,0 +1,159 @@
+//! Letters as people see them.
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{AccessEnd, Email, Role, Target, TargetId, TargetRef};
+use crate::notices::{Item, Notice};
+use crate::review::{self, Open, Rules};
+
+fn scene() -> Scene {
+    Scene {
+        organization: "acme".into(),
+        zone: TimeZone::get("Europe/Berlin").unwrap(),
+        now: "2026-11-27T06:00:02Z".parse().unwrap(),
+    }
+}
+
+fn item(email: &str, target: &str, end: &str, role: Option<Role>, reason: &str) -> Item {
+    let target: Target = target.parse().unwrap();
+    Item {
+        end: AccessEnd {
+            grant: 1,
+            target: TargetRef::new(TargetId(1), target),
+            email: Email::observed(email),
+            role,
+            end: end.parse().unwrap(),
+            owner: Some(Email::observed("olga@acme.example")),
+            reason: (!reason.is_empty()).then(|| reason.to_owned()),
+            recorded_at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        },
+        window: SignedDuration::ZERO,
+        sequence: 0,
+    }
+}
+
+fn lively() -> Notice {
+    Notice {
+        to: Email::observed("olga@acme.example"),
+        answered_for: vec![
+            item(
+                "jane.doe@contractor.example",
+                "sentius:acme",
+                "2026-11-29T22:59:59.999Z",
+                None,
+                "audit of the third quarter",
+            ),
+            item(
+                "o'neil@contractor.example",
+                "sapling:acme/Research & Development (EMEA)",
+                "2026-12-01T12:00:00Z",
+                Some(Role::Admin),
+                "",
+            ),
+            item(
+                "a.very.long.local.part.that.goes.on.and.on@a-long-subdomain.of.acme.example",
+                "sapling:acme/Core",
+                "2026-12-10T22:59:59.999Z",
+                None,
+                "replaces somebody who is on leave until the end of the year, and takes over the pager",
+            ),
+        ],
+        own: vec![item(
+            "olga@acme.example",
+            "sapling:acme/Core",
+            "2026-12-11T12:00:00Z",
+            None,
+            "",
+        )],
+    }
+}
+
+#[test]
+fn a_notice_tells_what_ends_when_and_how_it_is_extended() {
+    let letter = notice(&lively(), &scene());
+    insta::assert_snapshot!("notice_text", letter.text());
+    insta::assert_snapshot!("notice_html", letter.html().unwrap());
+    assert_eq!(
+        letter.subject,
+        "lapsed: 4 grants end, the first on 2026-11-29 — acme"
+    );
+}
+
+fn question(email: &str, target: &str, end: Option<&str>, asked: bool) -> Open {
+    let Item { end: grant, .. } = item(email, target, "2027-03-31T21:59:59.999Z", None, "audit");
+    Open {
+        grant: 1,
+        target: grant.target,
+        email: grant.email,
+        role: None,
+        end: end.map(|_| grant.end),
+        owner: grant.owner,
+        reason: grant.reason,
+        confirmed_at: "2026-08-28T12:00:00Z".parse().unwrap(),
+        asked_at: asked.then(|| "2026-11-13T06:00:00Z".parse().unwrap()),
+        reminded_at: None,
+        delivered_at: None,
+    }
+}
+
+#[test]
+fn a_review_asks_with_the_commands_that_answer_it() {
+    let asked = review::Letter {
+        to: Email::observed("olga@acme.example"),
+        questions: vec![
+            question("jane.doe@contractor.example", "sentius:acme", None, true),
+            question(
+                "o'neil@contractor.example",
+                "sapling:acme/Research & Development (EMEA)",
+                None,
+                false,
+            ),
+            question("bob@acme.example", "sapling:acme/Core", Some(""), false),
+        ],
+    };
+    let rules = Rules {
+        every: SignedDuration::from_hours(90 * 24),
+        unanswered_ends: true,
+    };
+    let letter = review(&asked, &rules, &scene());
+    insta::assert_snapshot!("review_text", letter.text());
+    insta::assert_snapshot!("review_html", letter.html().unwrap());
+    assert_eq!(letter.subject, "lapsed: 3 grants wait for your yes — acme");
+}
+
+#[test]
+fn a_long_list_is_cut_and_says_where_the_rest_is() {
+    let mut many = lively();
+    many.answered_for = lively()
+        .answered_for
+        .into_iter()
+        .cycle()
+        .take(250)
+        .collect();
+    let text = notice(&many, &scene()).text();
+    assert!(
+        text.contains("and 50 more, see lapsed list --ending-within 30d"),
+        "{text}"
+    );
+}
+
+proptest! {
+    #[test]
+    fn no_text_can_become_markup(text in "\\PC*|[<>\"'&/a-z =;!\\-\r\n\u{202e}]*") {
+        let hostile = format!("x{text}<script>alert(1)</script>");
+        let mut one = lively();
+        let end = &mut one.answered_for[0].end;
+        end.email = Email::observed(&format!("{hostile}@example.com"));
+        end.reason = Some(hostile.clone());
+        let team = Target::Sapling { account: "acme".into(), team: hostile.clone() };
+        end.target = TargetRef::new(TargetId(2), team);
+        let letter = notice(&one, &Scene { organization: hostile, ..scene() });
+        prop_assert!(!letter.html().unwrap().contains("<script"));
+        let written = letter.text();
+        let acts = |c: char| c != '\n' && crate::report::is_active(c);
+        prop_assert!(!written.contains(acts));
+        prop_assert!(!letter.subject.contains(char::is_control));
+    }
+}

@@ -1,0 +1,146 @@
+//! The review: who is asked whether access is still needed, who is reminded, and what nobody
+//! answered for. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::{Email, Role, TargetRef};
+
+/// How long an answer may take, until the reminder and again after it.
+const WAIT: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// How often access is reviewed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Rules {
+    /// A grant falls due so long after it was last confirmed.
+    pub every: SignedDuration,
+    /// Whether what nobody answers for ends.
+    pub unanswered_ends: bool,
+}
+
+impl Rules {
+    /// How long an answer may take: never longer than from one review to the next.
+    pub(crate) fn wait(&self) -> SignedDuration {
+        WAIT.min(self.every)
+    }
+
+    /// What was confirmed until then has fallen due.
+    pub(crate) fn due_before(&self, now: Timestamp) -> Timestamp {
+        now.checked_sub(self.every).unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// An open grant that has fallen due for review.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Open {
+    /// The grant's number.
+    pub grant: i64,
+    /// What it gives access to.
+    pub target: TargetRef,
+    /// To whom.
+    pub email: Email,
+    /// Absent: the access as a whole; else this role.
+    pub role: Option<Role>,
+    /// Until when.
+    pub end: Option<Timestamp>,
+    /// Who answers for it.
+    pub owner: Option<Email>,
+    /// Why it was given.
+    pub reason: Option<String>,
+    /// When somebody last said that it is needed, or when it was recorded.
+    pub confirmed_at: Timestamp,
+    /// When somebody was first asked.
+    pub asked_at: Option<Timestamp>,
+    /// When they were last reminded.
+    pub reminded_at: Option<Timestamp>,
+    /// When the mail server took that reminder.
+    pub delivered_at: Option<Timestamp>,
+}
+
+impl Open {
+    /// Whether it is time to ask, or to remind: once, and then at each further review.
+    pub(crate) fn is_to_be_asked(&self, rules: &Rules, now: Timestamp) -> bool {
+        let (last, wait) = match (self.asked_at, self.reminded_at) {
+            (None, _) => return true,
+            (Some(asked), None) => (asked, rules.wait()),
+            (_, Some(reminded)) => (reminded, rules.every),
+        };
+        now.duration_since(last) >= wait
+    }
+
+    /// When it ends if nobody answers: so long after the reminder has arrived.
+    pub(crate) fn ends_at(&self, rules: &Rules) -> Option<Timestamp> {
+        let delivered = self.delivered_at.filter(|_| rules.unanswered_ends)?;
+        delivered.checked_add(rules.wait()).ok()
+    }
+}
+
+/// Who can be asked.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Recipients {
+    /// Who is asked where there is no owner, or where mail does not reach them.
+    pub instead: Vec<Email>,
+    /// Whom mail does not reach.
+    pub bouncing: BTreeSet<Email>,
+    /// When each got the last of these mails.
+    pub mailed: BTreeMap<Email, Timestamp>,
+}
+
+/// One mail: all that waits for the recipient's answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Letter {
+    /// To whom.
+    pub to: Email,
+    /// What has no end first, then what was confirmed longest ago.
+    pub questions: Vec<Open>,
+}
+
+/// The mails that are to go out: one a recipient and round, in which all is asked that has fallen
+/// due meanwhile.
+pub(crate) fn letters(
+    open: &[Open],
+    rules: &Rules,
+    who: &Recipients,
+    now: Timestamp,
+) -> Vec<Letter> {
+    let mut lists: BTreeMap<&Email, Vec<&Open>> = BTreeMap::new();
+    let reaches = |to: &&Email| !who.bouncing.contains(*to);
+    for one in open {
+        match one.owner.as_ref().filter(reaches) {
+            Some(owner) => lists.entry(owner).or_default().push(one),
+            None => {
+                for to in who.instead.iter().filter(reaches) {
+                    lists.entry(to).or_default().push(one);
+                }
+            }
+        }
+    }
+    let mut letters = Vec::new();
+    for (to, mut list) in lists {
+        let last = who.mailed.get(to);
+        let rests = last.is_some_and(|last| now.duration_since(*last) < rules.wait());
+        if rests || !list.iter().any(|one| one.is_to_be_asked(rules, now)) {
+            continue;
+        }
+        list.sort_by_key(|one| (one.end.is_some(), one.confirmed_at, &one.email, &one.target));
+        letters.push(Letter {
+            to: to.clone(),
+            questions: list.into_iter().cloned().collect(),
+        });
+    }
+    letters
+}
+
+/// What ends now, since nobody answered for it.
+pub(crate) fn unanswered<'a>(
+    open: &'a [Open],
+    rules: &Rules,
+    now: Timestamp,
+) -> impl Iterator<Item = &'a Open> {
+    open.iter()
+        .filter(move |one| one.ends_at(rules).is_some_and(|end| end <= now))
+}
+
+#[cfg(test)]
+mod tests;

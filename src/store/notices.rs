@@ -1,0 +1,98 @@
+//! Who was told of which end.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, named_params};
+use serde_json::json;
+
+use super::trail::{self, Entry};
+use super::{StoreError, time};
+use crate::domain::Email;
+use crate::notices::{Memory, Notice, Told};
+
+/// The notices' SQL.
+#[derive(Debug)]
+pub(crate) struct Notices;
+
+impl Notices {
+    /// The mark in the outbox of a recipient's mail of a day.
+    pub(crate) fn key(day: Date, to: &Email) -> String {
+        format!("notice/{day}/{}", to.key())
+    }
+
+    /// What was told of the ends after `after`, until `until`, and who has got the mail of `day`.
+    pub(crate) fn memory(
+        db: &Connection,
+        day: Date,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Result<Memory, StoreError> {
+        let mut memory = Memory::default();
+        let mut statement = db.prepare_cached(
+            "SELECT n.grant_id, n.recipient, n.ends_at, n.ahead, n.sequence
+             FROM ending e CROSS JOIN notice n ON n.grant_id = e.id
+             WHERE e.ends_at > :after AND e.ends_at <= :until",
+        )?;
+        let params = named_params! { ":after": time::stored(after), ":until": time::stored(until) };
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            let recipient = Email::observed(row.get_ref(1)?.as_str()?);
+            let told = Told {
+                end: time::read(row.get(2)?),
+                window: SignedDuration::from_millis(row.get(3)?),
+                sequence: row.get(4)?,
+            };
+            memory.told.insert((row.get(0)?, recipient), told);
+        }
+        // By the index of the keys: all that begin with this day's.
+        let mut statement = db.prepare_cached(
+            "SELECT recipient FROM outbox WHERE unique_key >= :day || '/' AND unique_key < :day || '0'",
+        )?;
+        let day = format!("notice/{day}");
+        let mut rows = statement.query(named_params! { ":day": day })?;
+        while let Some(row) = rows.next()? {
+            memory
+                .served
+                .insert(Email::observed(row.get_ref(0)?.as_str()?));
+        }
+        Ok(memory)
+    }
+
+    /// Notes that a notice is on its way, in the transaction that puts it into the outbox.
+    pub(crate) fn note(
+        db: &Connection,
+        notice: &Notice,
+        message_id: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        for item in notice.items() {
+            let ahead = i64::try_from(item.window.as_millis()).unwrap_or(i64::MAX);
+            db.prepare_cached(
+                "INSERT INTO notice (grant_id, recipient, ends_at, ahead, sequence, told_at)
+                 VALUES (:grant, :recipient, :end, :ahead, :sequence, :at)
+                 ON CONFLICT (grant_id, recipient) DO UPDATE SET
+                    ends_at = excluded.ends_at, ahead = excluded.ahead,
+                    sequence = excluded.sequence, told_at = excluded.told_at",
+            )?
+            .execute(named_params! {
+                ":grant": item.end.grant, ":recipient": notice.to.key(),
+                ":end": time::stored(item.end.end), ":ahead": ahead, ":sequence": item.sequence,
+                ":at": time::stored(at),
+            })?;
+            trail::append(
+                db,
+                &Entry {
+                    at,
+                    kind: "grant.noticed",
+                    target: Some(item.end.target.id()),
+                    email: Some(&item.end.email),
+                    payload: &json!({
+                        "grant_id": item.end.grant, "email": item.end.email.written(),
+                        "end": item.end.end, "to": notice.to.written(), "message_id": message_id,
+                    }),
+                },
+            )?;
+        }
+        Ok(())
+    }
+}
