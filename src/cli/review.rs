@@ -1,5 +1,7 @@
 //! `lapsed review`: what waits for an owner's yes, and the answer.
 
+mod rows;
+
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -14,15 +16,15 @@ use crate::metrics::Metrics;
 use crate::pass::{self, Options, PassError, Stop};
 use crate::report::one_line;
 use crate::services::Services;
-use crate::store::{Asked, ReviewAnswer, ReviewRow, Reviews, Store, Targets};
+use crate::store::{Asked, ReviewAnswer, Reviews, Store, Targets};
 
 /// What waits, or its answer.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
-A grant falls due for review ([review] every) after it was recorded, or last kept. Its owner is asked
-by mail, and reminded once.
+A grant falls due for review some time ([review] every) after it was recorded, or last kept. Its
+owner is asked by mail, and reminded once.
 
 Examples:
   lapsed review
@@ -132,8 +134,8 @@ async fn list(settings: &Settings, store: &Store, format: RowFormat) -> Result<E
     };
     match format {
         RowFormat::Json => output::json(&rows)?,
-        RowFormat::Csv => csv(&rows)?,
-        RowFormat::Table => table(&rows, now)?,
+        RowFormat::Csv => rows::csv(&rows)?,
+        RowFormat::Table => rows::table(&rows, now)?,
     }
     Ok(Exit::Done)
 }
@@ -280,84 +282,4 @@ fn grants(answer: ReviewAnswer, email: &Email, target: &TargetRef) -> Result<usi
             "--end: a grant of {email} on {target} begins only at {start}"
         ))),
     }
-}
-
-/// How far a question has come.
-fn stage(row: &ReviewRow, now: Timestamp) -> String {
-    let since = |at: Timestamp| {
-        let days = now.duration_since(at).as_hours() / 24;
-        output::count(usize::try_from(days).unwrap_or(0), "day")
-    };
-    match (row.asked_at, row.reminded_at) {
-        (None, _) => "not asked yet".to_owned(),
-        (Some(asked), None) => format!("asked, {}", since(asked)),
-        (Some(asked), Some(_)) => format!("reminded, {}", since(asked)),
-    }
-}
-
-fn table(rows: &[ReviewRow], now: Timestamp) -> Result<(), Failure> {
-    let mut table = output::table(&[
-        "EMAIL",
-        "TARGET",
-        "ROLE",
-        "END",
-        "OWNER",
-        "CONFIRMED",
-        "WAITS",
-    ]);
-    for row in rows {
-        let end = row
-            .end
-            .map_or_else(|| "never".to_owned(), |end| end.to_string());
-        table.add_row([
-            output::cell(&row.email),
-            output::cell(&row.target.to_string()),
-            output::cell(
-                row.role
-                    .map(crate::domain::Role::as_str)
-                    .unwrap_or_default(),
-            ),
-            output::cell(&end),
-            output::cell(row.owner.as_deref().unwrap_or_default()),
-            output::cell(&row.confirmed_at.strftime("%Y-%m-%d").to_string()),
-            output::cell(&stage(row, now)),
-        ]);
-    }
-    if !rows.is_empty() {
-        output::show(&table)?;
-    }
-    output::complain(&output::count(rows.len(), "question"));
-    Ok(())
-}
-
-fn csv(rows: &[ReviewRow]) -> Result<(), Failure> {
-    let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    output::csv(
-        &[
-            "email",
-            "target",
-            "role",
-            "end",
-            "owner",
-            "confirmed_at",
-            "due_at",
-            "asked_at",
-            "reminded_at",
-            "ends_unanswered_at",
-        ],
-        rows.iter().map(|row| {
-            [
-                row.email.clone(),
-                row.target.to_string(),
-                row.role.map(|role| role.to_string()).unwrap_or_default(),
-                time(row.end),
-                row.owner.clone().unwrap_or_default(),
-                row.confirmed_at.to_string(),
-                row.due_at.to_string(),
-                time(row.asked_at),
-                time(row.reminded_at),
-                time(row.ends_unanswered_at),
-            ]
-        }),
-    )
 }

@@ -193,6 +193,9 @@ fn what_may_stay_unanswered_is_asked_again_at_each_review() {
     };
     let mut waiting = open(1, None, 0);
     waiting.asked_at = Some(day(90));
+    for (now, again) in [(103, false), (104, true)] {
+        assert_eq!(waiting.is_to_be_asked(&keeps, day(now)), again, "{now}");
+    }
     waiting.reminded_at = Some(day(104));
     for (now, again) in [(118, false), (193, false), (194, true)] {
         assert_eq!(waiting.is_to_be_asked(&keeps, day(now)), again, "{now}");

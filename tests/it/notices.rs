@@ -238,6 +238,35 @@ async fn an_owner_whose_address_bounces_is_not_mailed_and_others_are() {
     );
     let to: Vec<&str> = letters.iter().map(|letter| letter.to.as_str()).collect();
     assert_eq!(to, ["otto@acme.example"]);
+    let told = world
+        .events()
+        .into_iter()
+        .filter(|e| e.kind == "grant.noticed");
+    let told: Vec<Value> = told.map(|e| e.payload).collect();
+    assert_eq!(
+        told.len(),
+        1,
+        "the trail does not claim what did not go out"
+    );
+    assert_eq!(told[0]["to"], "otto@acme.example");
+    assert_eq!(told[0]["email"], "bob@example.com");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_told_of_ends_while_the_clocks_disagree() {
+    let mut world = world().await;
+    let row = "jane@example.com,sentius:acme,2030-03-12T12:00:00Z,olga@acme.example";
+    world.owned_grants("2030-01-01T00:00:00Z", &[row]).await;
+    let guard = std::mem::take(&mut world.config.guard);
+    let (run, letters) = world.run_at("2030-03-05T09:00:00Z").await;
+    assert!(letters.is_empty());
+    assert!(
+        run.stderr.contains("nobody is told of ends"),
+        "{}",
+        run.stderr
+    );
+    world.config.guard = guard;
+    assert_eq!(mailed(&world, "2030-03-05T09:01:00Z").await.len(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -296,4 +325,50 @@ async fn the_daemon_mails_in_the_morning() {
     until("another pass is over", || passes() >= 3).await;
     assert_eq!(world.letters().len(), 1);
     assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_listed_as_ending_is_what_the_plan_will_end() {
+    let world = World::new().await;
+    world.sapling.with(|state| {
+        let team = state.add_team("Core");
+        for who in ["ann@example.com", "ben@example.com", "cid@example.com"] {
+            team.add_member(lapsed::sandbox::TeamUser::new(who, lapsed::clock::now()).manager());
+        }
+    });
+    let csv = "email,target,role,end\n\
+        ann@example.com,sapling:acme/Core,,5d\n\
+        ann@example.com,sapling:acme/Core,manager,20d\n\
+        ben@example.com,sapling:acme/Core,,20d\n\
+        ben@example.com,sapling:acme/Core,manager,5d\n\
+        cid@example.com,sapling:acme/Core,,5d\n\
+        cid@example.com,sapling:acme/Core,manager,4d\n";
+    world.import(csv).await;
+    world.run().await;
+
+    let list = ["list", "--ending-within", "10d", "--format", "json"];
+    let rows = world.rows(&list).await;
+    let mut listed: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {}", row["email"].as_str().unwrap(), row["role"]))
+        .collect();
+    listed.sort();
+    // Whoever holds a role for longer keeps the access that it needs.
+    assert_eq!(
+        listed,
+        [
+            "ben@example.com \"manager\"",
+            "cid@example.com \"manager\"",
+            "cid@example.com null"
+        ]
+    );
+    let mut planned = world.dry_run(Some("10d")).await.actions();
+    planned.sort();
+    assert_eq!(
+        planned,
+        [
+            "member.demote sapling:acme/Core ben@example.com role.ended planned -",
+            "member.remove sapling:acme/Core cid@example.com grant.ended planned -"
+        ]
+    );
 }
