@@ -220,6 +220,30 @@ async fn what_gives_and_takes_keeps_to_its_schema_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn reviews_keep_to_their_schemas() {
+    let mut world = World::new().await;
+    world.config.guard = "max_clock_skew = \"36500d\"".to_owned();
+    world.config.review = "[review]\nevery = \"90d\"\n".to_owned();
+    world
+        .grants(&["jane@example.com,sapling:acme/Core,never"])
+        .await;
+    let jane = ["jane@example.com", "--target", "sapling:acme/Core"];
+    let keep = [&["review", "keep"], &jane[..]].concat();
+    let end = [&["review", "end"], &jane[..]].concat();
+    for (schema, args) in [
+        ("review", &["review"][..]),
+        ("review-keep", &keep),
+        ("run", &end),
+    ] {
+        let args = [args, &["--format", "json"]].concat();
+        let printed = world.lapsed_at("2030-01-01T07:00:00Z", &args).await;
+        let said: Value = serde_json::from_str(&printed.stdout).unwrap();
+        assert!(said.as_array().is_none_or(|rows| rows.len() == 1), "{said}");
+        Schema::of(schema).holds(&said);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_schema_tells_what_is_missing_wrong_or_not_described() {
     let world = lively().await;
     let schema = Schema::of("list");
