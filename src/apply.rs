@@ -26,6 +26,9 @@ const UNREADABLE: &str = "the team could not be read, or is not among those of t
 const FIRST_BATCH: usize = 5;
 /// By how much each batch is larger than the one before.
 const BATCH_GROWS: usize = 4;
+/// So many actions are under way for each call allowed: while most wait for the disk to have their
+/// intents and results, which takes as long as some calls, others call.
+const UNDER_WAY: usize = 8;
 /// So many failures that tell of the provider are needed before their rate says anything.
 const BREAKS_FROM: u64 = 5;
 
@@ -119,9 +122,8 @@ impl Apply<'_> {
             size = size.saturating_mul(BATCH_GROWS);
             let tried = AtomicU64::new(0);
             let failed = AtomicU64::new(0);
-            // More are under way than calls allowed: while some wait for the disk, others call.
             stream::iter(batch.into_iter().map(Ok::<_, StoreError>))
-                .try_for_each_concurrent(self.services.concurrency * 3, |work| {
+                .try_for_each_concurrent(self.services.concurrency * UNDER_WAY, |work| {
                     let (tried, failed) = (&tried, &failed);
                     async move {
                         if self.stop.is_set() {
@@ -173,6 +175,7 @@ impl Apply<'_> {
     async fn already_gone(&self, tracked: Tracked) -> Result<(), StoreError> {
         let run = self.run.to_owned();
         let at = clock::now();
+        self.count(&tracked.action, ActionState::Absent, at);
         let settled = Settled {
             state: ActionState::Absent,
             evidence: Some(Evidence::Verified),

@@ -4,19 +4,29 @@ mod approve;
 mod audit;
 mod backup;
 mod check;
+mod complete;
 mod daemon;
 mod demo;
 mod exit;
+mod extend;
 mod generate;
+mod giving;
+mod grant;
+mod history;
 mod import;
 mod list;
 mod logging;
 mod members;
 mod output;
+mod person;
 mod progress;
 mod report;
 mod review;
+mod revoke;
 mod run;
+mod status;
+mod undo;
+mod why;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -24,7 +34,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::clock;
-use crate::config::{self, Settings};
+use crate::config::{self, Keys, Settings};
 use crate::domain::{Edge, When};
 use crate::store::Store;
 use exit::{Exit, Failure};
@@ -44,6 +54,8 @@ Examples:
   lapsed --run-now                     do all that is due, mail the report
   lapsed --run-now --dry-run           show what would be done, change nothing
   lapsed --run-now --dry-run --at 30d  the same as it would be in thirty days
+  lapsed grant jane@example.com --target sentius:acme --end 90d
+  lapsed revoke jane@example.com       everywhere, at once
   lapsed import people.csv --record-only
   lapsed list --ending-within 30d
   lapsed demo                          see it all on sample data
@@ -64,6 +76,9 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
+/// Where the configuration is looked for.
+const CONFIG: &str = "/etc/lapsed/lapsed.toml";
+
 /// Options of every command.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Options of every command")]
@@ -74,31 +89,43 @@ struct Common {
         global = true,
         value_name = "FILE",
         env = "LAPSED_CONFIG",
-        default_value = "/etc/lapsed/lapsed.toml"
+        default_value = CONFIG
     )]
     config: PathBuf,
 
-    /// What is logged to stderr: error, warn, info, debug, trace, or a tracing filter
+    /// What is logged: error, warn, info, debug, trace, or a tracing filter
     #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
     log_level: String,
 
-    /// The form of logs
-    #[arg(long, global = true, value_name = "FORM", default_value = "text")]
-    log_format: logging::LogFormat,
+    /// The form of logs on stderr [default: text; under systemd, fields in the journal]
+    #[arg(long, global = true, value_name = "FORM")]
+    log_format: Option<logging::LogFormat>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Record many grants from a CSV file
+    /// Give access at the provider and record it
+    Grant(grant::GrantArgs),
+    /// Move the end of access
+    Extend(extend::ExtendArgs),
+    /// End access now and remove it at once
+    Revoke(revoke::RevokeArgs),
+    /// Give back what a run removed
+    Undo(undo::UndoArgs),
+    /// Give many grants from a CSV file, or record them
     Import(import::ImportArgs),
     /// Show grants
     List(list::ListArgs),
     /// Show who is or was in which team, and whether a grant covers them
     Members(members::MembersArgs),
+    /// Show what holds for one person, why, and what comes next
+    Why(why::WhyArgs),
+    /// Show all that happened to one person, oldest first
+    History(history::HistoryArgs),
     /// Show the audit report, without mailing it
     Report(report::ReportArgs),
     /// Verify or export the audit trail
-    #[command(subcommand)]
+    #[command(subcommand, after_help = "Example:\n  lapsed audit verify")]
     Audit(audit::AuditCommand),
     /// Let the plan that the guard held in a run go ahead, once
     Approve(approve::ApproveArgs),
@@ -107,16 +134,26 @@ enum Command {
     /// Copy the database consistently while passes run
     Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
+    #[command(after_help = "Example:\n  lapsed check && systemctl start lapsed")]
     Check,
+    /// Tell whether all is well: the daemon, its passes, what is overdue, held or unsent
+    Status(status::StatusArgs),
     /// See everything on sample data: no key, no network, nothing left but the report
     Demo(demo::DemoArgs),
-    /// Print a completion script
+    /// Print a completion script, which asks this program for targets and addresses on record
+    #[command(after_help = "\
+Example:
+  lapsed completions bash > /usr/share/bash-completion/completions/lapsed")]
     Completions {
         /// For which shell
         shell: clap_complete::Shell,
     },
     /// Print the manual page
-    Man,
+    #[command(after_help = "Example:\n  lapsed man /usr/share/man/man1")]
+    Man {
+        /// Write it into this directory instead, with a page for each command
+        directory: Option<PathBuf>,
+    },
 }
 
 /// How rows are shown.
@@ -133,6 +170,11 @@ enum RowFormat {
 /// Reads the command line, does what it says, and tells how that ended.
 #[must_use]
 pub fn main() -> ExitCode {
+    match complete::answer() {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return exit::usage(&error),
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return exit::usage(&error),
@@ -145,22 +187,29 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     let common = cli.common;
     match cli.command {
         Some(Command::Completions { shell }) => generate::completions(shell),
-        Some(Command::Man) => generate::man(),
+        Some(Command::Man { directory }) => generate::man(directory.as_deref()),
         Some(_) if cli.run.any() => Err(Failure::usage(
             "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",
         )),
         Some(Command::Demo(args)) => wait(demo::run(args)),
+        Some(Command::Grant(args)) => wait(grant::run(&common, args)),
+        Some(Command::Extend(args)) => wait(extend::run(&common, args)),
+        Some(Command::Revoke(args)) => wait(revoke::run(&common, args)),
+        Some(Command::Undo(args)) => wait(undo::run(&common, args)),
         Some(Command::Import(args)) => wait(import::run(&common, args)),
         Some(Command::List(args)) => wait(list::run(&common, args)),
         Some(Command::Members(args)) => wait(members::run(&common, args)),
+        Some(Command::Why(args)) => wait(why::run(&common, args)),
+        Some(Command::History(args)) => wait(history::run(&common, args)),
         Some(Command::Report(args)) => wait(report::run(&common, args)),
         Some(Command::Audit(command)) => wait(audit::run(&common, command)),
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),
         Some(Command::Review(args)) => wait(review::run(&common, args)),
         Some(Command::Backup(args)) => wait(backup::run(&common, args)),
         Some(Command::Check) => wait(check::run(&common)),
+        Some(Command::Status(args)) => wait(status::run(&common, args)),
         None if cli.run.any() => wait(run::run(&common, cli.run)),
-        None => wait(daemon::run(&common)),
+        None => daemon::run(&common),
     }
 }
 
@@ -174,14 +223,35 @@ fn wait(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Fa
 }
 
 impl Common {
-    fn settings(&self) -> Result<Settings, Failure> {
-        config::load(&self.config).map_err(|error| Failure::usage(error.to_string()))
+    /// The configuration; the keys are read by what calls a provider or the mail server.
+    fn settings(&self, keys: Keys) -> Result<Settings, Failure> {
+        config::load(&self.config, keys).map_err(|error| Failure::usage(error.to_string()))
     }
 
     /// Settings and database.
-    fn open(&self) -> Result<(Settings, Store), Failure> {
-        let settings = self.settings()?;
+    fn open(&self, keys: Keys) -> Result<(Settings, Store), Failure> {
+        let settings = self.settings(keys)?;
         let store = Store::open(&settings.database)?;
+        Ok((settings, store))
+    }
+
+    /// Settings and a database that must be there: asking makes none.
+    fn open_existing(&self) -> Result<(Settings, Store), Failure> {
+        let settings = self.settings(Keys::Leave)?;
+        let path = &settings.database;
+        let is_there = path.try_exists().map_err(|error| {
+            Failure::could_not_run(anyhow::anyhow!(
+                "cannot look at {}: {error}",
+                path.display()
+            ))
+        })?;
+        if !is_there {
+            return Err(Failure::could_not_run(anyhow::anyhow!(
+                "there is no database at {}: no grant has been recorded and no pass made",
+                path.display()
+            )));
+        }
+        let store = Store::open(path)?;
         Ok((settings, store))
     }
 }

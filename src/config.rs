@@ -14,8 +14,11 @@ mod section;
 mod tests;
 mod times;
 
+pub(crate) use checks::is_loopback;
 pub use error::{ConfigError, Problem};
+pub(crate) use file::database;
 pub use file::{load, load_with};
+pub use secrets::Keys;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -49,7 +52,7 @@ pub struct Settings {
     /// Who is mailed, and how; absent: nobody.
     pub mail: Option<MailSettings>,
     /// The listener for monitoring; absent: none.
-    pub status: Option<SocketAddr>,
+    pub status: Option<StatusSettings>,
     /// Periodic confirmation by owners; absent: none.
     pub review: Option<ReviewSettings>,
 }
@@ -61,7 +64,7 @@ pub struct SentiusAccount {
     pub name: String,
     /// Where the API is; a path in it has no slash at its end (no path at all is `/`).
     pub base_url: reqwest::Url,
-    /// The key, read at start.
+    /// The key, read at start; empty with [`Keys::Leave`].
     pub api_key: SecretString,
 }
 
@@ -72,7 +75,7 @@ pub struct SaplingAccount {
     pub name: String,
     /// Where the API is; a path in it has no slash at its end (no path at all is `/`).
     pub base_url: reqwest::Url,
-    /// The key, read at start.
+    /// The key, read at start; empty with [`Keys::Leave`].
     pub api_key: SecretString,
     /// How the key is sent.
     pub auth: SaplingAuth,
@@ -185,7 +188,7 @@ pub struct SmtpSettings {
     pub port: u16,
     /// How the connection is protected.
     pub tls: SmtpTls,
-    /// The login, where the server wants one.
+    /// The login, where the server wants one; its password is empty with [`Keys::Leave`].
     pub credentials: Option<(String, SecretString)>,
 }
 
@@ -199,6 +202,15 @@ pub enum SmtpTls {
     Implicit,
     /// Not at all: loopback only.
     None,
+}
+
+/// `[status]`.
+#[derive(Debug, Clone)]
+pub struct StatusSettings {
+    /// Where to listen: loopback, unless there is a token.
+    pub listen: SocketAddr,
+    /// What every request must bring; absent: nothing.
+    pub token: Option<SecretString>,
 }
 
 /// `[review]`.

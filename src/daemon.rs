@@ -7,28 +7,34 @@ mod post;
 mod pulse;
 mod signals;
 mod systemd;
+mod window;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
+use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{Settings, StatusSettings};
 use crate::domain::PassOutcome;
 use crate::failpoint;
+use crate::listener::{ListenError, View};
+use crate::metrics::Metrics;
 use crate::pass::{self, Delivery, Options, PassError, Progress, Stop};
 use crate::providers::BuildError;
 use crate::services::Services;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use bell::Bell;
 use due::{Asked, Due};
 use pulse::Pulse;
 use signals::{Order, Signals};
+use window::Window;
 
 /// How often the database is asked whether it has changed, and the clock whether it was set.
 const LOOK: Duration = Duration::from_secs(1);
@@ -45,9 +51,21 @@ const LAST_CALLS: Duration = Duration::from_secs(15);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DaemonError {
+    /// Threads cannot be started.
+    #[error("threads cannot be started")]
+    Runtime(#[source] std::io::Error),
     /// Signals cannot be received.
     #[error("signals cannot be received")]
     Signals(#[source] std::io::Error),
+    /// Another daemon lives on this database.
+    #[error("another daemon is running on {0}")]
+    Another(PathBuf),
+    /// The file that says so cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The listener's address cannot be had.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// An account's client could not be made.
     #[error(transparent)]
     Client(#[from] BuildError),
@@ -61,11 +79,33 @@ pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
 ///
 /// # Errors
 /// When it could not start. A pass that fails is logged and tried again.
-pub async fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
+pub fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
+    // Passes have threads of their own: what only waits wakes one thread, and not several.
+    let workers = runtime::Builder::new_multi_thread().enable_all().build();
+    let workers = workers.map_err(DaemonError::Runtime)?;
+    let waiting = runtime::Builder::new_current_thread().enable_all().build();
+    let waiting = waiting.map_err(DaemonError::Runtime)?;
+    let ended = waiting.block_on(attend(settings, store, load, workers.handle().clone()));
+    // What did not end in time is settled by the next pass.
+    workers.shutdown_background();
+    ended
+}
+
+async fn attend(
+    settings: Settings,
+    store: &Store,
+    load: Load,
+    workers: Handle,
+) -> Result<(), DaemonError> {
     let mut signals = Signals::new().map_err(DaemonError::Signals)?;
-    let services = Arc::new(Services::connect(&settings)?);
+    let presence = store.claim_daemon()?;
+    let _presence = presence.ok_or_else(|| DaemonError::Another(store.path().to_owned()))?;
+    let services = Arc::new(Services::connect(&settings, &Metrics::default())?);
+    let wanted = settings.status.clone();
     let mut daemon = Daemon {
         store: store.clone(),
+        workers,
+        started_at: clock::now(),
         pulse: Pulse::new(&settings.http),
         settings: watch::Sender::new(Arc::new(settings)),
         services,
@@ -74,16 +114,20 @@ pub async fn run(settings: Settings, store: &Store, load: Load) -> Result<(), Da
         outbox: Arc::new(Notify::new()),
         last: "no pass yet".to_owned(),
         told: String::new(),
+        window: Window::default(),
     };
+    daemon.look_out(wanted.as_ref())?;
     tokio::spawn(daemon.pulse.clone().feed());
     let post = tokio::spawn(post::run(
         daemon.store.clone(),
         daemon.settings.subscribe(),
         Arc::clone(&daemon.outbox),
         daemon.stop.clone(),
+        daemon.services.metrics.clone(),
     ));
     let bell = Bell::hang().await;
-    tracing::info!(database = %store.path().display(), "started");
+    let database = store.path().display();
+    tracing::info!(%database, "started on {database}");
     systemd::ready();
     daemon.live(&bell, &mut signals).await;
     let deadline = Instant::now() + LAST_CALLS;
@@ -100,6 +144,9 @@ struct Daemon {
     settings: watch::Sender<Arc<Settings>>,
     services: Arc<Services>,
     load: Load,
+    /// The threads that passes run on.
+    workers: Handle,
+    started_at: Timestamp,
     pulse: Pulse,
     /// Told to whatever is under way when the daemon ends.
     stop: Stop,
@@ -109,6 +156,7 @@ struct Daemon {
     last: String,
     /// What systemd was told last.
     told: String,
+    window: Window,
 }
 
 type Pass = JoinHandle<Result<PassOutcome, PassError>>;
@@ -157,7 +205,8 @@ impl Daemon {
             if jumped.abs() > JUMP {
                 tracing::warn!(
                     seconds = jumped.as_secs(),
-                    "the clock was set, or the machine slept; what is due is asked anew"
+                    "the clock was set, or the machine slept ({} s); what is due is asked anew",
+                    jumped.as_secs()
                 );
                 return;
             }
@@ -212,7 +261,8 @@ impl Daemon {
         };
         let (settings, services) = (Arc::clone(&self.settings.borrow()), self.services.clone());
         let store = self.store.clone();
-        tokio::spawn(async move { pass::run(&settings, &services, &store, &options).await })
+        self.workers
+            .spawn(async move { pass::run(&settings, &services, &store, &options).await })
     }
 
     async fn conclude(
@@ -221,13 +271,17 @@ impl Daemon {
         ended: Result<Result<PassOutcome, PassError>, JoinError>,
     ) -> Result<(), PassError> {
         let outcome = ended.map_err(|error| PassError::Panicked(error.to_string()))??;
+        let (verdict, counts) = (outcome.outcome.as_str(), outcome.counts);
         tracing::info!(
             run = outcome.run,
-            outcome = outcome.outcome.as_str(),
-            done = outcome.counts.done,
-            failed = outcome.counts.failed,
-            held = outcome.counts.held,
-            "pass ended"
+            outcome = verdict,
+            done = counts.done,
+            failed = counts.failed,
+            held = counts.held,
+            "pass ended: {verdict}, {} done, {} failed, {} held",
+            counts.done,
+            counts.failed,
+            counts.held
         );
         self.last = format!(
             "last pass {}: {}",
@@ -246,7 +300,7 @@ impl Daemon {
             Ok(()) => tracing::info!("the configuration was read anew"),
             Err(error) => tracing::error!(
                 error,
-                "the configuration could not be read anew; the one in use stays"
+                "the configuration could not be read anew, and the one in use stays: {error}"
             ),
         }
         systemd::ready();
@@ -261,11 +315,30 @@ impl Daemon {
                     .to_owned(),
             );
         }
-        let services = Services::connect(&settings).map_err(|error| error.to_string())?;
+        let services = Services::connect(&settings, &self.services.metrics)
+            .map_err(|error| error.to_string())?;
+        self.look_out(settings.status.as_ref())
+            .map_err(|error| error.to_string())?;
         self.services = Arc::new(services);
         self.pulse.expect(&settings.http);
         self.settings.send_replace(Arc::new(settings));
         self.outbox.notify_one();
+        Ok(())
+    }
+
+    /// Listens where the settings say.
+    fn look_out(&mut self, wanted: Option<&StatusSettings>) -> Result<(), ListenError> {
+        let pulse = self.pulse.clone();
+        let view = View {
+            store: self.store.clone(),
+            settings: self.settings.subscribe(),
+            alive: Arc::new(move || pulse.check()),
+            metrics: self.services.metrics.clone(),
+            started_at: self.started_at,
+        };
+        if let Some(moved) = self.window.moved(wanted, view, &self.workers)? {
+            self.window = moved;
+        }
         Ok(())
     }
 
@@ -310,6 +383,6 @@ fn in_a_while(wait: Duration) -> Timestamp {
 
 fn after_fault(error: PassError) -> Timestamp {
     let error = format!("{:#}", anyhow::Error::from(error));
-    tracing::error!(error, "a pass could not be run; it is tried again");
+    tracing::error!(error, "a pass could not be run: {error}; it is tried again");
     in_a_while(failpoint::wait(AFTER_FAULT))
 }

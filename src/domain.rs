@@ -3,10 +3,12 @@
 mod change;
 mod email;
 mod ending;
+mod entry;
 mod grant;
 mod outcome;
 mod plan;
 mod plausible;
+mod provision;
 mod reach;
 mod reading;
 mod shown;
@@ -18,6 +20,7 @@ mod when;
 pub use change::{Changes, FlagChange, KnownMember};
 pub use email::{Email, EmailError};
 pub use ending::AccessEnd;
+pub use entry::{Entry, Span};
 pub use grant::{Grant, GrantState, Permission, Role};
 pub use outcome::{
     ActionResult, ActionState, Counts, Evidence, Finding, FindingKind, MailResult, PassOutcome,
@@ -25,6 +28,7 @@ pub use outcome::{
 };
 pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
 pub use plausible::Signs;
+pub use provision::{Provided, ProvisionKind, ProvisionState};
 pub use reach::Reach;
 pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
 pub use snapshot::{Invite, Member, Snapshot, SourceHealth, TeamPolicy};

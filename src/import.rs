@@ -11,6 +11,7 @@ use thiserror::Error;
 
 use crate::config::Settings;
 use crate::store::NewGrant;
+pub(crate) use row::{Written, known_account};
 
 /// The columns that a file may have, in any order.
 const COLUMNS: [&str; 9] = [
@@ -53,6 +54,15 @@ pub struct Faults {
     faults: Vec<(u64, String)>,
 }
 
+impl Faults {
+    pub(crate) fn new(path: &Path, faults: Vec<(u64, String)>) -> Self {
+        Self {
+            path: path.to_owned(),
+            faults,
+        }
+    }
+}
+
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (place, (line, fault)) in self.faults.iter().take(SHOWN).enumerate() {
@@ -88,12 +98,7 @@ pub fn read(path: &Path, settings: &Settings, now: Timestamp) -> Result<Vec<Row>
         path: path.to_owned(),
         source,
     })?;
-    parse(&bytes, settings, now).map_err(|faults| {
-        ImportError::Faults(Faults {
-            path: path.to_owned(),
-            faults,
-        })
-    })
+    parse(&bytes, settings, now).map_err(|faults| ImportError::Faults(Faults::new(path, faults)))
 }
 
 fn parse(

@@ -1,6 +1,7 @@
 //! Reads what there is: each source completely, or it says what is missing. A source that fails
 //! yields nothing to act on, and the others go on.
 
+mod some;
 mod team;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,6 +21,7 @@ use crate::store::{
     ListedTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, invites,
 };
 
+pub(crate) use some::some;
 pub(crate) use team::Read;
 
 /// What a pass found, beyond what it stored.
@@ -200,7 +202,7 @@ pub(crate) async fn read_back(
             Read::Complete(found) => findings.extend(found),
             Read::Unchanged => unchanged.push(target),
             Read::Forbidden(why) | Read::Doubtful(why) | Read::Failed(why) => {
-                tracing::warn!(%target, why, "removals could not be read back; a later pass proves them");
+                tracing::warn!(%target, why, "removals from {target} could not be read back: {why}; a later pass proves them");
             }
         }
     }
@@ -316,7 +318,7 @@ async fn suppressed(
     let message = format!("suppressed emails: {error}");
     match state {
         SourceState::Forbidden => {
-            tracing::info!(account = name, %error, "suppressed emails may not be read");
+            tracing::info!(account = name, %error, "suppressed emails of {name} may not be read: {error}");
         }
         SourceState::Doubtful => seen.findings.push(doubtful(place, message)),
         _ => seen.errors.push(TargetMessage { place, message }),

@@ -1,6 +1,7 @@
-//! One pass, from top to bottom: observe, plan, guard, apply, read back, report, mail. The only
-//! file that knows all the stages.
+//! One pass, from top to bottom: give what is owed, observe, plan, guard, apply, read back, report,
+//! mail. The only file that knows all the stages.
 
+mod giving;
 mod judging;
 mod mailing;
 mod options;
@@ -29,10 +30,10 @@ use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
-use crate::store::{Findings, Holds, Ledger, Runs, Store, StoreError};
+use crate::store::{Findings, Holds, Ledger, Lock, Runs, Store, StoreError};
 
 pub use mailing::MailError;
-pub(crate) use mailing::{last_report, scope};
+pub(crate) use mailing::{holders, last_report, scope};
 pub use options::{Delivery, Options, Progress, Stage, Stop};
 
 /// Why a pass could not be run.
@@ -66,8 +67,35 @@ pub async fn run(
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
+    let begun = Instant::now();
+    let _panic = services.metrics.on_panic(options);
+    let result = stages(settings, services, store, options).await;
+    services.metrics.pass(options, &result, begun.elapsed());
+    result
+}
+
+async fn stages(
+    settings: &Settings,
+    services: &Services,
+    store: &Store,
+    options: &Options,
+) -> Result<PassOutcome, PassError> {
     let lock = store.lock_pass()?;
-    let _lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
+    let lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
+    under(&lock, settings, services, store, options).await
+}
+
+/// Runs one pass for who has the right to it already.
+///
+/// # Errors
+/// The same.
+pub(crate) async fn under(
+    _lock: &Lock,
+    settings: &Settings,
+    services: &Services,
+    store: &Store,
+    options: &Options,
+) -> Result<PassOutcome, PassError> {
     let mut pass = Pass {
         settings,
         store,
@@ -84,7 +112,10 @@ pub async fn run(
     pass.begin().await?;
     failpoint::pause("hang", "panic").await;
 
+    let unmended = pass.give_entries().await?;
     let mut seen = pass.observe().await?;
+    seen.errors.extend(unmended);
+    pass.give_members(&mut seen).await?;
     pass.end_unanswered().await?;
     let (snapshot, plan) = pass.plan(&mut seen).await?;
     let reviewed = pass.guard(plan, &snapshot).await?;
@@ -93,6 +124,7 @@ pub async fn run(
     } else {
         pass.apply(reviewed, &mut seen).await?
     };
+    seen.errors.extend(pass.give_again().await?);
     seen.findings.extend(pass.standing_findings().await?);
     pass.finish(seen, actions).await
 }
@@ -146,7 +178,7 @@ impl Pass<'_> {
         if interrupted > 0 {
             tracing::warn!(
                 interrupted,
-                "an earlier pass was interrupted; what it had sent is being settled"
+                "an earlier pass was interrupted; what became of its calls under way ({interrupted}) is being settled"
             );
         }
         Ok(())
@@ -222,9 +254,8 @@ impl Pass<'_> {
                 )
             })
             .await?;
-        self.set_mark().await?;
         let progress = |done, total| self.options.progress.tell(Stage::Apply, done, total);
-        let touched = Apply {
+        let apply = Apply {
             services: self.services,
             store: self.store,
             run: &self.run,
@@ -235,9 +266,10 @@ impl Pass<'_> {
             max_skew: self.max_skew(),
             stop: &self.options.stop,
             progress: &progress,
-        }
-        .all(tracked)
-        .await?;
+        };
+        // The mark need not be there before the first call: nothing waits for the disk twice.
+        let mark = async { self.set_mark().await };
+        let (touched, ()) = tokio::try_join!(apply.all(tracked), mark)?;
         let teams = touched.into_iter().filter_map(|team| {
             let id = seen.team_ids.get(&team.id())?.clone();
             Some((team, id))
@@ -272,10 +304,11 @@ impl Pass<'_> {
 
     async fn deliver(&self, suppressed: Vec<i64>) -> Result<Vec<MailResult>, PassError> {
         match &self.settings.mail {
-            Some(mail) => Ok({
-                let stop = &self.options.stop;
-                round(mail, self.store, self.options.patient, suppressed, stop).await?
-            }),
+            Some(mail) => {
+                let (patient, stop) = (self.options.patient, &self.options.stop);
+                let metrics = &self.services.metrics;
+                Ok(round(mail, self.store, patient, suppressed, stop, metrics).await?)
+            }
             None => Ok(Vec::new()),
         }
     }

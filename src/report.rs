@@ -11,7 +11,7 @@ mod subject;
 mod summary;
 mod text;
 mod view;
-mod words;
+pub(crate) mod words;
 
 pub(crate) use clean::{is_active, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};
@@ -20,6 +20,8 @@ pub use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
     Totals, Trail, Unanswered, Unmanaged, Week, weeks,
 };
+pub(crate) use summary::{WEEKS, zone_name};
+pub(crate) use view::{Row, Section, Tone, bars, sections};
 
 use thiserror::Error;
 

@@ -6,6 +6,7 @@ use jiff::SignedDuration;
 
 use crate::config::Settings;
 use crate::domain::Email;
+use crate::metrics::Metrics;
 use crate::providers::BuildError;
 use crate::providers::sapling::{self, Reader, Writer};
 use crate::providers::sentius::Whitelist;
@@ -17,6 +18,8 @@ pub struct Services {
     pub(crate) teams: BTreeMap<String, TeamAccount>,
     /// Calls at once, for each account.
     pub(crate) concurrency: usize,
+    /// What counts the work that is done with them.
+    pub(crate) metrics: Metrics,
 }
 
 /// A Sapling account.
@@ -30,19 +33,19 @@ pub(crate) struct TeamAccount {
 }
 
 impl Services {
-    /// Makes the clients; calls nobody.
+    /// Makes the clients; calls nobody. `metrics` counts their calls, and the passes made with them.
     ///
     /// # Errors
     /// When a key or a limit cannot be used, or TLS cannot start.
-    pub fn connect(settings: &Settings) -> Result<Self, BuildError> {
+    pub fn connect(settings: &Settings, metrics: &Metrics) -> Result<Self, BuildError> {
         let mut whitelists = BTreeMap::new();
         for account in &settings.sentius {
-            let client = Whitelist::new(account, &settings.http)?;
+            let client = Whitelist::new(account, &settings.http, metrics)?;
             whitelists.insert(account.name.clone(), client);
         }
         let mut teams = BTreeMap::new();
         for account in &settings.sapling {
-            let (reader, writer) = sapling::connect(account, &settings.http)?;
+            let (reader, writer) = sapling::connect(account, &settings.http, metrics)?;
             let account_of = TeamAccount {
                 reader,
                 writer,
@@ -55,6 +58,7 @@ impl Services {
             whitelists,
             teams,
             concurrency: settings.http.concurrency,
+            metrics: metrics.clone(),
         })
     }
 

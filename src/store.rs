@@ -3,6 +3,7 @@
 
 mod agenda;
 mod backup;
+pub(crate) mod board;
 mod ending;
 mod error;
 mod findings;
@@ -17,13 +18,18 @@ mod members;
 mod notices;
 mod open;
 mod outbox;
+pub(crate) mod person;
+mod presence;
+pub(crate) mod provisions;
 mod reviews;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
+pub(crate) mod standing;
 pub(crate) mod summary;
 mod targets;
 mod teams;
+mod then;
 mod time;
 pub mod trail;
 mod writer;
@@ -37,22 +43,35 @@ pub(crate) use agenda::Agenda;
 pub(crate) use ending::ending;
 pub use error::StoreError;
 pub(crate) use findings::Findings;
-pub(crate) use grants::Grants;
-pub use grants::{Imported, NewGrant};
+pub(crate) use grants::{Grants, Recorded};
+pub use grants::{Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;
-pub(crate) use ledger::{Attempt, Ledger, Settled, Tracked};
+pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
 pub(crate) use notices::Notices;
 pub(crate) use outbox::{NewMail, Outbox};
+pub use presence::{Daemon, Presence};
+pub use provisions::Asked;
+pub(crate) use provisions::{
+    Answered, Intent, NewProvision, Next, Posting, Provision, Provisions, Standing, TakeBack,
+    not_with_an_invite,
+};
 pub use reviews::ReviewRow;
-pub(crate) use reviews::{Answered, Reviews};
+pub(crate) use reviews::{ReviewAnswer, Reviews};
 pub(crate) use runs::Runs;
 pub(crate) use sources::{SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};
 pub(crate) use teams::{Look, Taken, Teams};
+
+/// The endings of the files beside the database that whoever runs a pass, or delivers mail, has
+/// locked.
+const PASS: &str = "lock";
+const MAIL: &str = "mail";
+/// A connection, for those who only hand it on.
+pub(crate) type Db = Connection;
 
 /// An open database. Cheap to clone; all clones share the connections.
 #[derive(Debug, Clone)]
@@ -82,6 +101,18 @@ impl Store {
                 reader: Mutex::new(reader),
             }),
         })
+    }
+
+    /// Reads from a database that may be there, on this thread: makes none, changes nothing and
+    /// waits for nobody, and needs no right to write to it.
+    ///
+    /// # Errors
+    /// When there is none, when it is not ours, or what `job` returned.
+    pub(crate) fn glance<T>(
+        path: &Path,
+        job: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        job(&open::glance(path)?)
     }
 
     /// Where the database is.
@@ -154,7 +185,7 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock_pass(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, ".lock")
+        Lock::take(&self.inner.path, PASS)
     }
 
     /// Takes the right to deliver what its outbox holds; `None` while another process has it.
@@ -162,6 +193,11 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock_mail(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, ".mail")
+        Lock::take(&self.inner.path, MAIL)
+    }
+
+    /// Whether a process runs a pass on this database now.
+    pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
+        Lock::is_taken(&self.inner.path, PASS)
     }
 }

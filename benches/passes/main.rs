@@ -5,6 +5,7 @@
     reason = "a bench is a program for people, and stops at the first thing that is not as it should be"
 )]
 
+mod ask;
 mod daemon;
 mod deletes;
 mod grants;
@@ -48,7 +49,7 @@ struct Options {
     /// How many members a team has, its admin among them (teams)
     #[arg(long, default_value_t = 200)]
     members: usize,
-    /// How many grants the larger database has (grants)
+    /// How many grants the larger database has (grants, ask)
     #[arg(long, default_value_t = 1_000_000)]
     grants: usize,
     /// The Python that runs the peer, with aiohttp
@@ -70,6 +71,8 @@ enum Part {
     Teams,
     /// A pass over many grants, against one over few
     Grants,
+    /// Questions to a database with many grants, and an import
+    Ask,
     /// How late the daemon acts on ends
     Ends,
     /// What the daemon costs while nothing is due
@@ -112,6 +115,9 @@ fn main() {
     }
     if options.wants(Part::Grants) {
         lines.extend(grants::measure(&options));
+    }
+    if options.wants(Part::Ask) {
+        lines.extend(ask::measure(&options));
     }
     if options.wants(Part::Ends) {
         lines.extend(daemon::ends(&options));

@@ -32,6 +32,18 @@ impl Line {
         }
     }
 
+    /// How long lapsed took, against what it may take.
+    pub(crate) fn within(what: &str, lapsed: &[Duration], target: Duration) -> Self {
+        Self {
+            what: what.to_owned(),
+            lapsed: spread(lapsed),
+            against: String::new(),
+            figure: String::new(),
+            target: format!("{} ms", target.as_millis()),
+            met: Some(median(lapsed) <= target),
+        }
+    }
+
     /// A thing that is only told.
     pub(crate) fn told(what: &str, lapsed: String, against: String) -> Self {
         Self {

@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Apply, call};
 use crate::clock;
+use crate::domain::{Action, ActionState, Reason};
 use crate::failpoint;
 use crate::providers::StillDue;
 use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
@@ -77,16 +78,34 @@ impl Apply<'_> {
     ) -> Result<(), StoreError> {
         let run = self.run.to_owned();
         let at = clock::now();
-        self.store
+        let (intended, results) = self
+            .store
             .write(move |db| {
                 for (tracked, settled) in intended.iter().zip(&results) {
                     if let Some(settled) = settled {
                         Ledger::settle(db, &run, tracked, settled, at)?;
                     }
                 }
-                Ok(())
+                Ok((intended, results))
             })
-            .await
+            .await?;
+        for (tracked, settled) in intended.iter().zip(results) {
+            if let Some(settled) = settled {
+                self.count(&tracked.action, settled.state, at);
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts how a try ended, with its lag behind the moment it was meant for: what time ended
+    /// waits for the grace.
+    pub(super) fn count(&self, action: &Action, state: ActionState, at: Timestamp) {
+        let grace = match action.reason {
+            Reason::GrantEnded | Reason::RoleEnded | Reason::WhitelistEnded => self.grace,
+            _ => SignedDuration::ZERO,
+        };
+        let lag = at.duration_since(action.due).saturating_sub(grace);
+        self.services.metrics.tried(action, state, lag);
     }
 
     /// The last look, after all waiting: whether no grant covers any of the people again.

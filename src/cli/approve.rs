@@ -5,6 +5,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::{Common, output};
 use crate::clock;
+use crate::config::Keys;
 use crate::store::{Approval, Holds};
 
 /// What is approved.
@@ -25,7 +26,7 @@ pub(super) struct ApproveArgs {
 }
 
 pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Failure> {
-    let (_, store) = common.open()?;
+    let (_, store) = common.open(Keys::Leave)?;
     let by = args.by.or_else(|| std::env::var("USER").ok());
     let by = by.unwrap_or_else(|| "unknown".to_owned());
     let run = args.run.clone();
@@ -56,8 +57,8 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
             args.run
         ))),
         Approval::Given { actions, dropped } => {
+            store.set_mark().await?;
             if restored.is_some() {
-                store.set_mark().await?;
                 output::line("the database is confirmed as the one that acts here")?;
             }
             output::line(&format!(

@@ -6,6 +6,7 @@ use clap::Subcommand;
 
 use super::exit::{Exit, Failure};
 use super::{Common, output};
+use crate::config::Keys;
 use crate::store::StoreError;
 use crate::store::trail::{self, Head, Verified};
 
@@ -22,11 +23,12 @@ pub(super) enum AuditCommand {
         head: Option<Head>,
     },
     /// Print every event as one line of JSON
+    #[command(after_help = "Example:\n  lapsed audit export > trail.jsonl")]
     Export,
 }
 
 pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, Failure> {
-    let (_, store) = common.open()?;
+    let (_, store) = common.open(Keys::Leave)?;
     match command {
         AuditCommand::Verify { head } => {
             let verified = store

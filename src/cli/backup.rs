@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::{Common, output};
+use crate::config::Keys;
 
 /// Where the copy goes.
 #[derive(Debug, Args)]
@@ -16,7 +17,7 @@ pub(super) struct BackupArgs {
 }
 
 pub(super) async fn run(common: &Common, args: BackupArgs) -> Result<Exit, Failure> {
-    let (_, store) = common.open()?;
+    let (_, store) = common.open(Keys::Leave)?;
     store.backup(&args.file).await?;
     output::line(&format!("{} holds a whole copy", args.file.display()))?;
     Ok(Exit::Done)

@@ -2,8 +2,9 @@
 
 use super::exit::{Exit, Failure, told};
 use super::{Common, output};
-use crate::config::Settings;
+use crate::config::{Keys, Settings};
 use crate::mail::Courier;
+use crate::metrics::Metrics;
 use crate::services::Services;
 use crate::store::Store;
 use crate::store::trail;
@@ -18,7 +19,7 @@ enum Health {
 }
 
 pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
-    let settings = common.settings()?;
+    let settings = common.settings(Keys::Read)?;
     line(
         Health::Ok,
         "configuration",
@@ -35,7 +36,7 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
     let head = store.read(trail::head).await?;
     let database = format!("{}, {} audit events", settings.database.display(), head.seq);
     line(Health::Ok, "database", &database)?;
-    let services = Services::connect(&settings)?;
+    let services = Services::connect(&settings, &Metrics::default())?;
     let mut all_well = providers(&settings, &services).await?;
     all_well &= mail(&settings).await?;
     Ok(if all_well {

@@ -9,14 +9,16 @@ use clap::Args;
 use jiff::SignedDuration;
 
 use super::exit::{Exit, Failure};
-use super::{import, output, run};
+use super::{output, run};
 use crate::clock;
+use crate::config::Keys;
 use crate::domain::Reach;
+use crate::metrics::Metrics;
 use crate::observe::{self, Errand};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
-use crate::store::{Store, summary};
+use crate::store::{Grants, Store, summary};
 use stage::Stage;
 
 /// How long before the demo somebody looked at the teams: long enough for an invite to go stale.
@@ -24,6 +26,7 @@ const LAST_LOOK: SignedDuration = SignedDuration::from_hours(20 * 24);
 
 /// What the demo leaves.
 #[derive(Debug, Args)]
+#[command(after_help = "Example:\n  lapsed demo --output report.html")]
 pub(super) struct DemoArgs {
     /// Where the HTML report is written [default: a new file in the temporary folder]
     #[arg(long, value_name = "FILE")]
@@ -35,7 +38,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let stage = Stage::set(now).await?;
     // Without the environment: what overrides a real configuration must not lead the demo to a
     // real database or a real provider.
-    let settings = crate::config::load_with(&stage.config(), [])
+    let settings = crate::config::load_with(&stage.config(), Keys::Read, [])
         .map_err(|error| Failure::usage(error.to_string()))?;
     let store = Store::open(&settings.database)?;
     heading("An organization, its whitelist and its teams")?;
@@ -45,12 +48,16 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let rows = crate::import::read(&stage.grants(), &settings, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
-    import::record(&store, rows, now, import::Purpose::Record).await?;
+    let record = move |db: &_| {
+        rows.iter()
+            .try_for_each(|row| Grants::import(db, &row.grant, now).map(|_| ()))
+    };
+    store.write(record).await?;
     output::line(&format!(
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")
     ))?;
-    let services = Services::connect(&settings)?;
+    let services = Services::connect(&settings, &Metrics::default())?;
     earlier_look(&stage, &services, &store).await?;
 
     heading("What is due: lapsed --run-now --dry-run")?;
@@ -60,7 +67,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     };
     let planned = pass::run(&settings, &services, &store, &look).await?;
     output::line(&run::headline(&planned))?;
-    run::actions(&planned)?;
+    run::actions(&planned.actions)?;
 
     heading("Doing it: lapsed --run-now")?;
     let before = stage.numbers();

@@ -5,11 +5,12 @@ use std::process::ExitCode;
 
 use crate::daemon::DaemonError;
 use crate::domain::Verdict;
+use crate::listener::ListenError;
 use crate::pass::PassError;
 use crate::providers::BuildError;
 use crate::store::StoreError;
 
-use super::output;
+use super::{logging, output};
 
 /// How the program ends: others' scripts are written against these numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +54,10 @@ impl Failure {
         }
     }
 
+    pub(super) fn of(exit: Exit, error: anyhow::Error) -> Self {
+        Self { exit, error }
+    }
+
     pub(super) fn could_not_run(error: anyhow::Error) -> Self {
         Self {
             exit: Exit::CouldNotRun,
@@ -77,6 +82,7 @@ impl From<DaemonError> for Failure {
     fn from(error: DaemonError) -> Self {
         match error {
             DaemonError::Client(error) => error.into(),
+            DaemonError::Listen(error) => error.into(),
             other => Self::could_not_run(other.into()),
         }
     }
@@ -85,6 +91,16 @@ impl From<DaemonError> for Failure {
 impl From<BuildError> for Failure {
     fn from(error: BuildError) -> Self {
         Self::usage(error.to_string())
+    }
+}
+
+impl From<ListenError> for Failure {
+    fn from(error: ListenError) -> Self {
+        match error {
+            // The other program may go, and a restart helps then.
+            ListenError::InUse(_) | ListenError::Other { .. } => Self::could_not_run(error.into()),
+            _ => Self::usage(error.to_string()),
+        }
     }
 }
 
@@ -108,11 +124,20 @@ pub(super) fn report(result: Result<Exit, Failure>) -> ExitCode {
         // Whoever read our output has had enough.
         Err(failure) if is_broken_pipe(&failure.error) => Exit::Done,
         Err(failure) => {
-            output::complain(&format!("lapsed: {}", told(&failure.error)));
+            complain(&told(&failure.error));
             failure.exit
         }
     };
     ExitCode::from(exit as u8)
+}
+
+/// In the journal an error stands as one; where logs go elsewhere, or nowhere, it is a line.
+fn complain(error: &str) {
+    if logging::stderr_is_journal() && tracing::enabled!(tracing::Level::ERROR) {
+        tracing::error!("{error}");
+    } else {
+        output::complain(&format!("lapsed: {error}"));
+    }
 }
 
 /// An error with its causes, leaving out those that only say again what was just said.

@@ -1,19 +1,28 @@
 //! For packagers: completion scripts and the manual page, from the same definition as the help.
 
+use std::path::Path;
+
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use super::exit::{Exit, Failure};
-use super::{Cli, output};
+use super::{Cli, complete, output};
 
 pub(super) fn completions(shell: Shell) -> Result<Exit, Failure> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "lapsed", &mut script);
+    let script = complete::script(shell)?;
     output::print(&String::from_utf8_lossy(&script))?;
     Ok(Exit::Done)
 }
 
-pub(super) fn man() -> Result<Exit, Failure> {
+/// Prints the main page, or writes it and one for each command into a directory.
+pub(super) fn man(directory: Option<&Path>) -> Result<Exit, Failure> {
+    if let Some(directory) = directory {
+        clap_mangen::generate_to(Cli::command(), directory).map_err(|error| {
+            let error = anyhow::Error::from(error);
+            Failure::could_not_run(error.context(format!("{}", directory.display())))
+        })?;
+        return Ok(Exit::Done);
+    }
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
     output::print(&String::from_utf8_lossy(&page))?;

@@ -1,25 +1,36 @@
 //! `lapsed import`: many grants from a CSV file.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use jiff::Timestamp;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{Exit, Failure};
+use super::giving::{self, AskedArgs, Form, Results};
 use super::{Common, output};
 use crate::clock;
-use crate::import::{self, Row};
-use crate::store::{Grants, Imported, Store};
+use crate::config::Keys;
+use crate::domain::{Flags, ProvisionState};
+use crate::give::{self, Desk, GiveError, Given, Request};
+use crate::import::{self, Faults, Row};
+use crate::metrics::Metrics;
+use crate::pass::Stop;
+use crate::services::Services;
+use crate::store::{Imported, NewGrant, Same};
 
 /// What is imported.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The first line names the columns, in any order: email, target, and where wanted name, permissions
-(joined by ;), role, start, end, owner, reason. An empty end is never. Importing the same file again
-changes nothing.
+(joined by ;), role, start, end, owner, reason. An empty end is never. All rows are checked first,
+and one bad row stops the whole file. Importing the same file again changes nothing, and goes on
+where an import was interrupted.
 
-Example:
-  lapsed import people.csv --record-only --dry-run
+Examples:
+  lapsed import people.csv --dry-run
+  lapsed import people.csv
+  lapsed import people.csv --record-only
 
   email,target,end,owner
   jane@example.com,sentius:acme,2026-12-31,it@acme.com
@@ -32,83 +43,171 @@ pub(super) struct ImportArgs {
     #[arg(long)]
     record_only: bool,
 
-    /// Check the file and say what would be recorded
+    /// Check the file and say what would be recorded and given
     #[arg(long)]
     dry_run: bool,
-}
 
-/// How many rows had which fate.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    recorded: usize,
-    amended: usize,
-    unchanged: usize,
-    /// Lines of grants that another one outlasts, and until when.
-    outlasted: Vec<(u64, Option<Timestamp>)>,
+    #[command(flatten)]
+    asked: AskedArgs,
 }
 
 pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failure> {
-    if !args.record_only {
-        return Err(Failure::usage(
-            "import records access that exists already: give --record-only. Giving access at the providers is not part of this version",
-        ));
-    }
-    let (settings, store) = common.open()?;
-    let now = clock::now();
-    let rows = import::read(&args.file, &settings, now)
-        .map_err(|error| Failure::usage(error.to_string()))?;
-    let (purpose, words) = if args.dry_run {
-        (Purpose::Rehearse, "dry run: of the grants there would be ")
+    let keys = if args.record_only {
+        Keys::Leave
     } else {
-        (Purpose::Record, "")
+        Keys::Read
     };
-    let tally = record(&store, rows, now, purpose).await?;
-    output::line(&format!(
+    let (settings, store) = common.open(keys)?;
+    let rows = import::read(&args.file, &settings, clock::now())
+        .map_err(|error| Failure::usage(error.to_string()))?;
+    let lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
+    let given = if args.record_only {
+        let grants: Vec<NewGrant> = rows.into_iter().map(|row| row.grant).collect();
+        match args.dry_run {
+            true => give::rehearse_note(&store, grants, Same::Ever).await?,
+            false => give::note(&store, grants, Same::Ever).await?,
+        }
+    } else {
+        let services = Services::connect(&settings, &Metrics::default())?;
+        let desk = args.asked.desk("import", &settings, &services, &store);
+        give_all(&desk, rows, args.dry_run)
+            .await
+            .map_err(|error| with_lines(error, &args.file, &lines))?
+    };
+    if args.asked.format == Form::Json {
+        output::if_read(output::json(&Results { results: &given }))?;
+    } else {
+        text(&args, &given)?;
+        outlasted(&args.file, &lines, &given);
+    }
+    let waits = |g: &Given| g.state == ProvisionState::Planned;
+    if !args.dry_run && given.iter().any(waits) {
+        let waiting = given.iter().filter(|g| waits(g)).count();
+        output::complain(&format!(
+            "{} on record and not given yet; the next pass gives what is left, or the same import again",
+            output::count(waiting, "grant")
+        ));
+        return Ok(Exit::Incomplete);
+    }
+    Ok(giving::exit(&given))
+}
+
+/// Gives what the rows ask for. The first Ctrl-C lets the calls under way end and begins nothing
+/// new.
+async fn give_all(desk: &Desk<'_>, rows: Vec<Row>, dry_run: bool) -> Result<Vec<Given>, Failed> {
+    let requests = rows.into_iter().map(|row| Request {
+        grant: row.grant,
+        flags: Flags::default(),
+    });
+    let requests: Vec<Request> = requests.collect();
+    let lock = giving::lock(desk).await?;
+    if dry_run {
+        return Ok(desk.rehearse(&lock, requests, Same::Ever).await?);
+    }
+    let given = desk.give(&lock, requests, Same::Ever);
+    tokio::pin!(given);
+    tokio::select! {
+        given = &mut given => return Ok(given?),
+        () = interrupted(desk.stop.clone()) => {}
+    }
+    output::complain("interrupted: the calls under way are brought to their end");
+    Ok(given.await?)
+}
+
+/// Resolves once somebody has asked to stop.
+async fn interrupted(stop: Stop) {
+    let (Ok(mut interrupt), Ok(mut terminate)) = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    ) else {
+        // Without signals nobody can ask.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    stop.set();
+}
+
+/// What stopped an import before anything was recorded.
+enum Failed {
+    Give(GiveError),
+    Other(Failure),
+}
+
+impl From<GiveError> for Failed {
+    fn from(error: GiveError) -> Self {
+        Self::Give(error)
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+/// Faults with the lines on which they stand.
+fn with_lines(error: Failed, file: &Path, lines: &[u64]) -> Failure {
+    match error {
+        Failed::Give(GiveError::Faults(faults)) => {
+            let line = |place: usize| lines.get(place).copied().unwrap_or_default();
+            let faults = faults.into_iter().map(|(at, fault)| (line(at), fault));
+            Failure::usage(Faults::new(file, faults.collect()).to_string())
+        }
+        Failed::Give(error) => error.into(),
+        Failed::Other(failure) => failure,
+    }
+}
+
+/// What became of the records, then of those who were to be given something.
+fn text(args: &ImportArgs, given: &[Given]) -> Result<(), Failure> {
+    let number = |is: fn(&Imported) -> bool| given.iter().filter(|g| is(&g.imported)).count();
+    let words = if args.dry_run {
+        "dry run: of the grants there would be "
+    } else {
+        ""
+    };
+    output::if_read(output::line(&format!(
         "{words}{} recorded, {} amended, {} unchanged",
-        tally.recorded, tally.amended, tally.unchanged
-    ))?;
-    for (line, until) in &tally.outlasted {
+        number(|i| matches!(i, Imported::Recorded { .. })),
+        number(|i| *i == Imported::Amended),
+        number(|i| *i == Imported::Unchanged),
+    )))?;
+    if args.record_only {
+        return Ok(());
+    }
+    let mut results: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in given.iter().filter(|g| g.provision.is_some()) {
+        let word = match (args.dry_run, one.result, one.provision) {
+            (_, Some(result), _) => result.as_str(),
+            (true, None, Some(provision)) => provision.as_str(),
+            _ => one.state.as_str(),
+        };
+        *results.entry(word).or_default() += 1;
+    }
+    if !results.is_empty() {
+        let words: Vec<String> = results.iter().map(|(w, n)| format!("{n} {w}")).collect();
+        output::if_read(output::line(&words.join(", ")))?;
+    }
+    let is_told = |g: &&Given| g.state.is_amiss() || (args.dry_run && g.provision.is_some());
+    let told: Vec<Given> = given.iter().filter(is_told).cloned().collect();
+    Ok(output::if_read(giving::table(&told))?)
+}
+
+fn outlasted(file: &Path, lines: &[u64], given: &[Given]) {
+    for (line, one) in lines.iter().zip(given) {
+        let Imported::Recorded {
+            outlasted_by: Some(until),
+        } = one.imported
+        else {
+            continue;
+        };
         let until = until.map_or_else(|| "has no end".to_owned(), |end| format!("ends {end}"));
         output::complain(&format!(
             "{}: line {line}: note: another grant of this person on this target {until}, and the last end counts",
-            args.file.display()
+            file.display()
         ));
     }
-    Ok(Exit::Done)
-}
-
-/// Whether the file is recorded, or only what would become of it is found out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Purpose {
-    Record,
-    Rehearse,
-}
-
-/// Records all rows in one transaction: all of the file, or nothing of it.
-pub(super) async fn record(
-    store: &Store,
-    rows: Vec<Row>,
-    now: Timestamp,
-    purpose: Purpose,
-) -> Result<Tally, Failure> {
-    let job = move |db: &_| {
-        let mut tally = Tally::default();
-        for row in &rows {
-            match Grants::import(db, &row.grant, now)? {
-                Imported::Recorded { outlasted_by } => {
-                    tally.recorded += 1;
-                    tally
-                        .outlasted
-                        .extend(outlasted_by.map(|until| (row.line, until)));
-                }
-                Imported::Amended => tally.amended += 1,
-                Imported::Unchanged => tally.unchanged += 1,
-            }
-        }
-        Ok(tally)
-    };
-    Ok(match purpose {
-        Purpose::Record => store.write(job).await?,
-        Purpose::Rehearse => store.rehearse(job).await?,
-    })
 }

@@ -1,10 +1,12 @@
 //! `lapsed list`: grants, now or as they were.
 
 use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
-use super::{Common, RowFormat, moment, output};
+use super::{Common, RowFormat, complete, moment, output};
 use crate::clock;
+use crate::config::Keys;
 use crate::domain::{GrantState, Target, TargetId};
 use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 
@@ -15,7 +17,7 @@ use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 )]
 pub(super) struct ListArgs {
     /// Only of this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
     target: Option<Target>,
 
     /// Only in this state
@@ -45,7 +47,7 @@ enum StateArg {
 }
 
 pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open()?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let now = clock::now();
     let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
     let ending_until = match &args.ending_within {

@@ -1,15 +1,24 @@
-//! Logs: to stderr, in the form that was asked for, and never with another's secrets.
+//! Logs: to the journal with fields when systemd runs us, else to stderr, and never with another's
+//! secrets.
 
+use std::ffi::OsStr;
+use std::fs::File;
 use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 use clap::ValueEnum;
+use tracing::Subscriber;
+use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::filter::{EnvFilter, FilterExt, FilterFn};
+use tracing_subscriber::fmt;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Failure;
 
-/// The form of logs.
+/// The form of logs on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum LogFormat {
     /// For people
@@ -18,8 +27,9 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Starts logging.
-pub(super) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
+/// Starts logging. Without a form that was asked for, what would end in the journal as lines of
+/// stderr goes there with its fields.
+pub(super) fn start(filter: &str, format: Option<LogFormat>) -> Result<(), Failure> {
     let wanted = EnvFilter::try_new(filter).map_err(|error| {
         Failure::usage(format!(
             "--log-level: {filter:?} is neither a level (error, warn, info, debug, trace) nor a filter: {error}"
@@ -30,25 +40,80 @@ pub(super) fn start(filter: &str, format: LogFormat) -> Result<(), Failure> {
     let ours = FilterFn::new(|metadata| {
         metadata.target().starts_with("lapsed") || *metadata.level() <= tracing::Level::WARN
     });
-    let filter = wanted.and(ours);
-    let registry = tracing_subscriber::registry();
-    match format {
-        LogFormat::Text => registry
-            .with(
-                tracing_subscriber::fmt::layer()
-                    .with_writer(io::stderr)
-                    .with_ansi(io::stderr().is_terminal())
-                    .with_filter(filter),
-            )
-            .init(),
-        LogFormat::Json => registry
-            .with(
-                tracing_subscriber::fmt::layer()
-                    .json()
-                    .with_writer(io::stderr)
-                    .with_filter(filter),
-            )
-            .init(),
-    }
+    let layer = match format {
+        Some(LogFormat::Json) => json(),
+        Some(LogFormat::Text) => text(),
+        // A journal that cannot be reached still reads our stderr.
+        None if stderr_is_journal() => journal().unwrap_or_else(|_| text()),
+        None => text(),
+    };
+    tracing_subscriber::registry()
+        .with(layer.with_filter(wanted.and(ours)))
+        .init();
     Ok(())
+}
+
+/// Where log records go.
+type Sink<S> = Box<dyn Layer<S> + Send + Sync>;
+
+fn text<S: Subscriber + for<'s> LookupSpan<'s>>() -> Sink<S> {
+    let is_terminal = io::stderr().is_terminal();
+    let layer = fmt::layer().with_writer(io::stderr).with_ansi(is_terminal);
+    layer.boxed()
+}
+
+fn json<S: Subscriber + for<'s> LookupSpan<'s>>() -> Sink<S> {
+    fmt::layer().json().with_writer(io::stderr).boxed()
+}
+
+/// Fields are named as in `LAPSED_RUN`: without a prefix, ours would mix with the journal's own.
+fn journal<S: Subscriber + for<'s> LookupSpan<'s>>() -> io::Result<Sink<S>> {
+    let layer = tracing_journald::layer()?
+        .with_syslog_identifier("lapsed".to_owned())
+        .with_field_prefix(Some("LAPSED".to_owned()))
+        .with_priority_mappings(PriorityMappings {
+            error: Priority::Error,
+            warn: Priority::Warning,
+            info: Priority::Informational,
+            debug: Priority::Debug,
+            trace: Priority::Debug,
+        });
+    Ok(layer.boxed())
+}
+
+/// Whether what is written to stderr ends in the journal: systemd then names the stream that it
+/// gave us. The variable alone says nothing, since children with another stderr inherit it.
+pub(super) fn stderr_is_journal() -> bool {
+    let named = std::env::var_os("JOURNAL_STREAM");
+    named.is_some_and(|stream| is_stream(io::stderr(), &stream).unwrap_or(false))
+}
+
+/// Whether a descriptor is the stream that is named by device and inode, as `DEVICE:INODE`.
+fn is_stream(descriptor: impl AsFd, named: &OsStr) -> io::Result<bool> {
+    let file = File::from(descriptor.as_fd().try_clone_to_owned()?);
+    let metadata = file.metadata()?;
+    Ok(named == OsStr::new(&format!("{}:{}", metadata.dev(), metadata.ino())))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    #[test]
+    fn the_journal_is_known_by_the_stream_that_systemd_names_and_by_no_other() {
+        let (ours, other) = UnixStream::pair().unwrap();
+        let name = |stream: &UnixStream| {
+            let file = File::from(stream.as_fd().try_clone_to_owned().unwrap());
+            let metadata = file.metadata().unwrap();
+            format!("{}:{}", metadata.dev(), metadata.ino())
+        };
+        let is_ours = |named: &str| is_stream(&ours, OsStr::new(named)).unwrap();
+        assert!(is_ours(&name(&ours)));
+        assert!(!is_ours(&name(&other)));
+        for odd in ["", ":", "8:", "x:y", &format!("{}0", name(&ours))] {
+            assert!(!is_ours(odd), "{odd}");
+        }
+    }
 }

@@ -1,11 +1,13 @@
 //! `lapsed members`: who is or was in which team, and whether a grant covers them.
 
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
 use super::list::known_target;
-use super::{Common, RowFormat, moment, output};
+use super::{Common, RowFormat, complete, moment, output};
 use crate::clock;
+use crate::config::Keys;
 use crate::domain::Target;
 use crate::store::{Listing, MemberFilter, MemberRow};
 
@@ -14,7 +16,7 @@ use crate::store::{Listing, MemberFilter, MemberRow};
 #[command(after_help = "Example:\n  lapsed members --target sapling:acme/Core --as-of 2026-06-30")]
 pub(super) struct MembersArgs {
     /// Only of this team: sapling:ACCOUNT/TEAM
-    #[arg(long)]
+    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
     target: Option<Target>,
 
     /// As it was then: a time or a date
@@ -27,7 +29,7 @@ pub(super) struct MembersArgs {
 }
 
 pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open()?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
     let filter = MemberFilter {
         target: known_target(&store, args.target.as_ref()).await?,

@@ -72,6 +72,27 @@ pub(super) fn complain(text: &str) {
 
 /// A table with these columns, as wide as the terminal, or as its content where there is none.
 pub(super) fn table(columns: &[&str]) -> Table {
+    let mut table = arranged();
+    table.set_header(columns);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// Lines below a heading: a word, and what is said of it.
+pub(super) fn lines(said: &[(&str, String)]) -> Table {
+    let mut table = arranged();
+    for (word, said) in said {
+        table.add_row([cell(word), cell(said)]);
+    }
+    if let Some(words) = table.column_mut(0) {
+        words.set_padding((2, 1));
+    }
+    table
+}
+
+fn arranged() -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_content_arrangement(if io::stdout().is_terminal() {
@@ -79,11 +100,34 @@ pub(super) fn table(columns: &[&str]) -> Table {
     } else {
         ContentArrangement::Disabled
     });
-    table.set_header(columns);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
     table
+}
+
+/// What a colour says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Good,
+    Bad,
+    Waiting,
+    Plain,
+}
+
+/// The text in the colour of its tone, on a terminal whose user has not declined colours
+/// (<https://no-color.org>).
+pub(super) fn tinted(text: &str, tone: Tone) -> String {
+    let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+        || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let colour = match tone {
+        Tone::Good => 32,
+        Tone::Bad => 31,
+        Tone::Waiting => 33,
+        Tone::Plain => 0,
+    };
+    if tone == Tone::Plain || declined || !io::stdout().is_terminal() {
+        text.to_owned()
+    } else {
+        format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+    }
 }
 
 /// A cell whose text cannot do anything to a terminal.

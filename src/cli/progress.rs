@@ -37,6 +37,7 @@ fn start(stage: Stage, total: u64) -> ProgressBar {
     let what = match stage {
         Stage::Observe => "reading teams",
         Stage::Apply => "removing access",
+        Stage::Give => "giving access",
     };
     let bar = ProgressBar::new(total).with_message(what);
     if let Ok(style) = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left") {

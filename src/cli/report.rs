@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use super::exit::{Exit, Failure};
 use super::{Common, output, when};
 use crate::clock;
+use crate::config::Keys;
 use crate::domain::{Edge, parse_span};
 use crate::pass;
 use crate::report::{self, Format};
@@ -53,7 +54,7 @@ impl From<ReportFormat> for Format {
 }
 
 pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open()?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let now = clock::now();
     let from = match args.since.as_deref() {
         None => pass::last_report(&store).await?,

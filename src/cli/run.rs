@@ -7,7 +7,9 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::{Common, moment, output, progress};
-use crate::domain::{Finding, PassOutcome};
+use crate::config::Keys;
+use crate::domain::{ActionResult, Finding, PassOutcome};
+use crate::metrics::Metrics;
 use crate::pass::{self, Options};
 use crate::report::one_line;
 use crate::services::Services;
@@ -57,9 +59,9 @@ impl RunArgs {
 }
 
 pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure> {
-    let settings = common.settings()?;
+    let settings = common.settings(Keys::Read)?;
     let at = moment("--at", args.at.as_deref(), &settings)?;
-    let services = Services::connect(&settings)?;
+    let services = Services::connect(&settings, &Metrics::default())?;
     let store = crate::store::Store::open(&settings.database)?;
     let options = Options {
         dry_run: args.dry_run,
@@ -80,7 +82,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
 /// The outcome for people: what was done first, what was noticed after.
 pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
     output::line(&headline(outcome))?;
-    actions(outcome)?;
+    actions(&outcome.actions)?;
     findings(&outcome.findings)?;
     for error in &outcome.errors {
         let text = format!("error: {}: {}", error.place, error.message);
@@ -94,11 +96,11 @@ pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
 }
 
 /// A line for each action.
-pub(super) fn actions(outcome: &PassOutcome) -> io::Result<()> {
-    if !outcome.actions.is_empty() {
+pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
+    if !actions.is_empty() {
         output::line("")?;
         let mut table = output::table(&["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"]);
-        for action in &outcome.actions {
+        for action in actions {
             let state = match action.evidence {
                 Some(evidence) => format!("{}, {}", action.state.as_str(), evidence.as_str()),
                 None => action.state.as_str().to_owned(),

@@ -2,15 +2,15 @@
 
 use std::collections::HashSet;
 
-use super::environment::Variables;
+use super::secrets::{API_KEY, Secrets};
 use super::section::{Leaf, Read, Section};
-use super::{SaplingAccount, SaplingAuth, SentiusAccount, TeamRule, checks, secrets};
+use super::{SaplingAccount, SaplingAuth, SentiusAccount, TeamRule, checks};
 use crate::domain::Target;
 
 /// Reads every `[[sentius]]`, and notes all their names, also of those with mistakes elsewhere.
 pub(super) fn sentius(
     root: &mut Section<'_>,
-    variables: &Variables,
+    secrets: &Secrets<'_>,
     names: &mut HashSet<String>,
 ) -> Vec<SentiusAccount> {
     root.sections("sentius")
@@ -18,7 +18,7 @@ pub(super) fn sentius(
         .filter_map(|mut section| {
             let name = unique_name(&mut section, names);
             let base_url = section.require("base_url", checks::base_url);
-            let api_key = secrets::secret(&mut section, &secrets::API_KEY, variables);
+            let api_key = secrets.secret(&mut section, &API_KEY);
             section.finish();
             Some(SentiusAccount {
                 name: name?,
@@ -32,7 +32,7 @@ pub(super) fn sentius(
 /// Reads every `[[sapling]]`. `whitelists` are the names that `follow` may mean.
 pub(super) fn sapling(
     root: &mut Section<'_>,
-    variables: &Variables,
+    secrets: &Secrets<'_>,
     whitelists: &HashSet<String>,
 ) -> Vec<SaplingAccount> {
     let mut names = HashSet::new();
@@ -41,7 +41,7 @@ pub(super) fn sapling(
         .filter_map(|mut section| {
             let name = unique_name(&mut section, &mut names);
             let base_url = section.require("base_url", checks::base_url);
-            let api_key = secrets::secret(&mut section, &secrets::API_KEY, variables);
+            let api_key = secrets.secret(&mut section, &API_KEY);
             let words = [
                 ("parameter", SaplingAuth::Parameter),
                 ("bearer", SaplingAuth::Bearer),

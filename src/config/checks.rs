@@ -139,7 +139,7 @@ pub(super) fn base_url(leaf: Leaf) -> Read<Url> {
 }
 
 /// Whether what is sent to this host stays on this machine.
-pub(super) fn is_loopback(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || bare

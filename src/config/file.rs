@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use config::{Config, FileFormat, Map, Value, ValueKind};
 
 use super::environment::{Variables, overlay};
 use super::error::{ConfigError, Report};
 use super::lines::lines;
+use super::secrets::{Keys, Secrets};
 use super::section::Section;
 use super::{Settings, accounts, mail, rules, times};
 
@@ -16,8 +17,8 @@ use super::{Settings, accounts, mail, rules, times};
 ///
 /// # Errors
 /// Tells everything that is wrong with it, not only the first thing.
-pub fn load(path: &Path) -> Result<Settings, ConfigError> {
-    load_with(path, std::env::vars_os())
+pub fn load(path: &Path, keys: Keys) -> Result<Settings, ConfigError> {
+    load_with(path, keys, std::env::vars_os())
 }
 
 /// Like [`load`], with an environment of the caller's: overrides, `api_key_env` and
@@ -27,6 +28,7 @@ pub fn load(path: &Path) -> Result<Settings, ConfigError> {
 /// Tells everything that is wrong with it, not only the first thing.
 pub fn load_with(
     path: &Path,
+    keys: Keys,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigError> {
     let refuse = |message| ConfigError::single(path, message);
@@ -36,23 +38,38 @@ pub fn load_with(
     let variables = Variables::new(environment);
     let mut report = Report::new(path, lines(&text));
     overlay(&mut tables, &variables, &mut report);
-    let settings = settings(Section::root(tables, &report), &variables);
+    let secrets = Secrets {
+        keys,
+        variables: &variables,
+    };
+    let settings = settings(Section::root(tables, &report), &secrets);
     report.into_result().map(|()| settings)
 }
 
+/// Where the database is, by the file and the environment, and nothing else of them: no key is
+/// read, and other mistakes do not matter. Nothing where the file cannot be read at all.
+pub(crate) fn database(path: &Path) -> Option<PathBuf> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut tables = parse(&text).ok()?;
+    let variables = Variables::new(std::env::vars_os());
+    let mut report = Report::new(path, lines(&text));
+    overlay(&mut tables, &variables, &mut report);
+    Some(rules::state(&mut Section::root(tables, &report)))
+}
+
 /// Reads every section; what is missing from the settings has been reported.
-fn settings(mut root: Section<'_>, variables: &Variables) -> Settings {
+fn settings(mut root: Section<'_>, secrets: &Secrets<'_>) -> Settings {
     let timezone = times::timezone(&mut root);
     let database = rules::state(&mut root);
     let mut whitelists = HashSet::new();
-    let sentius = accounts::sentius(&mut root, variables, &mut whitelists);
-    let sapling = accounts::sapling(&mut root, variables, &whitelists);
+    let sentius = accounts::sentius(&mut root, secrets, &mut whitelists);
+    let sapling = accounts::sapling(&mut root, secrets, &whitelists);
     let http = rules::http(&mut root);
     let schedule = times::schedule(&mut root, &timezone);
     let policy = rules::policy(&mut root);
     let guard = rules::guard(&mut root);
-    let mail = mail::mail(&mut root, variables);
-    let status = rules::status(&mut root);
+    let mail = mail::mail(&mut root, secrets);
+    let status = rules::status(&mut root, secrets);
     let review = rules::review(&mut root);
     root.finish();
     Settings {

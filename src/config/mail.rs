@@ -3,20 +3,20 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::environment::Variables;
+use super::secrets::{PASSWORD, Secrets};
 use super::section::{Leaf, Read, Section};
-use super::{MailRoute, MailSettings, SmtpSettings, SmtpTls, checks, secrets};
+use super::{MailRoute, MailSettings, SmtpSettings, SmtpTls, checks};
 
 const DAY: u64 = 24 * 60 * 60;
 
 /// Reads `[mail]`; nobody is mailed without it.
-pub(super) fn mail(root: &mut Section<'_>, variables: &Variables) -> Option<MailSettings> {
+pub(super) fn mail(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<MailSettings> {
     let mut section = root.section("mail")?;
     let from = section.require("from", checks::mailbox);
     let to = section.require("to", checks::mailboxes);
     let notify_before = section.read("notify_before", checks::spans_longest_first);
     let notify_people = section.read("notify_people", Leaf::switch);
-    let route = route(&mut section, variables);
+    let route = route(&mut section, secrets);
     section.finish();
     Some(MailSettings {
         from: from?,
@@ -31,7 +31,7 @@ pub(super) fn mail(root: &mut Section<'_>, variables: &Variables) -> Option<Mail
     })
 }
 
-fn route(mail: &mut Section<'_>, variables: &Variables) -> Option<MailRoute> {
+fn route(mail: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<MailRoute> {
     match (mail.has("smtp"), mail.has("directory")) {
         (true, true) => {
             mail.wrong_here("there are both [mail.smtp] and [mail.directory]; remove one");
@@ -43,7 +43,7 @@ fn route(mail: &mut Section<'_>, variables: &Variables) -> Option<MailRoute> {
     }
     let smtp = mail
         .section("smtp")
-        .and_then(|section| smtp(section, variables));
+        .and_then(|section| smtp(section, secrets));
     let directory = mail.section("directory").and_then(directory);
     smtp.map(MailRoute::Smtp)
         .or(directory.map(MailRoute::Directory))
@@ -55,7 +55,7 @@ fn directory(mut section: Section<'_>) -> Option<PathBuf> {
     path.map(PathBuf::from)
 }
 
-fn smtp(mut section: Section<'_>, variables: &Variables) -> Option<SmtpSettings> {
+fn smtp(mut section: Section<'_>, secrets: &Secrets<'_>) -> Option<SmtpSettings> {
     let host = section.require("host", host);
     let words = [
         ("starttls", SmtpTls::StartTls),
@@ -85,12 +85,12 @@ fn smtp(mut section: Section<'_>, variables: &Variables) -> Option<SmtpSettings>
         );
     }
     let has_login = section.has("username");
-    let has_password = secrets::PASSWORD.any_in(&section);
+    let has_password = PASSWORD.any_in(&section);
     let username = section.read("username", checks::line);
     let credentials = match (has_login, has_password) {
         (false, false) => {
             // Asked for all the same, so that they count as known keys.
-            secrets::PASSWORD.mention(&mut section);
+            PASSWORD.mention(&mut section);
             None
         }
         (false, true) => {
@@ -98,10 +98,11 @@ fn smtp(mut section: Section<'_>, variables: &Variables) -> Option<SmtpSettings>
                 "username",
                 "this key is missing, though there is a password",
             );
-            secrets::PASSWORD.mention(&mut section);
+            PASSWORD.mention(&mut section);
             None
         }
-        (true, _) => secrets::secret(&mut section, &secrets::PASSWORD, variables)
+        (true, _) => secrets
+            .secret(&mut section, &PASSWORD)
             .and_then(|password| Some((username?, password))),
     };
     section.finish();

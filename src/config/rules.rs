@@ -4,10 +4,18 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+
+use super::secrets::{Keys, Secrets};
 use super::section::{Leaf, Read, Section};
-use super::{GuardSettings, HttpSettings, PolicySettings, ReviewSettings, checks};
+use super::{
+    GuardSettings, HttpSettings, PolicySettings, ReviewSettings, StatusSettings, checks, secrets,
+};
 
 const DAY: u64 = 24 * 60 * 60;
+
+/// Shorter tokens can be tried out: nobody counts wrong ones.
+const SHORTEST_TOKEN: usize = 16;
 
 /// Reads `[state]`: the database's path.
 pub(super) fn state(root: &mut Section<'_>) -> PathBuf {
@@ -100,27 +108,48 @@ pub(super) fn guard(root: &mut Section<'_>) -> GuardSettings {
     guard
 }
 
-/// Reads `[status]`: the address to listen at.
-pub(super) fn status(root: &mut Section<'_>) -> Option<SocketAddr> {
+/// Reads `[status]`.
+pub(super) fn status(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<StatusSettings> {
     let mut section = root.section("status")?;
     let listen = section.require("listen", listen);
+    let wants_token = secrets::TOKEN.any_in(&section);
+    let token = if wants_token {
+        secrets.secret(&mut section, &secrets::TOKEN)
+    } else {
+        secrets::TOKEN.mention(&mut section);
+        None
+    };
+    if let Some(token) = &token
+        && secrets.keys == Keys::Read
+        && token.expose_secret().chars().count() < SHORTEST_TOKEN
+    {
+        section.wrong_here(format!(
+            "the token has fewer than {SHORTEST_TOKEN} characters and could be guessed; make one with: openssl rand -hex 32"
+        ));
+    }
+    if let Some(address) = listen.filter(|address| !address.ip().is_loopback())
+        && !wants_token
+    {
+        section.wrong(
+            "listen",
+            format!(
+                "{address} can be reached from outside, and the page names people; write a loopback address such as 127.0.0.1:{}, or add token_file",
+                address.port()
+            ),
+        );
+    }
     section.finish();
-    listen
+    Some(StatusSettings {
+        listen: listen?,
+        token,
+    })
 }
 
 fn listen(leaf: Leaf) -> Read<SocketAddr> {
     let text = checks::line(leaf)?;
-    let address: SocketAddr = text.parse().map_err(|_| {
+    text.parse().map_err(|_| {
         format!("{text:?} is not an address and a port; write one such as 127.0.0.1:9187")
-    })?;
-    if address.ip().is_loopback() {
-        Ok(address)
-    } else {
-        Err(format!(
-            "{address} can be reached from outside; the page names people, so write a loopback address such as 127.0.0.1:{}",
-            address.port()
-        ))
-    }
+    })
 }
 
 /// Reads `[review]`.

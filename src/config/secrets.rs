@@ -36,6 +36,13 @@ pub(super) const PASSWORD: Places = Places {
     credential: "password_credential",
 };
 
+/// `token_*` of the listener.
+pub(super) const TOKEN: Places = Places {
+    file: "token_file",
+    variable: "token_env",
+    credential: "token_credential",
+};
+
 impl Places {
     /// Whether any of the three is there.
     pub(super) fn any_in(&self, section: &Section<'_>) -> bool {
@@ -54,12 +61,56 @@ impl Places {
     }
 }
 
-/// Reads the secret that exactly one of the three keys names.
-pub(super) fn secret(
-    section: &mut Section<'_>,
-    places: &Places,
-    variables: &Variables,
-) -> Option<SecretString> {
+/// Whether keys and passwords are read. Whoever asks the database alone may have no right to them:
+/// systemd hands them to the service, not to an administrator's shell.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// They are read; one that cannot be used is a mistake in the configuration.
+    Read,
+    /// They are left where they are, and come out empty; providers' clients take no empty one. That
+    /// exactly one place is named for each is checked all the same.
+    Leave,
+}
+
+/// Where secrets come from, and whether they are fetched.
+pub(super) struct Secrets<'v> {
+    pub(super) keys: Keys,
+    pub(super) variables: &'v Variables,
+}
+
+impl Secrets<'_> {
+    /// The secret that exactly one of the three keys names.
+    pub(super) fn secret(
+        &self,
+        section: &mut Section<'_>,
+        places: &Places,
+    ) -> Option<SecretString> {
+        one_place(section, places);
+        let file = section.read(places.file, |leaf| self.fetch(&leaf.text()?, from_file));
+        let variable = section.read(places.variable, |leaf| {
+            self.fetch(&leaf.text()?, |name| from_variable(name, self.variables))
+        });
+        let credential = section.read(places.credential, |leaf| {
+            self.fetch(&credential_id(leaf)?, |id| {
+                from_credential(id, self.variables)
+            })
+        });
+        file.or(variable).or(credential)
+    }
+
+    fn fetch(
+        &self,
+        place: &str,
+        from: impl FnOnce(&str) -> Read<SecretString>,
+    ) -> Read<SecretString> {
+        match self.keys {
+            Keys::Read => from(place),
+            Keys::Leave => Ok(SecretString::default()),
+        }
+    }
+}
+
+fn one_place(section: &mut Section<'_>, places: &Places) {
     let given = places
         .all()
         .into_iter()
@@ -76,10 +127,6 @@ pub(super) fn secret(
             "exactly one of {file}, {variable} and {credential} is needed; {problem}"
         ));
     }
-    let from_file = section.read(places.file, from_file);
-    let from_variable = section.read(places.variable, |leaf| from_variable(leaf, variables));
-    let from_credential = section.read(places.credential, |leaf| from_credential(leaf, variables));
-    from_file.or(from_variable).or(from_credential)
 }
 
 /// A place as messages name it. Somebody may have pasted the key itself there, which then cannot
@@ -93,10 +140,9 @@ fn shown(place: &str) -> &str {
     }
 }
 
-fn from_file(leaf: Leaf) -> Read<SecretString> {
-    let name = leaf.text()?;
-    let shown = shown(&name);
-    read_file(Path::new(&name), shown, |mode| {
+fn from_file(name: &str) -> Read<SecretString> {
+    let shown = shown(name);
+    read_file(Path::new(name), shown, |mode| {
         if mode & 0o077 == 0 {
             return Ok(());
         }
@@ -106,11 +152,10 @@ fn from_file(leaf: Leaf) -> Read<SecretString> {
     })
 }
 
-fn from_variable(leaf: Leaf, variables: &Variables) -> Read<SecretString> {
-    let name = leaf.text()?;
-    let shown = shown(&name);
+fn from_variable(name: &str, variables: &Variables) -> Read<SecretString> {
+    let shown = shown(name);
     let value = variables
-        .get(&name)
+        .get(name)
         .ok_or_else(|| format!("the environment variable {shown} is not set"))?;
     let value = value
         .to_str()
@@ -118,20 +163,28 @@ fn from_variable(leaf: Leaf, variables: &Variables) -> Read<SecretString> {
     fit(value).map_err(|why| format!("the environment variable {shown} {why}"))
 }
 
-/// systemd owns that directory and keeps others out of it, so modes say nothing there.
-fn from_credential(leaf: Leaf, variables: &Variables) -> Read<SecretString> {
-    let name = leaf.text()?;
-    if name.contains('/') || name == "." || name.contains("..") {
+/// The ID of a credential, which is a file's name and no path.
+fn credential_id(leaf: Leaf) -> Read<String> {
+    let id = leaf.text()?;
+    if id.contains('/') || id == "." || id.contains("..") {
         return Err(
             "this is not a credential's name; write the ID of LoadCredential=, without a path"
                 .to_owned(),
         );
     }
-    let directory = variables.get("CREDENTIALS_DIRECTORY").ok_or_else(|| {
-        "$CREDENTIALS_DIRECTORY is not set; start lapsed by systemd with LoadCredential=".to_owned()
-    })?;
-    let shown = format!("the credential {}", shown(&name));
-    read_file(&Path::new(directory).join(&name), &shown, |_| Ok(()))
+    Ok(id)
+}
+
+/// systemd owns that directory and keeps others out of it, so modes say nothing there.
+fn from_credential(id: &str, variables: &Variables) -> Read<SecretString> {
+    let directory = variables.get("CREDENTIALS_DIRECTORY").ok_or(
+        "$CREDENTIALS_DIRECTORY is not set: systemd sets it for a unit with LoadCredential=. Root can \
+         use what the running service was given: \
+         CREDENTIALS_DIRECTORY=/run/credentials/lapsed.service lapsed … \
+         (or =/etc/lapsed, where the package has its keys)",
+    )?;
+    let shown = format!("the credential {}", shown(id));
+    read_file(&Path::new(directory).join(id), &shown, |_| Ok(()))
 }
 
 /// Reads a key from a regular file whose mode is good enough.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::{Settings, load_with};
+use super::{Keys, Settings, load_with};
 
 /// The least that a whitelist needs; KEY stands for the path of a key file.
 const SENTIUS: &str = r#"
@@ -72,9 +72,13 @@ impl Fixture {
     }
 
     fn load(&self, toml: &str) -> Result<Settings, String> {
+        self.load_keys(toml, Keys::Read)
+    }
+
+    fn load_keys(&self, toml: &str, keys: Keys) -> Result<Settings, String> {
         let toml = toml.replace("KEY", &self.path("key").display().to_string());
         let file = self.file("lapsed.toml", &toml, 0o644);
-        load_with(&file, self.environment.clone()).map_err(|error| {
+        load_with(&file, keys, self.environment.clone()).map_err(|error| {
             let said = format!("{error}\n{error:?}");
             assert!(!said.contains(SECRET), "{said}");
             error.to_string().replace(&self.prefix(), "")

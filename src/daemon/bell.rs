@@ -18,7 +18,7 @@ impl Bell {
         let scheduler = match scheduler(Arc::clone(&ring)).await {
             Ok(scheduler) => Some(scheduler),
             Err(error) => {
-                tracing::warn!(%error, "the scheduler could not be started; timers do its work");
+                tracing::warn!(%error, "the scheduler could not be started: {error}; timers do its work");
                 None
             }
         };

@@ -10,6 +10,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::mail::RoundError;
 use crate::mail::round::round;
+use crate::metrics::Metrics;
 use crate::pass::Stop;
 use crate::store::{Outbox, Store};
 
@@ -24,14 +25,18 @@ pub(super) async fn run(
     settings: watch::Receiver<Arc<Settings>>,
     bell: Arc<Notify>,
     stop: Stop,
+    metrics: Metrics,
 ) {
     while !stop.is_set() {
         let settings = Arc::clone(&settings.borrow());
-        let wait = match turn(&store, &settings, &stop).await {
+        let wait = match turn(&store, &settings, &stop, &metrics).await {
             Ok(wait) => wait,
             Err(error) => {
                 let error = format!("{:#}", anyhow::Error::from(error));
-                tracing::error!(error, "mail could not be delivered; it is tried again");
+                tracing::error!(
+                    error,
+                    "mail could not be delivered: {error}; it is tried again"
+                );
                 AFTER_FAULT
             }
         };
@@ -43,7 +48,12 @@ pub(super) async fn run(
 }
 
 /// Delivers what is due, and tells how long nothing is.
-async fn turn(store: &Store, settings: &Settings, stop: &Stop) -> Result<Duration, RoundError> {
+async fn turn(
+    store: &Store,
+    settings: &Settings,
+    stop: &Stop,
+    metrics: &Metrics,
+) -> Result<Duration, RoundError> {
     let Some(mail) = &settings.mail else {
         return Ok(LOOK);
     };
@@ -52,7 +62,7 @@ async fn turn(store: &Store, settings: &Settings, stop: &Stop) -> Result<Duratio
     };
     let now = clock::now();
     if next <= now {
-        round(mail, store, true, Vec::new(), stop).await?;
+        round(mail, store, true, Vec::new(), stop, metrics).await?;
         return Ok(Duration::ZERO);
     }
     let wait = Duration::try_from(next.duration_since(now)).unwrap_or(LOOK);

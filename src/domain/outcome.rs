@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{ActionKind, Email, Provider, Reason, TargetRef};
 
@@ -55,10 +55,18 @@ impl Verdict {
             Self::Held => "held",
         }
     }
+
+    /// The verdict that has this word.
+    #[must_use]
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        let all = [Self::Converged, Self::Incomplete, Self::Held];
+        all.into_iter().find(|verdict| verdict.as_str() == word)
+    }
 }
 
 /// Actions by state.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Counts {
     /// Only planned: a dry run.
     pub planned: u64,

@@ -74,7 +74,7 @@ pub enum ActionKind {
 }
 
 impl ActionKind {
-    const ALL: [Self; 4] = [
+    pub(crate) const ALL: [Self; 4] = [
         Self::WhitelistRemove,
         Self::MemberRemove,
         Self::MemberDemote,
@@ -127,7 +127,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::GrantEnded,
         Self::GrantRevoked,
         Self::RoleEnded,

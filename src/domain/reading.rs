@@ -1,6 +1,7 @@
 //! What one complete reading of a team says.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use super::Email;
 
@@ -34,7 +35,7 @@ pub struct ReadMember {
 }
 
 /// The four flags of a member.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Flags {
     /// Is an admin of the team.
     pub is_admin: bool,

@@ -26,55 +26,103 @@ pub(super) fn grant(
         ));
     }
     let fields = Fields { header, record };
-    let email = Email::parse(fields.get("email")?).map_err(|e| format!("email: {e}"))?;
-    let target: Target = fields
-        .get("target")?
-        .parse()
-        .map_err(|e| format!("target: {e}"))?;
-    known_account(&target, settings)?;
-    let permissions = permissions(fields.get("permissions")?, &target)?;
-    let role = role(fields.get("role")?, &target)?;
-    let (start_text, end_text) = (fields.get("start")?, fields.get("end")?);
-    let start = match start_text {
-        "" => None,
-        text => Some(
-            when("start", text, Edge::Start, settings, now)?
-                .ok_or_else(|| "start: \"never\" is no start".to_owned())?,
-        ),
-    };
-    let end = match end_text {
-        "" => None,
-        text => when("end", text, Edge::End, settings, now)?,
-    };
-    if let (Some(start), Some(end)) = (start, end)
-        && end <= start
-    {
-        return Err(format!(
-            "end: {end_text} is not after the start {start_text}"
-        ));
+    Written {
+        email: fields.get("email")?,
+        target: fields.get("target")?,
+        name: fields.get("name")?,
+        permissions: fields.get("permissions")?,
+        role: fields.get("role")?,
+        start: fields.get("start")?,
+        end: fields.get("end")?,
+        owner: fields.get("owner")?,
+        reason: fields.get("reason")?,
     }
-    let owner = match fields.get("owner")? {
-        "" => None,
-        text => Some(Email::parse(text).map_err(|e| format!("owner: {e}"))?),
-    };
-    let text = |name| {
-        fields
-            .get(name)
-            .map(|t| (!t.is_empty()).then(|| t.to_owned()))
-    };
-    Ok(NewGrant {
-        email,
-        target,
-        name: text("name")?,
-        permissions,
-        role,
-        // Access that is there already and ended before it was recorded began before it ended.
-        start: start.or_else(|| end.filter(|end| *end <= now)),
-        end,
-        owner,
-        reason: text("reason")?,
-        as_written: format!("{start_text}|{end_text}"),
-    })
+    .check(settings, now)
+}
+
+/// A grant as a person wrote it, in a file or on the command line; what is empty was left out.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Written<'a> {
+    pub(crate) email: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) name: &'a str,
+    /// Joined by `;`.
+    pub(crate) permissions: &'a str,
+    pub(crate) role: &'a str,
+    pub(crate) start: &'a str,
+    pub(crate) end: &'a str,
+    pub(crate) owner: &'a str,
+    pub(crate) reason: &'a str,
+}
+
+impl Written<'_> {
+    /// Checks every field, and whether they fit together; a fault begins with the field's name.
+    pub(crate) fn check(self, settings: &Settings, now: Timestamp) -> Result<NewGrant, String> {
+        self.is_one_line()?;
+        let email = Email::parse(self.email).map_err(|e| format!("email: {e}"))?;
+        let target: Target = self.target.parse().map_err(|e| format!("target: {e}"))?;
+        known_account(&target, settings)?;
+        let permissions = permissions(self.permissions, &target)?;
+        let role = role(self.role, &target)?;
+        let start = match self.start {
+            "" => None,
+            text => Some(
+                when("start", text, Edge::Start, settings, now)?
+                    .ok_or_else(|| "start: \"never\" is no start".to_owned())?,
+            ),
+        };
+        let end = match self.end {
+            "" => None,
+            text => when("end", text, Edge::End, settings, now)?,
+        };
+        if let (Some(start), Some(end)) = (start, end)
+            && end <= start
+        {
+            return Err(format!(
+                "end: {} is not after the start {}",
+                self.end, self.start
+            ));
+        }
+        let owner = match self.owner {
+            "" => None,
+            text => Some(Email::parse(text).map_err(|e| format!("owner: {e}"))?),
+        };
+        let text = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        Ok(NewGrant {
+            email,
+            target,
+            name: text(self.name),
+            permissions,
+            role,
+            // Access that is there already and ended before it was recorded began before it ended.
+            start: start.or_else(|| end.filter(|end| *end <= now)),
+            end,
+            owner,
+            reason: text(self.reason),
+            as_written: format!("{}|{}", self.start, self.end),
+        })
+    }
+
+    fn is_one_line(&self) -> Result<(), String> {
+        for (name, text) in [
+            ("email", self.email),
+            ("target", self.target),
+            ("name", self.name),
+            ("permissions", self.permissions),
+            ("role", self.role),
+            ("start", self.start),
+            ("end", self.end),
+            ("owner", self.owner),
+            ("reason", self.reason),
+        ] {
+            if text.chars().any(char::is_control) {
+                return Err(format!(
+                    "{name}: a line break or another control character stands in it"
+                ));
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Fields<'a> {
@@ -91,16 +139,11 @@ impl<'a> Fields<'a> {
         let bytes = self.record.get(place).unwrap_or_default();
         let text = std::str::from_utf8(bytes)
             .map_err(|_| format!("{name}: this is not UTF-8; save the file as UTF-8"))?;
-        if text.chars().any(char::is_control) {
-            return Err(format!(
-                "{name}: a line break or another control character stands in the field"
-            ));
-        }
         Ok(text.trim())
     }
 }
 
-fn known_account(target: &Target, settings: &Settings) -> Result<(), String> {
+pub(crate) fn known_account(target: &Target, settings: &Settings) -> Result<(), String> {
     let names: Vec<&str> = match target.provider() {
         Provider::Sentius => settings.sentius.iter().map(|a| a.name.as_str()).collect(),
         Provider::Sapling => settings.sapling.iter().map(|a| a.name.as_str()).collect(),
@@ -134,10 +177,9 @@ fn permissions(text: &str, target: &Target) -> Result<Vec<Permission>, String> {
     permissions.dedup();
     match target.provider() {
         Provider::Sapling if permissions.is_empty() => Ok(permissions),
-        Provider::Sapling => Err(
-            "permissions: a team knows none of these; leave the field empty, or use role"
-                .to_owned(),
-        ),
+        Provider::Sapling => {
+            Err("permissions: a team knows none of these; leave them out, or use role".to_owned())
+        }
         // Nobody named any: the least that gives access.
         Provider::Sentius if permissions.is_empty() => Ok(vec![Permission::CanRead]),
         Provider::Sentius if permissions.contains(&Permission::CanRead) => Ok(permissions),
@@ -151,7 +193,7 @@ fn role(text: &str, target: &Target) -> Result<Option<Role>, String> {
     match text {
         "" => Ok(None),
         _ if target.provider() == Provider::Sentius => {
-            Err("role: a whitelist has no roles; leave the field empty".to_owned())
+            Err("role: a whitelist has no roles; leave it out".to_owned())
         }
         text => text
             .parse()

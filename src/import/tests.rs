@@ -20,7 +20,7 @@ fn settings() -> Settings {
         api_key_env = "K"
     "#;
     std::fs::write(&path, text).unwrap();
-    config::load_with(&path, [("K".into(), "k".into())]).unwrap()
+    config::load_with(&path, config::Keys::Read, [("K".into(), "k".into())]).unwrap()
 }
 
 fn parsed(text: &[u8]) -> Result<Vec<Row>, Vec<(u64, String)>> {

@@ -1,9 +1,10 @@
 //! Delivers into a directory: one file a mail, complete or not there.
 
-use std::fs::{DirBuilder, File};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+
+use crate::files;
 
 /// Writes a mail under its Message-ID; the same id replaces the same file.
 ///
@@ -11,7 +12,8 @@ use std::path::{Path, PathBuf};
 /// are on the disk when this returns: a crash leaves no half mail, and none that was reported as
 /// delivered is lost.
 pub(super) fn write(directory: &Path, message_id: &str, bytes: &[u8]) -> io::Result<PathBuf> {
-    create(directory)?;
+    // Reports name people: a directory that we make is for our eyes only.
+    files::make_directory(directory)?;
     let path = directory.join(file_name(message_id));
     // Readable by us only, and gone again when anything fails.
     let mut file = tempfile::Builder::new()
@@ -27,21 +29,13 @@ pub(super) fn write(directory: &Path, message_id: &str, bytes: &[u8]) -> io::Res
 
 /// Proves that a mail could be written.
 pub(super) fn check(directory: &Path) -> io::Result<()> {
-    create(directory)?;
+    files::make_directory(directory)?;
     let mut file = tempfile::Builder::new()
         .prefix(".lapsed-")
         .suffix(".tmp")
         .tempfile_in(directory)?;
     file.write_all(b"lapsed checks that it may write here\n")?;
     file.close()
-}
-
-/// Reports name people: a directory that we make is for our eyes only.
-fn create(directory: &Path) -> io::Result<()> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
 }
 
 /// A Message-ID as a file name: what could mean something to a file system becomes a dash.

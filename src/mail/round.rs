@@ -10,6 +10,7 @@ use crate::clock;
 use crate::config::MailSettings;
 use crate::domain::MailResult;
 use crate::failpoint;
+use crate::metrics::Metrics;
 use crate::pass::Stop;
 use crate::store::{Lock, Outbox, Store, StoreError};
 
@@ -43,13 +44,14 @@ pub(crate) async fn round(
     patient: bool,
     told: Vec<i64>,
     stop: &Stop,
+    metrics: &Metrics,
 ) -> Result<Vec<MailResult>, RoundError> {
     let turn = my_turn(store).await?;
     let due_at = patient.then(clock::now);
     let rows = store.read(move |db| Outbox::waiting(db, due_at)).await?;
     if turn.is_some() && !rows.is_empty() {
         let courier = Courier::new(&settings.route)?;
-        deliver(&courier, store, &rows, stop).await?;
+        deliver(&courier, store, &rows, stop, metrics).await?;
         courier.rest().await;
     }
     let mut told = [rows, told].concat();
@@ -81,6 +83,7 @@ async fn deliver(
     store: &Store,
     rows: &[i64],
     stop: &Stop,
+    metrics: &Metrics,
 ) -> Result<(), StoreError> {
     let mut slow = 0;
     for row in rows {
@@ -104,6 +107,7 @@ async fn deliver(
             .deliver(&mail.sender, &mail.recipient, &mail.message_id, &mail.body)
             .await;
         failpoint::reach("after-send");
+        metrics.mail(&mail.kind, sent.is_ok());
         slow = match &sent {
             Err(_) if begin.elapsed() >= failpoint::wait(SLOW) => slow + 1,
             _ => 0,
@@ -115,7 +119,8 @@ async fn deliver(
                     tracing::warn!(
                         to = mail.recipient,
                         why,
-                        "a mail could not be delivered; it will be tried again"
+                        "a mail to {} could not be delivered: {why}; it will be tried again",
+                        mail.recipient
                     );
                     Outbox::failed(db, &mail, &why, clock::now())
                 }

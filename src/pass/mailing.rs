@@ -4,6 +4,8 @@ mod alarm;
 mod notices;
 mod reviews;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lettre::message::Mailbox;
 use thiserror::Error;
@@ -44,7 +46,6 @@ fn organization(settings: &Settings) -> String {
 
 /// What a report covers, from `from` until now.
 pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp) -> Scope {
-    let holder = |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
     Scope {
         organization: organization(settings),
         run: None,
@@ -52,8 +53,14 @@ pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp)
         to,
         timezone: settings.timezone.clone(),
         next_report: schedule::next(&settings.schedule.report, &settings.timezone, to),
-        holders: settings.sapling.iter().filter_map(holder).collect(),
+        holders: holders(settings),
     }
+}
+
+/// The keys' holders by account, who need no grant.
+pub(crate) fn holders(settings: &Settings) -> BTreeMap<String, Email> {
+    let holder = |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
+    settings.sapling.iter().filter_map(holder).collect()
 }
 
 /// When the last mailed report ended.

@@ -64,6 +64,8 @@ pub enum Stage {
     Observe,
     /// Actions are done.
     Apply,
+    /// Access is given.
+    Give,
 }
 
 /// Who hears of the progress: stage, how many are done, of how many.
@@ -78,7 +80,7 @@ impl Progress {
         Self(Some(Arc::new(listener)))
     }
 
-    pub(super) fn tell(&self, stage: Stage, done: u64, total: u64) {
+    pub(crate) fn tell(&self, stage: Stage, done: u64, total: u64) {
         if let Some(listener) = &self.0 {
             listener(stage, done, total);
         }

@@ -69,7 +69,7 @@ fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
         // The whitelist has one entry an address: a later grant's goes with it.
         let next = planner.next_start(who);
         removal.note = next.map(|start| {
-            format!("a grant from {start} on has to be posted again: the whitelist keeps one entry an address")
+            format!("a grant from {start} on is posted again after it: the whitelist keeps one entry an address")
         });
         planner.due(removal);
         return;

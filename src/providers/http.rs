@@ -17,6 +17,7 @@ use super::redact::Redactor;
 use super::{BuildError, CallError, Gone, StillDue, dates, retry};
 use crate::clock;
 use crate::config::HttpSettings;
+use crate::metrics::Metrics;
 
 /// The most that a success may hold, decompressed: a team of 100,000 takes about as much.
 const LARGEST_BODY: usize = 32 << 20;
@@ -44,6 +45,7 @@ struct Inner {
     redactor: Redactor,
     skew: dates::Skew,
     timeout: Duration,
+    metrics: Metrics,
 }
 
 /// One request. It holds the key, and so has no `Debug`.
@@ -69,6 +71,7 @@ impl Http {
         base: &Url,
         key: &SecretString,
         settings: &HttpSettings,
+        metrics: &Metrics,
     ) -> Result<Self, BuildError> {
         let gate = Gate::new(settings)?;
         let redactor = Redactor::new(key);
@@ -84,6 +87,7 @@ impl Http {
             redactor,
             skew: dates::Skew::new(),
             timeout: settings.timeout,
+            metrics: metrics.clone(),
         });
         Ok(Self {
             shared,
@@ -153,12 +157,15 @@ impl Http {
         if let Some(still) = &self.still
             && !still.holds().await
         {
+            self.count(call, "withheld", None);
             return Err(CallError::Withheld);
         }
         let start = Instant::now();
         let result = self.send(call, judge).await;
+        let took = start.elapsed();
+        self.count(call, outcome(&result), Some(took));
         let (account, method, path) = (&self.shared.account, &call.method, &call.path);
-        let millis = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match &result {
             Ok(answer) => tracing::debug!(
                 target: "lapsed::providers",
@@ -172,6 +179,11 @@ impl Http {
             ),
         }
         result
+    }
+
+    fn count(&self, call: &Call, outcome: &'static str, took: Option<Duration>) {
+        let (account, method) = (&self.shared.account, call.method.as_str());
+        self.shared.metrics.call(account, method, outcome, took);
     }
 
     async fn send(&self, call: &Call, judge: &Judge<'_>) -> Result<Answer, CallError> {
@@ -273,6 +285,22 @@ impl Http {
 impl fmt::Debug for Http {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Http").field(&self.shared.account).finish()
+    }
+}
+
+/// What came of a call, as it is counted: the answer's class, or why there is none.
+fn outcome(result: &Result<Answer, CallError>) -> &'static str {
+    match result {
+        Ok(answer) => match answer.status.as_u16() {
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            500..=599 => "5xx",
+            _ => "implausible",
+        },
+        Err(CallError::NotSent { .. }) => "not_sent",
+        Err(CallError::Unanswered { .. }) => "unanswered",
+        Err(_) => "implausible",
     }
 }
 

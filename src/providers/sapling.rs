@@ -17,6 +17,7 @@ use super::error::key_present;
 use super::http::{Call, Http};
 use super::{BuildError, CallError, encode};
 use crate::config::{HttpSettings, SaplingAccount, SaplingAuth};
+use crate::metrics::Metrics;
 
 pub use digest::Digest;
 pub use reader::{Reader, TeamReading};
@@ -27,7 +28,8 @@ pub use writer::Writer;
 
 const API: &str = "/api/v1";
 
-/// Makes the two clients of an account; calls nobody. They share connections and limits.
+/// Makes the two clients of an account, whose calls `metrics` counts; calls nobody. They share
+/// connections and limits.
 ///
 /// # Errors
 /// When the key is empty or no header can hold it, a limit makes no sense, or the HTTP client
@@ -35,6 +37,7 @@ const API: &str = "/api/v1";
 pub fn connect(
     account: &SaplingAccount,
     settings: &HttpSettings,
+    metrics: &Metrics,
 ) -> Result<(Reader, Writer), BuildError> {
     let name = format!("sapling:{}", account.name);
     key_present(&name, &account.api_key)?;
@@ -43,7 +46,7 @@ pub fn connect(
         SaplingAuth::Bearer => Some(bearer(&name, &account.api_key)?),
     };
     let access = Arc::new(Access {
-        http: Http::new(name, &account.base_url, &account.api_key, settings)?,
+        http: Http::new(name, &account.base_url, &account.api_key, settings, metrics)?,
         key: account.api_key.clone(),
         bearer,
     });

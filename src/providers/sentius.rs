@@ -10,6 +10,7 @@ use super::http::{Call, Http};
 use super::{BuildError, CallError, Gone, StillDue, encode};
 use crate::config::{HttpSettings, SentiusAccount};
 use crate::domain::Email;
+use crate::metrics::Metrics;
 
 const WHITELIST: &str = "/admin/whitelist";
 
@@ -54,15 +55,19 @@ fn instant(at: Timestamp) -> String {
 }
 
 impl Whitelist {
-    /// Makes the client of an account; calls nobody.
+    /// Makes the client of an account, whose calls `metrics` counts; calls nobody.
     ///
     /// # Errors
     /// When the key is empty, a limit makes no sense, or the HTTP client cannot start.
-    pub fn new(account: &SentiusAccount, settings: &HttpSettings) -> Result<Self, BuildError> {
+    pub fn new(
+        account: &SentiusAccount,
+        settings: &HttpSettings,
+        metrics: &Metrics,
+    ) -> Result<Self, BuildError> {
         let name = format!("sentius:{}", account.name);
         key_present(&name, &account.api_key)?;
         Ok(Self {
-            http: Http::new(name, &account.base_url, &account.api_key, settings)?,
+            http: Http::new(name, &account.base_url, &account.api_key, settings, metrics)?,
             key: account.api_key.clone(),
         })
     }

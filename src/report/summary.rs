@@ -6,7 +6,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Serialize, Serializer};
 
 /// Weeks drawn in the look ahead: thirteen cover the 90 days that [`Summary::ending`] holds.
-const WEEKS: usize = 13;
+pub(crate) const WEEKS: usize = 13;
 
 /// All that one report says.
 ///

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::clean::one_line;
 use super::subject::gist;
-use super::summary::{Summary, weeks, zone_name};
+use super::summary::{Summary, Week, weeks, zone_name};
 use super::words::{count, hours};
 pub(super) use rows::joined;
 
@@ -18,7 +18,7 @@ const MOST_RUNS: usize = 5;
 
 /// How loud something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
+pub(crate) enum Tone {
     Calm,
     Warning,
     Alarm,
@@ -52,39 +52,39 @@ pub(super) struct Alarm {
 }
 
 /// A list with its heading.
-pub(super) struct Section {
-    pub(super) title: &'static str,
-    pub(super) total: u64,
-    pub(super) note: &'static str,
-    pub(super) tone: Tone,
-    pub(super) bars: Vec<Bar>,
-    pub(super) rows: Vec<Row>,
-    pub(super) more: u64,
+pub(crate) struct Section {
+    pub(crate) title: &'static str,
+    pub(crate) total: u64,
+    pub(crate) note: &'static str,
+    pub(crate) tone: Tone,
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) more: u64,
 }
 
 /// A week of the chart.
-pub(super) struct Bar {
-    pub(super) label: String,
-    pub(super) count: u64,
+pub(crate) struct Bar {
+    pub(crate) label: String,
+    pub(crate) count: u64,
     /// The length, where the longest bar has 100.
-    pub(super) percent: u64,
+    pub(crate) percent: u64,
 }
 
 /// An entry: who, where and why on the left, when and how on the right.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Row {
-    pub(super) lead: String,
-    pub(super) under: String,
-    pub(super) note: String,
-    pub(super) side: String,
-    pub(super) side_note: String,
+pub(crate) struct Row {
+    pub(crate) lead: String,
+    pub(crate) under: String,
+    pub(crate) note: String,
+    pub(crate) side: String,
+    pub(crate) side_note: String,
     /// What a person can answer.
-    pub(super) commands: Vec<String>,
+    pub(crate) commands: Vec<String>,
 }
 
 impl Row {
     /// The heading in two parts, where a narrow page may break it: an address after its `@`.
-    pub(super) fn halves(&self) -> (&str, &str) {
+    pub(crate) fn halves(&self) -> (&str, &str) {
         match self.lead.rfind('@') {
             Some(at) => self.lead.split_at(at + 1),
             None => (&self.lead, ""),
@@ -177,7 +177,8 @@ fn more(total: u64, rows: &[Row]) -> u64 {
     total.saturating_sub(rows.len() as u64)
 }
 
-fn sections(summary: &Summary) -> Vec<Section> {
+/// The lists that have anything to show, the worst first.
+pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
     let counts = summary.counts();
     let section = |title, total, note, rows: Vec<Row>| Section {
         title,
@@ -213,7 +214,7 @@ fn sections(summary: &Summary) -> Vec<Section> {
         },
         section("Ended", counts.ended, "", rows::ended(summary)),
         Section {
-            bars: bars(summary),
+            bars: bars(&weeks(summary)),
             ..section(
                 "Ending in the next 90 days",
                 counts.ending,
@@ -266,8 +267,8 @@ fn sections(summary: &Summary) -> Vec<Section> {
     sections
 }
 
-fn bars(summary: &Summary) -> Vec<Bar> {
-    let weeks = weeks(summary);
+/// The weeks as bars.
+pub(crate) fn bars(weeks: &[Week]) -> Vec<Bar> {
     let longest = weeks
         .iter()
         .map(|week| week.count)

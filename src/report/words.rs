@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::summary::Summary;
 
 /// What was done.
-pub(super) fn done(action: &str) -> &str {
+pub(crate) fn done(action: &str) -> &str {
     match action {
         "whitelist.remove" => "removed from the whitelist",
         "member.remove" => "removed from the team",
@@ -16,7 +16,7 @@ pub(super) fn done(action: &str) -> &str {
 }
 
 /// What is to be done.
-pub(super) fn todo(action: &str) -> &str {
+pub(crate) fn todo(action: &str) -> &str {
     match action {
         "whitelist.remove" => "to be removed from the whitelist",
         "member.remove" => "to be removed from the team",
@@ -27,7 +27,7 @@ pub(super) fn todo(action: &str) -> &str {
 }
 
 /// Why it was due.
-pub(super) fn reason(reason: &str) -> &str {
+pub(crate) fn reason(reason: &str) -> &str {
     match reason {
         "grant.ended" => "grant ended",
         "grant.revoked" => "grant revoked",

@@ -1,5 +1,5 @@
-//! What is to be done between passes, and when: ends, tries that come again, and what a person
-//! approved.
+//! What is to be done between passes, and when: ends, starts, tries that come again, and what a
+//! person approved.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
@@ -12,7 +12,7 @@ use crate::domain::{Provider, Reach, TargetId};
 pub(crate) struct Agenda {
     /// When the next end, of those not acted on yet, is to be acted on.
     pub next_end: Option<Timestamp>,
-    /// When the next try of what failed has come.
+    /// When the next try of what failed has come, or the next start of what is to be given.
     next_try: Option<Timestamp>,
     /// Where something is due now; everything where a team has still to be found by its name.
     pub reach: Reach,
@@ -40,7 +40,9 @@ impl Agenda {
             before(since),
         )?;
         let next_try = earliest(
-            "SELECT min(next_try_at) FROM action WHERE settled_at IS NULL AND next_try_at > :after",
+            "SELECT min(at) FROM (
+                 SELECT min(next_try_at) AS at FROM action WHERE settled_at IS NULL AND next_try_at > :after
+                 UNION ALL SELECT min(due_at) FROM provision WHERE settled_at IS NULL AND due_at > :after)",
             since,
         )?;
         let mut statement = db.prepare_cached(
@@ -49,7 +51,9 @@ impl Agenda {
              UNION SELECT target FROM grants
              WHERE removed_at IS NULL AND ends_at > :since AND ends_at <= :now AND revoked
              UNION SELECT target FROM action
-             WHERE settled_at IS NULL AND (next_try_at > :since AND next_try_at <= :now OR approved_at > :since)",
+             WHERE settled_at IS NULL AND (next_try_at > :since AND next_try_at <= :now OR approved_at > :since)
+             UNION SELECT target FROM provision
+             WHERE settled_at IS NULL AND due_at <= :now AND (due_at > :since OR planned_at > :since)",
         )?;
         let params = named_params! {
             ":since": time::stored(since), ":since_end": time::stored(before(since)),

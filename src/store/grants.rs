@@ -1,5 +1,9 @@
 //! Grants: recorded, found when they are due, and closed when their access was taken away.
 
+mod changes;
+mod covering;
+mod moves;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
@@ -7,6 +11,8 @@ use serde_json::json;
 use super::trail::{self, Entry};
 use super::{StoreError, Targets, time};
 use crate::domain::{Email, Permission, Role, Target, TargetRef};
+
+pub(crate) use changes::Recorded;
 
 /// The grants' SQL.
 #[derive(Debug)]
@@ -37,6 +43,16 @@ pub struct NewGrant {
     pub as_written: String,
 }
 
+impl NewGrant {
+    /// Whether its start or end was written as a span from then.
+    fn is_relative(&self) -> bool {
+        let is_span = |text: &str| {
+            !text.is_empty() && text != "never" && text.as_bytes().get(4) != Some(&b'-')
+        };
+        self.as_written.split('|').any(is_span)
+    }
+}
+
 /// What became of a grant that was to be recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -52,6 +68,16 @@ pub enum Imported {
     Unchanged,
 }
 
+/// Which grants count as the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Same {
+    /// Also one that is over: a file that is imported again changes nothing.
+    Ever,
+    /// Only one that still gives access: who asks by hand wants access now.
+    Running,
+}
+
 impl Grants {
     /// Records a grant unless it is there already: the same person, target, role, and start and
     /// end as they were written.
@@ -60,10 +86,26 @@ impl Grants {
         grant: &NewGrant,
         at: Timestamp,
     ) -> Result<Imported, StoreError> {
+        Ok(Self::record(db, grant, Same::Ever, at)?.1)
+    }
+
+    /// The same; with the grant's row.
+    pub(crate) fn record(
+        db: &Connection,
+        grant: &NewGrant,
+        same: Same,
+        at: Timestamp,
+    ) -> Result<(i64, Imported), StoreError> {
         let target = Targets::ensure(db, &grant.target)?;
         let permissions = words(&grant.permissions);
-        if let Some((id, removed)) = Self::same(db, &target, grant)? {
-            return Self::amend(db, id, removed, &target, grant, &permissions, at);
+        if let Some((id, removed)) = Self::same(db, &target, grant, same, at)? {
+            let mut grant = grant.clone();
+            if same == Same::Running {
+                // Who asks by hand and leaves something out means it to stay.
+                Self::keep(db, id, &mut grant)?;
+            }
+            let amended = Self::amend(db, id, removed, &target, &grant, &permissions, at)?;
+            return Ok((id, amended));
         }
         let outlasted_by = Self::outlasting(db, &target, grant, at)?;
         let start = grant.start.unwrap_or(at);
@@ -82,7 +124,7 @@ impl Grants {
         })?;
         let id = db.last_insert_rowid();
         note(db, "grant.recorded", id, &target, grant, at)?;
-        Ok(Imported::Recorded { outlasted_by })
+        Ok((id, Imported::Recorded { outlasted_by }))
     }
 
     /// The grant that is the same one, and whether it is closed.
@@ -90,13 +132,17 @@ impl Grants {
         db: &Connection,
         target: &TargetRef,
         grant: &NewGrant,
+        same: Same,
+        at: Timestamp,
     ) -> Result<Option<(i64, bool)>, StoreError> {
         Ok(db
             .prepare_cached(
                 "SELECT id, removed_at IS NOT NULL FROM grants
                  WHERE email_key = :email_key AND target = :target AND role IS :role
-                   AND (as_written = :as_written
+                   AND ((:by_words AND as_written = :as_written)
                         OR (ends_at IS :end AND (:start IS NULL OR starts_at = :start)))
+                   AND refused = 0
+                   AND (:ever OR (removed_at IS NULL AND revoked = 0 AND ifnull(ends_at > :at, 1)))
                  ORDER BY removed_at IS NOT NULL, id DESC LIMIT 1",
             )?
             .query_row(
@@ -104,10 +150,27 @@ impl Grants {
                     ":email_key": grant.email.key(), ":target": target.id().0,
                     ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
                     ":start": grant.start.map(time::stored), ":end": grant.end.map(time::stored),
+                    ":ever": same == Same::Ever,
+                    // An end that was moved since is another one for who asks by hand; but a span
+                    // asked for twice is one wish.
+                    ":by_words": same == Same::Ever || grant.is_relative(), ":at": time::stored(at),
                 },
                 |row| Ok((row.get(0)?, row.get(1)?)),
             )
             .optional()?)
+    }
+
+    /// Takes over what is on record where nothing else is given.
+    fn keep(db: &Connection, id: i64, grant: &mut NewGrant) -> Result<(), StoreError> {
+        let (name, owner, reason): (_, Option<String>, _) = db
+            .prepare_cached("SELECT name, owner, reason FROM grants WHERE id = :id")?
+            .query_row(named_params! { ":id": id }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        grant.name = grant.name.take().or(name);
+        grant.owner = grant.owner.take().or(owner.map(|o| Email::observed(&o)));
+        grant.reason = grant.reason.take().or(reason);
+        Ok(())
     }
 
     fn amend(

@@ -4,6 +4,7 @@
 mod list;
 mod plan;
 mod proof;
+mod undo;
 
 use std::collections::HashSet;
 
@@ -12,13 +13,15 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::trail::{self, Entry};
-use super::{StoreError, time};
+use super::{Provisions, StoreError, time};
 use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
 
 /// The first wait after a failure, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
 /// The longest wait: what fails for days is still tried a few times a day.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
+
+pub(crate) use undo::{Kept, Lost};
 
 /// The ledger's SQL.
 #[derive(Debug)]
@@ -174,6 +177,7 @@ impl Ledger {
         )?;
         if is_over {
             close_grants(db, tracked.row, at)?;
+            Provisions::after_removal(db, tracked.row, at)?;
         }
         Ok(())
     }
@@ -280,7 +284,7 @@ fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), Store
 
 /// Doubles from five minutes to six hours, and spreads by a fifth so that failures do not come back
 /// all at once.
-fn wait_after(attempts: u32) -> SignedDuration {
+pub(super) fn wait_after(attempts: u32) -> SignedDuration {
     let doubled = FIRST_WAIT.saturating_mul(1_i32 << attempts.saturating_sub(1).min(10));
     let wait = doubled.min(LONGEST_WAIT);
     let mut byte = [0_u8; 1];

@@ -1,9 +1,13 @@
 //! What `list` and `members` show: grants and memberships, now or at an earlier moment.
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, Row, ToSql, named_params};
 use serde::Serialize;
 
+use super::then::{Form, Then};
 use super::{StoreError, targets, time};
 use crate::domain::{GrantState, TargetId, TargetRef};
 
@@ -72,7 +76,8 @@ pub struct GrantFilter {
     pub state: Option<GrantState>,
     /// Only those with which access ends until then: no other grant outlasts them.
     pub ending_until: Option<Timestamp>,
-    /// As it was then: grants recorded later do not count.
+    /// As it was then: a grant that was neither recorded nor begun does not count, and what was
+    /// changed later is in its form of then.
     pub as_of: Option<Timestamp>,
 }
 
@@ -92,53 +97,62 @@ impl Listing {
         filter: &GrantFilter,
         now: Timestamp,
     ) -> Result<Vec<GrantRow>, StoreError> {
-        let names = targets::names(db)?;
-        let at = filter.as_of.unwrap_or(now);
-        let mut statement = db.prepare(
-            "SELECT g.target, email, g.name, permissions, role, starts_at, ends_at, owner, reason,
-                    CASE WHEN removed_at <= :at THEN removed_at END AS removed_at
-             FROM grants g JOIN target t ON t.id = g.target
-             WHERE (:target IS NULL OR g.target = :target)
-               AND (:until IS NULL
-                    OR g.id IN (SELECT id FROM ending WHERE ends_at > :at AND ends_at <= :until))
-               AND (:as_of IS NULL OR min(recorded_at, starts_at) <= :as_of)
-               AND CASE :state
-                     WHEN 'removed' THEN removed_at <= :at
-                     WHEN 'ended' THEN ifnull(removed_at > :at, 1) AND ends_at <= :at
-                     WHEN 'scheduled' THEN ifnull(removed_at > :at, 1) AND ifnull(ends_at > :at, 1) AND starts_at > :at
-                     WHEN 'active' THEN ifnull(removed_at > :at, 1) AND ifnull(ends_at > :at, 1) AND starts_at <= :at
-                     ELSE 1 END
-             ORDER BY t.provider, t.account, t.name, ends_at IS NULL, ends_at, email_key",
-        )?;
-        let mut rows = statement.query(named_params! {
-            ":target": filter.target.map(|t| t.0), ":at": time::stored(at),
-            ":until": filter.ending_until.map(time::stored), ":as_of": filter.as_of.map(time::stored),
-            ":state": filter.state.map(GrantState::as_str),
-        })?;
         let mut listed = Vec::new();
-        while let Some(row) = rows.next()? {
-            let permissions: String = row.get("permissions")?;
-            let start = time::read(row.get("starts_at")?);
-            let end = time::read_if_any(row.get("ends_at")?);
-            let removed_at = time::read_if_any(row.get("removed_at")?);
-            listed.push(GrantRow {
-                email: row.get("email")?,
-                target: target(row, &names)?,
-                name: row.get("name")?,
-                permissions: permissions
-                    .split(';')
-                    .filter(|p| !p.is_empty())
-                    .map(str::to_owned)
-                    .collect(),
-                role: row.get("role")?,
-                start,
-                end,
-                owner: row.get("owner")?,
-                reason: row.get("reason")?,
-                state: GrantState::at(at, start, end, removed_at),
-                removed_at,
-            });
+        let names = targets::names(db)?;
+        let then = filter.as_of.map(|at| Then::load(db, at)).transpose()?;
+        let mut open = "removed_at IS NULL".to_owned();
+        let mut closed = "removed_at IS NOT NULL".to_owned();
+        let mut params: Vec<(&str, i64)> = Vec::new();
+        if let Some(target) = filter.target {
+            for part in [&mut open, &mut closed] {
+                part.push_str(" AND target = :target");
+            }
+            params.push((":target", target.0));
         }
+        // Each condition only leaves out what the filter would, so that an index finds the rest. What
+        // was then may have another form now.
+        if then.is_none() {
+            if let Some(until) = filter.ending_until {
+                open.push_str(
+                    " AND id IN (SELECT id FROM ending WHERE ends_at > :now AND ends_at <= :until)",
+                );
+                params.extend([(":now", time::stored(now)), (":until", time::stored(until))]);
+            } else if filter.state == Some(GrantState::Ended) {
+                open.push_str(" AND ends_at <= :now");
+                params.push((":now", time::stored(now)));
+            }
+        }
+        let is_open =
+            filter.ending_until.is_some() || filter.state.is_some_and(|s| s != GrantState::Removed);
+        let mut parts = vec![open];
+        if then.is_some() || !is_open {
+            parts.push(closed);
+        }
+        for part in parts {
+            let mut statement = db.prepare(&format!(
+                "SELECT id, target, email, name, permissions, role, starts_at, ends_at, owner, reason,
+                        recorded_at, removed_at
+                 FROM grants WHERE {part}"
+            ))?;
+            let named: Vec<(&str, &dyn ToSql)> = params
+                .iter()
+                .filter(|(name, _)| part.contains(name))
+                .map(|(name, value)| (*name, value as &dyn ToSql))
+                .collect();
+            let mut rows = statement.query(named.as_slice())?;
+            while let Some(row) = rows.next()? {
+                let grant = grant(row, &names, then.as_ref(), filter.as_of.unwrap_or(now))?;
+                // What was then can be told by all that was then.
+                listed.extend(grant.filter(|g| then.is_some() || filter.means(g, now)));
+            }
+        }
+        if then.is_some() {
+            if filter.ending_until.is_some() {
+                leave_last(&mut listed);
+            }
+            listed.retain(|grant| filter.means(grant, now));
+        }
+        listed.sort_by(order);
         Ok(listed)
     }
 
@@ -150,9 +164,10 @@ impl Listing {
     ) -> Result<Vec<MemberRow>, StoreError> {
         let names = targets::names(db)?;
         let at = filter.as_of.unwrap_or(now);
+        let then = filter.as_of.map(|at| Then::load(db, at)).transpose()?;
         let mut statement = db.prepare(
-            "SELECT m.target, m.email, is_admin, is_manager, edit_permission, inspect_permission, created_at,
-                    m.first_seen,
+            "SELECT m.target, m.email, m.email_key, is_admin, is_manager, edit_permission, inspect_permission,
+                    created_at, m.first_seen,
                     ifnull(m.last_seen, min(ifnull(m.missing_since, s.complete_at), s.complete_at)) AS last_seen,
                     EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.email_key = m.email_key
                             AND g.starts_at <= :at AND (g.ends_at IS NULL OR g.ends_at > :at)
@@ -171,6 +186,11 @@ impl Listing {
         })?;
         let mut listed = Vec::new();
         while let Some(row) = rows.next()? {
+            let key = row.get_ref("email_key")?.as_str()?;
+            let covered = match then.as_ref().filter(|then| then.concerns(key)) {
+                Some(then) => covered_then(db, row.get("target")?, key, &names, then, at)?,
+                None => row.get("covered")?,
+            };
             listed.push(MemberRow {
                 email: row.get("email")?,
                 target: target(row, &names)?,
@@ -181,17 +201,144 @@ impl Listing {
                 created_at: time::read_if_any(row.get("created_at")?),
                 first_seen: time::read(row.get("first_seen")?),
                 last_seen: time::read(row.get("last_seen")?),
-                covered: row.get("covered")?,
+                covered,
             });
         }
         Ok(listed)
     }
 }
 
-fn target(
+impl GrantFilter {
+    /// Whether the grant is meant, in the form that it has at the moment that is asked for.
+    fn means(&self, grant: &GrantRow, now: Timestamp) -> bool {
+        let at = self.as_of.unwrap_or(now);
+        let ends_within = |until: Timestamp| {
+            let is_open = grant.state != GrantState::Removed;
+            is_open && grant.end.is_some_and(|end| end > at && end <= until)
+        };
+        self.state.is_none_or(|state| state == grant.state)
+            && self.ending_until.is_none_or(ends_within)
+    }
+}
+
+/// The names of targets by their numbers.
+type Names = HashMap<TargetId, TargetRef>;
+
+/// The grant as it was at `at`, or as it is; nothing where it was neither recorded nor begun.
+fn grant(
     row: &Row<'_>,
-    names: &std::collections::HashMap<TargetId, TargetRef>,
-) -> Result<TargetRef, StoreError> {
+    names: &Names,
+    then: Option<&Then>,
+    at: Timestamp,
+) -> Result<Option<GrantRow>, StoreError> {
+    let mut form = match then.and_then(|then| Some(then.form(row.get("id").ok()?)?.clone())) {
+        Some(form) => form,
+        None => {
+            let permissions = row.get_ref("permissions")?.as_str()?;
+            Form {
+                name: row.get("name")?,
+                permissions: words(permissions),
+                role: row.get("role")?,
+                start: Some(time::read(row.get("starts_at")?)),
+                end: time::read_if_any(row.get("ends_at")?),
+                owner: row.get("owner")?,
+                reason: row.get("reason")?,
+                removed_at: time::read_if_any(row.get("removed_at")?),
+            }
+        }
+    };
+    let start = form.start.unwrap_or(at);
+    let mut moment = at;
+    if then.is_some() {
+        let recorded_at = time::read(row.get("recorded_at")?);
+        if recorded_at.min(start) > at {
+            return Ok(None);
+        }
+        form.removed_at = form.removed_at.filter(|removed| *removed <= at);
+    } else {
+        // Whatever the clock says now: it is removed.
+        moment = form.removed_at.map_or(at, |removed| removed.max(at));
+    }
+    Ok(Some(GrantRow {
+        email: row.get("email")?,
+        target: target(row, names)?,
+        name: form.name,
+        permissions: form.permissions,
+        role: form.role,
+        start,
+        end: form.end,
+        owner: form.owner,
+        reason: form.reason,
+        state: GrantState::at(moment, start, form.end, form.removed_at),
+        removed_at: form.removed_at,
+    }))
+}
+
+/// Whether a grant of then covered the person on the target.
+fn covered_then(
+    db: &Connection,
+    target: i64,
+    email_key: &str,
+    names: &Names,
+    then: &Then,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, target, email, name, permissions, role, starts_at, ends_at, owner, reason,
+                recorded_at, removed_at
+         FROM grants WHERE email_key = :email AND target = :target",
+    )?;
+    let mut rows = statement.query(named_params! { ":email": email_key, ":target": target })?;
+    while let Some(row) = rows.next()? {
+        let grant = grant(row, names, Some(then), at)?;
+        if grant.is_some_and(|g| g.state == GrantState::Active) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// By target, end and address, those without an end last.
+/// Leaves out the grants that another one of the person outlasts, as the view `ending` does.
+fn leave_last(grants: &mut Vec<GrantRow>) {
+    let person = |g: &GrantRow| (g.target.id(), g.email.to_lowercase());
+    let mut open: HashMap<_, Vec<GrantRow>> = HashMap::new();
+    for grant in grants.iter().filter(|g| g.state != GrantState::Removed) {
+        open.entry(person(grant)).or_default().push(grant.clone());
+    }
+    grants.retain(|grant| {
+        let Some(end) = grant.end else { return true };
+        let mut others = open.get(&person(grant)).into_iter().flatten();
+        !others.any(|other| {
+            (grant.role.is_none() || other.role == grant.role)
+                && other.start <= end
+                && other.end.is_none_or(|until| until > end)
+        })
+    });
+}
+
+fn order(a: &GrantRow, b: &GrantRow) -> Ordering {
+    let place = |g: &GrantRow| g.target.provider().as_str();
+    let end = |g: &GrantRow| (g.end.is_none(), g.end);
+    place(a)
+        .cmp(place(b))
+        .then_with(|| a.target.account().cmp(b.target.account()))
+        .then_with(|| a.target.team().cmp(&b.target.team()))
+        .then_with(|| end(a).cmp(&end(b)))
+        .then_with(|| lower(&a.email).cmp(lower(&b.email)))
+}
+
+fn lower(text: &str) -> impl Iterator<Item = char> {
+    text.chars().flat_map(char::to_lowercase)
+}
+
+/// Permissions as they are stored: joined by `;`.
+pub(super) fn words(permissions: &str) -> Vec<String> {
+    let words = permissions.split(';').filter(|p| !p.is_empty());
+    words.map(str::to_owned).collect()
+}
+
+fn target(row: &Row<'_>, names: &Names) -> Result<TargetRef, StoreError> {
     let id = TargetId(row.get("target")?);
     let known = names.get(&id).cloned();
     known.ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", id.0)))

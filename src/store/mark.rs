@@ -1,15 +1,15 @@
-//! The mark beside the database: how far the trail had come when a pass last acted. A database that
-//! does not reach the mark is an older copy.
+//! The mark beside the database: how far the trail had come when lapsed last acted, in a pass or at
+//! a person's word. A database that does not reach the mark is an older copy.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::trail::{self, Head};
 use super::{Store, StoreError};
+use crate::files;
 
 impl Store {
     /// Why the database must be an older copy than the last one that acted here, if it is.
@@ -24,6 +24,24 @@ impl Store {
             return Ok(Some(format!("{} cannot be understood", path.display())));
         };
         self.read(move |db| doubt(db, &mark)).await
+    }
+
+    /// The same, unless the database looked like an older copy before: only a person's word makes
+    /// that the one that acts here.
+    pub(crate) async fn set_mark_unless(
+        &self,
+        restored: Option<&String>,
+    ) -> Result<(), StoreError> {
+        match restored {
+            None => self.set_mark().await,
+            Some(why) => {
+                tracing::warn!(
+                    why,
+                    "noted in a database that is not known to be the one that acts here"
+                );
+                Ok(())
+            }
+        }
     }
 
     /// Notes how far the trail has come.
@@ -65,12 +83,12 @@ fn write(path: &Path, head: &Head) -> io::Result<()> {
     let mut new = path.as_os_str().to_owned();
     new.push(".new");
     let new = PathBuf::from(new);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&new)?;
+    // One that a crash has left.
+    match fs::remove_file(&new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = files::make(&new)?;
     writeln!(file, "{head}")?;
     file.sync_all()?;
     fs::rename(&new, path)?;

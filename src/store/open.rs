@@ -1,15 +1,14 @@
 //! Opens a database safely: only ours, never a newer one, readable by the owner alone.
 
-use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
 use refinery::Target;
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
+use crate::files;
 
 mod migrations {
     refinery::embed_migrations!("migrations");
@@ -54,6 +53,16 @@ pub(super) fn second(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// A connection that only looks at a database of ours that is there, and waits for nobody.
+pub(super) fn glance(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    check_ours(&connection, path)?;
+    refuse_newer(&connection, path)?;
+    Ok(connection)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "store is the one door to SQLite, and this is its hinge"
@@ -72,21 +81,10 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
         path: path.to_owned(),
         source,
     };
-    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty())
-        && !parent.exists()
-    {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(parent)
-            .map_err(|e| fault(parent, e))?;
+    if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        files::make_directory(parent).map_err(|e| fault(parent, e))?;
     }
-    match OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
+    match files::make(path) {
         Ok(_) => Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {
             Err(fault(path, io::ErrorKind::IsADirectory.into()))

@@ -12,7 +12,7 @@ use super::outbox::bounces;
 use super::{StoreError, targets, time};
 use crate::domain::{Email, Role, TargetId, TargetRef};
 use crate::review::{Letter, Open, Recipients, Rules};
-pub(crate) use answers::Answered;
+pub(crate) use answers::ReviewAnswer;
 
 /// The reviews' SQL.
 #[derive(Debug)]

@@ -41,7 +41,7 @@ pub(crate) fn load(db: &Connection, wanted: Wanted) -> Result<Snapshot, StoreErr
     let mut invites = loader.old_invites(&wanted)?;
     for (team, rule) in &wanted.rules {
         if let Some(followed) = &rule.follow {
-            loader.over_on(followed, team, &wanted, &mut snapshot.whitelist_over)?;
+            loader.over_on(followed, team, &wanted, None, &mut snapshot.whitelist_over)?;
             let over = snapshot.whitelist_over.keys();
             let over = over.filter(|(target, _)| target == followed);
             people.extend(over.map(|(_, email)| (team.id().0, email.key().to_owned())));
@@ -53,22 +53,44 @@ pub(crate) fn load(db: &Connection, wanted: Wanted) -> Result<Snapshot, StoreErr
     }
     people.append(&mut invites);
     people.retain(|(target, _)| wanted.reach.holds(TargetId(*target)));
+    loader.fill(&people, wanted, snapshot)
+}
 
-    for (target, email_key) in &people {
-        loader.grants(*target, email_key, &mut snapshot.grants)?;
-        loader.members(*target, email_key, &mut snapshot.members)?;
-        loader.invites(*target, email_key, &mut snapshot.invites)?;
-    }
-    loader.suppressed(&mut snapshot)?;
-    for member in snapshot.members.iter().filter(|m| m.is_admin) {
-        if !snapshot.admins.contains_key(&member.target) {
-            let admins = Teams::admins(db, &member.target)?;
-            snapshot.admins.insert(member.target.clone(), admins);
+/// One person on all targets, whether time has made anything due or not.
+pub(crate) fn load_person(
+    db: &Connection,
+    wanted: Wanted,
+    email: &Email,
+) -> Result<Snapshot, StoreError> {
+    let loader = Loader {
+        db,
+        names: targets::names(db)?,
+    };
+    let snapshot = Snapshot {
+        whitelist_over: whitelist_over(db, &wanted, email)?,
+        ..Snapshot::default()
+    };
+    let people = loader.places_of(email)?;
+    loader.fill(&people, wanted, snapshot)
+}
+
+/// The followed whitelists on which one person's access is over, and since when.
+pub(crate) fn whitelist_over(
+    db: &Connection,
+    wanted: &Wanted,
+    email: &Email,
+) -> Result<BTreeMap<(TargetRef, Email), Timestamp>, StoreError> {
+    let loader = Loader {
+        db,
+        names: HashMap::new(),
+    };
+    let mut over = BTreeMap::new();
+    for (team, rule) in &wanted.rules {
+        if let Some(followed) = &rule.follow {
+            loader.over_on(followed, team, wanted, Some(email), &mut over)?;
         }
     }
-    snapshot.sources = wanted.sources;
-    snapshot.rules = wanted.rules;
-    Ok(snapshot)
+    Ok(over)
 }
 
 struct Loader<'a> {
@@ -77,6 +99,41 @@ struct Loader<'a> {
 }
 
 impl Loader<'_> {
+    /// Loads all that concerns these people.
+    fn fill(
+        &self,
+        people: &BTreeSet<Key>,
+        wanted: Wanted,
+        mut snapshot: Snapshot,
+    ) -> Result<Snapshot, StoreError> {
+        for (target, email_key) in people {
+            self.grants(*target, email_key, &mut snapshot.grants)?;
+            self.members(*target, email_key, &mut snapshot.members)?;
+            self.invites(*target, email_key, &mut snapshot.invites)?;
+        }
+        self.suppressed(&mut snapshot)?;
+        for member in snapshot.members.iter().filter(|m| m.is_admin) {
+            if !snapshot.admins.contains_key(&member.target) {
+                let admins = Teams::admins(self.db, &member.target)?;
+                snapshot.admins.insert(member.target.clone(), admins);
+            }
+        }
+        snapshot.sources = wanted.sources;
+        snapshot.rules = wanted.rules;
+        Ok(snapshot)
+    }
+
+    /// Wherever a person has an open grant, is a member or is invited.
+    fn places_of(&self, email: &Email) -> Result<BTreeSet<Key>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, email_key FROM grants WHERE email_key = :email AND removed_at IS NULL
+             UNION SELECT target, email_key FROM member WHERE email_key = :email AND valid_to IS NULL
+             UNION SELECT target, email_key FROM invite WHERE email_key = :email AND gone_at IS NULL",
+        )?;
+        let rows = statement.query_map(named_params! { ":email": email.key() }, key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Whoever has an open grant that is over.
     fn with_ended_grants(&self, now: Timestamp) -> Result<BTreeSet<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
@@ -114,28 +171,36 @@ impl Loader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Members and invitees of `team` who had grants on `followed`, none of which gives access.
+    /// Members and invitees of `team` who had grants on `followed`, none of which gives access: all
+    /// of them, or one `person`.
     fn over_on(
         &self,
         followed: &TargetRef,
         team: &TargetRef,
         wanted: &Wanted,
+        person: Option<&Email>,
         over: &mut BTreeMap<(TargetRef, Email), Timestamp>,
     ) -> Result<(), StoreError> {
         let cutoff = wanted
             .now
             .checked_sub(wanted.policy.grace)
             .unwrap_or(Timestamp::MIN);
-        let mut statement = self.db.prepare_cached(
+        // One person is found by the index of persons, a team's by that of the team.
+        let who = match person {
+            Some(_) => "email_key = :person",
+            None => ":person IS NULL",
+        };
+        let mut statement = self.db.prepare_cached(&format!(
             "SELECT p.email, max(ifnull(g.removed_at, 0), max(g.ends_at))
-             FROM (SELECT email, email_key FROM member WHERE target = :team AND valid_to IS NULL
-                   UNION SELECT email, email_key FROM invite WHERE target = :team AND gone_at IS NULL) p
+             FROM (SELECT email, email_key FROM member WHERE target = :team AND valid_to IS NULL AND {who}
+                   UNION SELECT email, email_key FROM invite WHERE target = :team AND gone_at IS NULL AND {who}) p
              JOIN grants g ON g.email_key = p.email_key AND g.target = :followed AND g.starts_at <= :now
+                               AND NOT g.refused
              GROUP BY p.email_key
              HAVING sum(g.removed_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > iif(g.revoked, :now, :cutoff))) = 0",
-        )?;
+        ))?;
         let mut rows = statement.query(named_params! {
-            ":team": team.id().0, ":followed": followed.id().0,
+            ":team": team.id().0, ":followed": followed.id().0, ":person": person.map(Email::key),
             ":now": time::stored(wanted.now), ":cutoff": time::stored(cutoff),
         })?;
         while let Some(row) = rows.next()? {

@@ -54,6 +54,13 @@ impl Targets {
         })
     }
 
+    /// All targets on record as they are shown, in order.
+    pub(crate) fn all(db: &Connection) -> Result<Vec<TargetRef>, StoreError> {
+        let mut all: Vec<TargetRef> = names(db)?.into_values().collect();
+        all.sort();
+        Ok(all)
+    }
+
     /// The target's number, given one when it is new.
     pub(crate) fn ensure(db: &Connection, target: &Target) -> Result<TargetRef, StoreError> {
         if let Some(found) = Self::find(db, target)? {
@@ -78,6 +85,13 @@ impl Targets {
             }
         };
         Ok(TargetRef::new(TargetId(id), target.clone()))
+    }
+
+    /// Whether a team was in the last list of its account.
+    pub(crate) fn is_listed(db: &Connection, team: TargetId) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached("SELECT listed FROM target WHERE id = :id")?
+            .query_row(named_params! { ":id": team.0 }, |row| row.get(0))?)
     }
 
     /// Takes over the account's complete list of teams: matches what grants name, renames, and
@@ -197,7 +211,7 @@ fn match_team(
         }
     };
     for other in named {
-        for table in ["grants", "action"] {
+        for table in ["grants", "action", "provision"] {
             db.execute(
                 &format!("UPDATE {table} SET target = :id WHERE target = :other"),
                 named_params! { ":id": id, ":other": other },
@@ -282,18 +296,26 @@ pub(super) fn listed(db: &Connection) -> Result<Vec<TargetRef>, StoreError> {
     Ok(listed)
 }
 
+/// How a target is shown: two teams of one name are told apart by their ids.
+const SHOWN: &str = "SELECT id, provider, account,
+        CASE WHEN listed = 1 AND EXISTS (
+            SELECT 1 FROM target o WHERE o.provider = t.provider AND o.account = t.account
+            AND o.name = t.name AND o.id <> t.id AND o.listed = 1
+        ) THEN remote_id ELSE name END AS name
+     FROM target t";
+
 /// All targets by number, as they are shown. There are as many as teams, not as people.
 pub(super) fn names(db: &Connection) -> Result<HashMap<TargetId, TargetRef>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT id, provider, account,
-                CASE WHEN listed = 1 AND EXISTS (
-                    SELECT 1 FROM target o WHERE o.provider = t.provider AND o.account = t.account
-                    AND o.name = t.name AND o.id <> t.id AND o.listed = 1
-                ) THEN remote_id ELSE name END AS name
-         FROM target t",
-    )?;
+    let mut statement = db.prepare_cached(SHOWN)?;
     let rows = statement.query_map([], read)?;
     rows.map(|row| row.map(|target| (target.id(), target)))
         .collect::<Result<_, _>>()
         .map_err(StoreError::from)
+}
+
+/// One target, as it is shown.
+pub(super) fn shown(db: &Connection, id: TargetId) -> Result<TargetRef, StoreError> {
+    Ok(db
+        .prepare_cached(&format!("{SHOWN} WHERE id = :id"))?
+        .query_row(named_params! { ":id": id.0 }, read)?)
 }

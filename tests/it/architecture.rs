@@ -86,7 +86,8 @@ fn each_library_has_its_place() {
         ("rusqlite", &["store"]),
         ("refinery", &["store"]),
         ("reqwest", &["providers", "config", "sandbox/server"]),
-        ("axum", &["sandbox"]),
+        ("axum", &["listener", "sandbox"]),
+        ("hyper", &["listener", "cli/logging"]),
         // An address type is named where recipients are composed.
         (
             "lettre",
@@ -95,6 +96,7 @@ fn each_library_has_its_place() {
         ("comfy_table", &["cli"]),
         ("indicatif", &["cli"]),
         ("clap", &["cli"]),
+        ("prometheus_client", &["metrics"]),
         ("process::exit", &[]),
     ] {
         assert_eq!(trespassers(word, may), [""; 0], "{word}");

@@ -6,13 +6,19 @@ use std::os::unix::fs::PermissionsExt;
 use crate::desk::{Desk, accounts};
 
 const NOBODY: &str = "http://127.0.0.1:9";
-const COMMANDS: [&[&str]; 3] = [&["check"], &["--run-now"], &["list"]];
+/// Those that call a provider, and so need the keys.
+const CALLING: [&[&str]; 2] = [&["check"], &["--run-now"]];
 
 /// Runs each command and expects one line on stderr that holds this, and no new file.
 #[track_caller]
 fn refuses(desk: &Desk, said: &str) {
+    refuse(desk, &[CALLING[0], CALLING[1], &["list"]], said);
+}
+
+#[track_caller]
+fn refuse(desk: &Desk, commands: &[&[&str]], said: &str) {
     let before = desk.files();
-    for command in COMMANDS {
+    for command in commands {
         let ran = desk.run(command);
         ran.failed(2, said);
         assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
@@ -50,10 +56,6 @@ fn a_mistake_in_the_file_is_told_with_its_place_and_what_would_be_right() {
             "lapsed.toml:8: sentius[0].base_url: http would send the key in the clear to api.sentius.ai; write https://",
         ),
         (
-            good.replace("\"sapling.key\"", "\"missing.key\""),
-            "sapling[0].api_key_file: missing.key cannot be read: No such file or directory",
-        ),
-        (
             format!(
                 "{good}[mail]\nfrom = \"a@acme.example\"\nto = [\"it@acme.example\"]\n[mail.smtp]\nhost = \"localhost\"\n[mail.directory]\npath = \"outbox\""
             ),
@@ -83,11 +85,23 @@ fn a_key_that_others_can_read_is_refused_with_the_command_that_mends_it() {
     let desk = Desk::new();
     for mode in [0o640, 0o604, 0o620, 0o777] {
         fs::set_permissions(desk.path("sentius.key"), Permissions::from_mode(mode)).unwrap();
-        refuses(
+        refuse(
             &desk,
+            &CALLING,
             "lapsed.toml:9: sentius[0].api_key_file: sentius.key can be read by others than its owner; mend it with: chmod 600 sentius.key",
         );
     }
+}
+
+#[test]
+fn a_key_that_is_missing_is_named() {
+    let desk = Desk::new();
+    fs::remove_file(desk.path("sapling.key")).unwrap();
+    refuse(
+        &desk,
+        &CALLING,
+        "sapling[0].api_key_file: sapling.key cannot be read: No such file or directory",
+    );
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn a_path_below_a_file_is_told() {
             .env("LAPSED__STATE__PATH", "lapsed.toml/lapsed.db")
             .output()
             .unwrap();
-        Ran::from(output).failed(1, "cannot use lapsed.toml/lapsed.db: Not a directory");
+        Ran::from(output).failed(1, "cannot use lapsed.toml: not a directory");
     }
 }
 

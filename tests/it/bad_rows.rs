@@ -224,14 +224,3 @@ fn a_file_that_is_not_there_is_named() {
     desk.run(&["import", ".", "--record-only"])
         .failed(2, "lapsed: .: Is a directory");
 }
-
-#[test]
-fn giving_access_is_not_promised() {
-    let desk = Desk::new();
-    desk.write("grants.csv", format!("{HEADER}\n{GOOD}\n"));
-    desk.run(&["import", "grants.csv"]).failed(
-        2,
-        "import records access that exists already: give --record-only",
-    );
-    is_empty(&desk);
-}

@@ -6,10 +6,16 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 11] = [
+const COMMANDS: [&str; 17] = [
+    "undo",
+    "extend",
+    "revoke",
+    "grant",
     "import",
     "list",
     "members",
+    "why",
+    "history",
     "report",
     "audit",
     "approve",
@@ -54,6 +60,32 @@ fn the_help_names_every_command_and_option() {
             &["--record-only", "--dry-run", "<FILE>", "Example"][..],
         ),
         (
+            &["grant"],
+            &[
+                "--target",
+                "--name",
+                "--permission",
+                "--role",
+                "--start",
+                "--end",
+                "--owner",
+                "--reason",
+                "--record-only",
+                "--by",
+                "--format",
+                "Example",
+            ],
+        ),
+        (
+            &["extend"],
+            &["--target", "--end", "--by", "--format", "Example"],
+        ),
+        (&["revoke"], &["--target", "--by", "--format", "Example"]),
+        (
+            &["undo"],
+            &["<RUN>", "--end", "--by", "--format", "Example"],
+        ),
+        (
             &["list"],
             &[
                 "--target",
@@ -64,6 +96,8 @@ fn the_help_names_every_command_and_option() {
             ],
         ),
         (&["members"], &["--target", "--as-of", "--format"]),
+        (&["why"], &["<EMAIL>", "--target", "--format", "Example"]),
+        (&["history"], &["<EMAIL>", "--format", "Example"]),
         (&["report"], &["--since", "--format", "--output"]),
         (&["audit"], &["verify", "export"]),
         (&["audit", "verify"], &["--head"]),
@@ -79,6 +113,13 @@ fn the_help_names_every_command_and_option() {
         for option in options.iter().chain(&["--config", "--log-level"]) {
             assert!(help.contains(option), "{command:?}: {option}");
         }
+    }
+    for command in COMMANDS {
+        let help = desk.good(&[command, "--help"]);
+        assert!(
+            help.contains(&format!("\n  lapsed {command}")),
+            "{command} has no example"
+        );
     }
     assert_eq!(
         desk.good(&["--version"]),
@@ -151,9 +192,15 @@ fn what_is_not_known_or_does_not_go_together_is_a_mistake_of_usage() {
 fn packagers_get_completions_and_a_manual_page() {
     let desk = Desk::new();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = desk.good(&["completions", shell]);
+        desk.good(&["completions", shell]);
+        // The script asks the program, as this does.
+        let mut asked = desk.command(&["--", "lapsed", ""]);
+        asked
+            .env("LAPSED_COMPLETE", shell)
+            .env("_CLAP_COMPLETE_INDEX", "1");
+        let offered = Ran::from(asked.output().unwrap());
         for command in COMMANDS {
-            assert!(script.contains(command), "{shell}: {command}");
+            assert!(offered.out.contains(command), "{shell}: {command}");
         }
     }
     let page = desk.good(&["man"]);
@@ -164,6 +211,15 @@ fn packagers_get_completions_and_a_manual_page() {
             "{command}"
         );
     }
+    desk.good(&["man", "."]);
+    for command in COMMANDS {
+        let name = format!("lapsed-{command}.1");
+        assert!(
+            desk.path(&name).exists(),
+            "{name}, as the main page refers to it"
+        );
+    }
+    desk.run(&["man", "nowhere"]).failed(1, "nowhere: No such");
     let no_configuration = Desk::new();
     std::fs::remove_file(no_configuration.path("lapsed.toml")).unwrap();
     no_configuration.good(&["man"]);

@@ -22,6 +22,35 @@ fn deleted(world: &World, email: &str) -> Option<Timestamp> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_begins_later_is_given_at_its_moment() {
+    let world = World::new().await;
+    world.team("Core", &[]);
+    let daemon = Daemon::start(&world);
+    until("the first pass is made", || {
+        !world.sapling.calls().is_empty()
+    })
+    .await;
+    let start = in_millis(2500);
+    let when = start.to_string();
+    let args = [
+        "grant",
+        "new@example.com",
+        "--target",
+        "sapling:acme/Core",
+        "--start",
+        &when,
+    ];
+    let printed = world.lapsed(&args).await;
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert!(printed.stdout.contains("scheduled"), "{}", printed.stdout);
+    until("the invite is there", || !world.invited("Core").is_empty()).await;
+    let calls = world.sapling.calls();
+    let post = calls.iter().find(|call| call.method == "POST").unwrap();
+    assert!(post.at >= start, "not before its start");
+    assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_overdue_ends_at_once_and_what_ends_later_at_its_moment() {
     let world = World::new().await;
     world.whitelist(&["old@example.com", "soon@example.com", "stays@example.com"]);

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
+use lapsed::sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::{FUTURE, Mail, Outcome, PAST, World};
@@ -221,4 +222,42 @@ async fn an_approval_that_came_with_the_backup_lets_nothing_go_ahead() {
     assert_eq!(world.lapsed(&["approve", run.id()]).await.code, 0);
     assert_eq!(world.run().await.code, 0);
     assert_eq!(world.whitelisted(), ["amy@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_backup_gives_nothing_that_was_taken_away_since() {
+    let world = acted().await;
+    world
+        .sentius
+        .faults()
+        .once(When::method("POST"), Fault::status(500));
+    let grant = ["grant", "new@example.com", "--target", "sentius:acme"];
+    assert_eq!(world.lapsed(&grant).await.code, 3);
+    backup(&world, "copy.db").await;
+    assert_eq!(world.run().await.code, 0);
+    assert!(world.whitelisted().contains(&"new@example.com".to_owned()));
+    assert_eq!(world.lapsed(&["revoke", "new@example.com"]).await.code, 0);
+    restore(&world, "copy.db");
+    world.forget_calls();
+
+    for _ in 0..2 {
+        let run = world.run().await;
+        assert_eq!(run.code, 3);
+        assert!(run.errors()[0].contains("older copy"), "{:?}", run.errors());
+    }
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    // A person's word gives it, and does not make the copy the right database.
+    let printed = world.lapsed(&grant).await;
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert!(
+        printed
+            .stderr
+            .contains("not known to be the one that acts here"),
+        "{}",
+        printed.stderr
+    );
+    world
+        .grants(&[&format!("bob@example.com,sentius:acme,{PAST}")])
+        .await;
+    assert_eq!(world.run().await.code, 4);
 }

@@ -303,7 +303,7 @@ async fn an_owner_who_says_no_ends_the_access_at_once_and_there_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keep_gives_an_end_and_says_what_a_whitelist_still_lacks() {
+async fn keep_moves_the_end_in_the_records_and_on_the_whitelist() {
     let world = world("keep").await;
     world.team("Core", &["jane@example.com"]);
     let rows = [
@@ -321,10 +321,12 @@ async fn keep_gives_an_end_and_says_what_a_whitelist_still_lacks() {
     let kept = world.lapsed_at(ASKED, &args).await;
     assert_eq!(kept.code, 0, "{}", kept.stderr);
     let told: Value = serde_json::from_str(&kept.stdout).unwrap();
-    assert!(
-        told["detail"].as_str().unwrap().contains("lapsed extend"),
-        "{told}"
-    );
+    assert_eq!(told["detail"], Value::Null);
+    let end = world.sentius.with(|state| {
+        let entry = state.entries.values().next().unwrap();
+        entry.end_date.unwrap().to_string()
+    });
+    assert_eq!(end, "2030-06-30T23:59:59.999Z");
     let args = keep("sapling:acme/Core", &["--end", "2030-12-15T00:00:00Z"]);
     let kept = world.lapsed_at(ASKED, &args).await;
     assert_eq!(
@@ -350,6 +352,31 @@ async fn keep_gives_an_end_and_says_what_a_whitelist_still_lacks() {
     );
     let moved = events(&world, "grant.extended");
     assert_eq!((moved.len(), &moved[0]["was"]), (2, &Value::Null));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_extends_access_has_said_that_it_is_needed() {
+    let world = world("end").await;
+    world.team("Core", &["jane@example.com"]);
+    let row = "jane@example.com,sapling:acme/Core,2031-01-01,olga@acme.example";
+    world.owned_grants(RECORDED, &[row]).await;
+    world.run_at(ASKED).await;
+    let extend = [
+        "extend",
+        "jane@example.com",
+        "--target",
+        "sapling:acme/Core",
+        "--end",
+        "2031-06-30",
+    ];
+    let extended = world.lapsed_at("2030-04-02T09:00:00Z", &extend).await;
+    assert_eq!(extended.code, 0, "{}", extended.stderr);
+    assert_eq!(waiting(&world, REMINDED).await, [""; 0]);
+    assert_eq!(
+        waiting(&world, "2030-07-02T09:00:00Z").await.len(),
+        1,
+        "ninety days later"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,8 @@ use std::time::Duration;
 use lapsed::sandbox::{Answer, Fault, MailFault, Times, When};
 
 use crate::desk::{Desk, Providers};
-use scene::{SAPLING, SENTIUS, Scene, base64, echo, percent};
+pub(crate) use scene::base64;
+use scene::{SAPLING, SENTIUS, Scene, echo, percent};
 
 #[test]
 fn when_all_goes_well_no_secret_is_seen() {
@@ -160,4 +161,64 @@ fn a_key_pasted_into_the_configuration_is_not_shown() {
             ran.err
         );
     }
+}
+
+#[test]
+fn commands_that_give_and_take_do_not_spread_it_either() {
+    let mut scene = Scene::set();
+    let json = |code, body: serde_json::Value| {
+        let body = body.to_string();
+        Fault::Status(Answer::new(code).body("application/json", &body))
+    };
+    let faults: [&dyn Fn(&str) -> Fault; 4] = [
+        &|key| json(500, serde_json::json!({ "error": echo(key) })),
+        &|key| {
+            json(
+                400,
+                serde_json::json!({ "detail": format!("exists {}", echo(key)) }),
+            )
+        },
+        &|key| json(422, serde_json::json!({ "detail": echo(key) })),
+        &|key| {
+            let refused = [serde_json::json!({ "email": "new@acme.example", "reason": echo(key) })];
+            json(200, serde_json::json!({ "errors": refused }))
+        },
+    ];
+    for fault in faults {
+        for method in ["POST", "PATCH", "DELETE"] {
+            let sentius = scene.providers.sentius.faults();
+            sentius.always(When::method(method), fault(SENTIUS));
+            let sapling = scene.providers.sapling.faults();
+            sapling.always(When::method(method), fault(SAPLING));
+        }
+        for target in ["sentius:acme", "sapling:acme/Core"] {
+            for args in [
+                &["grant", "new@acme.example", "--end", "9d"][..],
+                &[
+                    "grant",
+                    "one@acme.example",
+                    "--role",
+                    "manager",
+                    "--end",
+                    "9d",
+                ],
+                &[
+                    "extend",
+                    "one@acme.example",
+                    "--end",
+                    "9d",
+                    "--format",
+                    "json",
+                ],
+                &["revoke", "two@acme.example"],
+            ] {
+                scene.run_once(&[args, &["--target", target]].concat());
+            }
+        }
+        scene.run_once(&["import", "grants.csv", "--dry-run"]);
+        scene.run_once(&["--run-now", "--format", "json"]);
+        scene.mend();
+    }
+    scene.run_once(&["report"]);
+    scene.search();
 }

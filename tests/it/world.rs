@@ -5,6 +5,7 @@ mod calendar;
 mod config;
 mod daemon;
 mod outcome;
+mod page;
 mod trail;
 
 use std::io::Write;

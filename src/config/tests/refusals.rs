@@ -1,7 +1,7 @@
 //! What is refused in any section, and in which words.
 
 use super::{Fixture, MAIL, SAPLING, SENTIUS, refuse};
-use crate::config::load_with;
+use crate::config::{Keys, load_with};
 
 #[test]
 fn an_unknown_key_is_named_with_its_path_its_line_and_the_nearest_known_one() {
@@ -143,6 +143,10 @@ fn a_bad_value_is_named_with_what_would_be_right() {
             "status.listen: 0.0.0.0:9187 can be reached from outside",
         ),
         (
+            "[status]\nlisten = \"0.0.0.0:9187\"\ntoken_env = \"TOKEN\"",
+            "status.token_env: the environment variable TOKEN is not set",
+        ),
+        (
             "[review]\nevery = \"0d\"",
             "review.every: this must be longer",
         ),
@@ -205,7 +209,7 @@ fn text_that_is_not_toml_is_named_with_line_column_and_reason() {
 fn a_file_that_cannot_be_read_is_named() {
     let fixture = Fixture::new();
     let path = fixture.path("missing.toml");
-    let error = load_with(&path, []).unwrap_err().to_string();
+    let error = load_with(&path, Keys::Read, []).unwrap_err().to_string();
     assert!(
         error.contains("missing.toml: the configuration cannot be read: No such file"),
         "{error}"

@@ -2,7 +2,9 @@
 
 use secrecy::ExposeSecret as _;
 
-use super::{Fixture, MAIL, SECRET, SENTIUS};
+use super::{Fixture, Keys, MAIL, SECRET, SENTIUS};
+use crate::metrics::Metrics;
+use crate::services::Services;
 
 fn with_key(line: &str) -> String {
     SENTIUS.replace("api_key_file = \"KEY\"", line)
@@ -84,6 +86,26 @@ fn a_key_that_is_not_there_is_refused_by_name() {
 }
 
 #[test]
+fn keys_that_are_left_are_not_looked_for_and_come_out_empty() {
+    let smtp = format!("{MAIL}[mail.smtp]\nhost = \"smtp.acme.com\"\nusername = \"lapsed\"\n");
+    for line in [
+        "file = \"KEY\"",
+        "file = \"/nowhere/key\"",
+        "env = \"K\"",
+        "credential = \"k\"",
+    ] {
+        let account = with_key(&format!("api_key_{line}"));
+        let toml = format!("{account}{smtp}password_{line}");
+        let settings = Fixture::new().load_keys(&toml, Keys::Leave).unwrap();
+        assert_eq!(settings.sentius[0].api_key.expose_secret(), "", "{line}");
+        assert!(
+            Services::connect(&settings, &Metrics::default()).is_err(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
 fn a_login_is_a_name_and_one_password_or_neither() {
     let smtp = format!("{MAIL}[mail.smtp]\nhost = \"smtp.acme.com\"\n");
     let settings = Fixture::new()
@@ -150,4 +172,18 @@ fn a_secret_in_the_wrong_place_is_not_repeated() {
     assert!(fixture.load("").is_err());
     let credential = with_key(&format!("api_key_credential = \"{SECRET}\""));
     assert!(fixture.load(&credential).is_err());
+}
+
+#[test]
+fn a_token_opens_the_listener_to_other_addresses_and_must_be_long() {
+    let toml = |line: &str| format!("[status]\nlisten = \"0.0.0.0:9187\"\n{line}");
+    let fixture = Fixture::new().with("TOKEN", SECRET);
+    for line in ["token_file = \"KEY\"", "token_env = \"TOKEN\""] {
+        let status = fixture.load(&toml(line)).unwrap().status.unwrap();
+        assert_eq!(status.token.unwrap().expose_secret(), SECRET, "{line}");
+    }
+    let fixture = Fixture::new().with("TOKEN", &SECRET[..15]);
+    let error = fixture.load(&toml("token_env = \"TOKEN\"")).unwrap_err();
+    assert!(error.contains("fewer than 16 characters"), "{error}");
+    assert!(!error.contains(&SECRET[..15]), "{error}");
 }

@@ -2,43 +2,52 @@
 
 use super::{Fixture, Settings, accept};
 
-/// The shipped file, with its key files at a place where they exist.
-fn shipped(change: impl Fn(&str) -> String) -> Result<Settings, String> {
+const TEXT: &str = include_str!("../../../config/lapsed.toml");
+
+/// The shipped file, or what was made of it, with as many credentials as there are keys.
+fn load(text: &str, keys: &[&str]) -> Result<Settings, String> {
     let fixture = Fixture::new();
-    fixture.file("sentius.key", "one\n", 0o600);
-    fixture.file("smtp.key", "two\n", 0o400);
-    fixture.file("sapling-key", "three\n", 0o440);
+    for key in keys {
+        fixture.file(key, "four-four-four-four\n", 0o440);
+    }
     let directory = fixture.directory.path().display().to_string();
-    let fixture = fixture.with("CREDENTIALS_DIRECTORY", &directory);
-    let text = include_str!("../../../config/lapsed.toml").replace("/etc/lapsed", &directory);
-    fixture.load(&change(&text))
+    fixture.with("CREDENTIALS_DIRECTORY", &directory).load(text)
+}
+
+/// With everything on that is off.
+fn all_on() -> Settings {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting.to_owned(),
+        _ => line.to_owned(),
+    };
+    let text: String = TEXT.lines().map(|line| on(line) + "\n").collect();
+    let keys = ["sentius-key", "sapling-key", "smtp-key", "status-token"];
+    load(&text, &keys).unwrap()
 }
 
 #[test]
-fn the_shipped_file_is_taken_as_it_is() {
-    let settings = shipped(str::to_owned).unwrap();
+fn the_shipped_file_is_taken_as_it_is_once_two_keys_are_there() {
+    let settings = load(TEXT, &["sentius-key", "sapling-key"]).unwrap();
     assert_eq!(settings.sentius[0].name, "acme");
     assert_eq!(
         settings.sapling[0].base_url.as_str(),
         "https://api.sapling.ai/"
     );
-    assert!(settings.review.is_none());
+    // Nobody is mailed at a made-up address, and nobody is protected who does not exist.
+    assert!(settings.mail.is_none() && settings.guard.protected.is_empty());
+    assert!(settings.status.is_none() && settings.review.is_none());
+    assert!(load(TEXT, &["sentius-key"]).is_err());
 }
 
 #[test]
 fn the_shipped_file_is_taken_with_everything_on_that_is_off() {
-    let settings = shipped(|text| {
-        let on = |line: &str| match line.strip_prefix('#') {
-            Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => setting.to_owned(),
-            _ => line.to_owned(),
-        };
-        text.lines().map(|line| on(line) + "\n").collect()
-    })
-    .unwrap();
+    let settings = all_on();
     assert_eq!(settings.sapling[0].teams.len(), 1);
     assert!(settings.sapling[0].self_email.is_some());
     assert!(settings.sapling[0].organization_id.is_some());
-    assert_eq!(settings.status.unwrap().port(), 9187);
+    let status = settings.status.unwrap();
+    assert_eq!(status.listen.port(), 9187);
+    assert!(status.token.is_some());
     let review = settings.review.unwrap();
     assert_eq!(review.every.as_secs(), 90 * 86_400);
     assert!(!review.unanswered_ends);
@@ -46,7 +55,7 @@ fn the_shipped_file_is_taken_with_everything_on_that_is_off() {
 
 #[test]
 fn the_shipped_file_shows_the_defaults() {
-    let shown = shipped(str::to_owned).unwrap();
+    let shown = all_on();
     let default = accept(
         "[mail]\nfrom = \"lapsed@acme.com\"\nto = [\"it@acme.com\"]\n\
          [mail.smtp]\nhost = \"smtp.acme.com\"",

@@ -1,6 +1,7 @@
 //! Requests and answers over real sockets: what is repeated, what is known, what is said.
 
 mod bodies;
+mod counted;
 mod unsent;
 
 use secrecy::SecretString;
@@ -11,7 +12,14 @@ use crate::providers::encode;
 
 fn http_at(base: &Url) -> Http {
     let key = SecretString::from(KEY);
-    Http::new("test:acme".to_owned(), base, &key, &settings()).unwrap()
+    Http::new(
+        "test:acme".to_owned(),
+        base,
+        &key,
+        &settings(),
+        &Metrics::default(),
+    )
+    .unwrap()
 }
 
 fn call(method: Method) -> Call {
@@ -229,6 +237,11 @@ async fn log_lines_tell_what_was_called_and_not_with_which_key() {
         .with_writer(move || writer.clone())
         .finish();
     let guard = tracing::subscriber::set_default(subscriber);
+    // Another test may log here for the first time just now, to nobody, and that is remembered.
+    let _ = write(json(200, "{}")).await;
+    let _ = write(Reply::Close).await;
+    tracing::callsite::rebuild_interest_cache();
+    log.0.lock().unwrap().clear();
     let body = serde_json::json!({ "error": KEY }).to_string();
     for reply in [json(200, "{}"), json(401, &body), Reply::Close] {
         let _ = write(reply).await;

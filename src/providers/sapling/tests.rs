@@ -23,7 +23,8 @@ fn account(stub: &Stub, auth: SaplingAuth, key: &str) -> SaplingAccount {
 
 async fn clients(auth: SaplingAuth, reply: Reply) -> (Reader, Writer, Stub) {
     let stub = Stub::start([reply]).await;
-    let (reader, writer) = connect(&account(&stub, auth, KEY), &settings()).unwrap();
+    let (reader, writer) =
+        connect(&account(&stub, auth, KEY), &settings(), &Metrics::default()).unwrap();
     assert_no_key(&(&reader, &writer));
     (reader, writer, stub)
 }
@@ -295,7 +296,7 @@ async fn an_id_that_would_change_the_path_is_not_sent() {
 async fn a_key_that_no_header_can_hold_makes_no_client() {
     let stub = Stub::start([json(200, "{}")]).await;
     let account = account(&stub, SaplingAuth::Bearer, "very-secret\n");
-    let error = connect(&account, &settings()).unwrap_err();
+    let error = connect(&account, &settings(), &Metrics::default()).unwrap_err();
     assert_no_key(&error);
     assert!(!error.to_string().contains("very-secret"));
 }

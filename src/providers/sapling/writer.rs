@@ -155,6 +155,10 @@ impl Writer {
         if answer.body.trim_ascii().is_empty() {
             return Ok(Added::default());
         }
-        judge.json::<AddedAnswer>(&answer).map(Added::from)
+        let mut added = judge.json::<AddedAnswer>(&answer).map(Added::from)?;
+        for refused in &mut added.errors {
+            refused.reason = judge.redactor.clean(&refused.reason);
+        }
+        Ok(added)
     }
 }

@@ -17,7 +17,7 @@ fn account(stub: &Stub, key: &str) -> SentiusAccount {
 
 async fn whitelist(reply: Reply) -> (Whitelist, Stub) {
     let stub = Stub::start([reply]).await;
-    let whitelist = Whitelist::new(&account(&stub, KEY), &settings()).unwrap();
+    let whitelist = Whitelist::new(&account(&stub, KEY), &settings(), &Metrics::default()).unwrap();
     assert_no_key(&whitelist);
     (whitelist, stub)
 }
@@ -101,6 +101,7 @@ async fn an_unknown_address_is_absent_and_a_missing_page_is_not() {
 #[tokio::test]
 async fn an_empty_key_makes_no_client() {
     let stub = Stub::start([json(200, "{}")]).await;
-    let error = Whitelist::new(&account(&stub, " \n"), &settings()).unwrap_err();
+    let error =
+        Whitelist::new(&account(&stub, " \n"), &settings(), &Metrics::default()).unwrap_err();
     assert_eq!(error.to_string(), "sentius:acme: the key is empty");
 }

@@ -10,7 +10,7 @@ use super::{Ledger, Tracked};
 use crate::domain::{Action, ActionKind, ActionState, Email, Means, Reach, Role, TargetId};
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
-use crate::store::{Holds, StoreError, time};
+use crate::store::{Holds, Provisions, StoreError, time};
 
 impl Ledger {
     /// Writes down what is due, each action once however many passes it takes, and withdraws what
@@ -196,6 +196,7 @@ pub(super) fn withdraw(
     why: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
+    let may_be_done = Provisions::may_be_done(db, row)?;
     let (target, email): (i64, String) = db
         .prepare_cached(
             "UPDATE action SET state = 'withdrawn', detail = :why, settled_at = :at, next_try_at = NULL
@@ -214,5 +215,9 @@ pub(super) fn withdraw(
             email: Some(&Email::observed(&email)),
             payload: &json!({ "action_id": row, "why": why }),
         },
-    )
+    )?;
+    if may_be_done {
+        Provisions::after_removal(db, row, at)?;
+    }
+    Ok(())
 }

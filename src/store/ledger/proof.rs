@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{Ledger, close_grants};
 use crate::domain::{Email, TargetId};
 use crate::store::trail::{self, Entry};
-use crate::store::{StoreError, time};
+use crate::store::{Provisions, StoreError, time};
 
 /// A removal that was sent, and whether what it was to remove is still there.
 struct Unproven {
@@ -40,8 +40,12 @@ impl Ledger {
         for action in unproven(db, team)? {
             if !action.acknowledged || action.still_there {
                 // News of this run; the proof of an earlier run's success is not.
-                db.prepare_cached("UPDATE action SET run = :run WHERE id = :id")?
-                    .execute(named_params! { ":id": action.row, ":run": run })?;
+                // A command that only looks at the team is no run.
+                db.prepare_cached(
+                    "UPDATE action SET run = :run
+                     WHERE id = :id AND EXISTS (SELECT 1 FROM run WHERE id = :run)",
+                )?
+                .execute(named_params! { ":id": action.row, ":run": run })?;
             }
             let (kind, sql) = match (action.still_there, action.acknowledged) {
                 (false, _) => (
@@ -65,6 +69,9 @@ impl Ledger {
             note(db, kind, team, &action, at)?;
             if !action.still_there {
                 close_grants(db, action.row, at)?;
+                if !action.acknowledged {
+                    Provisions::after_removal(db, action.row, at)?;
+                }
             } else if action.acknowledged {
                 reopen_grants(db, action.row)?;
             }

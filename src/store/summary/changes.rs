@@ -7,12 +7,15 @@ use serde_json::Value;
 use super::Reader;
 use crate::report::{Change, Summary};
 use crate::store::{StoreError, time};
+/// Tells a change out of an event's payload, in the words given.
+type Tell = fn(&str, Timestamp, Option<String>, &Value) -> Change;
 
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT e.at, e.kind, p.target, p.body FROM event e JOIN event_payload p USING (seq)
          WHERE e.at > :since AND e.at <= :now
-           AND e.kind IN ('team.observed', 'grant.recorded', 'grant.amended', 'grant.revoked', 'review.kept')
+           AND e.kind IN ('team.observed', 'grant.recorded', 'grant.amended', 'grant.extended',
+                          'grant.revoked', 'provision.result', 'review.kept')
          ORDER BY e.seq",
     )?;
     let mut rows = statement.query(named_params! { ":since": read.since(), ":now": read.now() })?;
@@ -25,19 +28,39 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
         };
         match row.get_ref(1)?.as_str()? {
             "team.observed" => observed(at, target.as_deref(), &body, &mut summary.changes),
-            "grant.recorded" => summary
-                .changes
-                .push(grant("grant recorded", at, target, &body)),
-            "grant.amended" => summary
-                .changes
-                .push(grant("grant amended", at, target, &body)),
-            "grant.revoked" => summary
-                .changes
-                .push(answer("grant revoked", at, target, &body)),
-            _ => summary
-                .changes
-                .push(answer("kept in review", at, target, &body)),
+            "provision.result" => summary.changes.extend(provision(at, target, &body)),
+            kind => {
+                let (words, tell): (&str, Tell) = match kind {
+                    "grant.recorded" => ("grant recorded", grant),
+                    "grant.extended" => ("end moved", grant),
+                    "grant.revoked" => ("grant revoked", answer),
+                    "review.kept" => ("kept in review", answer),
+                    _ => ("grant amended", grant),
+                };
+                summary.changes.push(tell(words, at, target, &body));
+            }
         }
+    }
+    not_given(read, summary)
+}
+
+/// What is owed to somebody and could not be given yet.
+fn not_given(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
+    let mut statement = read.db.prepare_cached(
+        "SELECT tried_at, target, email, detail FROM provision
+         WHERE settled_at IS NULL AND tried_at IS NOT NULL ORDER BY tried_at, id",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Change {
+            at: time::read(row.get(0)?),
+            kind: "access not given yet".to_owned(),
+            target: Some(read.target(row.get(1)?)),
+            email: row.get(2)?,
+            detail: row.get(3)?,
+        })
+    })?;
+    for change in rows {
+        summary.changes.push(change?);
     }
     Ok(())
 }
@@ -71,6 +94,24 @@ fn observed(at: Timestamp, target: Option<&str>, body: &Value, changes: &mut Vec
         let text = |name: &str| entry.get(name).and_then(Value::as_str);
         change("changed", text("email"), text("what"))
     }));
+}
+
+/// What was given or refused. What was there before is no change.
+fn provision(at: Timestamp, target: Option<String>, body: &Value) -> Option<Change> {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let (kind, detail) = match (text("state")?, text("result")) {
+        ("done", Some("already_exists" | "already_invited")) => return None,
+        ("done", result) => ("access given", result),
+        ("refused", _) => ("access refused", text("detail")),
+        _ => return None,
+    };
+    Some(Change {
+        at,
+        kind: kind.to_owned(),
+        target,
+        email: text("email").map(str::to_owned),
+        detail: detail.map(str::to_owned),
+    })
 }
 
 fn grant(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Change {

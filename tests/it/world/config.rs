@@ -16,6 +16,8 @@ pub(crate) struct Config {
     pub(crate) policy: String,
     pub(crate) guard: String,
     pub(crate) mail: Mail,
+    /// The port that `[status]` listens at, if it does, and further keys of it.
+    pub(crate) status: Option<(u16, String)>,
     /// A whole `[review]` section.
     pub(crate) review: String,
     /// Further keys of `[mail]`.
@@ -48,6 +50,7 @@ impl Default for Config {
             policy: String::new(),
             guard: String::new(),
             mail: Mail::None,
+            status: None,
             review: String::new(),
             notices: String::new(),
             to: vec!["it@acme.example"],
@@ -69,6 +72,10 @@ impl Config {
             review,
             ..
         } = self;
+        let status = self
+            .status
+            .as_ref()
+            .map(|(port, more)| format!("[status]\nlisten = \"127.0.0.1:{port}\"\n{more}"));
         format!(
             r#"
 [state]
@@ -94,9 +101,11 @@ api_key_file = "{folder}/sapling.key"
 [guard]
 {guard}
 {review}
+{}
 {}"#,
             world.sentius.base_url(),
             world.sapling.base_url(),
+            status.unwrap_or_default(),
             self.mail(world),
         )
     }

@@ -1,11 +1,12 @@
 //! The daemon, running.
 
 use std::fs::{self, File};
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-use super::World;
+use super::{World, until};
 
 /// The program, which is killed when a test fails.
 pub(crate) struct Daemon {
@@ -28,6 +29,33 @@ impl Daemon {
             child: command.spawn().unwrap(),
             log,
         }
+    }
+
+    /// One that has made its first pass.
+    pub(crate) async fn past_first_pass(world: &World) -> Self {
+        let daemon = Self::start(world);
+        until("the first pass is over", || {
+            daemon.log().contains("pass ended")
+        })
+        .await;
+        daemon
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it, and returns all that it printed.
+    pub(crate) fn kill(mut self) -> String {
+        let _ = self.child.kill();
+        let mut printed = String::new();
+        let _ = self
+            .child
+            .stdout
+            .take()
+            .unwrap()
+            .read_to_string(&mut printed);
+        printed + &self.log()
     }
 
     /// What it has logged so far.

@@ -9,7 +9,14 @@ fn patient_http_at(base: &Url) -> Http {
         ..settings()
     };
     let key = SecretString::from(KEY);
-    Http::new("test:acme".to_owned(), base, &key, &patient).unwrap()
+    Http::new(
+        "test:acme".to_owned(),
+        base,
+        &key,
+        &patient,
+        &Metrics::default(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]

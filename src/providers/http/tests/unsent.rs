@@ -10,6 +10,7 @@ fn https_at(base: &str) -> Option<Http> {
         &base.parse().unwrap(),
         &key,
         &settings(),
+        &Metrics::default(),
     );
     match http {
         Err(BuildError::Client { reason, .. }) if reason.contains("CA certificates") => None,

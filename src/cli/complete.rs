@@ -1,0 +1,125 @@
+//! Completion in the shell: commands and options, and the targets and addresses on record.
+//!
+//! The shell asks this program, with `LAPSED_COMPLETE` set to the shell's name. What cannot be found out is
+//! not offered: no word about it, no database made, and no key needed.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+use clap::CommandFactory;
+use clap_complete::env::{CompleteEnv, Shells};
+use clap_complete::{CompletionCandidate, Shell};
+
+use super::Cli;
+use crate::config;
+use crate::store::{Store, Targets, person};
+
+/// How many targets or addresses are offered at most: more nobody reads.
+const OFFERED: usize = 100;
+/// Tells that the shell asks, and which.
+const VARIABLE: &str = "LAPSED_COMPLETE";
+/// The script of bash is our own: the usual one takes a target apart at its colon.
+const BASH: &str = include_str!("complete/lapsed.bash");
+
+const ZSH_REGISTERS: &str = "compdef _clap_dynamic_completer_lapsed lapsed";
+const ZSH_LOADED: &str = "\
+if [ \"$funcstack[1]\" = \"_lapsed\" ]; then
+    _clap_dynamic_completer_lapsed \"$@\"
+else
+    compdef _clap_dynamic_completer_lapsed lapsed
+fi";
+
+/// Answers the shell, if it is the shell that asks.
+pub(super) fn answer() -> Result<bool, clap::Error> {
+    let here = std::env::current_dir().ok();
+    CompleteEnv::with_factory(Cli::command)
+        .var(VARIABLE)
+        .try_complete(std::env::args_os(), here.as_deref())
+}
+
+/// The script that makes a shell ask.
+pub(super) fn script(shell: Shell) -> std::io::Result<Vec<u8>> {
+    if shell == Shell::Bash {
+        return Ok(BASH.as_bytes().to_vec());
+    }
+    let mut script = Vec::new();
+    let name = shell.to_string();
+    let completer = Shells::builtins();
+    let completer = completer
+        .completer(&name)
+        .ok_or_else(|| std::io::Error::other(format!("no script for {name}")))?;
+    completer.write_registration(VARIABLE, "lapsed", "lapsed", "lapsed", &mut script)?;
+    if shell == Shell::Zsh {
+        // Installed among zsh's functions, it is called for the first completion as it is loaded.
+        let script = String::from_utf8_lossy(&script);
+        let called = script.replace(ZSH_REGISTERS, ZSH_LOADED);
+        return Ok(called.into_bytes());
+    }
+    Ok(script)
+}
+
+/// Targets on record that begin like `current`.
+pub(super) fn targets(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(begun) = current.to_str() else {
+        return Vec::new();
+    };
+    let all = database().and_then(|path| Store::glance(&path, Targets::all).ok());
+    let all = all.unwrap_or_default();
+    let written = all.iter().map(|target| target.written());
+    offered(written.filter(|target| target.starts_with(begun)))
+}
+
+/// Addresses on record that begin like `current`, in any case.
+pub(super) fn people(current: &OsStr) -> Vec<CompletionCandidate> {
+    let Some(begun) = current.to_str() else {
+        return Vec::new();
+    };
+    let key = begun.to_lowercase();
+    let found = database().and_then(|path| {
+        let begin = Store::glance(&path, |db| person::beginning_with(db, &key, OFFERED));
+        begin.ok()
+    });
+    // The shell drops what does not begin as it was typed.
+    let typed = found
+        .unwrap_or_default()
+        .into_iter()
+        .map(|known| match known.get(begun.len()..) {
+            Some(rest) if known.starts_with(&key) && key.len() == begun.len() => {
+                format!("{begun}{rest}")
+            }
+            _ => known,
+        });
+    offered(typed)
+}
+
+/// Those of the texts that can stand on a command line, and not too many.
+fn offered(texts: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {
+    let harmless = texts.filter(|text| !text.chars().any(crate::report::is_active));
+    harmless
+        .take(OFFERED)
+        .map(CompletionCandidate::new)
+        .collect()
+}
+
+/// The database, where the configuration tells.
+fn database() -> Option<PathBuf> {
+    config::database(&configuration())
+}
+
+/// The configuration that the command line being typed names, or the environment.
+fn configuration() -> PathBuf {
+    let mut named = None;
+    let mut words = std::env::args_os().skip_while(|word| word != "--");
+    while let Some(word) = words.next() {
+        match word.to_str() {
+            Some("--config") => named = words.next(),
+            Some(word) => {
+                let path = word.strip_prefix("--config=").map(OsString::from);
+                named = path.or(named);
+            }
+            None => {}
+        }
+    }
+    let named = named.or_else(|| std::env::var_os("LAPSED_CONFIG"));
+    named.map_or_else(|| PathBuf::from(super::CONFIG), PathBuf::from)
+}

@@ -1,0 +1,54 @@
+//! `lapsed extend`: moves the end of access.
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::giving::{self, AskedArgs};
+use super::{Common, output, when};
+use crate::config::Keys;
+use crate::domain::{Edge, ProvisionState, Target};
+use crate::metrics::Metrics;
+use crate::services::Services;
+
+/// Whose end is moved, and where to.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The last end of a person's grants on the target becomes this one; an earlier one shortens all that
+would last longer. A whitelist gets the entry again with its new end. Where only a role is held for
+a time, its end moves.
+
+Example:
+  lapsed extend jane@example.com --target sentius:acme --end 2027-06-30")]
+pub(super) struct ExtendArgs {
+    /// Who
+    email: String,
+
+    /// What: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
+    #[arg(long)]
+    target: Target,
+
+    /// The new end: a time, a date (its last moment), a span from now, or never
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    end: String,
+
+    #[command(flatten)]
+    asked: AskedArgs,
+}
+
+pub(super) async fn run(common: &Common, args: ExtendArgs) -> Result<Exit, Failure> {
+    let (settings, store) = common.open(Keys::Read)?;
+    let end = when("--end", &args.end, &settings, Edge::End)?;
+    let email = giving::person(&store, &args.email).await?;
+    let services = Services::connect(&settings, &Metrics::default())?;
+    let desk = args.asked.desk("extend", &settings, &services, &store);
+    let given = desk
+        .extend(email, args.target, end, giving::waiting)
+        .await
+        .map_err(giving::in_options)?;
+    let exit = giving::tell(&given, args.asked.format)?;
+    if given.iter().any(|g| g.state == ProvisionState::Planned) {
+        output::complain("the new end is on record; the next pass posts the entry");
+        return Ok(Exit::Incomplete);
+    }
+    Ok(exit)
+}

@@ -1,0 +1,176 @@
+//! What the commands that give access share: who asks, waiting for the lock, and how it is told.
+
+use std::io;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::exit::{Exit, Failure};
+use super::{output, progress};
+use crate::config::Settings;
+use crate::domain::Email;
+use crate::give::{Desk, GiveError, Given};
+use crate::pass::Stop;
+use crate::services::Services;
+use crate::store::{Asked, Lock, Store};
+
+/// Options of every command that gives or takes.
+#[derive(Debug, Args)]
+pub(super) struct AskedArgs {
+    /// Who asks, for the audit trail [default: the system's user]
+    #[arg(long, value_name = "NAME")]
+    by: Option<String>,
+
+    /// What stdout carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub(super) format: Form,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Form {
+    /// For people
+    Text,
+    /// One object
+    Json,
+}
+
+impl AskedArgs {
+    pub(super) fn asked(&self, command: &str) -> Asked {
+        let by = self.by.clone().or_else(|| std::env::var("USER").ok());
+        Asked {
+            command: command.to_owned(),
+            by: by.unwrap_or_else(|| "unknown".to_owned()),
+        }
+    }
+
+    /// The desk at which this command is asked for.
+    pub(super) fn desk<'a>(
+        &self,
+        command: &str,
+        settings: &'a Settings,
+        services: &'a Services,
+        store: &'a Store,
+    ) -> Desk<'a> {
+        Desk {
+            settings,
+            services,
+            store,
+            asked: self.asked(command),
+            stop: Stop::default(),
+            progress: progress::bar(),
+        }
+    }
+}
+
+/// The result as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Results<'a> {
+    pub(super) results: &'a [Given],
+}
+
+/// Waits for a pass that is running, and says so.
+pub(super) async fn lock(desk: &Desk<'_>) -> Result<Lock, Failure> {
+    Ok(desk.lock(waiting).await?)
+}
+
+/// Says that another process has to be waited for.
+pub(super) fn waiting(patience: std::time::Duration) {
+    output::complain(&format!(
+        "another pass is running; waiting for up to {patience:?}"
+    ));
+}
+
+/// Faults in the words of the command line.
+pub(super) fn in_options(error: GiveError) -> Failure {
+    match error {
+        GiveError::Faults(faults) => {
+            let faults: Vec<String> = faults.iter().map(|(_, f)| option(f)).collect();
+            Failure::usage(faults.join("\n"))
+        }
+        error => error.into(),
+    }
+}
+
+/// Tells what came of each request, and how the program ends for it.
+pub(super) fn tell(given: &[Given], form: Form) -> Result<Exit, Failure> {
+    output::if_read(match form {
+        Form::Json => output::json(&Results { results: given }),
+        Form::Text => table(given),
+    })?;
+    Ok(exit(given))
+}
+
+pub(super) fn exit(given: &[Given]) -> Exit {
+    if given.iter().any(|g| g.state.is_amiss()) {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    }
+}
+
+/// A line for each person.
+pub(super) fn table(given: &[Given]) -> io::Result<()> {
+    if given.is_empty() {
+        return Ok(());
+    }
+    let mut table = output::table(&["STATE", "EMAIL", "TARGET", "ROLE", "START", "END", "DETAIL"]);
+    for one in given {
+        let state = match one.result {
+            Some(result) => format!("{}, {}", one.state.as_str(), result.as_str()),
+            None => one.state.as_str().to_owned(),
+        };
+        let end = one
+            .end
+            .map_or_else(|| "never".to_owned(), |end| end.to_string());
+        table.add_row([
+            output::cell(&state),
+            output::cell(&one.email),
+            output::cell(&one.target.to_string()),
+            output::cell(one.role.map_or("", |role| role.as_str())),
+            output::cell(&one.start.to_string()),
+            output::cell(&end),
+            output::cell(one.detail.as_deref().unwrap_or_default()),
+        ]);
+    }
+    output::show(&table)
+}
+
+/// An address on the command line. One that is on record is taken whatever it looks like.
+pub(super) async fn person(store: &Store, text: &str) -> Result<Email, Failure> {
+    let fault = match Email::parse(text) {
+        Ok(email) => return Ok(email),
+        Err(fault) => fault,
+    };
+    let observed = Email::observed(text);
+    let wanted = observed.clone();
+    let known = store
+        .read(move |db| crate::store::Grants::knows(db, &wanted))
+        .await?;
+    if known {
+        Ok(observed)
+    } else {
+        Err(Failure::usage(format!("EMAIL: {fault}")))
+    }
+}
+
+impl From<GiveError> for Failure {
+    fn from(error: GiveError) -> Self {
+        match error {
+            GiveError::Store(error) => error.into(),
+            GiveError::Pass(error) => error.into(),
+            GiveError::Busy(_) => Self::of(Exit::Busy, error.into()),
+            GiveError::Unreadable(_) => Self::of(Exit::Incomplete, error.into()),
+            GiveError::Faults(_) => Self::of(Exit::Usage, error.into()),
+        }
+    }
+}
+
+/// A fault of a field, in the words of the command line.
+pub(super) fn option(fault: &str) -> String {
+    match fault.split_once(": ") {
+        Some(("email", rest)) => format!("EMAIL: {rest}"),
+        Some(("permissions", rest)) => format!("--permission: {rest}"),
+        Some((field, rest)) if !field.contains(' ') => format!("--{field}: {rest}"),
+        _ => fault.to_owned(),
+    }
+}

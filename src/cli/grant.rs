@@ -1,0 +1,141 @@
+//! `lapsed grant`: gives access at the provider and records it.
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::giving::{self, AskedArgs, Form};
+use super::{Common, output};
+use crate::clock;
+use crate::config::Keys;
+use crate::domain::Flags;
+use crate::give::{self, Given, Request};
+use crate::import::Written;
+use crate::metrics::Metrics;
+use crate::services::Services;
+use crate::store::{NewGrant, Same};
+
+/// What is granted.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Everything is checked before the first call; what was sent and not answered is settled by the next
+pass. Who is a member or invited already is not invited again. A role is for members and is taken
+back at its end; the membership stays.
+
+Examples:
+  lapsed grant jane@example.com --target sentius:acme --permission can_read --permission can_use_api \\
+      --end 2026-12-31 --owner it@example.com --reason 'audit'
+  lapsed grant bob@example.com --target sapling:acme/Core --end 90d
+  lapsed grant bob@example.com --target sapling:acme/Core --role manager --end 14d")]
+pub(super) struct GrantArgs {
+    /// Who; a whitelist needs the exact address that the person signs in with
+    email: String,
+
+    /// What: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
+    #[arg(long)]
+    target: String,
+
+    /// Full name, which a whitelist asks for [default: as on record, else the address]
+    #[arg(long)]
+    name: Option<String>,
+
+    /// What the whitelist's entry allows; can_read must be among them [default: can_read]
+    #[arg(long = "permission", value_name = "P")]
+    permissions: Vec<String>,
+
+    /// A role for a time, for a member of a team: admin or manager
+    #[arg(long)]
+    role: Option<String>,
+
+    /// From when on: a time, a date (its first moment) or a span [default: now]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    start: Option<String>,
+
+    /// Until when: a time, a date (its last moment), a span or never [default: never]
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    end: Option<String>,
+
+    /// Who answers for it
+    #[arg(long, value_name = "EMAIL")]
+    owner: Option<String>,
+
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<String>,
+
+    /// Record access that exists already, and call nobody
+    #[arg(long)]
+    record_only: bool,
+
+    #[command(flatten)]
+    asked: AskedArgs,
+}
+
+pub(super) async fn run(common: &Common, args: GrantArgs) -> Result<Exit, Failure> {
+    let given = if args.record_only {
+        let (settings, store) = common.open(Keys::Leave)?;
+        give::note(&store, vec![args.grant(&settings)?], Same::Running).await?
+    } else {
+        give(common, &args).await?
+    };
+    if args.asked.format == Form::Text {
+        for one in given.iter().filter(|g| g.state.as_str() == "unchanged") {
+            let end = one
+                .end
+                .map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
+            output::complain(&format!(
+                "{} has this access already, {end}; extend moves the end",
+                one.email
+            ));
+        }
+    }
+    giving::tell(&given, args.asked.format)
+}
+
+async fn give(common: &Common, args: &GrantArgs) -> Result<Vec<Given>, Failure> {
+    let (settings, store) = common.open(Keys::Read)?;
+    let grant = args.grant(&settings)?;
+    let services = Services::connect(&settings, &Metrics::default())?;
+    let desk = args.asked.desk("grant", &settings, &services, &store);
+    let lock = giving::lock(&desk).await?;
+    let request = Request {
+        grant,
+        flags: Flags::default(),
+    };
+    desk.give(&lock, vec![request], Same::Running)
+        .await
+        .map_err(giving::in_options)
+}
+
+impl GrantArgs {
+    fn grant(&self, settings: &crate::config::Settings) -> Result<NewGrant, Failure> {
+        let text = |given: &Option<String>, option: &str| match given.as_deref().map(str::trim) {
+            Some("") => Err(Failure::usage(format!(
+                "{option}: it is empty; leave it out"
+            ))),
+            Some(text) => Ok(text.to_owned()),
+            None => Ok(String::new()),
+        };
+        if self
+            .permissions
+            .iter()
+            .any(|p| p.trim().is_empty() || p.contains(';'))
+        {
+            return Err(Failure::usage(
+                "--permission: one permission each time, such as --permission can_read --permission can_use_api",
+            ));
+        }
+        Written {
+            email: &self.email,
+            target: &self.target,
+            name: &text(&self.name, "--name")?,
+            permissions: &self.permissions.join(";"),
+            role: &text(&self.role, "--role")?,
+            start: &text(&self.start, "--start")?,
+            end: &text(&self.end, "--end")?,
+            owner: &text(&self.owner, "--owner")?,
+            reason: &text(&self.reason, "--reason")?,
+        }
+        .check(settings, clock::now())
+        .map_err(|fault| Failure::usage(giving::option(&fault)))
+    }
+}

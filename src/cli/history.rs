@@ -1,0 +1,99 @@
+//! `lapsed history`: all that happened to one person, oldest first.
+
+use clap::Args;
+use clap_complete::ArgValueCompleter;
+
+use super::exit::{Exit, Failure};
+use super::person::{person, unknown};
+use super::{Common, RowFormat, complete, output};
+use crate::clock;
+use crate::config::Keys;
+use crate::explain::words::Words;
+use crate::explain::{Row, tell};
+use crate::store::person;
+
+/// Whose history.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Events of the audit trail have their number and hash; what a reading showed stands in the event of
+that reading, and has none of its own here.
+
+Example:
+  lapsed history jane@example.com --format csv")]
+pub(super) struct HistoryArgs {
+    /// Who, in any case
+    #[arg(add = ArgValueCompleter::new(complete::people))]
+    email: String,
+
+    /// How rows are shown
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    format: RowFormat,
+}
+
+pub(super) async fn run(common: &Common, args: HistoryArgs) -> Result<Exit, Failure> {
+    let (settings, store) = common.open(Keys::Leave)?;
+    let email = person(&args.email)?;
+    let wanted = email.clone();
+    let (history, near) = store
+        .read(move |db| {
+            let history = person::history(db, &wanted)?;
+            let near = match history.happened.is_empty() {
+                true => person::near(db, &wanted)?,
+                false => Vec::new(),
+            };
+            Ok((history, near))
+        })
+        .await?;
+    let words = Words {
+        zone: settings.timezone.clone(),
+        now: clock::now(),
+    };
+    let rows = tell(history.happened, &history.actions, &words);
+    match args.format {
+        RowFormat::Json => output::json(&rows)?,
+        RowFormat::Csv => csv(&rows)?,
+        RowFormat::Table => table(&rows, &words)?,
+    }
+    if rows.is_empty() {
+        output::complain(&unknown(&email, &near));
+    }
+    Ok(Exit::Done)
+}
+
+fn table(rows: &[Row], words: &Words) -> Result<(), Failure> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let mut table = output::table(&["TIME", "WHAT", "TARGET", "BY, EVIDENCE"]);
+    for row in rows {
+        table.add_row([
+            output::cell(&words.moment(row.at)),
+            output::cell(&row.text),
+            output::cell(row.target.as_deref().unwrap_or_default()),
+            output::cell(row.by.as_deref().unwrap_or_default()),
+        ]);
+    }
+    output::show(&table)?;
+    output::complain(&output::count(rows.len(), "event"));
+    Ok(())
+}
+
+fn csv(rows: &[Row]) -> Result<(), Failure> {
+    output::csv(
+        &[
+            "at", "kind", "target", "text", "by", "detail", "seq", "hash",
+        ],
+        rows.iter().map(|row| {
+            [
+                row.at.to_string(),
+                row.kind.clone(),
+                row.target.clone().unwrap_or_default(),
+                row.text.clone(),
+                row.by.clone().unwrap_or_default(),
+                row.detail.to_string(),
+                row.seq.map(|seq| seq.to_string()).unwrap_or_default(),
+                row.hash.clone().unwrap_or_default(),
+            ]
+        }),
+    )
+}

@@ -1,0 +1,24 @@
+//! What the commands about one person share: the address, and what is said of one nobody knows.
+
+use super::exit::Failure;
+use crate::domain::Email;
+
+/// The address that was asked for. Whatever stands on record can be asked for.
+pub(super) fn person(text: &str) -> Result<Email, Failure> {
+    match text.trim() {
+        "" => Err(Failure::usage("EMAIL: the address is empty")),
+        text => Ok(Email::observed(text)),
+    }
+}
+
+/// That nobody of this address is on record, and who may be meant.
+pub(super) fn unknown(email: &Email, near: &[String]) -> String {
+    let mut said = format!(
+        "{email} is not on record: no grant, no membership, no invite, and no event of the audit trail"
+    );
+    if !near.is_empty() {
+        said.push_str("; nearly the same: ");
+        said.push_str(&near.join(", "));
+    }
+    crate::report::one_line(&said)
+}

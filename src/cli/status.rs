@@ -1,0 +1,45 @@
+//! `lapsed status`: whether all is well, in ten lines, and in the exit code for monitoring.
+
+use clap::{Args, ValueEnum};
+
+use super::exit::{Exit, Failure};
+use super::{Common, output};
+use crate::status::{self, Health};
+
+/// How it is told.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all is well, 3 something is late or failed, 4 the guard holds something.\n\nExample:\n  lapsed status || mail -s 'lapsed is not well' it@acme.com"
+)]
+pub(super) struct StatusArgs {
+    /// What stdout carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    format: StatusFormat,
+
+    /// Passes are made by a timer, at least one a day: no daemon is no fault
+    #[arg(long)]
+    no_daemon: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum StatusFormat {
+    /// For people
+    Text,
+    /// One object
+    Json,
+}
+
+pub(super) async fn run(common: &Common, args: StatusArgs) -> Result<Exit, Failure> {
+    let (settings, store) = common.open_existing()?;
+    let status = status::ask(&store, &settings, args.no_daemon).await?;
+    // Who closes the output early is still told by the exit code.
+    output::if_read(match args.format {
+        StatusFormat::Json => output::json(&status),
+        StatusFormat::Text => output::line(&status::lines(&status, &settings.timezone).join("\n")),
+    })?;
+    Ok(match status.verdict {
+        Health::Well => Exit::Done,
+        Health::Failing => Exit::Incomplete,
+        Health::Held => Exit::Held,
+    })
+}

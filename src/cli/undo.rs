@@ -1,0 +1,65 @@
+//! `lapsed undo`: gives back what a run removed.
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::giving::{self, AskedArgs, Form};
+use super::{Common, output, when};
+use crate::config::Keys;
+use crate::domain::Edge;
+use crate::metrics::Metrics;
+use crate::report::one_line;
+use crate::services::Services;
+
+/// What is undone.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Everything that the run removed is given back with the same permissions, flags and ends, as new
+grants. Who needs an end, because theirs has passed or they never had a grant, gets --end. A member
+without an account becomes an invite, and flags do not come with it; it is said what could not be
+given back as it was. Doing it twice changes nothing.
+
+Example:
+  lapsed undo 01a20149-fd16-7322-a797-13fd24b3d3a7 --end 30d")]
+pub(super) struct UndoArgs {
+    /// The run, as the report, --run-now and revoke name it
+    run: String,
+
+    /// Until when, for those who have no end that lies ahead: a time, a date, a span or never
+    #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
+    end: Option<String>,
+
+    #[command(flatten)]
+    asked: AskedArgs,
+}
+
+pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure> {
+    let (settings, store) = common.open(Keys::Read)?;
+    let end = args.end.as_deref();
+    let end = end.map(|text| when("--end", text, &settings, Edge::End));
+    let end = end.transpose()?;
+    let services = Services::connect(&settings, &Metrics::default())?;
+    let desk = args.asked.desk("undo", &settings, &services, &store);
+    let lock = giving::lock(&desk).await?;
+    let undone = desk
+        .undo(&lock, args.run, end)
+        .await
+        .map_err(giving::in_options)?;
+    if args.asked.format == Form::Json {
+        output::if_read(output::json(&undone))?;
+    } else {
+        output::if_read(giving::table(&undone.results))?;
+        for lost in &undone.not_given {
+            let text = format!(
+                "not given back: {} on {}: {}",
+                lost.email, lost.target, lost.why
+            );
+            output::if_read(output::line(&one_line(&text)))?;
+        }
+    }
+    if undone.not_given.is_empty() {
+        Ok(giving::exit(&undone.results))
+    } else {
+        Ok(Exit::Incomplete)
+    }
+}

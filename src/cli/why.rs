@@ -1,0 +1,136 @@
+//! `lapsed why`: what holds for a person, and why.
+
+use std::io;
+
+use clap::{Args, ValueEnum};
+use clap_complete::ArgValueCompleter;
+
+use super::exit::{Exit, Failure};
+use super::person::{person, unknown};
+use super::{Common, complete, output};
+use crate::clock;
+use crate::config::Keys;
+use crate::domain::{Email, Target};
+use crate::explain::words::Words;
+use crate::explain::{Access, Explanation, Rules, explain, lines};
+use crate::report::one_line;
+use crate::store::{Targets, person as on_record};
+
+/// Whose access.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+For each target: whether there is access and until when, the grants, memberships and invites, what
+the providers answered last, the rules that apply, and what comes next. Nobody is called: this is
+what is on record.
+
+Example:
+  lapsed why jane@example.com --target sentius:acme")]
+pub(super) struct WhyArgs {
+    /// Who, in any case
+    #[arg(add = ArgValueCompleter::new(complete::people))]
+    email: String,
+
+    /// Only on this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
+    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
+    target: Option<Target>,
+
+    /// What stdout carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    format: WhyFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WhyFormat {
+    /// For people
+    Text,
+    /// One object
+    Json,
+    /// A row a target, with a header
+    Csv,
+}
+
+pub(super) async fn run(common: &Common, args: WhyArgs) -> Result<Exit, Failure> {
+    let (settings, store) = common.open(Keys::Leave)?;
+    let email = person(&args.email)?;
+    super::list::known_target(&store, args.target.as_ref()).await?;
+    let now = clock::now();
+    let words = Words {
+        zone: settings.timezone.clone(),
+        now,
+    };
+    let rules = Rules::of(&settings);
+    let (wanted, target) = (email.clone(), args.target.clone());
+    let (facts, only, rules) = store
+        .read(move |db| {
+            let only = target.map(|t| Targets::find(db, &t)).transpose()?.flatten();
+            let facts = on_record::facts(db, &wanted, &rules, now)?;
+            Ok((facts, only, rules))
+        })
+        .await?;
+    let explanation = explain(&facts, &rules, only.as_ref(), &words);
+    match args.format {
+        WhyFormat::Json => output::json(&explanation)?,
+        WhyFormat::Csv => csv(&explanation)?,
+        WhyFormat::Text => text(&explanation, &words)?,
+    }
+    if !explanation.known {
+        output::complain(&unknown(
+            &Email::observed(&explanation.email),
+            &explanation.near,
+        ));
+    }
+    Ok(Exit::Done)
+}
+
+fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
+    if !explanation.known {
+        return Ok(());
+    }
+    output::line(&one_line(&explanation.email))?;
+    for place in &explanation.targets {
+        let verdict = one_line(&place.verdict);
+        let tone = match place.access {
+            Access::Yes => output::Tone::Good,
+            Access::Overdue | Access::Unseen => output::Tone::Bad,
+            Access::Invited | Access::Scheduled => output::Tone::Waiting,
+            Access::No => output::Tone::Plain,
+        };
+        let target = one_line(&place.target.to_string());
+        output::line(&format!("\n{target}: {}", output::tinted(&verdict, tone)))?;
+        output::show(&output::lines(&lines(place, words)))?;
+    }
+    Ok(())
+}
+
+fn csv(explanation: &Explanation) -> Result<(), Failure> {
+    let time = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
+    output::csv(
+        &[
+            "email",
+            "target",
+            "access",
+            "until",
+            "verdict",
+            "next",
+            "next_state",
+            "next_at",
+            "seq",
+            "hash",
+        ],
+        explanation.targets.iter().map(|place| {
+            let (next, event) = (place.next.first(), place.last_event());
+            [
+                explanation.email.clone(),
+                place.target.to_string(),
+                place.access.as_str().to_owned(),
+                time(place.until),
+                place.verdict.clone(),
+                next.map(|n| n.what.to_owned()).unwrap_or_default(),
+                next.map(|n| n.state.to_owned()).unwrap_or_default(),
+                time(next.and_then(|n| n.at)),
+                event.map(|e| e.seq.to_string()).unwrap_or_default(),
+                event.map(|e| e.hash.clone()).unwrap_or_default(),
+            ]
+        }),
+    )
+}

@@ -1,0 +1,47 @@
+//! The listener beside the loop, and its move to another address when a reload says so.
+
+use std::net::SocketAddr;
+
+use tokio::runtime::Handle;
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use crate::config::StatusSettings;
+use crate::listener::{ListenError, Listener, View};
+
+/// Open as long as it lives; may be none at all.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    address: Option<SocketAddr>,
+    _open: Option<DropGuard>,
+}
+
+impl Window {
+    /// Listens where the settings say; `None` when that is where this one is open already: a token
+    /// that changes is seen by itself.
+    ///
+    /// # Errors
+    /// When the address cannot be had; this one stays open.
+    pub(super) fn moved(
+        &self,
+        settings: Option<&StatusSettings>,
+        view: View,
+        workers: &Handle,
+    ) -> Result<Option<Self>, ListenError> {
+        let address = settings.map(|settings| settings.listen);
+        let Some(settings) = settings.filter(|_| address != self.address) else {
+            return Ok((address != self.address).then(Self::default));
+        };
+        let listener = Listener::bind(settings)?;
+        let stop = CancellationToken::new();
+        let stopped = stop.clone().cancelled_owned();
+        workers.spawn(async move {
+            if let Err(error) = listener.serve(view, stopped).await {
+                tracing::error!(%error, "nothing listens any more: {error}");
+            }
+        });
+        Ok(Some(Self {
+            address,
+            _open: Some(stop.drop_guard()),
+        }))
+    }
+}

@@ -1,0 +1,133 @@
+//! Moments as people say them: absolute in their zone, and how far away.
+
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+/// Whose zone it is, and what time it is there.
+#[derive(Debug, Clone)]
+pub(crate) struct Words {
+    pub(crate) zone: TimeZone,
+    pub(crate) now: Timestamp,
+}
+
+impl Words {
+    /// `2026-12-31 23:59:59 CET`.
+    pub(crate) fn moment(&self, at: Timestamp) -> String {
+        at.to_zoned(self.zone.clone())
+            .strftime("%Y-%m-%d %H:%M:%S %Z")
+            .to_string()
+    }
+
+    /// `2026-12-31 23:59:59 CET (in 39 days)`.
+    pub(crate) fn both(&self, at: Timestamp) -> String {
+        format!("{} ({})", self.moment(at), self.away(at))
+    }
+
+    /// `in 39 days`, `3 hours ago`.
+    pub(crate) fn away(&self, at: Timestamp) -> String {
+        let away = at.duration_since(self.now);
+        if away.is_negative() {
+            format!("{} ago", span(away.abs()))
+        } else {
+            format!("in {}", span(away))
+        }
+    }
+
+    /// `until 2026-12-31 23:59:59 CET`, `without an end`.
+    pub(crate) fn until(&self, end: Option<Timestamp>) -> String {
+        end.map_or_else(
+            || "without an end".to_owned(),
+            |end| format!("until {}", self.moment(end)),
+        )
+    }
+}
+
+/// What is to be given.
+pub(crate) fn to_give(provision: &str) -> &str {
+    match provision {
+        "whitelist.add" => "to be put on the whitelist",
+        "whitelist.renew" => "whitelist entry to be posted anew",
+        "member.add" => "to be added to the team",
+        "member.promote" => "role to be given",
+        other => other,
+    }
+}
+
+/// What the provider made of it.
+pub(crate) fn given(result: &str) -> &str {
+    match result {
+        "posted" => "the whitelist took the entry",
+        "added" => "added to the team",
+        "invited" => "invited to the team",
+        "promoted" => "role given",
+        "already_exists" => "was a member already",
+        "already_invited" => "was invited already",
+        other => other,
+    }
+}
+
+/// A span in its largest unit that says enough: two days are still told in hours.
+pub(crate) fn span(span: SignedDuration) -> String {
+    let seconds = span.as_secs();
+    let (number, unit) = match seconds {
+        0..120 => (seconds, "second"),
+        120..7_200 => (seconds / 60, "minute"),
+        7_200..172_800 => (seconds / 3_600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {unit}{plural}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(zone: &str) -> Words {
+        Words {
+            zone: TimeZone::get(zone).unwrap(),
+            now: "2026-11-22T07:00:00Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn a_moment_is_told_in_its_zone_with_how_far_away_it_is() {
+        let words = words("Europe/Berlin");
+        for (at, told) in [
+            (
+                "2026-12-31T22:59:59.999Z",
+                "2026-12-31 23:59:59 CET (in 39 days)",
+            ),
+            (
+                "2026-06-30T21:59:59Z",
+                "2026-06-30 23:59:59 CEST (144 days ago)",
+            ),
+            (
+                "2026-11-22T07:00:00Z",
+                "2026-11-22 08:00:00 CET (in 0 seconds)",
+            ),
+            (
+                "2026-11-22T06:59:59Z",
+                "2026-11-22 07:59:59 CET (1 second ago)",
+            ),
+            (
+                "2026-11-22T08:30:00Z",
+                "2026-11-22 09:30:00 CET (in 90 minutes)",
+            ),
+            (
+                "2026-11-24T06:00:00Z",
+                "2026-11-24 07:00:00 CET (in 47 hours)",
+            ),
+        ] {
+            assert_eq!(words.both(at.parse().unwrap()), told);
+        }
+    }
+
+    #[test]
+    fn the_ends_of_time_can_be_told() {
+        for zone in ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"] {
+            words(zone).both(Timestamp::MAX);
+            words(zone).both(Timestamp::MIN);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Moves the end of access. The record comes first, so that a pass that runs just now sees it; then
+//! the whitelist gets the entry anew.
+
+use jiff::Timestamp;
+
+use super::command::{Desk, GiveError, Given};
+use crate::clock;
+use crate::domain::{Email, Target};
+use crate::observe::Observation;
+use crate::store::Grants;
+
+impl Desk<'_> {
+    /// Moves the end of a person's access on a target. `tell` hears of a wait for another process;
+    /// when that is not done in time, the next pass posts the entry.
+    ///
+    /// # Errors
+    /// When there is no grant whose end could be moved so. What the provider refused is in the
+    /// result.
+    pub async fn extend(
+        &self,
+        email: Email,
+        target: Target,
+        end: Option<Timestamp>,
+        tell: impl FnOnce(std::time::Duration),
+    ) -> Result<Vec<Given>, GiveError> {
+        let restored = self.store.looks_restored().await?;
+        let (asked, at) = (self.asked.clone(), clock::now());
+        if let Some(past) = end.filter(|end| *end <= at) {
+            let why = format!("end: {past} is past; revoke ends access at once");
+            return Err(GiveError::Faults(vec![(0, why)]));
+        }
+        let recorded = self
+            .store
+            .write(move |db| Grants::extend(db, &email, &target, end, &asked, at))
+            .await?
+            .map_err(|why| GiveError::Faults(vec![(0, why)]))?;
+        self.store.set_mark_unless(restored.as_ref()).await?;
+        if recorded.iter().all(|r| r.open.is_none()) {
+            return Ok(self.untried(recorded));
+        }
+        let given = match self.lock(tell).await {
+            Err(GiveError::Busy(_)) => return Ok(self.untried(recorded)),
+            Err(error) => return Err(error),
+            Ok(_lock) => {
+                self.look_at(&[]).await?;
+                self.settle(recorded, &Observation::default()).await?
+            }
+        };
+        self.store.set_mark_unless(restored.as_ref()).await?;
+        Ok(given)
+    }
+}

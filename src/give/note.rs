@@ -1,0 +1,55 @@
+//! Records access that is there already, and calls nobody.
+
+use jiff::Timestamp;
+
+use super::command::{Given, told};
+use crate::clock;
+use crate::domain::ProvisionState;
+use crate::store::{Db, Grants, Imported, NewGrant, Same, Standing, Store, StoreError};
+
+/// Records grants, all of them or none.
+///
+/// # Errors
+/// Only of the database.
+pub async fn note(
+    store: &Store,
+    grants: Vec<NewGrant>,
+    same: Same,
+) -> Result<Vec<Given>, StoreError> {
+    let restored = store.looks_restored().await?;
+    let at = clock::now();
+    let given = store.write(move |db| all(db, &grants, same, at)).await?;
+    store.set_mark_unless(restored.as_ref()).await?;
+    Ok(given)
+}
+
+/// What [`note`] would do.
+///
+/// # Errors
+/// The same.
+pub async fn rehearse_note(
+    store: &Store,
+    grants: Vec<NewGrant>,
+    same: Same,
+) -> Result<Vec<Given>, StoreError> {
+    let at = clock::now();
+    store.rehearse(move |db| all(db, &grants, same, at)).await
+}
+
+fn all(db: &Db, grants: &[NewGrant], same: Same, at: Timestamp) -> Result<Vec<Given>, StoreError> {
+    let mut given = Vec::with_capacity(grants.len());
+    for grant in grants {
+        let recorded = Grants::note(db, grant, same, at)?;
+        let state = match recorded.imported {
+            Imported::Unchanged => ProvisionState::Unchanged,
+            _ => ProvisionState::Recorded,
+        };
+        let standing = Standing {
+            state,
+            result: None,
+            detail: None,
+        };
+        given.push(told(recorded, Some(standing), at));
+    }
+    Ok(given)
+}

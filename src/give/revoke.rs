@@ -1,0 +1,204 @@
+//! Takes access at once: what is on record is ended first, so that whatever pass comes next removes
+//! it; then a pass is made, which is the one way in which anything is removed.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::command::{Desk, GiveError};
+use crate::clock;
+use crate::config::SentiusAccount;
+use crate::domain::{
+    ActionResult, ActionState, Counts, Email, PassOutcome, Provider, Reach, Target, TargetMessage,
+    TargetRef, Verdict,
+};
+use crate::observe::{self, Errand, Observation};
+use crate::pass::{self, Options};
+use crate::store::{Asked, Db, Grants, Lock, StoreError, Targets};
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub struct Revoked {
+    /// Who.
+    pub email: String,
+    /// Where access was ended.
+    pub targets: Vec<TargetRef>,
+    /// The run that removed it; absent while another process is running one.
+    pub run: Option<String>,
+    /// How it ended for this person.
+    pub outcome: Verdict,
+    /// What was done to this person.
+    pub actions: Vec<ActionResult>,
+    /// What could not be looked at.
+    pub errors: Vec<TargetMessage>,
+}
+
+impl Desk<'_> {
+    /// Ends a person's access on a target, or everywhere, and removes it. `tell` hears of a wait
+    /// for another process; when that is not done in time, the next pass removes it.
+    ///
+    /// # Errors
+    /// When the target is not known, or the database or the pass could not be used. What could not
+    /// be removed is in the result.
+    pub async fn revoke(
+        &self,
+        email: Email,
+        target: Option<Target>,
+        tell: impl FnOnce(Duration),
+    ) -> Result<Revoked, GiveError> {
+        let restored = self.store.looks_restored().await?;
+        let mut targets = self.end(&email, target.as_ref()).await?;
+        self.store.set_mark_unless(restored.as_ref()).await?;
+        let lock = match self.lock(tell).await {
+            Err(GiveError::Busy(_)) if !targets.is_empty() => {
+                return Ok(Revoked {
+                    email: email.written().to_owned(),
+                    targets,
+                    run: None,
+                    outcome: Verdict::Incomplete,
+                    actions: Vec::new(),
+                    errors: Vec::new(),
+                });
+            }
+            lock => lock?,
+        };
+        let seen = self.survey(target.as_ref()).await?;
+        targets.extend(self.end(&email, target.as_ref()).await?);
+        targets.sort();
+        targets.dedup();
+        if targets.is_empty() {
+            if let Some(target) = &target {
+                self.must_be_listed(target, &seen).await?;
+            }
+            return Ok(Revoked {
+                email: email.written().to_owned(),
+                targets,
+                run: None,
+                outcome: verdict(&[], &seen.errors),
+                actions: Vec::new(),
+                errors: seen.errors,
+            });
+        }
+        let outcome = self.remove(&lock, &targets).await?;
+        let actions: Vec<ActionResult> = outcome
+            .actions
+            .into_iter()
+            .filter(|action| action.email == email)
+            .filter(|action| target.is_none() || targets.contains(&action.target))
+            .collect();
+        Ok(Revoked {
+            email: email.written().to_owned(),
+            targets,
+            run: Some(outcome.run),
+            outcome: verdict(&actions, &seen.errors),
+            actions,
+            errors: seen.errors,
+        })
+    }
+
+    /// Ends what is on record, or last read, and says where.
+    async fn end(
+        &self,
+        email: &Email,
+        target: Option<&Target>,
+    ) -> Result<Vec<TargetRef>, StoreError> {
+        let (email, target) = (email.clone(), target.cloned());
+        let whitelist = |account: &SentiusAccount| Target::Sentius {
+            account: account.name.clone(),
+        };
+        let whitelists: Vec<Target> = self.settings.sentius.iter().map(whitelist).collect();
+        let (asked, at) = (self.asked.clone(), clock::now());
+        self.store
+            .write(move |db| end(db, &email, target.as_ref(), &whitelists, &asked, at))
+            .await
+    }
+
+    /// Looks where the person may be: at one team, or at all.
+    async fn survey(&self, target: Option<&Target>) -> Result<Observation, GiveError> {
+        match target {
+            Some(target) => self.look_at(std::slice::from_ref(target)).await,
+            None => {
+                let errand = Errand {
+                    run: "",
+                    at: clock::now(),
+                    counts: false,
+                    reach: &Reach::Everything,
+                    progress: &|_, _| {},
+                };
+                Ok(observe::all(self.services, self.store, errand).await?)
+            }
+        }
+    }
+
+    /// A team that nobody knows is a typing error.
+    async fn must_be_listed(&self, target: &Target, seen: &Observation) -> Result<(), GiveError> {
+        let wanted = target.clone();
+        let found = self
+            .store
+            .read(move |db| Targets::find(db, &wanted))
+            .await?;
+        let is_there = found.is_some_and(|t| seen.team_ids.contains_key(&t.id()));
+        if is_there || target.provider() == Provider::Sentius || !seen.errors.is_empty() {
+            return Ok(());
+        }
+        let why = format!(
+            "target: {target} is not on record, and no team of the key's holder has this name or id"
+        );
+        Err(GiveError::Faults(vec![(0, why)]))
+    }
+
+    /// Makes the pass that removes.
+    async fn remove(&self, lock: &Lock, targets: &[TargetRef]) -> Result<PassOutcome, GiveError> {
+        let options = Options {
+            reach: Reach::only(targets.iter().cloned()),
+            stop: self.stop.clone(),
+            progress: self.progress.clone(),
+            ..Options::default()
+        };
+        let outcome = pass::under(lock, self.settings, self.services, self.store, &options);
+        Ok(outcome.await?)
+    }
+}
+
+fn end(
+    db: &Db,
+    email: &Email,
+    target: Option<&Target>,
+    whitelists: &[Target],
+    asked: &Asked,
+    at: Timestamp,
+) -> Result<Vec<TargetRef>, StoreError> {
+    let mut places = Grants::whereabouts(db, email, whitelists)?;
+    if let Some(target) = target {
+        let wanted = match target.provider() {
+            // Nothing shows who is on a whitelist: the removal goes out whatever is on record.
+            Provider::Sentius => Some(Targets::ensure(db, target)?),
+            _ => Targets::find(db, target)?,
+        };
+        places.retain(|place| Some(place.id()) == wanted.as_ref().map(TargetRef::id));
+        if let Some(wanted) = wanted.filter(|w| w.provider() == Provider::Sentius)
+            && places.is_empty()
+        {
+            places.push(wanted);
+        }
+    }
+    for place in &places {
+        Grants::revoke(db, email, place, target.is_none(), asked, at)?;
+    }
+    Ok(places)
+}
+
+/// How it ended for one person: what is protected was not done either.
+fn verdict(actions: &[ActionResult], errors: &[TargetMessage]) -> Verdict {
+    let counts = Counts::of(actions);
+    let is_settled =
+        |action: &ActionResult| matches!(action.state, ActionState::Done | ActionState::Absent);
+    if counts.held > 0 {
+        Verdict::Held
+    } else if actions.iter().all(is_settled) && errors.is_empty() {
+        Verdict::Converged
+    } else {
+        Verdict::Incomplete
+    }
+}

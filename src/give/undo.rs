@@ -1,0 +1,234 @@
+//! Gives back what a run removed, and says what cannot be given back as it was.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::command::{Desk, GiveError, Given, Request};
+use crate::clock;
+use crate::domain::{Flags, Provided, Provider, Target};
+use crate::store::{Kept, Ledger, Lock, Lost, NewGrant, Same};
+
+/// So many people are named who need an end.
+const NAMED: usize = 20;
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+pub struct Undone {
+    /// What was given back.
+    pub results: Vec<Given>,
+    /// What was not.
+    pub not_given: Vec<NotGiven>,
+}
+
+/// Something that cannot be given back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NotGiven {
+    /// Who.
+    pub email: String,
+    /// What.
+    pub target: Target,
+    /// Why.
+    pub why: String,
+}
+
+/// What giving back comes to.
+#[derive(Debug, Default)]
+struct Plan {
+    requests: Vec<Request>,
+    /// Whether each request is for somebody who was a member.
+    were_members: Vec<bool>,
+    /// Who has no end of their own that lies ahead, as `EMAIL on TARGET`.
+    endless: Vec<String>,
+    not_given: Vec<NotGiven>,
+}
+
+impl Plan {
+    /// Takes out what cannot be given, as in a team that is not there any more: the rest can.
+    fn leave_out(&mut self, faults: Vec<(usize, String)>) {
+        for (place, why) in faults.into_iter().rev() {
+            self.were_members.remove(place);
+            let Request { grant, .. } = self.requests.remove(place);
+            self.not_given.push(NotGiven {
+                email: grant.email.written().to_owned(),
+                target: grant.target,
+                why,
+            });
+        }
+    }
+}
+
+impl Desk<'_> {
+    /// Gives back what a run removed, with the same permissions, flags and ends. `end` is for those
+    /// whose end has passed, or who never had one; `Some(None)` is never.
+    ///
+    /// # Errors
+    /// When there is no such run, or an end is needed and none is given.
+    pub async fn undo(
+        &self,
+        lock: &Lock,
+        run: String,
+        end: Option<Option<Timestamp>>,
+    ) -> Result<Undone, GiveError> {
+        let fault = |why: String| GiveError::Faults(vec![(0, why)]);
+        let (at, wanted) = (clock::now(), run.clone());
+        if let Some(past) = end.flatten().filter(|end| *end <= at) {
+            return Err(fault(format!("end: {past} is past")));
+        }
+        let lost = self
+            .store
+            .read(move |db| Ledger::lost(db, &wanted, at))
+            .await?
+            .ok_or_else(|| {
+                fault(format!(
+                    "{run}: there is no run of this name in the database"
+                ))
+            })?;
+        if lost.is_empty() {
+            return Err(fault(format!("{run}: nothing was removed in this run")));
+        }
+        let mut plan = plan(lost, &run, end);
+        if !plan.endless.is_empty() {
+            let more = plan.endless.len().saturating_sub(NAMED);
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
+            return Err(fault(format!(
+                "end: these have no end that lies ahead; say until when with --end WHEN (or --end never): {}{more}",
+                plan.endless[..plan.endless.len().min(NAMED)].join(", ")
+            )));
+        }
+        let (mut results, were_members) =
+            match self.give(lock, plan.requests.clone(), Same::Running).await {
+                Err(GiveError::Faults(faults)) => {
+                    plan.leave_out(faults);
+                    let results = self.give(lock, plan.requests, Same::Running).await?;
+                    (results, plan.were_members)
+                }
+                results => (results?, plan.were_members),
+            };
+        for (given, was_member) in results.iter_mut().zip(were_members) {
+            if was_member && given.result == Some(Provided::Invited) {
+                let flags = given.detail.take().map(|d| format!("; {d}"));
+                let flags = flags.unwrap_or_default();
+                given.detail = Some(format!("was a member, and is invited now{flags}"));
+            }
+        }
+        Ok(Undone {
+            results,
+            not_given: plan.not_given,
+        })
+    }
+}
+
+fn plan(lost: Vec<Lost>, run: &str, end: Option<Option<Timestamp>>) -> Plan {
+    let mut plan = Plan::default();
+    for lost in lost {
+        let place = format!("{} on {}", lost.email, lost.target);
+        let mut grants: Vec<NewGrant> = Vec::new();
+        let mut needs_end = false;
+        if lost.access {
+            match access(&lost, run, end) {
+                Access::Grants(access) => grants.extend(access),
+                Access::NeedsEnd => needs_end = true,
+                Access::Unknown(why) => plan.not_given.push(NotGiven {
+                    email: lost.email.written().to_owned(),
+                    target: (*lost.target).clone(),
+                    why,
+                }),
+            }
+        }
+        let roles = lost.closed.iter().filter(|kept| kept.grant.role.is_some());
+        for kept in roles {
+            let is_due = lost.role == kept.grant.role;
+            match (running(&lost, kept), kept.end, end) {
+                (Some(running), ..) => grants.push(running),
+                (None, Some(own), _) => grants.push(until(kept, own)),
+                (None, None, Some(given)) if is_due => grants.push(until(kept, given)),
+                // A role that was over by itself before the membership went stays over.
+                (None, None, _) => needs_end |= is_due,
+            }
+        }
+        if needs_end {
+            plan.endless.push(place);
+        }
+        for grant in grants {
+            plan.were_members
+                .push(lost.was_member && grant.role.is_none());
+            plan.requests.push(Request {
+                flags: if grant.role.is_none() {
+                    lost.flags
+                } else {
+                    Flags::default()
+                },
+                grant,
+            });
+        }
+    }
+    plan
+}
+
+/// What becomes of access as a whole.
+enum Access {
+    Grants(Vec<NewGrant>),
+    NeedsEnd,
+    Unknown(String),
+}
+
+fn access(lost: &Lost, run: &str, end: Option<Option<Timestamp>>) -> Access {
+    if let Some(running) = lost.running.iter().find(|grant| grant.role.is_none()) {
+        return Access::Grants(vec![running.clone()]);
+    }
+    let closed: Vec<&Kept> = lost
+        .closed
+        .iter()
+        .filter(|kept| kept.grant.role.is_none())
+        .collect();
+    let ahead: Vec<NewGrant> = closed
+        .iter()
+        .filter_map(|kept| Some(until(kept, kept.end?)))
+        .collect();
+    if !ahead.is_empty() {
+        return Access::Grants(ahead);
+    }
+    if closed.is_empty() && lost.target.provider() == Provider::Sentius {
+        // A yes to a removal does not say that an entry was there.
+        return Access::Unknown(
+            "no grant is on record for it, so nobody knows what the entry allowed, or whether there was one"
+                .to_owned(),
+        );
+    }
+    let Some(end) = end else {
+        return Access::NeedsEnd;
+    };
+    let last = closed.into_iter().max_by_key(|kept| kept.grant.end);
+    Access::Grants(vec![match last {
+        Some(kept) => until(kept, end),
+        None => NewGrant {
+            email: lost.email.clone(),
+            target: (*lost.target).clone(),
+            name: None,
+            permissions: Vec::new(),
+            role: None,
+            start: None,
+            end,
+            owner: None,
+            reason: Some(format!("undo of {run} ({})", lost.reason.as_str())),
+            as_written: format!("undo {run}"),
+        },
+    }])
+}
+
+fn running(lost: &Lost, kept: &Kept) -> Option<NewGrant> {
+    let same = |grant: &&NewGrant| grant.role == kept.grant.role;
+    lost.running.iter().find(same).cloned()
+}
+
+/// The same grant anew, until then.
+fn until(kept: &Kept, end: Option<Timestamp>) -> NewGrant {
+    NewGrant {
+        end,
+        ..kept.grant.clone()
+    }
+}

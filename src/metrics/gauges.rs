@@ -1,0 +1,171 @@
+//! What the database knows at the moment of a scrape.
+
+use std::sync::atomic::AtomicU64;
+
+use jiff::Timestamp;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::Registry;
+
+use super::labels;
+use crate::domain::GrantState;
+
+/// What is due, held or unsent, and when what was done last.
+#[derive(Debug, Clone, Default)]
+pub struct Gauges {
+    /// The moment for which all of it holds: ages are counted up to it.
+    pub at: Timestamp,
+    /// When the process began.
+    pub started_at: Timestamp,
+    /// Removals that are due (`policy.grace` is over) and not made, those that fail among them, but
+    /// for the held and the protected.
+    pub overdue: Backlog,
+    /// Removals that the guard holds.
+    pub held: Backlog,
+    /// Removals whose last try failed, or was not answered.
+    pub failing: Backlog,
+    /// Mails that are decided and not handed over.
+    pub outbox: Backlog,
+    /// When the last pass ended, however it ended.
+    pub last_pass: Option<Timestamp>,
+    /// When the last pass ended that did all that was due.
+    pub last_success: Option<Timestamp>,
+    /// The next end of a grant, where there is one.
+    pub next_end: Option<Timestamp>,
+    /// Grants by state, where they were counted.
+    pub grants: Vec<(GrantState, u64)>,
+    /// Sources that the last reading could not use.
+    pub unread: Vec<Unread>,
+}
+
+/// What waits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Backlog {
+    /// How many.
+    pub count: u64,
+    /// Since when the oldest has been waiting, where there is one.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Sources of one account that could not be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// As `sapling:NAME`.
+    pub account: String,
+    /// `forbidden`, `doubtful` or `unreadable`.
+    pub state: String,
+    /// How many.
+    pub sources: u64,
+}
+
+impl Gauges {
+    /// All of it, named and explained. The library adds the full stop.
+    pub(super) fn registry(&self) -> Registry {
+        let mut to = Registry::default();
+        to.register(
+            "process_start_time_seconds",
+            "When the process began, in seconds since 1970",
+            ConstGauge::new(seconds(Some(self.started_at))),
+        );
+        to.register(
+            "lapsed_overdue_actions",
+            "Removals that are due and not made, neither held nor protected",
+            ConstGauge::new(self.overdue.count),
+        );
+        to.register(
+            "lapsed_overdue_oldest_age_seconds",
+            "How long the oldest overdue removal has been due; 0 without one",
+            self.age(self.overdue),
+        );
+        to.register(
+            "lapsed_held_actions",
+            "Removals that the guard holds until a person approves",
+            ConstGauge::new(self.held.count),
+        );
+        to.register(
+            "lapsed_held_oldest_age_seconds",
+            "How long the oldest held removal has been due; 0 without one",
+            self.age(self.held),
+        );
+        to.register(
+            "lapsed_failing_actions",
+            "Removals whose last try failed or was not answered",
+            ConstGauge::new(self.failing.count),
+        );
+        to.register(
+            "lapsed_failing_oldest_age_seconds",
+            "How long the oldest failing removal has been due; 0 without one",
+            self.age(self.failing),
+        );
+        to.register(
+            "lapsed_outbox_mails",
+            "Mails that are decided and not handed over",
+            ConstGauge::new(self.outbox.count),
+        );
+        to.register(
+            "lapsed_outbox_oldest_age_seconds",
+            "How long the oldest mail in the outbox has been waiting; 0 without one",
+            self.age(self.outbox),
+        );
+        to.register(
+            "lapsed_last_pass_timestamp_seconds",
+            "When the last pass ended, in seconds since 1970; 0 before the first",
+            ConstGauge::new(seconds(self.last_pass)),
+        );
+        to.register(
+            "lapsed_last_success_timestamp_seconds",
+            "When the last pass ended that did all that was due, in seconds since 1970; 0 before the first",
+            ConstGauge::new(seconds(self.last_success)),
+        );
+        if self.next_end.is_some() {
+            to.register(
+                "lapsed_next_end_timestamp_seconds",
+                "The next end of a grant, in seconds since 1970; absent without one",
+                ConstGauge::new(seconds(self.next_end)),
+            );
+        }
+        to.register("lapsed_grants", "Grants by state", self.grants());
+        to.register(
+            "lapsed_unread_sources",
+            "Teams and lists that the last reading could not use, by why",
+            self.unread(),
+        );
+        to
+    }
+
+    fn age(&self, backlog: Backlog) -> ConstGauge<f64> {
+        let age = backlog.oldest.map(|since| self.at.duration_since(since));
+        // What begins later than now began by another clock.
+        ConstGauge::new(age.map_or(0.0, |age| age.as_secs_f64().max(0.0)))
+    }
+
+    fn grants(&self) -> Family<labels::State, Counting> {
+        let family = Family::<labels::State, Counting>::default();
+        for (state, count) in &self.grants {
+            let state = state.as_str();
+            family.get_or_create(&labels::State { state }).set(*count);
+        }
+        family
+    }
+
+    fn unread(&self) -> Family<labels::Source, Counting> {
+        let family = Family::<labels::Source, Counting>::default();
+        for unread in &self.unread {
+            let labels = labels::Source {
+                account: unread.account.clone(),
+                state: unread.state.clone(),
+            };
+            family.get_or_create(&labels).set(unread.sources);
+        }
+        family
+    }
+}
+
+type Counting = Gauge<u64, AtomicU64>;
+
+/// As Prometheus counts time; 0 for never.
+fn seconds(at: Option<Timestamp>) -> f64 {
+    at.map_or(0.0, |at| {
+        at.duration_since(Timestamp::UNIX_EPOCH).as_secs_f64()
+    })
+}

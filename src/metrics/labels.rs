@@ -1,0 +1,95 @@
+//! The labels and the values they may have: few, and never an address.
+
+use prometheus_client::encoding::EncodeLabelSet;
+
+use crate::domain::{ActionState, PassOutcome};
+use crate::pass::{Options, PassError};
+
+/// The kinds of pass that a daemon makes.
+pub(super) const PASS_KINDS: [&str; 3] = ["pass", "ends", "report"];
+/// How a pass may end.
+pub(super) const VERDICTS: [&str; 5] = ["converged", "incomplete", "held", "busy", "error"];
+/// How a pass may leave a removal.
+pub(super) const STATES: [ActionState; 6] = [
+    ActionState::Done,
+    ActionState::Absent,
+    ActionState::Failed,
+    ActionState::Unknown,
+    ActionState::Held,
+    ActionState::Protected,
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Pass {
+    pub(super) kind: &'static str,
+    pub(super) verdict: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct PassKind {
+    pub(super) kind: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Removal {
+    pub(super) action: &'static str,
+    pub(super) state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Why {
+    pub(super) reason: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Call {
+    pub(super) account: String,
+    pub(super) method: String,
+    pub(super) outcome: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Endpoint {
+    pub(super) account: String,
+    pub(super) method: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Mail {
+    pub(super) kind: String,
+    pub(super) state: &'static str,
+}
+
+/// A label `state` alone.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct State {
+    pub(super) state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Source {
+    pub(super) account: String,
+    pub(super) state: String,
+}
+
+/// What a pass was made for.
+pub(super) fn kind(options: &Options) -> &'static str {
+    if options.dry_run {
+        "dry_run"
+    } else if options.report {
+        "report"
+    } else if !options.reach.is_everything() {
+        "ends"
+    } else {
+        "pass"
+    }
+}
+
+/// How a pass ended.
+pub(super) fn verdict(result: &Result<PassOutcome, PassError>) -> &'static str {
+    match result {
+        Ok(outcome) => outcome.outcome.as_str(),
+        Err(PassError::Busy(_)) => "busy",
+        Err(_) => "error",
+    }
+}

@@ -1,0 +1,77 @@
+//! Reads some teams alone, for a command that is about them.
+
+use futures_util::{StreamExt, stream};
+
+use super::{Errand, List, Observation, note_problem, state_of, take_list, team};
+use crate::domain::{Place, Provider, SourceHealth, Target, TargetMessage, TargetRef};
+use crate::services::Services;
+use crate::store::{SourceKind, Store, StoreError};
+
+/// Reads the teams that `wanted` names, and the lists in which they stand.
+pub(crate) async fn some(
+    services: &Services,
+    store: &Store,
+    wanted: &[Target],
+    errand: Errand<'_>,
+) -> Result<Observation, StoreError> {
+    let mut seen = Observation::default();
+    for (name, account) in &services.teams {
+        let of_account = |t: &&Target| t.provider() == Provider::Sapling && t.account() == name;
+        let teams: Vec<&str> = wanted
+            .iter()
+            .filter(of_account)
+            .filter_map(Target::team)
+            .collect();
+        if teams.is_empty() {
+            continue;
+        }
+        let place = Place::Account(Provider::Sapling, name.clone());
+        let listed = match account.reader.teams().await {
+            Ok(list) => take_list(store, name, list, errand).await?,
+            Err(error) => {
+                let state = state_of(&error);
+                note_problem(store, name, SourceKind::Teams, state, &error, errand.at).await?;
+                let message = format!("the list of teams: {error}");
+                seen.errors.push(TargetMessage { place, message });
+                continue;
+            }
+        };
+        let listed = match listed {
+            List::Believed(listed) => listed,
+            List::Doubtful(why) => {
+                let message = format!("the list of teams: {why}");
+                seen.errors.push(TargetMessage { place, message });
+                continue;
+            }
+        };
+        let named = |id: &str, target: &TargetRef| {
+            teams
+                .iter()
+                .any(|team| *team == id || target.team() == Some(*team))
+        };
+        let mut readings = stream::iter(listed)
+            .map(|(listed, target)| {
+                let is_wanted = named(&listed.remote_id, &target);
+                async move {
+                    let read = if is_wanted {
+                        Some(team::read(account, store, &listed.remote_id, &target, errand).await?)
+                    } else {
+                        None
+                    };
+                    Ok::<_, StoreError>((listed, target, read))
+                }
+            })
+            .buffer_unordered(services.concurrency * 4);
+        while let Some(reading) = readings.next().await {
+            let (listed, target, read) = reading?;
+            seen.team_ids.insert(target.id(), listed.remote_id);
+            if let Some(read) = read {
+                let health = seen.take(&target, read);
+                seen.sources.insert(target, health);
+            } else {
+                seen.sources.insert(target, SourceHealth::Missing);
+            }
+        }
+    }
+    Ok(seen)
+}

@@ -1,0 +1,95 @@
+//! What the pass gives: what commands left unsettled, what begins now, and what a removal took
+//! along.
+
+use super::Pass;
+use crate::clock;
+use crate::domain::{Place, Provider, ProvisionState, SourceHealth, TargetMessage};
+use crate::give::Give;
+use crate::observe::Observation;
+use crate::store::{Provisions, StoreError};
+
+impl Pass<'_> {
+    /// Posts what the whitelists are owed, half-replaced entries first. Nothing needs to be read
+    /// for that, so nothing that cannot be read stands in its way. Returns what could not be given.
+    pub(super) async fn give_entries(&self) -> Result<Vec<TargetMessage>, StoreError> {
+        let mut seen = Observation::default();
+        self.give(Provider::Sentius, false, &mut seen).await?;
+        Ok(seen.errors)
+    }
+
+    /// Posts what removals of this pass took along: a whitelist keeps one entry an address, and a
+    /// later grant's goes with it.
+    pub(super) async fn give_again(&self) -> Result<Vec<TargetMessage>, StoreError> {
+        let mut seen = Observation::default();
+        self.give(Provider::Sentius, true, &mut seen).await?;
+        Ok(seen.errors)
+    }
+
+    /// Gives the teams what they are owed and what the reading does not show.
+    pub(super) async fn give_members(&self, seen: &mut Observation) -> Result<(), StoreError> {
+        self.give(Provider::Sapling, false, seen).await
+    }
+
+    async fn give(
+        &self,
+        provider: Provider,
+        only_new: bool,
+        seen: &mut Observation,
+    ) -> Result<(), StoreError> {
+        if self.options.dry_run {
+            return Ok(());
+        }
+        let (patient, at) = (self.options.patient, clock::now());
+        let (restored, reach) = (self.restored.clone(), self.reach.clone());
+        let due = self
+            .store
+            .write(move |db| {
+                Provisions::recover(db, at)?;
+                let mut due = Provisions::due(db, provider, patient, at)?;
+                due.retain(|p| !(only_new && p.tried) && reach.holds(p.target.id()));
+                let Some(why) = restored else {
+                    return Ok((due, Vec::new()));
+                };
+                // An older copy does not know what was taken away since.
+                let note = |p| Provisions::not_tried(db, p, &why, at).map(|s| (p.clone(), s));
+                let waits = due.iter().map(note).collect::<Result<Vec<_>, _>>()?;
+                Ok((Vec::new(), waits))
+            })
+            .await?;
+        let (due, mut given) = due;
+        let complete = seen.sources.iter();
+        let complete = complete.filter(|(_, health)| **health == SourceHealth::Complete);
+        let give = Give {
+            services: self.services,
+            store: self.store,
+            run: &self.run,
+            team_ids: &seen.team_ids,
+            read: complete.map(|(team, _)| team.id()).collect(),
+            stop: &self.options.stop,
+            progress: &self.options.progress,
+        };
+        if !due.is_empty() {
+            let gave = give.all(due).await?;
+            given.extend(gave.given);
+            seen.findings.extend(gave.findings);
+        }
+        for (provision, standing) in given {
+            let (email, why) = (&provision.email, standing.detail.unwrap_or_default());
+            match standing.state {
+                ProvisionState::Done => {
+                    tracing::info!(target = %provision.target, %email, kind = provision.kind.as_str(), "given");
+                }
+                state if state.is_amiss() => seen.errors.push(TargetMessage {
+                    place: Place::Target(provision.target.clone()),
+                    message: format!(
+                        "{} {email}: {}: {why}",
+                        provision.kind.as_str(),
+                        state.as_str()
+                    ),
+                }),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,217 @@
+//! How lapsed stands on its database, for monitoring: facts in one read, a judgement on them, and
+//! the judgement in ten lines.
+
+mod judge;
+mod lines;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use crate::clock;
+use crate::config::Settings;
+use crate::domain::{Counts, Verdict};
+use crate::report::Trail;
+use crate::schedule;
+use crate::store::{self, Daemon, Store, StoreError};
+
+pub(crate) use judge::{age, hindrances};
+pub(crate) use lines::{lines, outcome};
+
+/// How lapsed stands: what `status --format json` prints.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// `well`, `failing` (exit code 3) or `held` (exit code 4).
+    pub verdict: Health,
+    /// Why it is not well, in words for people, the worst first; empty when it is.
+    pub reasons: Vec<String>,
+    /// When this was asked.
+    pub at: Timestamp,
+    /// The daemon that lives on this database; `null` when none does.
+    pub daemon: Option<Daemon>,
+    /// Passes.
+    pub passes: Passes,
+    /// Ends that come.
+    pub ends: Ends,
+    /// Access past its end and grace that is not taken away yet. What is held or protected is not
+    /// counted here.
+    pub overdue: Overdue,
+    /// What the guard holds until a person approves.
+    pub held: Held,
+    /// What is due and never done, by a rule.
+    pub protected: Pile,
+    /// Mail that is not sent.
+    pub mail: Mail,
+    /// Sources that cannot be read, or are not believed.
+    pub sources: Sources,
+    /// The audit trail's length and head.
+    pub trail: Trail,
+}
+
+/// Whether all is well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// It is.
+    Well,
+    /// Something is late or failed.
+    Failing,
+    /// The guard holds something until a person approves.
+    Held,
+}
+
+impl Health {
+    /// The word in output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Well => "well",
+            Self::Failing => "failing",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// Passes. Those that only looked (`--dry-run`) do not count, but for `running`.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Passes {
+    /// Whether one runs now.
+    pub running: bool,
+    /// Since when; `null` also while one is about to begin, or mails its report.
+    pub running_since: Option<Timestamp>,
+    /// When the last one began, whether it came to its end or not.
+    pub begun: Option<Timestamp>,
+    /// The last one that came to its end.
+    pub last: Option<Pass>,
+    /// When the last one ended in which all that was due was done.
+    pub last_success: Option<Timestamp>,
+    /// How many have begun since the last one that came to its end, and have not.
+    pub broken_off: u64,
+    /// When the daemon makes the next one; `null` without a daemon.
+    pub next: Option<Timestamp>,
+    /// Since when a pass is missing; `null` when they are made on time.
+    pub late_since: Option<Timestamp>,
+}
+
+/// A pass that came to its end.
+#[derive(Debug, Clone, Serialize)]
+pub struct Pass {
+    /// The run.
+    pub run: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Timestamp,
+    /// How it ended.
+    pub outcome: Verdict,
+    /// Its actions by state.
+    pub counts: Counts,
+}
+
+/// Ends that come. A grant that another one outlasts does not count.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Ends {
+    /// When the next one is.
+    pub next: Option<Timestamp>,
+    /// How many there are within 24 hours.
+    pub within_24h: u64,
+    /// How many there are within 7 days.
+    pub within_7d: u64,
+}
+
+/// Removals that are due and not done.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Overdue {
+    /// How many; the sum of the next four.
+    pub count: u64,
+    /// Those that were refused or could not be sent, and are tried again.
+    pub failed: u64,
+    /// Those that were sent and not answered.
+    pub unknown: u64,
+    /// Those that a pass has planned and not tried yet.
+    pub planned: u64,
+    /// Those that no pass has taken up yet.
+    pub untouched: u64,
+    /// Since when the first of all is due.
+    pub oldest: Option<Timestamp>,
+    /// Since when the first of the untouched ones could have been taken up.
+    pub untouched_since: Option<Timestamp>,
+}
+
+/// What the guard holds.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Held {
+    /// How many actions.
+    pub count: u64,
+    /// Since when the first is due.
+    pub oldest: Option<Timestamp>,
+    /// The run to approve; `null` when nothing is held.
+    pub run: Option<String>,
+}
+
+/// Things of one kind.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Pile {
+    /// How many.
+    pub count: u64,
+    /// Since when the first is there.
+    pub oldest: Option<Timestamp>,
+}
+
+/// Mail that is not sent.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Mail {
+    /// How many mails wait in the outbox.
+    pub unsent: u64,
+    /// How many of them were tried and could not be sent.
+    pub failed: u64,
+    /// Since when the first waits.
+    pub oldest: Option<Timestamp>,
+    /// Since when the first could have been tried; `null` when none can be yet.
+    pub due: Option<Timestamp>,
+}
+
+/// Sources in trouble.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Sources {
+    /// How many cannot be read or are not believed.
+    pub failing: u64,
+    /// How many more are teams that the key is not let into: a matter of rights, not a fault.
+    pub forbidden: u64,
+    /// The first of both, those that fail before the others, longest in trouble first.
+    pub list: Vec<Source>,
+}
+
+/// A source in trouble. Nothing is removed from it meanwhile.
+#[derive(Debug, Clone, Serialize)]
+pub struct Source {
+    /// Such as `sapling:acme/Core`, or `sapling:acme` with what is read there.
+    pub source: String,
+    /// `unreadable`, `doubtful` or `forbidden`.
+    pub state: String,
+    /// Why, in words.
+    pub detail: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// Asks how things stand now. `timer` says that passes may be made by a timer: the absence of a
+/// daemon is no fault then.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn ask(store: &Store, settings: &Settings, timer: bool) -> Result<Status, StoreError> {
+    let now = clock::now();
+    let wanted = store::standing::Wanted::new(settings, now);
+    let beside = store.clone();
+    let mut status = store
+        .read(move |db| {
+            let daemon = beside.daemon()?;
+            let running = beside.pass_runs()?;
+            store::standing::gather(db, &wanted, daemon, running)
+        })
+        .await?;
+    let slot = |after| schedule::next(&settings.schedule.pass, &settings.timezone, after);
+    status.passes.next = status.daemon.and_then(|_| slot(now));
+    judge::judge(&mut status, timer, slot);
+    Ok(status)
+}

@@ -1,0 +1,219 @@
+//! Whether all is well, and if not, why. Pure: facts in, words out.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Health, Status};
+use crate::domain::Verdict;
+
+/// A daemon begins a pass within seconds of its time, and the machine may be busy.
+const LATE: SignedDuration = SignedDuration::from_mins(2);
+/// An end is acted on at its moment; a look at the database and a start of the daemon lie between.
+const UNTOUCHED: SignedDuration = SignedDuration::from_mins(1);
+/// How long a pass may take before it counts as stuck: ten calls a second are 72,000 by then.
+/// Meanwhile no other pass can begin, and what becomes due waits for it.
+const LONGEST_PASS: SignedDuration = SignedDuration::from_hours(2);
+/// Passes made by a timer: one a day, and an hour more since timers are spread.
+const TIMER: SignedDuration = SignedDuration::from_hours(25);
+/// A pass that a daemon cannot bring to its end is tried again each half minute; one or two were
+/// stopped with their process.
+const BROKEN_OFF: u64 = 3;
+/// Mail goes out at the end of a pass, or at once by the daemon.
+const UNSENT: SignedDuration = SignedDuration::from_mins(5);
+
+/// Writes verdict, reasons and lateness into the facts. `slot` tells when a pass is due next after a
+/// moment; `timer` says that passes may be made by a timer instead of a daemon.
+pub(super) fn judge(
+    status: &mut Status,
+    timer: bool,
+    slot: impl Fn(Timestamp) -> Option<Timestamp>,
+) {
+    let now = status.at;
+    let mut reasons = Vec::new();
+    let age = |since: Timestamp| age(now.duration_since(since));
+
+    let held = &status.held;
+    if held.count > 0 {
+        let since = held.oldest.map(|at| format!(", due for {}", age(at)));
+        reasons.push(format!(
+            "{} for an approval{}",
+            plural(held.count, "removal waits", "removals wait"),
+            since.unwrap_or_default()
+        ));
+    }
+
+    let rhythm = Rhythm::of(status, timer);
+    if rhythm == Rhythm::None {
+        reasons.push("no daemon is running on this database".to_owned());
+    }
+    status.passes.late_since = late_since(status, rhythm, slot);
+    reasons.extend(hindrances(status));
+    let passes = &status.passes;
+
+    let overdue = &status.overdue;
+    let untouched = overdue.untouched_since.filter(|since| {
+        let possible = started(status).map_or(*since, |started| started.max(*since));
+        is_over(possible, rhythm.patience(passes.running), now)
+    });
+    if let Some(since) = untouched {
+        reasons.push(format!(
+            "{} and nobody has acted on {}, for {}",
+            plural(overdue.untouched, "end has come", "ends have come"),
+            if overdue.untouched == 1 { "it" } else { "them" },
+            age(since)
+        ));
+    }
+    if overdue.failed > 0 {
+        let what = plural(overdue.failed, "removal failed", "removals failed");
+        let since = overdue.oldest.map(|at| format!(", due for {}", age(at)));
+        reasons.push(format!("{what}{}", since.unwrap_or_default()));
+    }
+    if overdue.unknown > 0 && !passes.running {
+        let were = plural(overdue.unknown, "removal was", "removals were");
+        reasons.push(format!("{were} sent and not answered"));
+    }
+    let sources = &status.sources;
+    if sources.failing > 0 {
+        let what = plural(sources.failing, "source", "sources");
+        reasons.push(format!("{what} cannot be read or believed"));
+    }
+    let mail = &status.mail;
+    let stuck = mail.due.is_some_and(|due| is_over(due, UNSENT, now)) && !passes.running;
+    if mail.failed > 0 || stuck {
+        let what = plural(mail.unsent, "mail is", "mails are");
+        let since = mail.oldest.map(|at| format!(", for {}", age(at)));
+        reasons.push(format!("{what} not sent{}", since.unwrap_or_default()));
+    }
+    // Whatever else it was that the last pass could not do.
+    let is_incomplete = |p: &super::Pass| p.outcome == Verdict::Incomplete;
+    let is_told = |p: &super::Pass| p.counts.failed + p.counts.unknown > 0;
+    if reasons.is_empty()
+        && let Some(pass) = &passes.last
+        && is_incomplete(pass)
+        && !is_told(pass)
+    {
+        reasons.push("the last pass could not read all that it should".to_owned());
+    }
+
+    status.verdict = match reasons.is_empty() {
+        true => Health::Well,
+        false if status.held.count > 0 => Health::Held,
+        false => Health::Failing,
+    };
+    status.reasons = reasons;
+}
+
+/// Why passes are not made as they should, worst first; nothing when they are.
+pub(crate) fn hindrances(status: &Status) -> Vec<String> {
+    let now = status.at;
+    let age = |since: Timestamp| age(now.duration_since(since));
+    let passes = &status.passes;
+    let mut reasons = Vec::new();
+    if let Some(since) = passes.late_since {
+        reasons.push(match passes.begun {
+            Some(begun) => format!(
+                "passes are late: one was due {} ago, and the last began {} ago",
+                age(since),
+                age(begun)
+            ),
+            None => "no pass has been made yet".to_owned(),
+        });
+    }
+    if let Some(since) = passes
+        .running_since
+        .filter(|at| is_over(*at, LONGEST_PASS, now))
+    {
+        reasons.push(format!("a pass has been running for {}", age(since)));
+    }
+    if passes.broken_off >= BROKEN_OFF {
+        reasons.push(format!(
+            "the last {} passes did not come to their end",
+            passes.broken_off
+        ));
+    }
+    reasons
+}
+
+/// What makes passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rhythm {
+    /// A daemon, on its cron line and at each end.
+    Daemon,
+    /// A timer, once a day at least.
+    Timer,
+    /// Nothing, though something should.
+    None,
+}
+
+impl Rhythm {
+    fn of(status: &Status, timer: bool) -> Self {
+        match status.daemon {
+            Some(_) => Self::Daemon,
+            None if timer => Self::Timer,
+            None => Self::None,
+        }
+    }
+
+    /// How long an end may be left alone.
+    fn patience(self, running: bool) -> SignedDuration {
+        match self {
+            Self::Timer => TIMER,
+            _ if running => LONGEST_PASS,
+            _ => UNTOUCHED,
+        }
+    }
+}
+
+/// When the daemon started: before, nothing could be on time.
+fn started(status: &Status) -> Option<Timestamp> {
+    let daemon = status.daemon.as_ref()?;
+    Some(daemon.since.unwrap_or(status.at))
+}
+
+/// Since when a pass is missing.
+fn late_since(
+    status: &Status,
+    rhythm: Rhythm,
+    slot: impl Fn(Timestamp) -> Option<Timestamp>,
+) -> Option<Timestamp> {
+    let passes = &status.passes;
+    let (due, patience) = match rhythm {
+        Rhythm::None => return None,
+        Rhythm::Timer => match passes.begun {
+            Some(begun) => (begun, TIMER),
+            None => return (!passes.running).then_some(status.at),
+        },
+        Rhythm::Daemon => {
+            // The first pass is due at once, and so is one that was missed while nothing ran.
+            let started = started(status)?;
+            let due = match passes.begun {
+                Some(begun) => slot(begun)?.max(started),
+                None => started,
+            };
+            (due, if passes.running { LONGEST_PASS } else { LATE })
+        }
+    };
+    is_over(due, patience, status.at).then_some(due)
+}
+
+fn is_over(since: Timestamp, patience: SignedDuration, now: Timestamp) -> bool {
+    now.duration_since(since) > patience
+}
+
+fn plural(count: u64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
+}
+
+/// A span as people say it: up to two minutes in seconds, up to two hours in minutes, up to two days
+/// in hours, then in days.
+pub(crate) fn age(span: SignedDuration) -> String {
+    let seconds = u64::try_from(span.as_secs()).unwrap_or(0);
+    match seconds {
+        0..120 => plural(seconds, "second", "seconds"),
+        120..7_200 => plural(seconds / 60, "minute", "minutes"),
+        7_200..172_800 => plural(seconds / 3_600, "hour", "hours"),
+        _ => plural(seconds / 86_400, "day", "days"),
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,194 @@
+//! Grants that are given: recorded together with what has to be provisioned for them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use super::{Grants, Imported, NewGrant, Same};
+use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, TargetRef};
+use crate::store::{
+    Asked, NewProvision, Provision, Provisions, StoreError, TakeBack, Targets, time,
+};
+
+/// A grant on record, and what is open to be given for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorded {
+    pub(crate) email: Email,
+    pub(crate) target: TargetRef,
+    pub(crate) role: Option<Role>,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Option<Timestamp>,
+    pub(crate) imported: Imported,
+    /// Why nobody is called, if so.
+    pub(crate) why_nobody: &'static str,
+    /// Absent: nobody has to be called.
+    pub(crate) open: Option<Provision>,
+}
+
+impl Grants {
+    /// Records a grant, and plans what has to be given for it.
+    pub(crate) fn give(
+        db: &Connection,
+        grant: &NewGrant,
+        flags: Flags,
+        same: Same,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let target = Targets::ensure(db, &grant.target)?;
+        let mut grant = grant.clone();
+        grant.email = Self::first_written(db, &target, &grant.email)?;
+        let email = grant.email.clone();
+        let is_whitelist = target.provider() == Provider::Sentius;
+        let before = Self::on_whitelist(db, &target, &email, at)?;
+        let was = before.entry(at);
+        let permissions = Self::permissions_of(db, &grant, &target)?;
+        let (id, imported) = Self::record(db, &grant, same, at)?;
+        let take_back = match &imported {
+            Imported::Recorded { .. } => Some(TakeBack::Close(id)),
+            Imported::Amended => permissions
+                .into_iter()
+                .find(|(row, _)| *row == id)
+                .map(|(row, words)| TakeBack::Permissions(row, words)),
+            Imported::Unchanged => None,
+        };
+        let start = grant.start.unwrap_or(at).max(at);
+        let due = if is_whitelist {
+            let on = Self::on_whitelist(db, &target, &email, at)?;
+            match on.entry(at) {
+                is if is == was => on.next_change(at).filter(|_| take_back.is_some()),
+                _ => Some(at),
+            }
+        } else {
+            // Who asks by hand is given what is missing, whatever is on record. A file only gives
+            // what is new: somebody may have been taken out of the team since.
+            let is_new = matches!(imported, Imported::Recorded { .. });
+            let asks = is_new || same == Same::Running;
+            asks.then_some(start)
+        };
+        if let Some(due) = due.filter(|_| grant.end.is_none_or(|end| end > at)) {
+            let kind = match (is_whitelist, before.may_be_there, grant.role) {
+                (true, false, _) => ProvisionKind::WhitelistAdd,
+                (true, true, _) => ProvisionKind::WhitelistRenew,
+                (false, _, None) => ProvisionKind::MemberAdd,
+                (false, _, Some(_)) => ProvisionKind::MemberPromote,
+            };
+            // What a whitelist gets only later is of no concern to what it is sent before.
+            let take_back = take_back.filter(|_| due <= at || !is_whitelist);
+            let new = NewProvision {
+                kind,
+                target: &target,
+                email: &email,
+                role: grant.role,
+                flags,
+                due,
+                take_back: take_back.into_iter().collect(),
+                asked,
+            };
+            Provisions::plan(db, &new, at)?;
+        }
+        let open = Provisions::open(db, target.id(), &email, grant.role)?;
+        Self::recorded(db, &grant, target, (id, imported), open)
+    }
+
+    /// Records access that is there already: nothing is to be given for it.
+    pub(crate) fn note(
+        db: &Connection,
+        grant: &NewGrant,
+        same: Same,
+        at: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let recorded = Self::record(db, grant, same, at)?;
+        let target = Targets::ensure(db, &grant.target)?;
+        Self::recorded(db, grant, target, recorded, None)
+    }
+
+    fn recorded(
+        db: &Connection,
+        grant: &NewGrant,
+        target: TargetRef,
+        (id, imported): (i64, Imported),
+        open: Option<Provision>,
+    ) -> Result<Recorded, StoreError> {
+        let (start, end) = Self::dates(db, id)?;
+        Ok(Recorded {
+            email: grant.email.clone(),
+            target,
+            role: grant.role,
+            start,
+            end,
+            imported,
+            why_nobody: "another grant gives this access already",
+            open,
+        })
+    }
+
+    /// Whether a person is on record anywhere: in a grant, or in a team.
+    pub(crate) fn knows(db: &Connection, email: &Email) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM grants WHERE email_key = :email_key
+                         UNION ALL SELECT 1 FROM member WHERE email_key = :email_key
+                         UNION ALL SELECT 1 FROM invite WHERE email_key = :email_key)",
+            )?
+            .query_row(named_params! { ":email_key": email.key() }, |row| {
+                row.get(0)
+            })?)
+    }
+
+    /// Whether a grant is on record, open or closed.
+    pub(crate) fn is_on_record(
+        db: &Connection,
+        grant: &NewGrant,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(match Targets::find(db, &grant.target)? {
+            Some(target) => Self::same(db, &target, grant, Same::Ever, at)?.is_some(),
+            None => false,
+        })
+    }
+
+    fn dates(db: &Connection, id: i64) -> Result<(Timestamp, Option<Timestamp>), StoreError> {
+        let (start, end) = db
+            .prepare_cached("SELECT starts_at, ends_at FROM grants WHERE id = :id")?
+            .query_row(named_params! { ":id": id }, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        Ok((time::read(start), time::read_if_any(end)))
+    }
+
+    /// An address is sent as it was first written: another writing of it is the same person.
+    pub(super) fn first_written(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+    ) -> Result<Email, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT email FROM grants
+             WHERE target = :target AND email_key = :email_key AND removed_at IS NULL
+             ORDER BY id LIMIT 1",
+        )?;
+        let mut rows = statement
+            .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
+        Ok(match rows.next()? {
+            Some(row) => Email::observed(row.get_ref(0)?.as_str()?),
+            None => email.clone(),
+        })
+    }
+
+    /// The permissions of the person's open grants on the target, before they are amended.
+    fn permissions_of(
+        db: &Connection,
+        grant: &NewGrant,
+        target: &TargetRef,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT id, permissions FROM grants
+             WHERE target = :target AND email_key = :email_key AND removed_at IS NULL",
+        )?;
+        let rows = statement.query_map(
+            named_params! { ":target": target.id().0, ":email_key": grant.email.key() },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,225 @@
+//! What a run took away, with all that is on record of it.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::Ledger;
+use crate::domain::{ActionKind, Email, Flags, Permission, Reason, Role, TargetId, TargetRef};
+use crate::store::{NewGrant, StoreError, targets, time};
+
+/// What a person lost on a target.
+#[derive(Debug, Clone)]
+pub(crate) struct Lost {
+    pub(crate) target: TargetRef,
+    pub(crate) email: Email,
+    /// A membership, an invite, an entry; or roles alone.
+    pub(crate) access: bool,
+    pub(crate) was_member: bool,
+    /// Of the membership.
+    pub(crate) flags: Flags,
+    pub(crate) role: Option<Role>,
+    pub(crate) reason: Reason,
+    /// The grants that were closed with it.
+    pub(crate) closed: Vec<Kept>,
+    /// The grants that give access there now.
+    pub(crate) running: Vec<NewGrant>,
+}
+
+/// A closed grant.
+#[derive(Debug, Clone)]
+pub(crate) struct Kept {
+    pub(crate) grant: NewGrant,
+    /// The end that it had before it was revoked, where that lies ahead; `Some(None)`: it had none.
+    pub(crate) end: Option<Option<Timestamp>>,
+}
+
+impl Ledger {
+    /// What a run removed, by target and person; `None` when there is no such run.
+    pub(crate) fn lost(
+        db: &Connection,
+        run: &str,
+        at: Timestamp,
+    ) -> Result<Option<Vec<Lost>>, StoreError> {
+        let known: bool = db
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM run WHERE id = :run)")?
+            .query_row(named_params! { ":run": run }, |row| row.get(0))?;
+        if !known {
+            return Ok(None);
+        }
+        let names = targets::names(db)?;
+        // What was absent at the second try went with the first, which was not answered.
+        let mut statement = db.prepare_cached(
+            "SELECT id, kind, target, email, reason, role, remote_id FROM action
+             WHERE run = :run AND (state = 'done' OR (state = 'absent' AND attempts > 1))
+             ORDER BY target, email_key, kind <> 'member.remove', kind = 'member.demote', id",
+        )?;
+        let mut rows = statement.query(named_params! { ":run": run })?;
+        let mut all: Vec<Lost> = Vec::new();
+        while let Some(row) = rows.next()? {
+            let unexpected = |what: &str| StoreError::Corrupt(format!("an action's {what}"));
+            let kind = ActionKind::from_word(row.get_ref("kind")?.as_str()?)
+                .ok_or_else(|| unexpected("kind"))?;
+            let target = names.get(&TargetId(row.get("target")?));
+            let target = target.ok_or_else(|| unexpected("target"))?;
+            let email = Email::observed(row.get_ref("email")?.as_str()?);
+            let role: Option<String> = row.get("role")?;
+            let reason = Reason::from_word(row.get_ref("reason")?.as_str()?)
+                .ok_or_else(|| unexpected("reason"))?;
+            let closed = closed_by(db, row.get("id")?, &email, target, at)?;
+            let is_same = |lost: &&mut Lost| lost.target == *target && lost.email == email;
+            if let Some(lost) = all.last_mut().filter(is_same) {
+                lost.closed.extend(closed);
+                continue;
+            }
+            let was_member = kind == ActionKind::MemberRemove;
+            let remote_id: Option<String> = row.get("remote_id")?;
+            all.push(Lost {
+                access: kind != ActionKind::MemberDemote,
+                was_member,
+                flags: match remote_id.filter(|_| was_member) {
+                    Some(id) => flags_of(db, target, &id)?,
+                    None => Flags::default(),
+                },
+                role: role.and_then(|role| role.parse().ok()),
+                reason,
+                closed,
+                running: running(db, target, &email, at)?,
+                target: target.clone(),
+                email,
+            });
+        }
+        Ok(Some(all))
+    }
+}
+
+const COLUMNS: &str =
+    "email, name, permissions, role, starts_at, ends_at, owner, reason, as_written, id, revoked";
+
+/// The grants that this action closed, by the trail. One that was recorded only to be revoked is
+/// none that anybody gave.
+fn closed_by(
+    db: &Connection,
+    action: i64,
+    email: &Email,
+    target: &TargetRef,
+    at: Timestamp,
+) -> Result<Vec<Kept>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM grants
+         WHERE NOT (revoked AND starts_at >= ends_at AND recorded_at >= ends_at) AND id IN (
+             SELECT p.body ->> 'grant_id' FROM event_payload p JOIN event e USING (seq)
+             WHERE e.kind = 'grant.removed' AND p.email_key = :email_key
+               AND p.body ->> 'action_id' = :action)
+         ORDER BY id"
+    ))?;
+    let mut rows =
+        statement.query(named_params! { ":email_key": email.key(), ":action": action })?;
+    let mut closed = Vec::new();
+    while let Some(row) = rows.next()? {
+        let end = if row.get("revoked")? {
+            end_before(db, row.get("id")?, email)?
+        } else {
+            None
+        };
+        closed.push(Kept {
+            grant: NewGrant {
+                // What had not begun begins when it was to.
+                start: Some(time::read(row.get("starts_at")?)).filter(|start| *start > at),
+                ..read(row, target)?
+            },
+            end: end.filter(|end| end.is_none_or(|end| end > at)),
+        });
+    }
+    Ok(closed)
+}
+
+/// The end that a grant had before it was revoked, by the trail.
+fn end_before(
+    db: &Connection,
+    grant: i64,
+    email: &Email,
+) -> Result<Option<Option<Timestamp>>, StoreError> {
+    let was: Option<Option<String>> = db
+        .prepare_cached(
+            "SELECT p.body ->> 'was' FROM event_payload p JOIN event e USING (seq)
+             WHERE e.kind = 'grant.revoked' AND p.email_key = :email_key AND p.body ->> 'grant_id' = :grant
+             ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row(
+            named_params! { ":email_key": email.key(), ":grant": grant },
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(match was {
+        None => None,
+        Some(None) => Some(None),
+        Some(Some(text)) => text.parse().ok().map(Some),
+    })
+}
+
+fn running(
+    db: &Connection,
+    target: &TargetRef,
+    email: &Email,
+    at: Timestamp,
+) -> Result<Vec<NewGrant>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM grants
+         WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND revoked = 0
+           AND starts_at <= :at AND ifnull(ends_at > :at, 1)
+         ORDER BY id"
+    ))?;
+    let mut rows = statement.query(named_params! {
+        ":target": target.id().0, ":email_key": email.key(), ":at": time::stored(at),
+    })?;
+    let mut running = Vec::new();
+    while let Some(row) = rows.next()? {
+        running.push(NewGrant {
+            start: Some(time::read(row.get("starts_at")?)),
+            ..read(row, target)?
+        });
+    }
+    Ok(running)
+}
+
+fn read(row: &Row<'_>, target: &TargetRef) -> Result<NewGrant, StoreError> {
+    let role: Option<String> = row.get("role")?;
+    let owner: Option<String> = row.get("owner")?;
+    let permissions = row.get_ref("permissions")?.as_str()?.split(';');
+    Ok(NewGrant {
+        email: Email::observed(row.get_ref("email")?.as_str()?),
+        target: (**target).clone(),
+        name: row.get("name")?,
+        permissions: permissions
+            .filter_map(|word| word.parse::<Permission>().ok())
+            .collect(),
+        role: role.and_then(|role| role.parse().ok()),
+        start: None,
+        end: time::read_if_any(row.get("ends_at")?),
+        owner: owner.map(|owner| Email::observed(&owner)),
+        reason: row.get("reason")?,
+        as_written: row.get("as_written")?,
+    })
+}
+
+/// The flags of a membership, as it was last seen.
+fn flags_of(db: &Connection, team: &TargetRef, remote_id: &str) -> Result<Flags, StoreError> {
+    let flags = db
+        .prepare_cached(
+            "SELECT is_admin, is_manager, edit_permission, inspect_permission FROM member
+             WHERE target = :target AND remote_id = :remote_id ORDER BY valid_from DESC, id DESC LIMIT 1",
+        )?
+        .query_row(
+            named_params! { ":target": team.id().0, ":remote_id": remote_id },
+            |row| {
+                Ok(Flags {
+                    is_admin: row.get(0)?,
+                    is_manager: row.get(1)?,
+                    edit_permission: row.get(2)?,
+                    inspect_permission: row.get(3)?,
+                })
+            },
+        )
+        .optional()?;
+    Ok(flags.unwrap_or_default())
+}

@@ -1,0 +1,9 @@
+//! Everything on record about one person, found by index.
+
+mod facts;
+mod happened;
+mod near;
+
+pub(crate) use facts::facts;
+pub(crate) use happened::history;
+pub(crate) use near::{beginning_with, near};

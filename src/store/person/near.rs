@@ -1,0 +1,62 @@
+//! Addresses on record: those that begin like a text, and those that are nearly an address.
+
+use rusqlite::{Connection, named_params};
+
+use crate::domain::Email;
+use crate::store::StoreError;
+
+/// How many addresses that begin alike are compared: enough for a person's many namesakes, and few
+/// enough to take no time.
+const COMPARED: usize = 2_000;
+/// How many are told.
+const TOLD: usize = 3;
+
+/// Addresses on record, in lower case and in order, that begin with `prefix`, which is so too.
+pub(crate) fn beginning_with(
+    db: &Connection,
+    prefix: &str,
+    most: usize,
+) -> Result<Vec<String>, StoreError> {
+    let mut found = Vec::new();
+    for table in ["grants", "member", "invite"] {
+        // Bounds rather than LIKE, whose pattern would have to be escaped; each table has an index
+        // that begins with the address.
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT DISTINCT email_key FROM {table}
+             WHERE email_key >= :prefix AND email_key < :prefix || char(0x10ffff)
+             ORDER BY email_key LIMIT :most"
+        ))?;
+        let params =
+            named_params! { ":prefix": prefix, ":most": i64::try_from(most).unwrap_or(i64::MAX) };
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            found.push(row.get(0)?);
+        }
+    }
+    found.sort();
+    found.dedup();
+    found.truncate(most);
+    Ok(found)
+}
+
+/// Addresses on record that are nearly this one: a slip of the keyboard after the first letters,
+/// or another domain.
+pub(crate) fn near(db: &Connection, email: &Email) -> Result<Vec<String>, StoreError> {
+    let key = email.key();
+    let local = key.split('@').next().unwrap_or(key);
+    let begins: String = local.chars().take(3).collect();
+    if begins.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut near: Vec<(usize, String)> = beginning_with(db, &begins, COMPARED)?
+        .into_iter()
+        .filter_map(|known| {
+            let same_name = known.split('@').next() == Some(local);
+            let slips = strsim::damerau_levenshtein(&known, key);
+            (same_name || slips <= 2).then_some((slips, known))
+        })
+        .collect();
+    near.sort();
+    near.truncate(TOLD);
+    Ok(near.into_iter().map(|(_, known)| known).collect())
+}

@@ -1,0 +1,301 @@
+//! One attempt ends: what the provider answered, and what follows for the grants.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, named_params};
+use serde_json::json;
+
+use super::{NewProvision, Provision, Provisions, TakeBack};
+use crate::domain::{Email, Flags, Provided, ProvisionKind, ProvisionState, TargetId};
+use crate::store::ledger::wait_after;
+use crate::store::trail::{self, Entry};
+use crate::store::{Grants, StoreError, time};
+
+/// How soon a half-replaced entry is tried again, where no pass comes sooner: somebody may be
+/// without access.
+const SOON: SignedDuration = SignedDuration::from_mins(1);
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// `done`, `failed`, `unknown`, `refused` or `withdrawn`.
+    pub(crate) state: ProvisionState,
+    pub(crate) result: Option<Provided>,
+    /// In words, for people.
+    pub(crate) detail: Option<String>,
+    /// The provider asked not to be called again before then.
+    pub(crate) not_before: Option<Timestamp>,
+    /// The old entry is surely still there, though it was about to be replaced.
+    pub(crate) kept: bool,
+}
+
+impl Answered {
+    pub(crate) fn new(state: ProvisionState) -> Self {
+        Self {
+            state,
+            result: None,
+            detail: None,
+            not_before: None,
+            kept: false,
+        }
+    }
+}
+
+/// How a provision stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: ProvisionState,
+    pub(crate) result: Option<Provided>,
+    pub(crate) detail: Option<String>,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing, for now.
+    Rest(Standing),
+    /// What was there before is to be posted again at once: it was taken off for what was refused.
+    Mend(Standing),
+}
+
+impl Next {
+    pub(crate) fn standing(self) -> Standing {
+        match self {
+            Self::Rest(standing) | Self::Mend(standing) => standing,
+        }
+    }
+}
+
+impl Provisions {
+    /// Writes down how an attempt ended. What is refused for good is undone in the grants: what
+    /// was never given must not stand there as access.
+    pub(crate) fn settle(
+        db: &Connection,
+        provision: &Provision,
+        answered: &Answered,
+        at: Timestamp,
+    ) -> Result<Next, StoreError> {
+        let (attempts, gap, unanswered, take_back): (u32, bool, bool, String) = db
+            .prepare_cached(
+                "SELECT attempts, gap_since IS NOT NULL, unanswered, take_back FROM provision WHERE id = :id",
+            )?
+            .query_row(named_params! { ":id": provision.row }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+        let gap = gap && !answered.kept;
+        let take_back: Vec<TakeBack> = serde_json::from_str(&take_back)
+            .map_err(|e| StoreError::Corrupt(format!("a provision: {e}")))?;
+        let mut state = answered.state;
+        let mut detail = answered.detail.clone();
+        if state == ProvisionState::Refused && unanswered && !gap {
+            // It may be there all the same: the grant stays, so that its end is acted on.
+            state = ProvisionState::Failed;
+            let why = detail.unwrap_or_default();
+            detail = Some(format!(
+                "{why}; an earlier try was not answered, so it may be there"
+            ));
+        }
+        if state == ProvisionState::Refused && take_back.is_empty() {
+            // Nobody's new wish can be undone: what was given once is owed.
+            state = ProvisionState::Failed;
+        }
+        let mends = state == ProvisionState::Refused && gap;
+        let is_over = !mends
+            && matches!(
+                state,
+                ProvisionState::Done | ProvisionState::Refused | ProvisionState::Withdrawn
+            );
+        let wait = if gap {
+            SOON
+        } else {
+            wait_after(attempts.max(1))
+        };
+        let own = at.checked_add(wait).unwrap_or(at);
+        let due = answered.not_before.map_or(own, |asked| own.max(asked));
+        let word = if mends {
+            ProvisionState::Planned
+        } else {
+            state
+        };
+        db.prepare_cached(
+            "UPDATE provision SET state = :state, result = :result, detail = :detail, due_at = :due,
+                    unanswered = iif(:unknown, 1, unanswered),
+                    gap_since = iif(:gap AND NOT :done, gap_since, NULL),
+                    take_back = iif(:refused, '[]', take_back), settled_at = :settled_at
+             WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": provision.row, ":state": word.as_str(),
+            ":result": answered.result.map(Provided::as_str), ":detail": detail,
+            ":unknown": state == ProvisionState::Unknown,
+            ":due": time::stored(if mends { at } else { due }),
+            ":gap": gap, ":done": state == ProvisionState::Done,
+            ":refused": state == ProvisionState::Refused,
+            ":settled_at": is_over.then(|| time::stored(at)),
+        })?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: match state {
+                    ProvisionState::Withdrawn => "provision.withdrawn",
+                    _ => "provision.result",
+                },
+                target: Some(provision.target.id()),
+                email: Some(&provision.email),
+                payload: &json!({
+                    "provision_id": provision.row, "provision": provision.kind,
+                    "target": provision.target, "email": provision.email.written(),
+                    "role": provision.role, "state": state, "result": answered.result,
+                    "detail": detail, "attempt": attempts,
+                }),
+            },
+        )?;
+        match state {
+            ProvisionState::Refused => {
+                for change in &take_back {
+                    undo(db, provision, change, at)?;
+                }
+            }
+            ProvisionState::Done => plan_next_change(db, provision, at)?,
+            _ => {}
+        }
+        let standing = Standing {
+            state,
+            result: answered.result,
+            detail,
+        };
+        Ok(if mends {
+            Next::Mend(standing)
+        } else {
+            Next::Rest(standing)
+        })
+    }
+
+    /// Takes back what is open for a person on a target: access there is to end.
+    pub(crate) fn withdraw(
+        db: &Connection,
+        target: TargetId,
+        email: &Email,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        for role in [
+            None,
+            Some(crate::domain::Role::Admin),
+            Some(crate::domain::Role::Manager),
+        ] {
+            if let Some(provision) = Self::open(db, target, email, role)? {
+                let answered = Answered {
+                    detail: Some(why.to_owned()),
+                    ..Answered::new(ProvisionState::Withdrawn)
+                };
+                Self::settle(db, &provision, &answered, at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that it could not even be tried; an event only when the reason is news.
+    pub(crate) fn not_tried(
+        db: &Connection,
+        provision: &Provision,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Standing, StoreError> {
+        let (state, was): (String, Option<String>) = db
+            .prepare_cached("SELECT state, detail FROM provision WHERE id = :id")?
+            .query_row(named_params! { ":id": provision.row }, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let due = at.checked_add(wait_after(1)).unwrap_or(at);
+        // What was sent and not answered is not known to have failed because it is not tried now.
+        db.prepare_cached(
+            "UPDATE provision SET detail = :why, due_at = :due,
+                    state = iif(state = 'unknown', state, 'failed') WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": provision.row, ":why": why, ":due": time::stored(due) })?;
+        if was.as_deref() != Some(why) {
+            trail::append(
+                db,
+                &Entry {
+                    at,
+                    kind: "provision.not_tried",
+                    target: Some(provision.target.id()),
+                    email: Some(&provision.email),
+                    payload: &json!({ "provision_id": provision.row, "why": why }),
+                },
+            )?;
+        }
+        Ok(Standing {
+            state: if state == "unknown" {
+                ProvisionState::Unknown
+            } else {
+                ProvisionState::Failed
+            },
+            result: None,
+            detail: Some(why.to_owned()),
+        })
+    }
+}
+
+/// The whitelist's entry is right until another grant begins or ends: then it is posted anew.
+fn plan_next_change(
+    db: &Connection,
+    provision: &Provision,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if provision.target.team().is_some() {
+        return Ok(());
+    }
+    let grants = Grants::on_whitelist(db, &provision.target, &provision.email, at)?;
+    let Some(due) = grants.next_change(at) else {
+        return Ok(());
+    };
+    let new = NewProvision {
+        kind: ProvisionKind::WhitelistRenew,
+        target: &provision.target,
+        email: &provision.email,
+        role: None,
+        flags: Flags::default(),
+        due,
+        take_back: Vec::new(),
+        asked: &provision.asked,
+    };
+    Provisions::plan(db, &new, at)?;
+    Ok(())
+}
+
+fn undo(
+    db: &Connection,
+    provision: &Provision,
+    change: &TakeBack,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let grant = match change {
+        TakeBack::Close(grant) => {
+            db.prepare_cached("UPDATE grants SET removed_at = :at, refused = 1 WHERE id = :id AND removed_at IS NULL")?
+                .execute(named_params! { ":id": grant, ":at": time::stored(at) })?;
+            grant
+        }
+        TakeBack::End(grant, end) => {
+            db.prepare_cached("UPDATE grants SET ends_at = :end WHERE id = :id AND revoked = 0")?
+                .execute(named_params! { ":id": grant, ":end": end })?;
+            grant
+        }
+        TakeBack::Permissions(grant, permissions) => {
+            db.prepare_cached("UPDATE grants SET permissions = :permissions WHERE id = :id")?
+                .execute(named_params! { ":id": grant, ":permissions": permissions })?;
+            grant
+        }
+    };
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind: "grant.refused",
+            target: Some(provision.target.id()),
+            email: Some(&provision.email),
+            payload: &json!({ "grant_id": grant, "provision_id": provision.row, "undone": change }),
+        },
+    )
+}

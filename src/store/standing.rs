@@ -1,0 +1,303 @@
+//! How things stand: what `status` asks of the database, in one read. What was kept and is settled
+//! is not looked at, however much it is.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::{Daemon, StoreError, targets, time, trail};
+use crate::config::Settings;
+use crate::domain::{TargetId, Verdict};
+use crate::report::Trail;
+use crate::status::{
+    Ends, Health, Held, Mail, Overdue, Pass, Passes, Pile, Source, Sources, Status,
+};
+
+/// Sources in trouble that are named; a provider that is down takes all its teams along.
+const MOST_SOURCES: usize = 20;
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    pub(super) now: Timestamp,
+    grace: SignedDuration,
+    /// The accounts with teams, and whether suppressed addresses are read there.
+    accounts: BTreeMap<String, bool>,
+}
+
+impl Wanted {
+    pub(crate) fn new(settings: &Settings, now: Timestamp) -> Self {
+        let accounts = settings.sapling.iter();
+        Self {
+            now,
+            grace: SignedDuration::try_from(settings.policy.grace).unwrap_or(SignedDuration::MAX),
+            accounts: accounts
+                .map(|a| (a.name.clone(), a.organization_id.is_some()))
+                .collect(),
+        }
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        time::stored(self.now)
+    }
+
+    /// Ends up to then are to be acted on.
+    pub(super) fn cutoff(&self) -> i64 {
+        time::stored(self.now.checked_sub(self.grace).unwrap_or(Timestamp::MIN))
+    }
+
+    pub(super) fn in_hours(&self, hours: i64) -> i64 {
+        let then = self.now.checked_add(SignedDuration::from_hours(hours));
+        time::stored(then.unwrap_or(Timestamp::MAX))
+    }
+}
+
+/// Everything but the judgement.
+pub(crate) fn gather(
+    db: &Connection,
+    wanted: &Wanted,
+    daemon: Option<Daemon>,
+    running: bool,
+) -> Result<Status, StoreError> {
+    let (mut overdue, held, protected) = ledger(db)?;
+    untouched(db, wanted, &mut overdue)?;
+    let head = trail::head(db)?;
+    Ok(Status {
+        verdict: Health::Well,
+        reasons: Vec::new(),
+        at: wanted.now,
+        daemon,
+        passes: passes(db, running)?,
+        ends: ends(db, wanted)?,
+        overdue,
+        held,
+        protected,
+        mail: mail(db, wanted)?,
+        sources: sources(db, wanted)?,
+        trail: Trail {
+            events: u64::try_from(head.seq).unwrap_or(0),
+            head: head.hex(),
+        },
+    })
+}
+
+/// A run's columns, in the order of [`pass`].
+const PASS: &str = "id, started_at, finished_at, outcome, counts";
+
+/// The last passes that came to their end, newest first. By row, that is in the order in which they
+/// were begun: clocks may be set back.
+pub(super) fn last_passes(db: &Connection, most: usize) -> Result<Vec<Pass>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {PASS} FROM run WHERE dry_run = 0 AND finished_at IS NOT NULL ORDER BY rowid DESC LIMIT :most"
+    ))?;
+    let mut rows = statement.query(named_params! { ":most": most })?;
+    let mut passes = Vec::new();
+    while let Some(row) = rows.next()? {
+        passes.push(pass(row)?);
+    }
+    Ok(passes)
+}
+
+fn pass(row: &Row<'_>) -> Result<Pass, StoreError> {
+    let outcome = Verdict::from_word(row.get_ref("outcome")?.as_str()?);
+    let counts = serde_json::from_str(row.get_ref("counts")?.as_str()?);
+    Ok(Pass {
+        run: row.get("id")?,
+        started_at: time::read(row.get("started_at")?),
+        finished_at: time::read(row.get("finished_at")?),
+        outcome: outcome.ok_or_else(|| StoreError::Corrupt("a run's outcome".to_owned()))?,
+        counts: counts.map_err(|e| StoreError::Corrupt(format!("a run's counts: {e}")))?,
+    })
+}
+
+fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
+    let newest = |sql: &str| -> Result<Option<Timestamp>, StoreError> {
+        let found = db.prepare_cached(sql)?.query_row([], |row| row.get(0));
+        Ok(found.optional()?.flatten().map(time::read))
+    };
+    let running_since = newest(
+        "SELECT iif(finished_at IS NULL, started_at, NULL) FROM run ORDER BY rowid DESC LIMIT 1",
+    )?;
+    let broken_off: u64 = db
+        .prepare_cached(
+            "SELECT count(*) FROM run WHERE dry_run = 0 AND rowid > ifnull(
+                (SELECT rowid FROM run WHERE dry_run = 0 AND finished_at IS NOT NULL
+                 ORDER BY rowid DESC LIMIT 1), 0)",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let running_since = running_since.filter(|_| running);
+    Ok(Passes {
+        running,
+        running_since,
+        begun: newest("SELECT started_at FROM run WHERE dry_run = 0 ORDER BY rowid DESC LIMIT 1")?,
+        last: last_passes(db, 1)?.pop(),
+        last_success: newest(
+            "SELECT finished_at FROM run WHERE dry_run = 0 AND outcome = 'converged'
+             ORDER BY rowid DESC LIMIT 1",
+        )?,
+        broken_off: broken_off.saturating_sub(u64::from(running_since.is_some())),
+        next: None,
+        late_since: None,
+    })
+}
+
+/// How an action stands. What a person has let go ahead is planned, though the next pass has yet to
+/// take it up; what is being sent just now is not answered.
+pub(super) const STANDS: &str = "
+    CASE WHEN state = 'held' AND approved_at IS NOT NULL THEN 'planned'
+         WHEN state = 'intent' THEN 'unknown' ELSE state END";
+
+/// What stands in the ledger and is not settled.
+fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {STANDS} AS stands, count(*), min(due_at), max(run) FROM action
+         WHERE settled_at IS NULL GROUP BY stands"
+    ))?;
+    let mut rows = statement.query([])?;
+    let (mut overdue, mut held, mut protected) =
+        (Overdue::default(), Held::default(), Pile::default());
+    while let Some(row) = rows.next()? {
+        let count = row.get(1)?;
+        let oldest = time::read_if_any(row.get(2)?);
+        match row.get_ref(0)?.as_str()? {
+            "held" => {
+                held = Held {
+                    count,
+                    oldest,
+                    run: row.get(3)?,
+                }
+            }
+            "protected" => protected = Pile { count, oldest },
+            state => {
+                *match state {
+                    "failed" => &mut overdue.failed,
+                    "unknown" => &mut overdue.unknown,
+                    _ => &mut overdue.planned,
+                } = count;
+                overdue.count += count;
+                overdue.oldest = overdue.oldest.into_iter().chain(oldest).min();
+            }
+        }
+    }
+    Ok((overdue, held, protected))
+}
+
+/// Whose last grant on a target (or for a role there) is over, and who does not stand in the ledger
+/// for it. `due` is the end, `waits` from when on it could have been taken up.
+pub(super) const UNTOUCHED: &str = "
+    SELECT g.target, g.email, max(g.ends_at) AS due, max(g.revoked) AS revoked,
+           min(g.role IS NOT NULL) AS is_role,
+           max(max(g.ends_at + iif(g.revoked, 0, :now - :cutoff), g.recorded_at)) AS waits
+    FROM grants g INDEXED BY grants_due
+    WHERE g.removed_at IS NULL AND g.ends_at <= iif(g.revoked, :now, :cutoff) AND g.ends_at <= :now
+      AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
+                      AND o.removed_at IS NULL AND o.starts_at <= :now
+                      AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff))
+                      AND (g.role IS NULL OR o.role = g.role))
+      AND NOT EXISTS (SELECT 1 FROM action a WHERE a.target = g.target AND a.email_key = g.email_key
+                      AND a.settled_at IS NULL AND a.reason IN ('grant.ended', 'grant.revoked', 'role.ended'))
+    GROUP BY g.target, g.email_key";
+
+fn untouched(db: &Connection, wanted: &Wanted, overdue: &mut Overdue) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT count(*), min(due), min(waits) FROM ({UNTOUCHED})"
+    ))?;
+    let params = named_params! { ":now": wanted.now(), ":cutoff": wanted.cutoff() };
+    statement.query_row(params, |row| {
+        overdue.untouched = row.get(0)?;
+        overdue.count += overdue.untouched;
+        let due = time::read_if_any(row.get(1)?);
+        overdue.oldest = overdue.oldest.into_iter().chain(due).min();
+        overdue.untouched_since = time::read_if_any(row.get(2)?);
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// That no other grant keeps the access beyond the end of grant `g`.
+pub(super) const NOT_OUTLASTED: &str = "
+    NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
+                AND o.removed_at IS NULL AND o.role IS g.role AND o.starts_at <= g.ends_at
+                AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))";
+
+fn ends(db: &Connection, wanted: &Wanted) -> Result<Ends, StoreError> {
+    let coming =
+        "FROM grants g INDEXED BY grants_due WHERE g.removed_at IS NULL AND g.ends_at > :now";
+    let next: Option<i64> = db
+        .prepare_cached(&format!(
+            "SELECT g.ends_at {coming} AND {NOT_OUTLASTED} ORDER BY g.ends_at LIMIT 1"
+        ))?
+        .query_row(named_params! { ":now": wanted.now() }, |row| row.get(0))
+        .optional()?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT count(*), ifnull(sum(g.ends_at <= :day), 0) {coming} AND g.ends_at <= :week AND {NOT_OUTLASTED}"
+    ))?;
+    let params = named_params! {
+        ":now": wanted.now(), ":day": wanted.in_hours(24), ":week": wanted.in_hours(7 * 24),
+    };
+    let (within_7d, within_24h) =
+        statement.query_row(params, |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Ends {
+        next: time::read_if_any(next),
+        within_24h,
+        within_7d,
+    })
+}
+
+fn mail(db: &Connection, wanted: &Wanted) -> Result<Mail, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT count(*), ifnull(sum(state = 'failed'), 0), min(created_at), min(next_try_at) FROM outbox
+         WHERE state IN ('queued', 'claimed', 'failed')",
+    )?;
+    Ok(statement.query_row([], |row| {
+        Ok(Mail {
+            unsent: row.get(0)?,
+            failed: row.get(1)?,
+            oldest: time::read_if_any(row.get(2)?),
+            due: time::read_if_any(row.get(3)?).filter(|due| *due <= wanted.now),
+        })
+    })?)
+}
+
+/// What is read now and is in trouble; accounts and teams of former configurations are not read.
+fn sources(db: &Connection, wanted: &Wanted) -> Result<Sources, StoreError> {
+    let names = targets::names(db)?;
+    let mut statement = db.prepare_cached(
+        "SELECT s.kind, s.account, s.target, s.state, s.since, ifnull(s.detail, '') FROM source s
+         LEFT JOIN target t ON t.id = s.target
+         WHERE s.state <> 'complete' AND (s.target = 0 OR t.listed = 1)
+         ORDER BY s.kind = 'team' AND s.state = 'forbidden', s.since, s.id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut sources = Sources::default();
+    while let Some(row) = rows.next()? {
+        let (kind, state): (String, String) = (row.get(0)?, row.get(3)?);
+        let account: String = row.get(1)?;
+        match wanted.accounts.get(&account) {
+            None => continue,
+            Some(false) if kind == "suppressed" => continue,
+            Some(_) => {}
+        }
+        // A team that its key is not let into is a finding of each pass, and no fault of it.
+        if kind == "team" && state == "forbidden" {
+            sources.forbidden += 1;
+        } else {
+            sources.failing += 1;
+        }
+        if sources.list.len() < MOST_SOURCES {
+            let team = names.get(&TargetId(row.get(2)?));
+            sources.list.push(Source {
+                source: match (kind.as_str(), team) {
+                    ("team", Some(team)) => team.to_string(),
+                    ("teams", _) => format!("sapling:{account}, the list of teams"),
+                    _ => format!("sapling:{account}, suppressed addresses"),
+                },
+                state,
+                detail: row.get(5)?,
+                since: time::read(row.get(4)?),
+            });
+        }
+    }
+    Ok(sources)
+}

@@ -1,0 +1,204 @@
+//! Completion: the shell asks the program, and is offered what is on record.
+
+use std::fs;
+use std::process::{Command, Stdio};
+
+use crate::desk::Desk;
+
+/// A desk with two people on three targets, one of which has spaces in its name.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.import(
+        "email,target\nJane.Doe@example.com,sentius:acme\njanet@example.com,sapling:acme/Core\n\
+         bob@example.com,sapling:acme/Sales / EMEA\n",
+    );
+    desk
+}
+
+/// What the program offers for the last of these words, as bash would ask.
+fn offered(desk: &Desk, words: &[&str]) -> Vec<String> {
+    let mut command = desk.command(&["--", "lapsed"]);
+    let output = command
+        .args(words)
+        .env("LAPSED_COMPLETE", "bash")
+        .env("_CLAP_COMPLETE_INDEX", words.len().to_string())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn targets_and_addresses_on_record_are_offered() {
+    let desk = desk();
+    let sapling = ["sapling:acme/Core", "sapling:acme/Sales / EMEA"];
+    for (words, wanted) in [
+        (&["list", "--target", "sa"][..], &sapling[..]),
+        (&["members", "--target", "sapling:acme/C"], &sapling[..1]),
+        (
+            &["why", "bob@example.com", "--target", "se"],
+            &["sentius:acme"],
+        ),
+        (&["list", "--target", "x"], &[]),
+        (
+            &["why", "jan"],
+            &["jane.doe@example.com", "janet@example.com"],
+        ),
+        (
+            &["history", "JANE"],
+            &["JANE.doe@example.com", "JANEt@example.com"],
+        ),
+        (&["why", "jane%"], &[]),
+        (&["list", "--state", "a"], &["active", "all"]),
+        (&["hist"], &["history"]),
+    ] {
+        assert_eq!(offered(&desk, words), wanted, "{words:?}");
+    }
+}
+
+#[test]
+fn no_more_are_offered_than_can_be_read() {
+    let desk = Desk::new();
+    let rows: Vec<String> = (0..300)
+        .map(|n| format!("p{n:03}@example.com,sapling:acme/Team {n:03}"))
+        .collect();
+    desk.import(format!("email,target\n{}\n", rows.join("\n")));
+    for words in [&["why", "p"][..], &["list", "--target", "sapling:"]] {
+        assert_eq!(offered(&desk, words).len(), 100);
+    }
+    assert_eq!(offered(&desk, &["why", "p29"]).len(), 10);
+}
+
+#[test]
+fn what_cannot_be_read_is_not_offered_and_nothing_is_made() {
+    let desk = Desk::new();
+    let files = desk.files();
+    let ask = |desk: &Desk| offered(desk, &["list", "--target", "s"]);
+    assert_eq!(ask(&desk), [""; 0]);
+    assert_eq!(desk.files(), files);
+    desk.write("lapsed.db", "no database");
+    assert_eq!(ask(&desk), [""; 0]);
+    assert_eq!(
+        fs::read_to_string(desk.path("lapsed.db")).unwrap(),
+        "no database"
+    );
+    desk.write("lapsed.toml", "this is [ no TOML");
+    assert_eq!(ask(&desk), [""; 0]);
+    fs::remove_file(desk.path("lapsed.toml")).unwrap();
+    assert_eq!(ask(&desk), [""; 0]);
+}
+
+#[test]
+fn the_database_is_found_without_keys_and_by_the_line_that_is_being_typed() {
+    let desk = desk();
+    for key in ["sentius.key", "sapling.key"] {
+        fs::remove_file(desk.path(key)).unwrap();
+    }
+    assert_eq!(offered(&desk, &["why", "bo"]), ["bob@example.com"]);
+    fs::rename(desk.path("lapsed.toml"), desk.path("other.toml")).unwrap();
+    assert_eq!(offered(&desk, &["why", "bo"]), [""; 0]);
+    assert_eq!(
+        offered(&desk, &["--config", "other.toml", "why", "bo"]),
+        ["bob@example.com"]
+    );
+    assert_eq!(
+        offered(&desk, &["--config=other.toml", "why", "bo"]),
+        ["bob@example.com"]
+    );
+}
+
+#[test]
+fn each_shell_gets_a_script_that_asks_the_program() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = desk.good(&["completions", shell]);
+        assert!(script.contains("LAPSED_COMPLETE"), "{shell}: {script}");
+        assert!(script.contains("lapsed"), "{shell}");
+    }
+    assert!(desk.good(&["completions", "zsh"]).contains("funcstack"));
+}
+
+/// What bash would put on the line, given how it takes the line apart.
+fn in_bash(desk: &Desk, words: &[&str], line: &str) -> Vec<String> {
+    let quoted: Vec<String> = words.iter().map(|w| format!("'{w}'")).collect();
+    let script = format!(
+        "source lapsed.bash\nCOMP_WORDS=({})\nCOMP_CWORD={}\nCOMP_LINE='{line}'\nCOMP_POINT=${{#COMP_LINE}}\n\
+         _lapsed lapsed\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
+        quoted.join(" "),
+        words.len() - 1,
+    );
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_lapsed"));
+    let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+    let output = Command::new("bash")
+        .args(["--norc", "--noprofile", "-c", &script])
+        .current_dir(desk.root())
+        .env_clear()
+        .env("PATH", path)
+        .env("LAPSED_CONFIG", "lapsed.toml")
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let replies = text.lines().filter(|line| !line.is_empty());
+    replies.map(str::to_owned).collect()
+}
+
+#[test]
+fn bash_completes_a_target_that_it_takes_apart_at_its_colon() {
+    if Command::new("bash").arg("--version").output().is_err() {
+        return;
+    }
+    let desk = desk();
+    let script = desk.good(&["completions", "bash"]);
+    desk.write("lapsed.bash", script);
+    for (words, line, wanted) in [
+        (
+            &["lapsed", "list", "--target", "se"][..],
+            "lapsed list --target se",
+            &["sentius:acme"][..],
+        ),
+        (
+            &["lapsed", "list", "--target", "sentius", ":", ""],
+            "lapsed list --target sentius:",
+            &["acme"],
+        ),
+        (
+            &["lapsed", "list", "--target", "sentius", ":"],
+            "lapsed list --target sentius:",
+            &["acme"],
+        ),
+        (
+            &["lapsed", "list", "--target", "sentius", ":", "ac"],
+            "lapsed list --target sentius:ac",
+            &["acme"],
+        ),
+        (
+            &["lapsed", "list", "--target", "=", "sen"],
+            "lapsed list --target=sen",
+            &["sentius:acme"],
+        ),
+        (
+            &["lapsed", "list", "--target", "sapling", ":", "acme/S"],
+            "lapsed list --target sapling:acme/S",
+            &["acme/Sales\\ /\\ EMEA"],
+        ),
+        (
+            &["lapsed", "list", "--target", "\"sapling:acme/S"],
+            "lapsed list --target \"sapling:acme/S",
+            &["sapling:acme/Sales / EMEA"],
+        ),
+        (
+            &["lapsed", "why", "jan"],
+            "lapsed why jan",
+            &["jane.doe@example.com", "janet@example.com"],
+        ),
+        (&["lapsed", "hist"], "lapsed  hist", &["history"]),
+    ] {
+        assert_eq!(in_bash(&desk, words, line), wanted, "{line}");
+    }
+    let any = in_bash(&desk, &["lapsed", "why", ""], "lapsed why ");
+    assert!(any.contains(&"bob@example.com".to_owned()), "{any:?}");
+}

@@ -1,0 +1,221 @@
+//! The schemas of the JSON: real output keeps to them, and has no key that they do not describe.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use boon::{Compiler, SchemaIndex, Schemas};
+use lapsed::sandbox::{Fault, When};
+use serde_json::{Value, json};
+
+use crate::world::{FUTURE, Mail, PAST, World};
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/schema")
+}
+
+fn described(name: &str) -> Value {
+    let text = fs::read_to_string(folder().join(format!("{name}.json"))).unwrap();
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Lets no object have a key that is not listed.
+fn seal(schema: &mut Value) {
+    match schema {
+        Value::Object(keys) => {
+            if keys.contains_key("properties") {
+                keys.insert("additionalProperties".to_owned(), false.into());
+            }
+            keys.values_mut().for_each(seal);
+        }
+        Value::Array(items) => items.iter_mut().for_each(seal),
+        _ => {}
+    }
+}
+
+/// A schema, compiled.
+struct Schema {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Schema {
+    fn of(name: &str) -> Self {
+        let mut schema = described(name);
+        seal(&mut schema);
+        let mut compiler = Compiler::new();
+        compiler.enable_format_assertions();
+        compiler.add_resource(name, schema).unwrap();
+        let mut schemas = Schemas::new();
+        let index = compiler.compile(name, &mut schemas).unwrap();
+        Self { schemas, index }
+    }
+
+    fn fault(&self, value: &Value) -> Option<String> {
+        let checked = self.schemas.validate(value, self.index);
+        checked.err().map(|error| format!("{error:#}\n{value:#}"))
+    }
+
+    #[track_caller]
+    fn holds(&self, value: &Value) {
+        if let Some(fault) = self.fault(value) {
+            panic!("{fault}");
+        }
+    }
+}
+
+async fn json_of(world: &World, args: &[&str]) -> Value {
+    let printed = world.lapsed(args).await;
+    serde_json::from_str(&printed.stdout).unwrap_or_else(|_| panic!("{args:?}: {}", printed.stderr))
+}
+
+const PEOPLE: [&str; 8] = [
+    "ann@example.com",
+    "bob@example.com",
+    "cyd@example.com",
+    "dee@example.com",
+    "eve@example.com",
+    "fay@board.example.com",
+    "gus@example.com",
+    "nobody@example.com",
+];
+
+/// A world in which there is something in nearly every place of the output.
+async fn lively() -> World {
+    let mut world = World::new().await;
+    world.config.mail = Mail::Directory;
+    world.config.guard = "protected = [\"*@board.example.com\"]\nmax_removals = 4".to_owned();
+    world.config.teams = "[[sapling.team]]\nname = \"Core\"\nmax_age = \"90d\"\n".to_owned();
+    world.config.sapling += "organization_id = \"org\"\n";
+    world.whitelist(&[
+        "ann@example.com",
+        "bob@example.com",
+        "fay@board.example.com",
+    ]);
+    world.team("Core", &["cyd@example.com", "eve@example.com"]);
+    world.team("Shut", &["gus@example.com"]);
+    world.invite("Core", "dee@example.com");
+    world.sapling.with(|state| {
+        state.suppressed_access = true;
+        state.suppressed.push("dee@example.com".to_owned());
+    });
+
+    world
+        .import(&format!(
+            "email,target,name,permissions,role,start,end,owner,reason\n\
+             ann@example.com,sentius:acme,Ann,can_read;can_use_api,,2024-01-01,20d,it@acme.example,audit\n\
+             bob@example.com,sentius:acme,,,,2024-01-01,{PAST},,\n\
+             cyd@example.com,sapling:acme/Core,,,manager,2024-01-01,{PAST},,\n\
+             cyd@example.com,sapling:acme/Core,,,,2024-01-01,never,,\n\
+             eve@example.com,sapling:acme/Core,,,,30d,{FUTURE},,\n\
+             fay@board.example.com,sentius:acme,,,,2024-01-01,{PAST},,\n\
+             gus@example.com,sapling:acme/Shut,,,,2024-01-01,{PAST},,\n"
+        ))
+        .await;
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_printed_as_json_keeps_to_its_schema() {
+    let world = lively().await;
+    let schema =
+        ["run", "list", "members", "why", "history", "report"].map(|name| (name, Schema::of(name)));
+    let look = async |args: &[&str]| {
+        let said = json_of(&world, args).await;
+        let name = args[0].trim_start_matches("--").trim_end_matches("-now");
+        let (_, schema) = schema.iter().find(|(known, _)| *known == name).unwrap();
+        schema.holds(&said);
+        said
+    };
+    let everything = async || {
+        for person in PEOPLE {
+            look(&["why", person, "--format", "json"]).await;
+            look(&["history", person, "--format", "json"]).await;
+        }
+        for command in ["list", "members", "report"] {
+            look(&[command, "--format", "json"]).await;
+        }
+        look(&["list", "--as-of", "2025-01-01", "--format", "json"]).await;
+        look(&["members", "--as-of", "1h", "--format", "json"]).await;
+    };
+    let run = ["--run-now", "--format", "json"];
+
+    everything().await;
+    look(&[&run[..], &["--dry-run", "--at", "40d"]].concat()).await;
+    everything().await;
+    world
+        .sentius
+        .faults()
+        .always(When::method("DELETE"), Fault::status(503));
+    world
+        .sapling
+        .faults()
+        .always(When::method("GET").path("suppressed"), Fault::status(500));
+    look(&run).await;
+    everything().await;
+    world.sentius.faults().clear();
+    world.sapling.faults().clear();
+    look(&run).await;
+    world.drop_member("Shut", "robot@acme.example");
+    look(&run).await;
+    everything().await;
+    let more: Vec<String> = (0..6)
+        .map(|n| format!("p{n}@example.com,sentius:acme,{PAST}"))
+        .collect();
+    let more: Vec<&str> = more.iter().map(String::as_str).collect();
+    world.grants(&more).await;
+    let held = look(&run).await;
+    assert_eq!(held["outcome"], "held");
+    look(&["why", "p1@example.com", "--format", "json"]).await;
+    everything().await;
+
+    let events = Schema::of("audit-event");
+    let trail = world.lapsed(&["audit", "export"]).await.stdout;
+    assert!(trail.lines().count() > 20);
+    for line in trail.lines() {
+        events.holds(&serde_json::from_str(line).unwrap());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_tells_what_is_missing_wrong_or_not_described() {
+    let world = lively().await;
+    let schema = Schema::of("list");
+    let said = json_of(&world, &["list", "--format", "json"]).await;
+    schema.holds(&said);
+    for (key, value) in [
+        ("email", json!(null)),
+        ("state", json!("gone")),
+        ("target", json!("acme")),
+        ("end", json!("tomorrow")),
+        ("permissions", json!("can_read")),
+        ("more", json!(1)),
+    ] {
+        let mut wrong = said.clone();
+        wrong[0][key] = value;
+        assert!(schema.fault(&wrong).is_some(), "{key}");
+    }
+    let mut short = said.clone();
+    short[0].as_object_mut().unwrap().remove("owner");
+    assert!(schema.fault(&short).is_some());
+}
+
+#[test]
+fn every_schema_is_named_where_they_are_explained() {
+    let readme = fs::read_to_string(folder().join("README.md")).unwrap();
+    let mut count = 0;
+    for entry in fs::read_dir(folder()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(schema) = name.strip_suffix(".json") else {
+            continue;
+        };
+        assert!(readme.contains(&format!("[{name}]({name})")), "{name}");
+        let described = described(schema);
+        assert!(
+            described["title"].as_str().unwrap().starts_with("lapsed "),
+            "{name}"
+        );
+        Schema::of(schema);
+        count += 1;
+    }
+    assert_eq!(readme.matches(".json](").count(), count);
+}
