@@ -4,6 +4,8 @@
 mod judge;
 mod lines;
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -133,6 +135,8 @@ pub struct Overdue {
     pub untouched: u64,
     /// Since when the first of all is due.
     pub oldest: Option<Timestamp>,
+    /// Since when the first of those is due that were refused, not sent or not answered.
+    pub failing: Option<Timestamp>,
     /// Since when the first of the untouched ones could have been taken up.
     pub untouched_since: Option<Timestamp>,
 }
@@ -179,6 +183,9 @@ pub struct Sources {
     pub forbidden: u64,
     /// The first of both, those that fail before the others, longest in trouble first.
     pub list: Vec<Source>,
+    /// How many there are of each account, as `sapling:NAME`, in each state.
+    #[serde(skip)]
+    pub by_account: BTreeMap<(String, String), u64>,
 }
 
 /// A source in trouble. Nothing is removed from it meanwhile.

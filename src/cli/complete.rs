@@ -6,9 +6,9 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use clap::CommandFactory;
+use clap::{Command, CommandFactory};
 use clap_complete::env::{CompleteEnv, Shells};
-use clap_complete::{CompletionCandidate, Shell};
+use clap_complete::{ArgValueCompleter, CompletionCandidate, Shell};
 
 use super::Cli;
 use crate::config;
@@ -32,9 +32,19 @@ fi";
 /// Answers the shell, if it is the shell that asks.
 pub(super) fn answer() -> Result<bool, clap::Error> {
     let here = std::env::current_dir().ok();
-    CompleteEnv::with_factory(Cli::command)
+    CompleteEnv::with_factory(|| knowing(Cli::command()))
         .var(VARIABLE)
         .try_complete(std::env::args_os(), here.as_deref())
+}
+
+/// The command with all that is named alike in every command: targets and addresses.
+fn knowing(command: Command) -> Command {
+    let command = command.mut_args(|arg| match arg.get_id().as_str() {
+        "target" => arg.add(ArgValueCompleter::new(targets)),
+        "email" => arg.add(ArgValueCompleter::new(people)),
+        _ => arg,
+    });
+    command.mut_subcommands(knowing)
 }
 
 /// The script that makes a shell ask.
@@ -59,7 +69,7 @@ pub(super) fn script(shell: Shell) -> std::io::Result<Vec<u8>> {
 }
 
 /// Targets on record that begin like `current`.
-pub(super) fn targets(current: &OsStr) -> Vec<CompletionCandidate> {
+fn targets(current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(begun) = current.to_str() else {
         return Vec::new();
     };
@@ -70,7 +80,7 @@ pub(super) fn targets(current: &OsStr) -> Vec<CompletionCandidate> {
 }
 
 /// Addresses on record that begin like `current`, in any case.
-pub(super) fn people(current: &OsStr) -> Vec<CompletionCandidate> {
+fn people(current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(begun) = current.to_str() else {
         return Vec::new();
     };

@@ -1,11 +1,10 @@
 //! `lapsed history`: all that happened to one person, oldest first.
 
 use clap::Args;
-use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
-use super::{Common, RowFormat, complete, output};
+use super::{Common, RowFormat, output};
 use crate::clock;
 use crate::config::Keys;
 use crate::explain::words::Words;
@@ -22,7 +21,6 @@ Example:
   lapsed history jane@example.com --format csv")]
 pub(super) struct HistoryArgs {
     /// Who, in any case
-    #[arg(add = ArgValueCompleter::new(complete::people))]
     email: String,
 
     /// How rows are shown

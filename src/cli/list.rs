@@ -1,10 +1,9 @@
 //! `lapsed list`: grants, now or as they were.
 
 use clap::{Args, ValueEnum};
-use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
-use super::{Common, RowFormat, complete, moment, output};
+use super::{Common, RowFormat, moment, output};
 use crate::clock;
 use crate::config::Keys;
 use crate::domain::{GrantState, Target, TargetId};
@@ -17,7 +16,7 @@ use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 )]
 pub(super) struct ListArgs {
     /// Only of this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
-    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
+    #[arg(long)]
     target: Option<Target>,
 
     /// Only in this state

@@ -1,11 +1,10 @@
 //! `lapsed members`: who is or was in which team, and whether a grant covers them.
 
 use clap::Args;
-use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
 use super::list::known_target;
-use super::{Common, RowFormat, complete, moment, output};
+use super::{Common, RowFormat, moment, output};
 use crate::clock;
 use crate::config::Keys;
 use crate::domain::Target;
@@ -16,7 +15,7 @@ use crate::store::{Listing, MemberFilter, MemberRow};
 #[command(after_help = "Example:\n  lapsed members --target sapling:acme/Core --as-of 2026-06-30")]
 pub(super) struct MembersArgs {
     /// Only of this team: sapling:ACCOUNT/TEAM
-    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
+    #[arg(long)]
     target: Option<Target>,
 
     /// As it was then: a time or a date

@@ -3,11 +3,10 @@
 use std::io;
 
 use clap::{Args, ValueEnum};
-use clap_complete::ArgValueCompleter;
 
 use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
-use super::{Common, complete, output};
+use super::{Common, output};
 use crate::clock;
 use crate::config::Keys;
 use crate::domain::{Email, Target};
@@ -27,11 +26,10 @@ Example:
   lapsed why jane@example.com --target sentius:acme")]
 pub(super) struct WhyArgs {
     /// Who, in any case
-    #[arg(add = ArgValueCompleter::new(complete::people))]
     email: String,
 
     /// Only on this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
-    #[arg(long, add = ArgValueCompleter::new(complete::targets))]
+    #[arg(long)]
     target: Option<Target>,
 
     /// What stdout carries
@@ -91,8 +89,8 @@ fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
         let verdict = one_line(&place.verdict);
         let tone = match place.access {
             Access::Yes => output::Tone::Good,
-            Access::Overdue | Access::Unseen => output::Tone::Bad,
-            Access::Invited | Access::Scheduled => output::Tone::Waiting,
+            Access::Overdue => output::Tone::Bad,
+            Access::Invited | Access::Scheduled | Access::Unseen => output::Tone::Waiting,
             Access::No => output::Tone::Plain,
         };
         let target = one_line(&place.target.to_string());

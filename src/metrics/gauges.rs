@@ -8,7 +8,6 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use super::labels;
-use crate::domain::GrantState;
 
 /// What is due, held or unsent, and when what was done last.
 #[derive(Debug, Clone, Default)]
@@ -32,8 +31,6 @@ pub struct Gauges {
     pub last_success: Option<Timestamp>,
     /// The next end of a grant, where there is one.
     pub next_end: Option<Timestamp>,
-    /// Grants by state, where they were counted.
-    pub grants: Vec<(GrantState, u64)>,
     /// Sources that the last reading could not use.
     pub unread: Vec<Unread>,
 }
@@ -124,7 +121,6 @@ impl Gauges {
                 ConstGauge::new(seconds(self.next_end)),
             );
         }
-        to.register("lapsed_grants", "Grants by state", self.grants());
         to.register(
             "lapsed_unread_sources",
             "Teams and lists that the last reading could not use, by why",
@@ -137,15 +133,6 @@ impl Gauges {
         let age = backlog.oldest.map(|since| self.at.duration_since(since));
         // What begins later than now began by another clock.
         ConstGauge::new(age.map_or(0.0, |age| age.as_secs_f64().max(0.0)))
-    }
-
-    fn grants(&self) -> Family<labels::State, Counting> {
-        let family = Family::<labels::State, Counting>::default();
-        for (state, count) in &self.grants {
-            let state = state.as_str();
-            family.get_or_create(&labels::State { state }).set(*count);
-        }
-        family
     }
 
     fn unread(&self) -> Family<labels::Source, Counting> {

@@ -60,12 +60,6 @@ pub(super) struct Mail {
     pub(super) state: &'static str,
 }
 
-/// A label `state` alone.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct State {
-    pub(super) state: &'static str,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Source {
     pub(super) account: String,

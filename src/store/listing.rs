@@ -298,7 +298,6 @@ fn covered_then(
     Ok(false)
 }
 
-/// By target, end and address, those without an end last.
 /// Leaves out the grants that another one of the person outlasts, as the view `ending` does.
 fn leave_last(grants: &mut Vec<GrantRow>) {
     let person = |g: &GrantRow| (g.target.id(), g.email.to_lowercase());
@@ -317,6 +316,7 @@ fn leave_last(grants: &mut Vec<GrantRow>) {
     });
 }
 
+/// By target, end and address, those without an end last.
 fn order(a: &GrantRow, b: &GrantRow) -> Ordering {
     let place = |g: &GrantRow| g.target.provider().as_str();
     let end = |g: &GrantRow| (g.end.is_none(), g.end);

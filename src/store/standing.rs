@@ -85,7 +85,7 @@ pub(crate) fn gather(
 /// A run's columns, in the order of [`pass`].
 const PASS: &str = "id, started_at, finished_at, outcome, counts";
 
-/// The last passes that came to their end, newest first. By row, that is in the order in which they
+/// The last passes that came to their end, newest first, also those on some targets alone. By row, that is in the order in which they
 /// were begun: clocks may be set back.
 pub(super) fn last_passes(db: &Connection, most: usize) -> Result<Vec<Pass>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
@@ -97,6 +97,14 @@ pub(super) fn last_passes(db: &Connection, most: usize) -> Result<Vec<Pass>, Sto
         passes.push(pass(row)?);
     }
     Ok(passes)
+}
+
+fn last_whole(db: &Connection) -> Result<Option<Pass>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {PASS} FROM run WHERE {WHOLE} AND finished_at IS NOT NULL ORDER BY rowid DESC LIMIT 1"
+    ))?;
+    let mut rows = statement.query([])?;
+    rows.next()?.map(pass).transpose()
 }
 
 fn pass(row: &Row<'_>) -> Result<Pass, StoreError> {
@@ -111,6 +119,9 @@ fn pass(row: &Row<'_>) -> Result<Pass, StoreError> {
     })
 }
 
+/// Passes that say how everything stands: not those between passes, on some targets alone.
+const WHOLE: &str = "dry_run = 0 AND reach = 'everything'";
+
 fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
     let newest = |sql: &str| -> Result<Option<Timestamp>, StoreError> {
         let found = db.prepare_cached(sql)?.query_row([], |row| row.get(0));
@@ -120,22 +131,24 @@ fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
         "SELECT iif(finished_at IS NULL, started_at, NULL) FROM run ORDER BY rowid DESC LIMIT 1",
     )?;
     let broken_off: u64 = db
-        .prepare_cached(
-            "SELECT count(*) FROM run WHERE dry_run = 0 AND rowid > ifnull(
-                (SELECT rowid FROM run WHERE dry_run = 0 AND finished_at IS NOT NULL
-                 ORDER BY rowid DESC LIMIT 1), 0)",
-        )?
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM run WHERE {WHOLE} AND rowid > ifnull(
+                (SELECT rowid FROM run WHERE {WHOLE} AND finished_at IS NOT NULL
+                 ORDER BY rowid DESC LIMIT 1), 0)"
+        ))?
         .query_row([], |row| row.get(0))?;
     let running_since = running_since.filter(|_| running);
     Ok(Passes {
         running,
         running_since,
-        begun: newest("SELECT started_at FROM run WHERE dry_run = 0 ORDER BY rowid DESC LIMIT 1")?,
-        last: last_passes(db, 1)?.pop(),
-        last_success: newest(
-            "SELECT finished_at FROM run WHERE dry_run = 0 AND outcome = 'converged'
-             ORDER BY rowid DESC LIMIT 1",
-        )?,
+        begun: newest(&format!(
+            "SELECT started_at FROM run WHERE {WHOLE} ORDER BY rowid DESC LIMIT 1"
+        ))?,
+        last: last_whole(db)?,
+        last_success: newest(&format!(
+            "SELECT finished_at FROM run WHERE {WHOLE} AND outcome = 'converged'
+             ORDER BY rowid DESC LIMIT 1"
+        ))?,
         broken_off: broken_off.saturating_sub(u64::from(running_since.is_some())),
         next: None,
         late_since: None,
@@ -175,6 +188,9 @@ fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
                     "unknown" => &mut overdue.unknown,
                     _ => &mut overdue.planned,
                 } = count;
+                if matches!(state, "failed" | "unknown") {
+                    overdue.failing = overdue.failing.into_iter().chain(oldest).min();
+                }
                 overdue.count += count;
                 overdue.oldest = overdue.oldest.into_iter().chain(oldest).min();
             }
@@ -285,6 +301,10 @@ fn sources(db: &Connection, wanted: &Wanted) -> Result<Sources, StoreError> {
         } else {
             sources.failing += 1;
         }
+        *sources
+            .by_account
+            .entry((format!("sapling:{account}"), state.clone()))
+            .or_default() += 1;
         if sources.list.len() < MOST_SOURCES {
             let team = names.get(&TargetId(row.get(2)?));
             sources.list.push(Source {

@@ -125,9 +125,11 @@ fn the_configuration_and_the_sandbox_name_types_only() {
 #[test]
 fn what_decides_does_no_work_of_its_own() {
     for source in sources("src") {
-        let is_pure = ["domain", "plan", "guard", "schedule", "notices", "review"]
-            .iter()
-            .any(|name| source.is_in(name));
+        let is_pure = [
+            "domain", "plan", "guard", "schedule", "explain", "notices", "review",
+        ]
+        .iter()
+        .any(|name| source.is_in(name));
         if !is_pure || source.is_test() {
             continue;
         }

@@ -51,6 +51,11 @@ fn targets_and_addresses_on_record_are_offered() {
             &["JANE.doe@example.com", "JANEt@example.com"],
         ),
         (&["why", "jane%"], &[]),
+        (&["extend", "bob"], &["bob@example.com"]),
+        (
+            &["grant", "x@example.com", "--target", "sent"],
+            &["sentius:acme"],
+        ),
         (&["list", "--state", "a"], &["active", "all"]),
         (&["hist"], &["history"]),
     ] {

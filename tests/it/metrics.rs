@@ -4,7 +4,7 @@
 mod documents;
 mod exposition;
 
-use lapsed::domain::{GrantState, PassOutcome};
+use lapsed::domain::PassOutcome;
 use lapsed::metrics::{Backlog, CONTENT_TYPE, Gauges, Metrics, Unread};
 use lapsed::pass::{self, Options, PassError};
 use lapsed::sandbox::{Fault, When};
@@ -104,7 +104,6 @@ fn gauges() -> Gauges {
         last_pass: Some(time("2026-11-22T06:45:00.250Z")),
         last_success: Some(time("2026-11-22T06:30:00Z")),
         next_end: Some(time("2026-11-23T00:00:00Z")),
-        grants: vec![(GrantState::Active, 40), (GrantState::Removed, 7)],
         unread: vec![Unread {
             account: "sapling:acme".to_owned(),
             state: "doubtful".to_owned(),
@@ -288,7 +287,6 @@ fn the_database_s_numbers_are_told_in_seconds_up_to_the_moment_of_the_scrape() {
         ("lapsed_last_pass_timestamp_seconds", 1_795_329_900.25),
         ("lapsed_last_success_timestamp_seconds", 1_795_329_000.0),
         ("lapsed_next_end_timestamp_seconds", 1_795_392_000.0),
-        (r#"lapsed_grants{state="active"}"#, 40.0),
         (
             r#"lapsed_unread_sources{account="sapling:acme",state="doubtful"}"#,
             2.0,

@@ -177,6 +177,49 @@ async fn all_that_is_printed_as_json_keeps_to_its_schema() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_gives_and_takes_keeps_to_its_schema_too() {
+    let world = World::new().await;
+    world.team("Core", &["bob@example.com"]);
+    world.write(
+        "more.csv",
+        &format!("email,target,end\neve@example.com,sentius:acme,{FUTURE}\n"),
+    );
+    let file = world.path("more.csv");
+    let jane = ["jane@example.com", "--target", "sentius:acme"];
+    let grant = [&["grant"], &jane[..], &["--end", "10d"]].concat();
+    let extend = [&["extend"], &jane[..], &["--end", FUTURE]].concat();
+    let import = ["import", file.to_str().unwrap()];
+    let look = async |schema: &str, args: &[&str]| {
+        let said = json_of(&world, &[args, &["--format", "json"]].concat()).await;
+        Schema::of(schema).holds(&said);
+        let why = json_of(&world, &["why", "jane@example.com", "--format", "json"]).await;
+        Schema::of("why").holds(&why);
+        let history = json_of(&world, &["history", "jane@example.com", "--format", "json"]).await;
+        Schema::of("history").holds(&history);
+        said
+    };
+    world.sentius.faults().once(When::any(), Fault::status(500));
+    let failed = look("given", &grant).await;
+    assert_eq!(failed["results"][0]["state"], "failed");
+    look("run", &["--run-now"]).await;
+    look("given", &extend).await;
+    look("given", &import).await;
+    look(
+        "given",
+        &["grant", "bob@example.com", "--target", "sapling:acme/Core"],
+    )
+    .await;
+    let revoked = look("revoke", &["revoke", "jane@example.com"]).await;
+    look("undo", &["undo", revoked["run"].as_str().unwrap()]).await;
+    look(
+        "revoke",
+        &["revoke", "bob@example.com", "--target", "sapling:acme/Core"],
+    )
+    .await;
+    look("status", &["status"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_schema_tells_what_is_missing_wrong_or_not_described() {
     let world = lively().await;
     let schema = Schema::of("list");
@@ -218,4 +261,35 @@ fn every_schema_is_named_where_they_are_explained() {
         count += 1;
     }
     assert_eq!(readme.matches(".json](").count(), count);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_review_keeps_to_its_schema() {
+    let mut world = World::new().await;
+    world.config.mail = Mail::Smtp;
+    world.config.review = "[review]\nevery = \"1s\"\nunanswered = \"end\"\n".to_owned();
+    world.team("Core", &["bob@example.com"]);
+    world
+        .import(
+            "email,target,end,owner\nbob@example.com,sapling:acme/Core,never,olga@acme.example\n",
+        )
+        .await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    world.run().await;
+    for name in ["review", "report"] {
+        let said = json_of(&world, &[name, "--format", "json"]).await;
+        Schema::of(name).holds(&said);
+        assert!(said.to_string().contains("bob@example.com"), "{said}");
+    }
+    let bob = [
+        "bob@example.com",
+        "--target",
+        "sapling:acme/Core",
+        "--format",
+        "json",
+    ];
+    let kept = json_of(&world, &[&["review", "keep"], &bob[..]].concat()).await;
+    Schema::of("review-keep").holds(&kept);
+    let ended = json_of(&world, &[&["review", "end"], &bob[..]].concat()).await;
+    Schema::of("run").holds(&ended);
 }

@@ -250,6 +250,67 @@ async fn what_stands_before_a_removal_is_told() {
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_asked_for_is_no_access_before_the_provider_has_said_yes() {
+    let world = World::new().await;
+    let jane = ["jane@example.com", "--target", "sentius:acme"];
+    let fault = Fault::status(500);
+    world.sentius.faults().once(When::any(), fault);
+    world
+        .lapsed(&[&["grant"], &jane[..], &["--end", FUTURE, "--by", "ann"]].concat())
+        .await;
+    let said = one(&world, "jane@example.com").await;
+    says(
+        &said,
+        "unseen: and not given yet",
+        "whitelist.remove grant.ended coming, whitelist.add - failed",
+    );
+    let text = world.lapsed(&["why", "jane@example.com"]).await.stdout;
+    assert!(text.contains("asked for by ann (lapsed grant)"), "{text}");
+
+    world.run().await;
+    let said = one(&world, "jane@example.com").await;
+    says(
+        &said,
+        "yes: has access until 2099-12-31",
+        "whitelist.remove grant.ended coming",
+    );
+    let text = world.lapsed(&["why", "jane@example.com"]).await.stdout;
+    assert!(
+        text.contains("given     the whitelist took the entry "),
+        "{text}"
+    );
+
+    world.lapsed(&[&["revoke"], &jane[..]].concat()).await;
+    let said = one(&world, "jane@example.com").await;
+    says(&said, "no: removed from the whitelist", "");
+    let rows = world
+        .rows(&["history", "jane@example.com", "--format", "json"])
+        .await;
+    let told: Vec<String> = rows
+        .iter()
+        .map(|r| {
+            format!(
+                "{}: {}",
+                r["kind"].as_str().unwrap(),
+                r["text"].as_str().unwrap()
+            )
+        })
+        .collect();
+    for words in [
+        "provision.planned: to be put on the whitelist, not before ",
+        "provision.result: to be put on the whitelist: attempt 1 failed: ",
+        "provision.result: the whitelist took the entry",
+        "grant.revoked: grant ended by a person",
+        "action.result: removed from the whitelist (grant revoked)",
+    ] {
+        assert!(
+            told.iter().any(|line| line.starts_with(words)),
+            "{words:?} is not in\n{told:#?}"
+        );
+    }
+}
+
 /// What is announced, as `what target email reason`, with the moment.
 fn announced(said: &Value) -> Vec<(Timestamp, String)> {
     let mut all = Vec::new();

@@ -91,6 +91,7 @@ pub(in crate::status) fn worst() -> Status {
         untouched: 1,
         oldest: ago(300),
         untouched_since: ago(290),
+        ..Overdue::default()
     };
     status.held = Held {
         count: 12,
@@ -113,6 +114,7 @@ pub(in crate::status) fn worst() -> Status {
             detail: "the server answered 500".to_owned(),
             since: time("2026-11-22T09:10:00Z"),
         }],
+        ..Sources::default()
     };
     judged(&mut status);
     status
