@@ -262,3 +262,34 @@ fn every_schema_is_named_where_they_are_explained() {
     }
     assert_eq!(readme.matches(".json](").count(), count);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_review_keeps_to_its_schema() {
+    let mut world = World::new().await;
+    world.config.mail = Mail::Smtp;
+    world.config.review = "[review]\nevery = \"1s\"\nunanswered = \"end\"\n".to_owned();
+    world.team("Core", &["bob@example.com"]);
+    world
+        .import(
+            "email,target,end,owner\nbob@example.com,sapling:acme/Core,never,olga@acme.example\n",
+        )
+        .await;
+    tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
+    world.run().await;
+    for name in ["review", "report"] {
+        let said = json_of(&world, &[name, "--format", "json"]).await;
+        Schema::of(name).holds(&said);
+        assert!(said.to_string().contains("bob@example.com"), "{said}");
+    }
+    let bob = [
+        "bob@example.com",
+        "--target",
+        "sapling:acme/Core",
+        "--format",
+        "json",
+    ];
+    let kept = json_of(&world, &[&["review", "keep"], &bob[..]].concat()).await;
+    Schema::of("review-keep").holds(&kept);
+    let ended = json_of(&world, &[&["review", "end"], &bob[..]].concat()).await;
+    Schema::of("run").holds(&ended);
+}
