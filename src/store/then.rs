@@ -75,7 +75,7 @@ fn changed_since(db: &Connection, as_of: Timestamp) -> Result<BTreeSet<String>, 
         "SELECT DISTINCT p.email_key FROM event e CROSS JOIN event_payload p USING (seq)
          WHERE e.at > :as_of AND p.email_key IS NOT NULL
            AND (e.kind = 'action.contradicted'
-                OR (e.kind >= 'grant.' AND e.kind < 'grant/' AND e.kind NOT IN ('grant.recorded', 'grant.removed')))",
+                OR (e.kind >= 'grant.' AND e.kind < 'grant/' AND e.kind NOT IN ('grant.recorded', 'grant.removed', 'grant.noticed')))",
     )?;
     let rows = statement.query_map(named_params! { ":as_of": time::stored(as_of) }, |row| {
         row.get(0)

@@ -39,6 +39,7 @@ impl<'a> Narrator<'a> {
         let text = match kind.split_once('.') {
             Some(("grant", what)) => self.grant(what, detail),
             Some(("action", what)) => self.action(what, detail),
+            Some(("review", "kept")) => Some("kept in review: still needed".to_owned()),
             Some(("provision", what)) => self.provision(what, detail),
             Some(("member" | "invite" | "email" | "hold", _)) => observed(kind, detail),
             _ => None,
@@ -79,7 +80,18 @@ impl<'a> Narrator<'a> {
                 }
             }
             "extended" => format!("grant now lasts {} (it was {})", until("end"), until("was")),
-            "revoked" => "grant ended by a person".to_owned(),
+            "revoked" => match text(&detail["why"]) {
+                Some(why) => format!("grant ended: {why}"),
+                None => "grant ended by a person".to_owned(),
+            },
+            "noticed" => {
+                let to = text(&detail["to"]).map(|to| format!(", to {to}"));
+                format!(
+                    "notice sent of the end {}{}",
+                    until("end"),
+                    to.unwrap_or_default()
+                )
+            }
             "refused" => "the provider refused it: the grant does not stand".to_owned(),
             "removed" => "grant closed: its access is taken away".to_owned(),
             _ => return None,
