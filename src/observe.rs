@@ -18,11 +18,15 @@ use crate::providers::CallError;
 use crate::providers::sapling::Team;
 use crate::services::{Services, TeamAccount};
 use crate::store::{
-    ListedTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, invites,
+    ListedTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, Teams, invites,
 };
 
 pub(crate) use some::some;
 pub(crate) use team::Read;
+
+/// So many teams are read or stored at a time, however few calls are allowed at once: enough that
+/// the next are read while the last are committed together. Each is in memory meanwhile.
+const UNDER_WAY: usize = 128;
 
 /// What a pass found, beyond what it stored.
 #[derive(Debug, Default)]
@@ -60,7 +64,7 @@ pub(crate) async fn all(
             continue;
         }
         let (teams, suppressed) = tokio::join!(
-            account_teams(services, store, name, account, errand),
+            account_teams(store, name, account, errand),
             suppressed(store, name, account, errand),
         );
         all.extend(teams?);
@@ -71,7 +75,6 @@ pub(crate) async fn all(
 
 /// An account's list of teams, then each team.
 async fn account_teams(
-    services: &Services,
     store: &Store,
     name: &str,
     account: &TeamAccount,
@@ -120,20 +123,22 @@ async fn account_teams(
     let mut listed = listed;
     listed.retain(|(_, target)| errand.reach.holds(target.id()));
     let total = listed.len() as u64;
-    // More readings under way than calls allowed: while some are stored, the next are read.
-    let at_once = services.concurrency * 4;
+    let known = &store.read(Teams::nothing_new_if).await?;
     let mut readings = stream::iter(listed)
         .map(|(team, target)| async move {
-            let read = team::read(account, store, &team.remote_id, &target, errand).await;
+            let read = team::read(account, store, &team.remote_id, &target, known, errand).await;
             (team, target, read)
         })
-        .buffer_unordered(at_once);
+        .buffer_unordered(UNDER_WAY);
     let mut done = 0;
     let mut unchanged = Vec::new();
+    let mut stored = false;
     while let Some((team, target, read)) = readings.next().await {
         let read = read?;
-        if matches!(read, Read::Unchanged) {
-            unchanged.push(target.clone());
+        match read {
+            Read::Unchanged => unchanged.push(target.clone()),
+            Read::Complete(_) => stored = true,
+            _ => {}
         }
         let health = seen.take(&target, read);
         seen.sources.insert(target.clone(), health);
@@ -143,6 +148,9 @@ async fn account_teams(
     }
     drop(readings);
     note_unchanged(store, unchanged, errand.at).await?;
+    if stored {
+        store.tidy();
+    }
     seen.findings
         .sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
     Ok(seen)
@@ -185,16 +193,17 @@ pub(crate) async fn read_back(
     teams: Vec<(TargetRef, String)>,
     errand: Errand<'_>,
 ) -> Result<Vec<Finding>, StoreError> {
+    let known = &store.read(Teams::nothing_new_if).await?;
     let mut calls = Vec::with_capacity(teams.len());
     for (target, id) in teams {
         if let Some(account) = services.teams.get(target.account()) {
             calls.push(async move {
-                let read = team::read(account, store, &id, &target, errand).await;
+                let read = team::read(account, store, &id, &target, known, errand).await;
                 (target, read)
             });
         }
     }
-    let mut readings = stream::iter(calls).buffer_unordered(services.concurrency * 2);
+    let mut readings = stream::iter(calls).buffer_unordered(UNDER_WAY);
     let mut findings = Vec::new();
     let mut unchanged = Vec::new();
     while let Some((target, read)) = readings.next().await {

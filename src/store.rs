@@ -132,7 +132,20 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.inner.writer.run(job).await
+        self.inner.writer.run(false, job).await
+    }
+
+    /// The same for what nobody is in a hurry with: more of the kind is awaited before the commit, so
+    /// that many share one.
+    ///
+    /// # Errors
+    /// As for `write`.
+    pub(crate) async fn write_patiently<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        self.inner.writer.run(true, job).await
     }
 
     /// Changes the database and takes the change back: what `write` would return, and nothing done.
@@ -150,7 +163,7 @@ impl Store {
             db.execute_batch("ROLLBACK TO rehearsal; RELEASE rehearsal")?;
             result
         };
-        self.inner.writer.run(rehearsal).await
+        self.inner.writer.run(false, rehearsal).await
     }
 
     /// Reads from the database, in one consistent view.
@@ -169,6 +182,20 @@ impl Store {
             job(&view)
         });
         task.await.map_err(|_| StoreError::Gone)?
+    }
+
+    /// Brings what was written from the log into the database, beside whatever else is done: it would
+    /// otherwise be waited for when the log is full, or at the end.
+    pub(crate) fn tidy(&self) {
+        let path = self.inner.path.clone();
+        tokio::task::spawn_blocking(move || {
+            let tidied = open::second(&path).and_then(|connection| {
+                Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
+            });
+            if let Err(error) = tidied {
+                tracing::debug!(%error, "the log was not brought into the database");
+            }
+        });
     }
 
     /// A number that changes when the database has changed; none while it cannot be asked. Cheap

@@ -23,7 +23,8 @@ pub(super) fn line(text: &str) -> io::Result<()> {
 
 /// Prints a value as one line of JSON, piece by piece: a pass over many teams says much.
 pub(super) fn json(value: &impl Serialize) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    // As much as a pipe takes at once.
+    let mut out = BufWriter::with_capacity(64 << 10, io::stdout().lock());
     write_json(&mut out, value)?;
     out.write_all(b"\n")?;
     out.flush()
@@ -44,6 +45,10 @@ impl Formatter for Calm {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
+        // Most texts are like this, and need no second look.
+        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return writer.write_all(fragment.as_bytes());
+        }
         let mut rest = fragment;
         while let Some((at, c)) = rest.char_indices().find(|(_, c)| is_active(*c)) {
             writer.write_all(&rest.as_bytes()[..at])?;

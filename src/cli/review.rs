@@ -2,29 +2,28 @@
 
 mod rows;
 
-use clap::{Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
-use super::{Common, RowFormat, giving, output, progress, run, when};
+use super::giving::{self, AskedArgs, Form};
+use super::{Common, RowFormat, output, progress, run, when};
 use crate::clock;
 use crate::config::{Keys, Settings};
 use crate::domain::{Edge, Email, Provider, ProvisionState, Reach, Target, TargetRef};
-use crate::give::{Desk, Given};
 use crate::metrics::Metrics;
-use crate::pass::{self, Options, PassError, Stop};
+use crate::pass::{self, Options, PassError};
 use crate::report::one_line;
 use crate::services::Services;
-use crate::store::{Asked, ReviewAnswer, Reviews, Store, Targets};
+use crate::store::{ReviewAnswer, Reviews, Store, Targets};
 
 /// What waits, or its answer.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
-A grant falls due for review some time ([review] every) after it was recorded, or last kept. Its
-owner is asked by mail, and reminded once.
+A grant falls due for review ([review] every) after it was recorded, or last kept. Its owner is asked
+by mail, and reminded once.
 
 Examples:
   lapsed review
@@ -77,21 +76,8 @@ struct AboutArgs {
     #[arg(long)]
     target: Target,
 
-    /// Who answers, for the audit trail [default: the system's user]
-    #[arg(long, value_name = "NAME")]
-    by: Option<String>,
-
-    /// What stdout carries
-    #[arg(long, value_name = "FORM", default_value = "text")]
-    format: Form,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Form {
-    /// For people
-    Text,
-    /// One object
-    Json,
+    #[command(flatten)]
+    asked: AskedArgs,
 }
 
 /// What `keep` did, for scripts.
@@ -156,17 +142,27 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
             "--end: {past} is past; review end ends access now"
         )));
     }
-    let (email, target, by) = about.parties(&store).await?;
+    let (email, target) = about.parties(&store).await?;
+    let asked = about.asked.asked("review keep");
+    let restored = store.looks_restored().await?;
     let mut unposted = None;
     if posts && let Some(moved) = end.take() {
-        let given = post(&settings, &store, &about, moved, &email, &by).await?;
+        let services = Services::connect(&settings, &Metrics::default())?;
+        let desk = about
+            .asked
+            .desk(&asked.command, &settings, &services, &store);
+        let given = desk
+            .extend(email.clone(), about.target.clone(), moved, giving::waiting)
+            .await
+            .map_err(giving::in_options)?;
         unposted = given.into_iter().find(|g| g.state != ProvisionState::Done);
     }
     let answer = {
-        let (email, target, by) = (email.clone(), target.clone(), by.clone());
-        store.write(move |db| Reviews::keep(db, &email, &target, end, &by, now))
+        let (email, target, asked) = (email.clone(), target.clone(), asked.clone());
+        store.write(move |db| Reviews::keep(db, &email, &target, end, &asked, now))
     };
     let grants = grants(answer.await?, &email, &target)?;
+    store.set_mark_unless(restored.as_ref()).await?;
     let unposted = unposted.filter(|g| g.state != ProvisionState::Unchanged);
     let detail = unposted.as_ref().map(|given| {
         let why = given.detail.as_deref().unwrap_or("another pass is running");
@@ -174,13 +170,13 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
             "the new end is on record, and the whitelist's entry is not posted again yet: {why}"
         )
     });
-    match about.format {
+    match about.asked.format {
         Form::Json => output::json(&Kept {
             email: email.written(),
             target: &target,
             answer: "kept",
             grants,
-            by: &by,
+            by: &asked.by,
             detail: detail.as_deref(),
         })?,
         Form::Text => {
@@ -197,41 +193,17 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
     })
 }
 
-/// Moves the end on a whitelist, in the records and at the provider.
-async fn post(
-    settings: &Settings,
-    store: &Store,
-    about: &AboutArgs,
-    end: Option<Timestamp>,
-    email: &Email,
-    by: &str,
-) -> Result<Vec<Given>, Failure> {
-    let services = Services::connect(settings, &Metrics::default())?;
-    let desk = Desk {
-        settings,
-        services: &services,
-        store,
-        asked: Asked {
-            command: "review keep".to_owned(),
-            by: by.to_owned(),
-        },
-        stop: Stop::default(),
-        progress: progress::bar(),
-    };
-    desk.extend(email.clone(), about.target.clone(), end, giving::waiting)
-        .await
-        .map_err(giving::in_options)
-}
-
 async fn end(settings: &Settings, store: &Store, about: AboutArgs) -> Result<Exit, Failure> {
     let services = Services::connect(settings, &Metrics::default())?;
-    let (email, target, by) = about.parties(store).await?;
-    let now = clock::now();
+    let (email, target) = about.parties(store).await?;
+    let (asked, now) = (about.asked.asked("review end"), clock::now());
+    let restored = store.looks_restored().await?;
     let answer = {
         let (email, target) = (email.clone(), target.clone());
-        store.write(move |db| Reviews::end(db, &email, &target, &by, now))
+        store.write(move |db| Reviews::end(db, &email, &target, &asked, now))
     };
     grants(answer.await?, &email, &target)?;
+    store.set_mark_unless(restored.as_ref()).await?;
     let options = Options {
         reach: Reach::only([target.clone()]),
         progress: progress::bar(),
@@ -246,7 +218,7 @@ async fn end(settings: &Settings, store: &Store, about: AboutArgs) -> Result<Exi
         }
         other => other?,
     };
-    output::if_read(match about.format {
+    output::if_read(match about.asked.format {
         Form::Json => output::json(&outcome),
         Form::Text => run::text(&outcome),
     })?;
@@ -254,10 +226,9 @@ async fn end(settings: &Settings, store: &Store, about: AboutArgs) -> Result<Exi
 }
 
 impl AboutArgs {
-    /// Whose access to what, and who answers.
-    async fn parties(&self, store: &Store) -> Result<(Email, TargetRef, String), Failure> {
-        let email = Email::parse(&self.email);
-        let email = email.map_err(|error| Failure::usage(format!("EMAIL: {error}")))?;
+    /// Whose access to what.
+    async fn parties(&self, store: &Store) -> Result<(Email, TargetRef), Failure> {
+        let email = giving::person(store, &self.email).await?;
         let wanted = self.target.clone();
         let target = store.read(move |db| Targets::find(db, &wanted)).await?;
         let target = target.ok_or_else(|| {
@@ -266,8 +237,7 @@ impl AboutArgs {
                 self.target
             ))
         })?;
-        let by = self.by.clone().or_else(|| std::env::var("USER").ok());
-        Ok((email, target, by.unwrap_or_else(|| "unknown".to_owned())))
+        Ok((email, target))
     }
 }
 
@@ -278,8 +248,6 @@ fn grants(answer: ReviewAnswer, email: &Email, target: &TargetRef) -> Result<usi
         ReviewAnswer::NothingOpen => Err(Failure::usage(format!(
             "no grant is open for {email} on {target}: there is nothing to answer"
         ))),
-        ReviewAnswer::BeginsLater(start) => Err(Failure::usage(format!(
-            "--end: a grant of {email} on {target} begins only at {start}"
-        ))),
+        ReviewAnswer::Refused(why) => Err(Failure::usage(giving::option(&why))),
     }
 }

@@ -72,6 +72,8 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
         ..Options::default()
     };
     let outcome = pass::run(&settings, &services, &store, &options).await?;
+    // The database is put in order while the outcome is told; the runtime waits for it.
+    tokio::task::spawn_blocking(move || drop(store));
     output::if_read(match args.format {
         Some(RunFormat::Json) => output::json(&outcome),
         _ => text(&outcome),

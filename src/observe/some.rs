@@ -5,7 +5,7 @@ use futures_util::{StreamExt, stream};
 use super::{Errand, List, Observation, note_problem, state_of, take_list, team};
 use crate::domain::{Place, Provider, SourceHealth, Target, TargetMessage, TargetRef};
 use crate::services::Services;
-use crate::store::{SourceKind, Store, StoreError};
+use crate::store::{SourceKind, Store, StoreError, Teams};
 
 /// Reads the teams that `wanted` names, and the lists in which they stand.
 pub(crate) async fn some(
@@ -49,12 +49,16 @@ pub(crate) async fn some(
                 .iter()
                 .any(|team| *team == id || target.team() == Some(*team))
         };
+        let known = &store.read(Teams::nothing_new_if).await?;
         let mut readings = stream::iter(listed)
             .map(|(listed, target)| {
                 let is_wanted = named(&listed.remote_id, &target);
                 async move {
                     let read = if is_wanted {
-                        Some(team::read(account, store, &listed.remote_id, &target, errand).await?)
+                        Some(
+                            team::read(account, store, &listed.remote_id, &target, known, errand)
+                                .await?,
+                        )
                     } else {
                         None
                     };

@@ -1,8 +1,10 @@
 //! Reads one team, and stores what it says or why it says nothing.
 
+use std::collections::HashMap;
+
 use super::{Errand, note_problem, state_of};
 use crate::domain::{
-    Email, Finding, Flags, ReadInvite, ReadMember, TargetRef, TeamReading as Reading,
+    Email, Finding, Flags, ReadInvite, ReadMember, TargetId, TargetRef, TeamReading as Reading,
 };
 use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
 use crate::services::TeamAccount;
@@ -28,15 +30,13 @@ pub(super) async fn read(
     store: &Store,
     remote_id: &str,
     team: &TargetRef,
+    nothing_new_if: &HashMap<TargetId, [u8; 32]>,
     errand: Errand<'_>,
 ) -> Result<Read, StoreError> {
     let (at, counts) = (errand.at, errand.counts);
     let kind = SourceKind::Team(team.id());
-    let target = team.clone();
-    let known = store
-        .read(move |db| Teams::nothing_new_if(db, &target))
-        .await?
-        .map(Digest::from_bytes);
+    let known = nothing_new_if.get(&team.id()).copied();
+    let known = known.map(Digest::from_bytes);
     let reading = match account.reader.team_users(remote_id, known.as_ref()).await {
         Ok(reading) => reading,
         Err(error) => {
@@ -67,7 +67,7 @@ pub(super) async fn read(
     let holder = account.holder.clone();
     let run = errand.run.to_owned();
     let taken = store
-        .write(move |db| {
+        .write_patiently(move |db| {
             let look = Look {
                 run: &run,
                 at,

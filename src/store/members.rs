@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Statement, named_params, params};
+use rusqlite::{Connection, ToSql, named_params, params};
 
 use super::{StoreError, time};
 use crate::domain::{Changes, Email, Flags, KnownMember, ReadMember, TargetId};
@@ -85,13 +85,10 @@ pub(super) fn apply(
     last_seen: Timestamp,
     at: Timestamp,
 ) -> Result<bool, StoreError> {
-    let mut inserting = db.prepare_cached(INSERT)?;
-    for is in &changes.appeared {
-        insert(&mut inserting, team, is, at, at)?;
-    }
+    insert(db, team, &changes.appeared, at, at)?;
     for change in &changes.changed {
         let first_seen = close(db, change.was.row, at, at)?;
-        insert(&mut inserting, team, change.is, first_seen, at)?;
+        insert(db, team, &[change.is], first_seen, at)?;
     }
     for member in &changes.returned {
         db.prepare_cached("UPDATE member SET missing_since = NULL WHERE id = :id")?
@@ -136,32 +133,94 @@ fn close(
     Ok(time::read(first_seen))
 }
 
-/// By place: it runs once for each member of each team, and names are looked up anew each time.
-const INSERT: &str =
-    "INSERT INTO member (target, remote_id, email, email_key, is_admin, is_manager,
-     edit_permission, inspect_permission, created_at, updated_at, first_seen, valid_from)
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+/// So many rows go into one statement: at more, its start and its end no longer count.
+const ROWS_AT_ONCE: usize = 64;
 
+/// Begins new versions. The parameters go by place: names are looked up anew each time.
 fn insert(
-    statement: &mut Statement<'_>,
+    db: &Connection,
     team: TargetId,
-    member: &ReadMember,
+    mut members: &[&ReadMember],
     first_seen: Timestamp,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    statement.execute(params![
-        team.0,
-        member.remote_id,
-        member.email.written(),
-        member.email.key(),
-        member.flags.is_admin,
-        member.flags.is_manager,
-        member.flags.edit_permission,
-        member.flags.inspect_permission,
-        member.created_at.map(time::stored),
-        member.updated_at.map(time::stored),
-        time::stored(first_seen),
-        time::stored(at),
-    ])?;
+    while !members.is_empty() {
+        // A power of two, so that few statements serve all numbers of members.
+        let (some, rest) = members.split_at(1 << members.len().min(ROWS_AT_ONCE).ilog2());
+        let rows = vec!["(?1, ?2, ?3, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; some.len()].join(",");
+        let mut statement = db.prepare_cached(&format!(
+            "INSERT INTO member (target, first_seen, valid_from, remote_id, email, email_key, is_admin,
+             is_manager, edit_permission, inspect_permission, created_at, updated_at) VALUES {rows}"
+        ))?;
+        let mut place = 0;
+        let mut bind = |value: &dyn ToSql| {
+            place += 1;
+            statement.raw_bind_parameter(place, value)
+        };
+        bind(&team.0)?;
+        bind(&time::stored(first_seen))?;
+        bind(&time::stored(at))?;
+        for member in some {
+            bind(&member.remote_id)?;
+            bind(&member.email.written())?;
+            bind(&member.email.key())?;
+            bind(&member.flags.is_admin)?;
+            bind(&member.flags.is_manager)?;
+            bind(&member.flags.edit_permission)?;
+            bind(&member.flags.inspect_permission)?;
+            bind(&member.created_at.map(time::stored))?;
+            bind(&member.updated_at.map(time::stored))?;
+        }
+        statement.raw_execute()?;
+        members = rest;
+    }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+
+    #[tokio::test]
+    async fn each_of_many_members_is_stored_as_they_were_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("l.db")).unwrap();
+        let read: Vec<ReadMember> = (0..2 * ROWS_AT_ONCE + 3)
+            .map(|number| ReadMember {
+                remote_id: format!("id {number}"),
+                email: Email::observed(&format!("Person.{number}@example.com")),
+                flags: Flags {
+                    is_admin: number % 2 == 0,
+                    is_manager: number % 3 == 0,
+                    edit_permission: number % 5 == 0,
+                    inspect_permission: number % 7 == 0,
+                },
+                created_at: (number % 4 > 0).then_some(crate::clock::millis(Timestamp::UNIX_EPOCH)),
+                updated_at: None,
+            })
+            .collect();
+        let team = TargetId(1);
+        let stored = store
+            .write({
+                let read = read.clone();
+                move |db| {
+                    db.execute_batch(
+                        "INSERT INTO target (id, provider, account, name) VALUES (1, 'sapling', 'acme', 'Core')",
+                    )?;
+                    let read: Vec<&ReadMember> = read.iter().collect();
+                    let at = crate::clock::now();
+                    insert(db, team, &read, at, at)?;
+                    known(db, team)
+                }
+            })
+            .await
+            .unwrap();
+        assert_eq!(stored.len(), read.len());
+        for (is, was) in stored.iter().zip(&read) {
+            assert_eq!(is.remote_id, was.remote_id);
+            assert_eq!(is.email.written(), was.email.written());
+            assert_eq!((is.flags, is.created_at), (was.flags, was.created_at));
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use refinery::Target;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::StoreError;
@@ -30,9 +31,11 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     // An intent that is not on disk before the call is no intent.
     connection.pragma_update(None, "synchronous", "FULL")?;
     // A first look at many teams writes some ten thousand pages: these keep most of them from being
-    // written twice (KiB, and pages).
+    // written twice, and the writer from bringing them into the database meanwhile (KiB, and pages).
     connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
+    // What a job that fails takes back: a few pages for each, which are not worth a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     migrations::migrations::runner()
         .set_target(Target::Latest)
         .run(&mut connection)
@@ -72,6 +75,9 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    // Otherwise a statement is prepared anew whenever a parameter changes that an index's condition
+    // was compared with.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
 }

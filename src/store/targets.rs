@@ -189,8 +189,9 @@ fn match_team(
         .optional()?;
     let named: Vec<i64> = db
         .prepare_cached(
+            // IN finds them by index; with OR, all teams of the account are walked for each of them.
             "SELECT id FROM target WHERE provider = 'sapling' AND account = :account AND remote_id IS NULL
-             AND (name = :remote_id OR (:unique AND name = :name))",
+             AND name IN (:remote_id, iif(:unique, :name, NULL))",
         )?
         .query_map(
             named_params! {

@@ -1,7 +1,7 @@
 //! Takes over a complete reading of a team: judges it, stores what changed, and settles the actions
 //! that it proves or disproves.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
@@ -12,7 +12,7 @@ use super::trail::{self, Entry};
 use super::{Ledger, StoreError, invites, members};
 use crate::domain::{
     ActionKind, Changes, Digest, Email, Finding, FindingKind, FlagChange, KnownMember, Place,
-    Provider, Signs, TargetRef, TeamReading,
+    Provider, Signs, TargetId, TargetRef, TeamReading,
 };
 
 /// The team observations' SQL.
@@ -38,17 +38,19 @@ pub(crate) enum Taken {
 }
 
 impl Teams {
-    /// The digest of the last believed reading, where an equal one would teach nothing: no member
+    /// The digests of the last believed readings, where an equal one would teach nothing: no member
     /// awaits a second reading, and no action awaits its proof.
-    pub(crate) fn nothing_new_if(
-        db: &Connection,
-        team: &TargetRef,
-    ) -> Result<Option<Digest>, StoreError> {
-        let source = Sources::get(db, team.account(), SourceKind::Team(team.id()))?;
-        if !source.settled || Ledger::awaits_proof(db, team.id())? {
-            return Ok(None);
+    pub(crate) fn nothing_new_if(db: &Connection) -> Result<HashMap<TargetId, Digest>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT target, digest FROM source
+             WHERE kind = 'team' AND settled = 1 AND digest IS NOT NULL",
+        )?;
+        let rows = statement.query_map([], |row| Ok((TargetId(row.get(0)?), row.get(1)?)))?;
+        let mut digests: HashMap<_, _> = rows.collect::<Result<_, _>>()?;
+        for team in Ledger::awaiting_proof(db)? {
+            digests.remove(&team);
         }
-        Ok(source.digest)
+        Ok(digests)
     }
 
     /// Takes a reading over, all of it or, when it is doubtful, nothing of it.
@@ -65,21 +67,14 @@ impl Teams {
         let ours = Ledger::under_way(db, team.id(), ActionKind::MemberRemove)?;
         let demoted = Ledger::under_way(db, team.id(), ActionKind::MemberDemote)?;
         let known = members::known(db, team.id())?;
-        let still_known: Vec<_> = known
-            .iter()
-            .filter(|k| !k.missing && !ours.contains(k.email.key()))
-            .collect();
-        let ids: HashSet<&str> = reading
-            .members
-            .iter()
-            .map(|m| m.remote_id.as_str())
-            .collect();
+        let mut changes = Changes::between(&known, &reading.members);
+        // What lapsed itself removed is no sign of anything.
+        let not_ours = |k: &&KnownMember| !k.missing && !ours.contains(k.email.key());
+        let still_known = known.iter().filter(not_ours).count();
+        let missing = changes.missing.iter().copied().filter(not_ours).count();
         let signs = Signs {
-            known: still_known.len(),
-            still_there: still_known
-                .iter()
-                .filter(|k| ids.contains(k.remote_id.as_str()))
-                .count(),
+            known: still_known,
+            still_there: still_known - missing,
             read: reading.members.len(),
             holder_there: match holder {
                 Some(holder) => Some(reading.members.iter().any(|m| m.email == *holder)),
@@ -101,7 +96,6 @@ impl Teams {
 
         let first = source.complete_at.is_none();
         let last_seen = source.complete_at.unwrap_or(at);
-        let mut changes = Changes::between(&known, &reading.members);
         let awaited = changes.left.len();
         if !look.counts {
             // Gone only after a second reading that counts; what lapsed removed is gone at once.

@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
@@ -13,9 +14,22 @@ use super::StoreError;
 /// The most that is committed at once: bounds how long the first of them waits.
 const MOST_AT_ONCE: usize = 512;
 
+/// The same where nobody is in a hurry: half of the teams that are read at a time, so that the
+/// others come in while these are committed.
+const PATIENT_AT_ONCE: usize = 64;
+
+/// How long patient jobs wait for another: longer than the gaps between answers that are close by,
+/// and too short to be noticed.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+struct Job {
+    work: Work,
+    patient: bool,
+}
+
 /// Runs inside the transaction, or hears why there is none, and returns what to do once it is known
 /// whether that was committed.
-type Job = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
+type Work = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
 
 #[derive(Debug)]
@@ -31,9 +45,7 @@ impl Writer {
             .name("lapsed-writer".to_owned())
             .spawn(move || {
                 while let Ok(first) = waiting.recv() {
-                    let mut batch = vec![first];
-                    batch.extend(waiting.try_iter().take(MOST_AT_ONCE - 1));
-                    commit(&mut connection, batch);
+                    commit(&mut connection, first, &waiting);
                 }
                 // Leaves a single file behind when nobody else has the database open.
                 if let Err((_, error)) = connection.close() {
@@ -50,13 +62,14 @@ impl Writer {
         })
     }
 
-    pub(super) async fn run<T, F>(&self, job: F) -> Result<T, StoreError>
+    /// `patient`: the commit may wait for more of the kind.
+    pub(super) async fn run<T, F>(&self, patient: bool, job: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let (sender, receiver) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
+        let work: Work = Box::new(move |connection| {
             let result = match connection {
                 Ok(connection) => in_savepoint(connection, job),
                 Err(why) => Err(StoreError::NotCommitted(why)),
@@ -71,7 +84,8 @@ impl Writer {
             })
         });
         let jobs = self.jobs.as_ref().ok_or(StoreError::Gone)?;
-        jobs.send(job).map_err(|_| StoreError::Gone)?;
+        jobs.send(Job { work, patient })
+            .map_err(|_| StoreError::Gone)?;
         receiver.await.map_err(|_| StoreError::Gone)?
     }
 }
@@ -101,22 +115,73 @@ fn in_savepoint<T>(
     result
 }
 
-fn commit(connection: &mut Connection, batch: Vec<Job>) {
+/// Commits a job together with those that come in until it is done.
+fn commit(connection: &mut Connection, first: Job, waiting: &mpsc::Receiver<Job>) {
     let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
         Ok(transaction) => transaction,
         Err(error) => {
             let why = StoreError::from(error).to_string();
-            for job in batch {
-                job(Err(why.clone()))(Ok(()));
+            for job in std::iter::once(first).chain(waiting.try_iter()) {
+                (job.work)(Err(why.clone()))(Ok(()));
             }
             return;
         }
     };
-    let replies: Vec<Reply> = batch.into_iter().map(|job| job(Ok(&transaction))).collect();
+    let mut replies: Vec<Reply> = Vec::new();
+    let mut patient = true;
+    let mut next = Some(first);
+    while let Some(job) = next {
+        patient &= job.patient;
+        replies.push((job.work)(Ok(&transaction)));
+        next = match replies.len() {
+            number if patient && number < PATIENT_AT_ONCE => waiting.recv_timeout(PATIENCE).ok(),
+            number if !patient && number < MOST_AT_ONCE => waiting.try_recv().ok(),
+            _ => None,
+        };
+    }
     let committed = transaction
         .commit()
         .map_err(|error| StoreError::from(error).to_string());
     for reply in replies {
         reply(committed.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Store, StoreError};
+
+    #[tokio::test]
+    async fn a_patient_job_is_committed_with_the_next_and_fails_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l.db");
+        let store = Store::open(&path).unwrap();
+        let note = |name: &'static str| {
+            move |db: &rusqlite::Connection| {
+                db.execute("INSERT INTO fact VALUES (?1, 'x')", [name])?;
+                match name {
+                    "bad" => Err(StoreError::Corrupt("on purpose".to_owned())),
+                    _ => Ok(()),
+                }
+            }
+        };
+        let (one, bad, two, urgent) = tokio::join!(
+            store.write_patiently(note("one")),
+            store.write_patiently(note("bad")),
+            store.write_patiently(note("two")),
+            store.write(note("urgent")),
+        );
+        assert!(one.is_ok() && bad.is_err() && two.is_ok() && urgent.is_ok());
+        drop(store);
+        let again = Store::open(&path).unwrap();
+        let names = again
+            .read(|db| {
+                let mut statement = db.prepare("SELECT name FROM fact ORDER BY name")?;
+                let names = statement.query_map([], |row| row.get(0))?;
+                Ok(names.collect::<Result<Vec<String>, _>>()?)
+            })
+            .await
+            .unwrap();
+        assert_eq!(names, ["one", "two", "urgent"]);
     }
 }

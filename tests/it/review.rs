@@ -355,6 +355,31 @@ async fn keep_moves_the_end_in_the_records_and_on_the_whitelist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_extends_access_has_said_that_it_is_needed() {
+    let world = world("end").await;
+    world.team("Core", &["jane@example.com"]);
+    let row = "jane@example.com,sapling:acme/Core,2031-01-01,olga@acme.example";
+    world.owned_grants(RECORDED, &[row]).await;
+    world.run_at(ASKED).await;
+    let extend = [
+        "extend",
+        "jane@example.com",
+        "--target",
+        "sapling:acme/Core",
+        "--end",
+        "2031-06-30",
+    ];
+    let extended = world.lapsed_at("2030-04-02T09:00:00Z", &extend).await;
+    assert_eq!(extended.code, 0, "{}", extended.stderr);
+    assert_eq!(waiting(&world, REMINDED).await, [""; 0]);
+    assert_eq!(
+        waiting(&world, "2030-07-02T09:00:00Z").await.len(),
+        1,
+        "ninety days later"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_that_makes_no_sense_is_refused_with_the_reason() {
     let world = world("keep").await;
     world

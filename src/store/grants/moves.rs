@@ -9,7 +9,9 @@ use serde_json::json;
 use super::{Grants, Imported, Recorded};
 use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, Target, TargetId, TargetRef};
 use crate::store::trail::{self, Entry};
-use crate::store::{Asked, NewProvision, Provisions, StoreError, TakeBack, Targets, targets, time};
+use crate::store::{
+    Asked, NewProvision, Provisions, Reviews, StoreError, TakeBack, Targets, targets, time,
+};
 
 /// An open grant whose end may be moved.
 struct Open {
@@ -243,6 +245,7 @@ fn move_end(
     }
     db.prepare_cached("UPDATE grants SET ends_at = :end WHERE id = :id")?
         .execute(named_params! { ":id": grant.id, ":end": end.map(time::stored) })?;
+    Reviews::confirm(db, grant.id, at)?;
     note(db, "grant.extended", target, email, grant, end, asked, at)
 }
 

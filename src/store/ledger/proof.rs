@@ -1,5 +1,7 @@
 //! Proof by reading: what a team's reading says about removals that were sent.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde_json::json;
@@ -18,14 +20,14 @@ struct Unproven {
 }
 
 impl Ledger {
-    /// Whether a removal from this team waits to be read back.
-    pub(crate) fn awaits_proof(db: &Connection, team: TargetId) -> Result<bool, StoreError> {
-        Ok(db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM action WHERE target = :target
-                 AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged')))",
-            )?
-            .query_row(named_params! { ":target": team.0 }, |row| row.get(0))?)
+    /// The targets from which a removal waits to be read back.
+    pub(crate) fn awaiting_proof(db: &Connection) -> Result<HashSet<TargetId>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT DISTINCT target FROM action
+             WHERE state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged')",
+        )?;
+        let rows = statement.query_map([], |row| row.get(0).map(TargetId))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Settles what the reading just stored proves: what is gone is `verified`; what was sent

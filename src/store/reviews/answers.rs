@@ -1,7 +1,5 @@
 //! The answers to the review: access is kept, or ends.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde_json::json;
@@ -10,28 +8,29 @@ use super::{Reviews, role};
 use crate::domain::{Email, Role, TargetRef};
 use crate::review::{self, Rules};
 use crate::store::trail::{self, Entry};
-use crate::store::{StoreError, time};
+use crate::store::{Asked, Grants, StoreError, time};
 
 /// What an answer changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum ReviewAnswer {
     /// So many grants.
     Grants(usize),
     /// None is open there.
     NothingOpen,
-    /// A grant begins only then, after the end that it was to get.
-    BeginsLater(Timestamp),
+    /// The end cannot be moved so, and why.
+    Refused(String),
 }
 
 impl Reviews {
-    /// Notes that a person's access on a target is still needed, and with `end` until when.
+    /// Notes that a person's access on a target is still needed, and with `end` until when. A
+    /// whitelist's own entry is not touched by this.
     pub(crate) fn keep(
         db: &Connection,
         email: &Email,
         target: &TargetRef,
         end: Option<Option<Timestamp>>,
-        by: &str,
+        asked: &Asked,
         at: Timestamp,
     ) -> Result<ReviewAnswer, StoreError> {
         let open = Self::open(db, email, target, at)?;
@@ -39,13 +38,13 @@ impl Reviews {
             return Ok(ReviewAnswer::NothingOpen);
         }
         if let Some(end) = end
-            && let Some(late) = move_end(db, &open, end, by, at)?
+            && let Err(why) = Grants::extend(db, email, target, end, asked, at)?
         {
-            return Ok(ReviewAnswer::BeginsLater(late));
+            return Ok(ReviewAnswer::Refused(why));
         }
         for grant in &open {
             Self::confirm(db, grant.id, at)?;
-            grant.note(db, "review.kept", &json!({ "by": by }), at)?;
+            grant.note(db, "review.kept", &json!({ "by": asked.by }), at)?;
         }
         Ok(ReviewAnswer::Grants(open.len()))
     }
@@ -62,17 +61,19 @@ impl Reviews {
         db: &Connection,
         email: &Email,
         target: &TargetRef,
-        by: &str,
+        asked: &Asked,
         at: Timestamp,
     ) -> Result<ReviewAnswer, StoreError> {
         let open = Self::open(db, email, target, at)?;
-        for grant in &open {
-            grant.revoke(db, by, "review", at)?;
+        if open.is_empty() {
+            return Ok(ReviewAnswer::NothingOpen);
         }
-        Ok(match open.len() {
-            0 => ReviewAnswer::NothingOpen,
-            many => ReviewAnswer::Grants(many),
-        })
+        for grant in &open {
+            forget(db, grant.id)?;
+            grant.note(db, "review.ended", &json!({ "by": asked.by }), at)?;
+        }
+        Grants::revoke(db, email, target, false, asked, at)?;
+        Ok(ReviewAnswer::Grants(open.len()))
     }
 
     /// Ends what nobody answered for.
@@ -86,7 +87,7 @@ impl Reviews {
         for one in review::unanswered(&due, rules, at) {
             let open = Self::open(db, &one.email, &one.target, at)?;
             for grant in open.iter().filter(|grant| grant.id == one.grant) {
-                grant.revoke(db, "lapsed", "nobody answered the review", at)?;
+                grant.give_up(db, at)?;
                 ended += 1;
             }
         }
@@ -100,7 +101,7 @@ impl Reviews {
         at: Timestamp,
     ) -> Result<Vec<OpenGrant>, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT id, email, role, starts_at, ends_at FROM grants
+            "SELECT id, email, role, ends_at FROM grants
              WHERE target = :target AND email_key = :email AND removed_at IS NULL
                AND ifnull(ends_at > :now, 1) ORDER BY id",
         )?;
@@ -113,7 +114,6 @@ impl Reviews {
                 target: target.clone(),
                 email: Email::observed(row.get_ref("email")?.as_str()?),
                 role: role(row)?,
-                start: time::read(row.get("starts_at")?),
                 end: time::read_if_any(row.get("ends_at")?),
             })
         })?;
@@ -127,22 +127,17 @@ struct OpenGrant {
     target: TargetRef,
     email: Email,
     role: Option<Role>,
-    start: Timestamp,
     end: Option<Timestamp>,
 }
 
 impl OpenGrant {
-    fn revoke(
-        &self,
-        db: &Connection,
-        by: &str,
-        why: &str,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Ends it, since nobody answered for it.
+    fn give_up(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE grants SET revoked = 1, ends_at = :at WHERE id = :id")?
             .execute(named_params! { ":id": self.id, ":at": time::stored(at) })?;
         forget(db, self.id)?;
-        let more = json!({ "was": self.end, "end": at, "by": by, "why": why });
+        let why = "nobody answered the review";
+        let more = json!({ "was": self.end, "end": at, "by": "lapsed", "why": why });
         self.note(db, "grant.revoked", &more, at)
     }
 
@@ -178,42 +173,4 @@ fn forget(db: &Connection, grant: i64) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM review WHERE grant_id = :id")?
         .execute(named_params! { ":id": grant })?;
     Ok(())
-}
-
-/// Moves the end of access in the records: the last of its grants gets the new one, and none lasts
-/// longer; where only roles are held, theirs moves. Returns when a grant begins that would end
-/// before. A whitelist's own entry is not touched by this.
-fn move_end(
-    db: &Connection,
-    open: &[OpenGrant],
-    end: Option<Timestamp>,
-    by: &str,
-    at: Timestamp,
-) -> Result<Option<Timestamp>, StoreError> {
-    let only_roles = open.iter().all(|g| g.role.is_some());
-    let mut kinds: BTreeMap<Option<Role>, Vec<&OpenGrant>> = BTreeMap::new();
-    for grant in open.iter().filter(|g| g.role.is_some() == only_roles) {
-        kinds.entry(grant.role).or_default().push(grant);
-    }
-    let lasts = |grant: &OpenGrant| grant.end.unwrap_or(Timestamp::MAX);
-    let until = end.unwrap_or(Timestamp::MAX);
-    let mut moved: Vec<&OpenGrant> = Vec::new();
-    for grants in kinds.values() {
-        let longer = grants.iter().filter(|g| lasts(g) > until);
-        let before = moved.len();
-        moved.extend(longer.copied());
-        if moved.len() == before {
-            moved.extend(grants.iter().copied().max_by_key(|g| lasts(g)));
-        }
-    }
-    if let Some(late) = moved.iter().find(|g| g.start >= until) {
-        return Ok(Some(late.start));
-    }
-    for grant in moved.into_iter().filter(|g| g.end != end) {
-        db.prepare_cached("UPDATE grants SET ends_at = :end WHERE id = :id")?
-            .execute(named_params! { ":id": grant.id, ":end": end.map(time::stored) })?;
-        let more = json!({ "was": grant.end, "end": end, "by": by });
-        grant.note(db, "grant.extended", &more, at)?;
-    }
-    Ok(None)
 }
