@@ -30,3 +30,6 @@ CREATE TABLE notice (
     told_at   INTEGER NOT NULL,
     PRIMARY KEY (grant_id, recipient)
 ) STRICT, WITHOUT ROWID;
+
+-- What is closed, for lists of one target; open grants have an index of their own.
+CREATE INDEX grants_closed ON grants (target) WHERE removed_at IS NOT NULL;
