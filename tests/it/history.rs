@@ -74,7 +74,7 @@ async fn what_happened_to_a_person_is_told_from_the_first_to_the_last() {
         ["removed from the team: read back, and gone"]
     );
     assert!(rows.iter().all(|row| row["target"] == "sapling:acme/Core"));
-    assert!(rows.is_sorted_by_key(|row| row["at"].as_str().unwrap().to_owned()));
+    assert!(rows.is_sorted_by_key(|row| crate::world::time(row["at"].as_str().unwrap())));
 }
 
 #[tokio::test(flavor = "multi_thread")]
