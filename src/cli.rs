@@ -135,7 +135,7 @@ enum Command {
     Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
     #[command(after_help = "Example:\n  lapsed check && systemctl start lapsed")]
-    Check,
+    Check(check::CheckArgs),
     /// Tell whether all is well: the daemon, its passes, what is overdue, held or unsent
     Status(status::StatusArgs),
     /// See everything on sample data: no key, no network, nothing left but the report
@@ -206,7 +206,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),
         Some(Command::Review(args)) => wait(review::run(&common, args)),
         Some(Command::Backup(args)) => wait(backup::run(&common, args)),
-        Some(Command::Check) => wait(check::run(&common)),
+        Some(Command::Check(args)) => wait(check::run(&common, args)),
         Some(Command::Status(args)) => wait(status::run(&common, args)),
         None if cli.run.any() => wait(run::run(&common, cli.run)),
         None => daemon::run(&common),

@@ -159,6 +159,14 @@ struct Daemon {
     window: Window,
 }
 
+/// How things were when it was asked what is due.
+struct Asking {
+    at: Timestamp,
+    /// The same moment by a clock that cannot be set.
+    steady: Instant,
+    version: Option<i64>,
+}
+
 type Pass = JoinHandle<Result<PassOutcome, PassError>>;
 
 impl Daemon {
@@ -167,8 +175,13 @@ impl Daemon {
         loop {
             self.pulse.beat();
             let settings = Arc::clone(&self.settings.borrow());
-            let asked = (clock::now(), Instant::now());
-            let until = match due::ask(&settings, &self.store, asked.0).await {
+            // Looked at before it is asked: what changes meanwhile is a change too.
+            let asked = Asking {
+                at: clock::now(),
+                steady: Instant::now(),
+                version: self.store.version(),
+            };
+            let until = match due::ask(&settings, &self.store, asked.at).await {
                 Ok(Asked::Now(due)) => match self.serve(due, signals).await {
                     Some(until) => until,
                     None => return,
@@ -180,7 +193,7 @@ impl Daemon {
                 Err(error) => after_fault(PassError::from(error)),
             };
             tokio::select! {
-                () = self.rest(asked, until) => {}
+                () = self.rest(&asked, until) => {}
                 () = bell.rings() => {}
                 order = signals.next() => match order {
                     Order::Reload => self.reload(),
@@ -195,13 +208,12 @@ impl Daemon {
 
     /// Waits, but not beyond a change of the database, since another process may have recorded a
     /// nearer end, nor beyond one of the clock since the database was asked.
-    async fn rest(&self, (asked, steady): (Timestamp, Instant), until: Timestamp) {
-        let version = self.store.version();
+    async fn rest(&self, asked: &Asking, until: Timestamp) {
         loop {
             self.pulse.beat();
             let now = clock::now();
-            let went_by = SignedDuration::try_from(steady.elapsed()).unwrap_or_default();
-            let jumped = now.duration_since(asked) - went_by;
+            let went_by = SignedDuration::try_from(asked.steady.elapsed()).unwrap_or_default();
+            let jumped = now.duration_since(asked.at) - went_by;
             if jumped.abs() > JUMP {
                 tracing::warn!(
                     seconds = jumped.as_secs(),
@@ -215,7 +227,10 @@ impl Daemon {
             }
             let left = Duration::try_from(until.duration_since(now)).unwrap_or(LOOK);
             sleep(left.min(LOOK)).await;
-            let changed = self.store.version().filter(|now| Some(*now) != version);
+            let changed = self
+                .store
+                .version()
+                .filter(|now| Some(*now) != asked.version);
             if changed.is_some() {
                 self.outbox.notify_one();
                 return;

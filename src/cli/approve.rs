@@ -1,8 +1,10 @@
 //! `lapsed approve`: a person's word that what the guard held may go ahead.
 
 use clap::Args;
+use serde::Serialize;
 
 use super::exit::{Exit, Failure};
+use super::giving::Form;
 use super::{Common, output};
 use crate::clock;
 use crate::config::Keys;
@@ -23,6 +25,19 @@ pub(super) struct ApproveArgs {
     /// Who approves [default: the system's user]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
+
+    /// What stdout carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    format: Form,
+}
+
+/// What was let go ahead, for scripts.
+#[derive(Debug, Serialize)]
+struct Approved<'a> {
+    run: &'a str,
+    actions: usize,
+    dropped: usize,
+    database_confirmed: bool,
 }
 
 pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Failure> {
@@ -58,6 +73,15 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
         ))),
         Approval::Given { actions, dropped } => {
             store.set_mark().await?;
+            if args.format == Form::Json {
+                output::json(&Approved {
+                    run: &args.run,
+                    actions,
+                    dropped,
+                    database_confirmed: restored.is_some(),
+                })?;
+                return Ok(Exit::Done);
+            }
             if restored.is_some() {
                 output::line("the database is confirmed as the one that acts here")?;
             }

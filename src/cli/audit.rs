@@ -3,8 +3,10 @@
 use std::io::{self, Write};
 
 use clap::Subcommand;
+use serde::Serialize;
 
 use super::exit::{Exit, Failure};
+use super::giving::Form;
 use super::{Common, output};
 use crate::config::Keys;
 use crate::store::StoreError;
@@ -21,19 +23,37 @@ pub(super) enum AuditCommand {
         /// A head noted earlier, as reports carry it: COUNT:HASH; it must lie on the chain
         #[arg(long, value_name = "COUNT:HASH")]
         head: Option<Head>,
+
+        /// What stdout carries
+        #[arg(long, value_name = "FORM", default_value = "text")]
+        format: Form,
     },
     /// Print every event as one line of JSON
     #[command(after_help = "Example:\n  lapsed audit export > trail.jsonl")]
     Export,
 }
 
+/// What was found, for scripts.
+#[derive(Debug, Default, Serialize)]
+struct Found {
+    whole: bool,
+    events: Option<i64>,
+    erased: Option<u64>,
+    head: Option<String>,
+    broken_at: Option<i64>,
+    why: Option<&'static str>,
+}
+
 pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, Failure> {
     let (_, store) = common.open(Keys::Leave)?;
     match command {
-        AuditCommand::Verify { head } => {
+        AuditCommand::Verify { head, format } => {
             let verified = store
                 .read(move |db| trail::verify(db, head.as_ref()))
                 .await?;
+            if format == Form::Json {
+                return for_scripts(&verified);
+            }
             match verified {
                 Verified::Whole { head, erased } => {
                     let erased = match erased {
@@ -63,4 +83,29 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
             Ok(Exit::Done)
         }
     }
+}
+
+fn for_scripts(verified: &Verified) -> Result<Exit, Failure> {
+    let (found, exit) = match verified {
+        Verified::Whole { head, erased } => {
+            let found = Found {
+                whole: true,
+                events: Some(head.seq),
+                erased: Some(*erased),
+                head: Some(head.to_string()),
+                ..Found::default()
+            };
+            (found, Exit::Done)
+        }
+        Verified::Broken { seq, why } => {
+            let found = Found {
+                broken_at: Some(*seq),
+                why: Some(why),
+                ..Found::default()
+            };
+            (found, Exit::CouldNotRun)
+        }
+    };
+    output::if_read(output::json(&found))?;
+    Ok(exit)
 }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde::Serialize;
 
 use super::exit::{Exit, Failure};
+use super::giving::Form;
 use super::{Common, output};
 use crate::config::Keys;
 
@@ -14,11 +16,25 @@ use crate::config::Keys;
 pub(super) struct BackupArgs {
     /// The copy; a file that is there already is not overwritten
     file: PathBuf,
+
+    /// What stdout carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    format: Form,
+}
+
+/// What was made, for scripts.
+#[derive(Debug, Serialize)]
+struct Copied {
+    file: String,
 }
 
 pub(super) async fn run(common: &Common, args: BackupArgs) -> Result<Exit, Failure> {
     let (_, store) = common.open(Keys::Leave)?;
     store.backup(&args.file).await?;
-    output::line(&format!("{} holds a whole copy", args.file.display()))?;
+    let file = args.file.display().to_string();
+    match args.format {
+        Form::Text => output::line(&format!("{file} holds a whole copy"))?,
+        Form::Json => output::json(&Copied { file })?,
+    }
     Ok(Exit::Done)
 }

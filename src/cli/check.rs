@@ -1,6 +1,10 @@
 //! `lapsed check`: a line for everything that a pass needs.
 
+use clap::Args;
+use serde::Serialize;
+
 use super::exit::{Exit, Failure, told};
+use super::giving::Form;
 use super::{Common, output};
 use crate::config::{Keys, Settings};
 use crate::mail::Courier;
@@ -9,18 +13,54 @@ use crate::services::Services;
 use crate::store::Store;
 use crate::store::trail;
 
+/// How it is told.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  lapsed check")]
+pub(super) struct CheckArgs {
+    /// What stdout carries
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    format: Form,
+}
+
 /// Whether a line tells of something good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 enum Health {
     Ok,
     /// Could not be told without changing something.
     Unknown,
-    Bad,
+    Failed,
 }
 
-pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
+/// What was found of one thing.
+#[derive(Debug, Serialize)]
+struct Checked {
+    subject: String,
+    state: Health,
+    detail: String,
+}
+
+/// What was found so far: people read it as it comes, scripts all of it at the end.
+struct Findings {
+    form: Form,
+    all: Vec<Checked>,
+}
+
+pub(super) async fn run(common: &Common, args: CheckArgs) -> Result<Exit, Failure> {
+    let mut found = Findings {
+        form: args.format,
+        all: Vec::new(),
+    };
+    let exit = everything(common, &mut found).await?;
+    if found.form == Form::Json {
+        output::if_read(output::json(&found.all))?;
+    }
+    Ok(exit)
+}
+
+async fn everything(common: &Common, found: &mut Findings) -> Result<Exit, Failure> {
     let settings = common.settings(Keys::Read)?;
-    line(
+    found.line(
         Health::Ok,
         "configuration",
         &common.config.display().to_string(),
@@ -29,16 +69,16 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
         Ok(store) => store,
         Err(error) => {
             let error = anyhow::Error::from(error);
-            line(Health::Bad, "database", &told(&error))?;
+            found.line(Health::Failed, "database", &told(&error))?;
             return Ok(Exit::CouldNotRun);
         }
     };
     let head = store.read(trail::head).await?;
     let database = format!("{}, {} audit events", settings.database.display(), head.seq);
-    line(Health::Ok, "database", &database)?;
+    found.line(Health::Ok, "database", &database)?;
     let services = Services::connect(&settings, &Metrics::default())?;
-    let mut all_well = providers(&settings, &services).await?;
-    all_well &= mail(&settings).await?;
+    let mut all_well = providers(&settings, &services, found).await?;
+    all_well &= mail(&settings, found).await?;
     Ok(if all_well {
         Exit::Done
     } else {
@@ -46,12 +86,16 @@ pub(super) async fn run(common: &Common) -> Result<Exit, Failure> {
     })
 }
 
-async fn providers(settings: &Settings, services: &Services) -> Result<bool, Failure> {
+async fn providers(
+    settings: &Settings,
+    services: &Services,
+    found: &mut Findings,
+) -> Result<bool, Failure> {
     let mut all_well = true;
     if services.whitelists.is_empty() && services.teams.is_empty() {
         all_well = false;
-        line(
-            Health::Bad,
+        found.line(
+            Health::Failed,
             "accounts",
             "no [[sentius]] and no [[sapling]] is configured",
         )?;
@@ -61,27 +105,27 @@ async fn providers(settings: &Settings, services: &Services) -> Result<bool, Fai
             "key present for {}; the provider offers nothing to read, so the first removal will tell whether it is right",
             account.base_url.host_str().unwrap_or_default()
         );
-        line(Health::Unknown, &format!("sentius:{}", account.name), &what)?;
+        found.line(Health::Unknown, &format!("sentius:{}", account.name), &what)?;
     }
     for (name, account) in &services.teams {
         let name = format!("sapling:{name}");
         match account.reader.teams().await {
             Ok(teams) => {
                 let what = format!("key accepted, {}", output::count(teams.len(), "team"));
-                line(Health::Ok, &name, &what)?;
+                found.line(Health::Ok, &name, &what)?;
             }
             Err(error) => {
                 all_well = false;
-                line(Health::Bad, &name, &error.to_string())?;
+                found.line(Health::Failed, &name, &error.to_string())?;
             }
         }
     }
     Ok(all_well)
 }
 
-async fn mail(settings: &Settings) -> Result<bool, Failure> {
+async fn mail(settings: &Settings, found: &mut Findings) -> Result<bool, Failure> {
     let Some(mail) = &settings.mail else {
-        line(
+        found.line(
             Health::Unknown,
             "mail",
             "not configured: no report is mailed",
@@ -93,19 +137,28 @@ async fn mail(settings: &Settings) -> Result<bool, Failure> {
         Err(error) => Err(error.to_string()),
     };
     match &checked {
-        Ok(what) => line(Health::Ok, "mail", what)?,
-        Err(why) => line(Health::Bad, "mail", why)?,
+        Ok(what) => found.line(Health::Ok, "mail", what)?,
+        Err(why) => found.line(Health::Failed, "mail", why)?,
     }
     Ok(checked.is_ok())
 }
 
-fn line(health: Health, what: &str, detail: &str) -> Result<(), Failure> {
-    let mark = match health {
-        Health::Ok => "ok     ",
-        Health::Unknown => "unknown",
-        Health::Bad => "FAILED ",
-    };
-    let line = format!("{mark}  {what}: {}", crate::report::one_line(detail));
-    output::if_read(output::line(&line))?;
-    Ok(())
+impl Findings {
+    fn line(&mut self, state: Health, subject: &str, detail: &str) -> Result<(), Failure> {
+        let mark = match state {
+            Health::Ok => "ok     ",
+            Health::Unknown => "unknown",
+            Health::Failed => "FAILED ",
+        };
+        if self.form == Form::Text {
+            let line = format!("{mark}  {subject}: {}", crate::report::one_line(detail));
+            output::if_read(output::line(&line))?;
+        }
+        self.all.push(Checked {
+            subject: subject.to_owned(),
+            state,
+            detail: detail.to_owned(),
+        });
+        Ok(())
+    }
 }

@@ -293,3 +293,54 @@ async fn the_review_keeps_to_its_schema() {
     let ended = json_of(&world, &[&["review", "end"], &bob[..]].concat()).await;
     Schema::of("run").holds(&ended);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_administrators_ask_keeps_to_its_schemas_whole_or_broken() {
+    let mut world = World::new().await;
+    world.config.guard = "max_removals = 1\n".to_owned();
+    world.whitelist(&["ann@example.com", "bob@example.com"]);
+    world
+        .grants(&[
+            &format!("ann@example.com,sentius:acme,{PAST}"),
+            &format!("bob@example.com,sentius:acme,{PAST}"),
+        ])
+        .await;
+    let held = world.run().await;
+    let run = held.json["run"].as_str().unwrap().to_owned();
+    world
+        .sapling
+        .faults()
+        .always(When::method("GET"), Fault::status(401));
+
+    let checked = json_of(&world, &["check", "--format", "json"]).await;
+    Schema::of("check").holds(&checked);
+    let states: Vec<_> = checked.as_array().unwrap().iter().collect();
+    let state = |subject| states.iter().find(|c| c["subject"] == subject).unwrap()["state"].clone();
+    assert_eq!(
+        (state("database"), state("sentius:acme")),
+        (json!("ok"), json!("unknown"))
+    );
+    assert_eq!(state("sapling:acme"), "failed");
+
+    let approved = json_of(&world, &["approve", &run, "--format", "json"]).await;
+    Schema::of("approve").holds(&approved);
+    assert_eq!(approved["actions"], 2);
+
+    let copy = world.path("copy.db").to_str().unwrap().to_owned();
+    let copied = json_of(&world, &["backup", &copy, "--format", "json"]).await;
+    Schema::of("backup").holds(&copied);
+    assert_eq!(copied["file"], copy);
+
+    let verify = ["audit", "verify", "--format", "json"];
+    let whole = json_of(&world, &verify).await;
+    Schema::of("audit-verify").holds(&whole);
+    assert_eq!(whole["whole"], true);
+    world.sql("DROP TRIGGER event_keeps; UPDATE event SET kind = 'other' WHERE seq = 2");
+    let broken = json_of(&world, &verify).await;
+    Schema::of("audit-verify").holds(&broken);
+    assert_eq!(
+        (&broken["whole"], &broken["broken_at"]),
+        (&json!(false), &json!(2))
+    );
+    assert_eq!(world.lapsed(&verify).await.code, 1);
+}
