@@ -163,8 +163,13 @@ tls = "none"
     /// Says what was mailed.
     pub(super) fn mails(&self) -> Result<(), Failure> {
         for mail in self.mail.mails() {
+            let is_notice = String::from_utf8_lossy(&mail.data).contains("text/calendar");
+            let (what, parts) = match is_notice {
+                true => ("Ends to come were", "a calendar file"),
+                false => ("The report was", "CSV"),
+            };
             output::line(&format!(
-                "The report was mailed to {}: text, HTML and CSV, {} KB.",
+                "{what} mailed to {}: text, HTML and {parts}, {} KB.",
                 mail.to.join(", "),
                 mail.data.len() / 1000
             ))?;
