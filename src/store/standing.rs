@@ -234,7 +234,8 @@ fn untouched(db: &Connection, wanted: &Wanted, overdue: &mut Overdue) -> Result<
 /// That no other grant keeps the access beyond the end of grant `g`.
 pub(super) const NOT_OUTLASTED: &str = "
     NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
-                AND o.removed_at IS NULL AND o.role IS g.role AND o.starts_at <= g.ends_at
+                AND o.removed_at IS NULL AND (g.role IS NULL OR o.role = g.role)
+                AND o.starts_at <= g.ends_at
                 AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))";
 
 fn ends(db: &Connection, wanted: &Wanted) -> Result<Ends, StoreError> {
