@@ -27,8 +27,9 @@ const FIRST_BATCH: usize = 5;
 /// By how much each batch is larger than the one before.
 const BATCH_GROWS: usize = 4;
 /// So many actions are under way for each call allowed: while most wait for the disk to have their
-/// intents and results, which takes as long as some calls, others call.
-const UNDER_WAY: usize = 8;
+/// intents and results, which takes as long as some calls, others call. With more, an intent would
+/// be too old for its call, and be looked at again.
+const UNDER_WAY: usize = 5;
 /// So many failures that tell of the provider are needed before their rate says anything.
 const BREAKS_FROM: u64 = 5;
 

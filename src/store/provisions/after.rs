@@ -16,11 +16,20 @@ impl Provisions {
         action: i64,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let (kind, target, email, role): (String, i64, String, Option<String>) = db
-            .prepare_cached("SELECT kind, target, email, role FROM action WHERE id = :id")?
+        // Most removals leave no open grant behind.
+        let found: Option<(String, i64, String, Option<String>)> = db
+            .prepare_cached(
+                "SELECT kind, target, email, role FROM action a WHERE id = :id
+                 AND EXISTS (SELECT 1 FROM grants g WHERE g.target = a.target
+                             AND g.email_key = a.email_key AND g.removed_at IS NULL)",
+            )?
             .query_row(named_params! { ":id": action }, |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-            })?;
+            })
+            .optional()?;
+        let Some((kind, target, email, role)) = found else {
+            return Ok(());
+        };
         let role: Option<Role> = role.and_then(|role| role.parse().ok());
         let (kind, role) = match ActionKind::from_word(&kind) {
             Some(ActionKind::WhitelistRemove) => (ProvisionKind::WhitelistAdd, None),
