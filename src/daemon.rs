@@ -176,14 +176,18 @@ impl Daemon {
             self.pulse.beat();
             let settings = Arc::clone(&self.settings.borrow());
             // Looked at before it is asked: what changes meanwhile is a change too.
-            let asked = Asking {
+            let mut asked = Asking {
                 at: clock::now(),
                 steady: Instant::now(),
                 version: self.store.version(),
             };
             let until = match due::ask(&settings, &self.store, asked.at).await {
                 Ok(Asked::Now(due)) => match self.serve(due, signals).await {
-                    Some(until) => until,
+                    Some(until) => {
+                        // What the pass wrote is no reason to cut a wait after a fault short.
+                        asked.version = self.store.version();
+                        until
+                    }
                     None => return,
                 },
                 Ok(Asked::Rest(until, next_end)) => {
