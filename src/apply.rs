@@ -3,12 +3,14 @@
 
 mod attempt;
 mod call;
+mod pace;
 mod work;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,20 +20,18 @@ use crate::gates::Clocks;
 use crate::pass::Stop;
 use crate::services::Services;
 use crate::store::{Ledger, Settled, Store, StoreError, Tracked};
+use attempt::Tally;
+use pace::Pace;
 use work::Work;
 
 /// Why an action in a team that was not read waits.
 const UNREADABLE: &str = "the team could not be read, or is not among those of the key's holder";
-/// How many calls go first, to see whether the provider takes them.
-const FIRST_BATCH: usize = 5;
-/// By how much each batch is larger than the one before.
-const BATCH_GROWS: usize = 4;
 /// So many actions are under way for each call allowed: while most wait for the disk to have their
 /// intents and results, which takes as long as some calls, others call. With more, an intent would
 /// be too old for its call, and be looked at again.
 const UNDER_WAY: usize = 5;
-/// So many failures that tell of the provider are needed before their rate says anything.
-const BREAKS_FROM: u64 = 5;
+/// Why an account's work has stopped, once it has.
+type Stopped = Arc<OnceLock<String>>;
 
 /// What the accounts' work shares.
 struct Shared {
@@ -78,19 +78,21 @@ impl Apply<'_> {
         tracked: Vec<Tracked>,
     ) -> Result<BTreeSet<TargetRef>, StoreError> {
         let now = clock::now();
+        let (mut gone, mut unreadable, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
         let mut to_call = Vec::with_capacity(tracked.len());
         for tracked in tracked {
             match tracked.action.means {
-                Means::AlreadyGone => self.already_gone(tracked).await?,
-                Means::Unreadable => self.not_tried(tracked, UNREADABLE).await?,
-                _ if self.clock_doubt.is_some() => {
-                    let why = self.clock_doubt.unwrap_or_default();
-                    self.not_tried(tracked, why).await?;
-                }
+                Means::AlreadyGone => gone.push(tracked),
+                Means::Unreadable => unreadable.push(tracked),
+                _ if self.clock_doubt.is_some() => doubtful.push(tracked),
                 _ if self.waits(&tracked, now) => {}
                 _ => to_call.push(tracked),
             }
         }
+        self.already_gone(gone).await?;
+        self.not_tried(unreadable, UNREADABLE).await?;
+        self.not_tried(doubtful, self.clock_doubt.unwrap_or_default())
+            .await?;
         let total = to_call.len() as u64;
         let shared = Shared {
             total,
@@ -112,55 +114,59 @@ impl Apply<'_> {
             .unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// One account's work in growing batches, the oldest first, but last what failed before: a
-    /// fault of the provider, or of ours, shows before everything was tried. When most of a batch
-    /// fails, the rest waits for the next pass; the other accounts go on.
+    /// One account's work, the oldest first, but last what failed before. Once most of the last
+    /// calls have failed, the rest waits for the next pass; the other accounts go on.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
-        let mut works = works.into_iter().peekable();
-        let mut size = FIRST_BATCH;
-        while works.peek().is_some() {
-            let batch: Vec<Work> = works.by_ref().take(size).collect();
-            size = size.saturating_mul(BATCH_GROWS);
-            let tried = AtomicU64::new(0);
-            let failed = AtomicU64::new(0);
-            stream::iter(batch.into_iter().map(Ok::<_, StoreError>))
-                .try_for_each_concurrent(self.services.concurrency * UNDER_WAY, |work| {
-                    let (tried, failed) = (&tried, &failed);
-                    async move {
-                        if self.stop.is_set() {
-                            return Ok(());
-                        }
-                        let (actions, team) = (work.len() as u64, work.team());
-                        let (due, by_bulk) = work.into_parts();
-                        let result = self.attempt(due, by_bulk).await?;
-                        tried.fetch_add(result.sent, Ordering::Relaxed);
-                        failed.fetch_add(result.failed, Ordering::Relaxed);
-                        if result.sent > 0 {
-                            shared.touch(team);
-                        }
-                        let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;
-                        (self.progress)(done, shared.total);
-                        Ok(())
-                    }
-                })
-                .await?;
-            if let Some(why) = self.stops(tried.into_inner(), failed.into_inner()) {
-                for tracked in works.by_ref().flat_map(|work| work.into_parts().0) {
-                    self.not_tried(tracked, &why).await?;
-                }
+        let mut works = works.into_iter();
+        let mut pace = Pace::new(self.services.concurrency * UNDER_WAY);
+        let stopped = Stopped::default();
+        let mut under_way = FuturesUnordered::new();
+        loop {
+            while pace.lets_in(under_way.len())
+                && stopped.get().is_none()
+                && !self.stop.is_set()
+                && let Some(work) = works.next()
+            {
+                under_way.push(self.one(work, &stopped, shared));
             }
+            let Some(tally) = under_way.next().await else {
+                break;
+            };
+            let tally = tally?;
+            if tally.sent {
+                pace.note(tally.failed);
+            }
+            if let Some(why) = pace.stops().or_else(|| self.clocks_differ()) {
+                stopped.get_or_init(|| why);
+            }
+        }
+        if let Some(why) = stopped.get() {
+            let rest = works.flat_map(|work| work.into_parts().0).collect();
+            self.not_tried(rest, why).await?;
         }
         Ok(())
     }
 
-    /// Why an account's work stops after a batch, if it does: most of it failed, or its answers
-    /// told of a clock that differs from ours.
-    fn stops(&self, tried: u64, failed: u64) -> Option<String> {
-        if failed >= BREAKS_FROM && failed * 2 > tried {
-            return Some(format!(
-                "not tried: {failed} of the {tried} calls before it failed"
-            ));
+    /// One call's work.
+    async fn one(
+        &self,
+        work: Work,
+        stopped: &Stopped,
+        shared: &Shared,
+    ) -> Result<Tally, StoreError> {
+        let (actions, team) = (work.len() as u64, work.team());
+        let (due, by_bulk) = work.into_parts();
+        let tally = self.attempt(due, by_bulk, stopped).await?;
+        if tally.sent {
+            shared.touch(team);
         }
+        let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;
+        (self.progress)(done, shared.total);
+        Ok(tally)
+    }
+
+    /// Why nothing more is to be removed, if the answers told of a clock that differs from ours.
+    fn clocks_differ(&self) -> Option<String> {
         let clocks = Clocks {
             providers: self.services.skews(),
             ..Clocks::default()
@@ -173,10 +179,8 @@ impl Apply<'_> {
         self.patient && tracked.next_try.is_some_and(|next| next > now)
     }
 
-    async fn already_gone(&self, tracked: Tracked) -> Result<(), StoreError> {
-        let run = self.run.to_owned();
-        let at = clock::now();
-        self.count(&tracked.action, ActionState::Absent, at);
+    /// Settles what a complete reading did not show.
+    async fn already_gone(&self, tracked: Vec<Tracked>) -> Result<(), StoreError> {
         let settled = Settled {
             state: ActionState::Absent,
             evidence: Some(Evidence::Verified),
@@ -184,15 +188,22 @@ impl Apply<'_> {
             not_before: None,
             is_general: false,
         };
-        self.store
-            .write(move |db| Ledger::settle(db, &run, &tracked, &settled, at))
-            .await
+        let results = vec![Some(settled); tracked.len()];
+        self.note(Arc::new(tracked), results).await
     }
 
-    async fn not_tried(&self, tracked: Tracked, why: &str) -> Result<(), StoreError> {
+    async fn not_tried(&self, tracked: Vec<Tracked>, why: &str) -> Result<(), StoreError> {
+        if tracked.is_empty() {
+            return Ok(());
+        }
         let (at, why) = (clock::now(), why.to_owned());
         self.store
-            .write(move |db| Ledger::not_tried(db, &tracked, &why, at))
+            .write(move |db| {
+                for tracked in &tracked {
+                    Ledger::not_tried(db, tracked, &why, at)?;
+                }
+                Ok(())
+            })
             .await
     }
 }

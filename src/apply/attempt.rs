@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Apply, call};
+use super::{Apply, Stopped, call};
 use crate::clock;
 use crate::domain::{Action, ActionState, Reason};
 use crate::failpoint;
@@ -16,35 +16,40 @@ use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
 /// written only because the action was still due.
 const FRESH: Duration = Duration::from_millis(50);
 
-/// How an attempt ended, counted in actions.
+/// How an attempt ended.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
-    /// Were sent.
-    pub(super) sent: u64,
-    /// Failed in a way that tells of the provider as a whole.
-    pub(super) failed: u64,
+    /// Something was sent.
+    pub(super) sent: bool,
+    /// It failed in a way that tells of the provider as a whole.
+    pub(super) failed: bool,
 }
 
 impl Apply<'_> {
     /// Intent, call, result. A call may wait long for its turn; what turned out not to be due any
-    /// more when it came is looked at anew.
+    /// more when it came is looked at anew, and what the account has stopped before then is not sent.
     pub(super) async fn attempt(
         &self,
         mut actions: Vec<Tracked>,
         by_bulk: bool,
+        stopped: &Stopped,
     ) -> Result<Tally, StoreError> {
         let mut tally = Tally::default();
         while !actions.is_empty() {
+            if let Some(why) = stopped.get() {
+                self.not_tried(actions, why).await?;
+                break;
+            }
             let intended = Arc::new(self.intend(actions).await?);
             if intended.is_empty() {
                 break;
             }
             failpoint::reach("after-intent");
-            let results = call::send(self, &intended, by_bulk, &self.still_due(&intended)).await;
+            let still = self.still_due(&intended, stopped);
+            let results = call::send(self, &intended, by_bulk, &still).await;
             failpoint::reach("after-call");
-            let sent = results.iter().flatten();
-            tally.sent += sent.clone().count() as u64;
-            tally.failed += sent.filter(|s| s.is_general).count() as u64;
+            tally.sent |= results.iter().any(Option::is_some);
+            tally.failed |= results.iter().flatten().any(|sent| sent.is_general);
             actions = withheld(&intended, &results);
             self.note(intended, results).await?;
             failpoint::reach("after-result");
@@ -71,11 +76,14 @@ impl Apply<'_> {
     }
 
     /// Writes the results down, in one transaction.
-    async fn note(
+    pub(super) async fn note(
         &self,
         intended: Arc<Vec<Tracked>>,
         results: Vec<Option<Settled>>,
     ) -> Result<(), StoreError> {
+        if intended.is_empty() {
+            return Ok(());
+        }
         let run = self.run.to_owned();
         let at = clock::now();
         let (intended, results) = self
@@ -99,7 +107,7 @@ impl Apply<'_> {
 
     /// Counts how a try ended, with its lag behind the moment it was meant for: what time ended
     /// waits for the grace.
-    pub(super) fn count(&self, action: &Action, state: ActionState, at: Timestamp) {
+    fn count(&self, action: &Action, state: ActionState, at: Timestamp) {
         let grace = match action.reason {
             Reason::GrantEnded | Reason::RoleEnded | Reason::WhitelistEnded => self.grace,
             _ => SignedDuration::ZERO,
@@ -108,13 +116,19 @@ impl Apply<'_> {
         self.services.metrics.tried(action, state, lag);
     }
 
-    /// The last look, after all waiting: whether no grant covers any of the people again.
-    fn still_due(&self, intended: &Arc<Vec<Tracked>>) -> StillDue {
+    /// The last look, after all waiting: whether the account goes on, and no grant covers any of the
+    /// people again.
+    fn still_due(&self, intended: &Arc<Vec<Tracked>>, stopped: &Stopped) -> StillDue {
         let (store, intended, grace) = (self.store.clone(), Arc::clone(intended), self.grace);
+        let stopped = Arc::clone(stopped);
         let written = Instant::now();
         StillDue::by(move || {
             let (store, intended) = (store.clone(), Arc::clone(&intended));
+            let goes_on = stopped.get().is_none();
             Box::pin(async move {
+                if !goes_on {
+                    return false;
+                }
                 if written.elapsed() < FRESH {
                     return true;
                 }
