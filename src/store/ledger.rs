@@ -107,11 +107,11 @@ impl Ledger {
             return Ok(Attempt::CoveredAgain);
         }
         db.prepare_cached(
-            "UPDATE action SET state = 'intent', attempts = attempts + 1, tried_at = :at, run = :run,
+            "UPDATE action SET state = 'intent', attempts = attempts + 1, tried_at = :at,
                                detail = NULL, next_try_at = NULL
              WHERE id = :id",
         )?
-        .execute(named_params! { ":id": tracked.row, ":at": time::stored(at), ":run": run })?;
+        .execute(named_params! { ":id": tracked.row, ":at": time::stored(at) })?;
         trail::append(
             db,
             &Entry {
@@ -150,12 +150,12 @@ impl Ledger {
         let detail: Vec<&str> = detail.into_iter().flatten().map(String::as_str).collect();
         let detail = (!detail.is_empty()).then(|| detail.join("; "));
         db.prepare_cached(
-            "UPDATE action SET state = :state, evidence = :evidence, detail = :detail, run = :run,
+            "UPDATE action SET state = :state, evidence = :evidence, detail = :detail,
                                next_try_at = :next_try, settled_at = :settled_at
              WHERE id = :id",
         )?
         .execute(named_params! {
-            ":id": tracked.row, ":state": settled.state.as_str(), ":run": run,
+            ":id": tracked.row, ":state": settled.state.as_str(),
             ":evidence": settled.evidence.map(Evidence::as_str), ":detail": detail,
             ":next_try": next_try.map(time::stored),
             ":settled_at": is_over.then(|| time::stored(at)),
@@ -249,25 +249,27 @@ impl Ledger {
 /// address; one that appeared only after the removal was sent is access given anew.
 fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(
-        "UPDATE grants SET removed_at = :at
-         FROM action a
-         WHERE a.id = :action AND a.reason IN ('grant.ended', 'grant.revoked', 'role.ended')
-           AND grants.target = a.target AND grants.email_key = a.email_key
-           AND grants.removed_at IS NULL AND grants.ends_at <= a.due_at
-           AND (a.role IS NULL OR grants.role = a.role)
+        "SELECT g.id, g.target, g.email
+         FROM action a JOIN grants g ON g.target = a.target AND g.email_key = a.email_key
+         WHERE a.id = :action
+           AND (a.reason = 'grant.ended' OR a.reason = 'grant.revoked' OR a.reason = 'role.ended')
+           AND g.removed_at IS NULL AND g.ends_at <= a.due_at
+           AND (a.role IS NULL OR g.role = a.role)
            AND NOT EXISTS (SELECT 1 FROM action o WHERE o.target = a.target AND o.email_key = a.email_key
                            AND o.settled_at IS NULL AND o.reason = a.reason)
            AND NOT (a.kind = 'member.remove' AND EXISTS (
                 SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
                 AND m.valid_to IS NULL AND m.missing_since IS NULL AND m.remote_id <> a.remote_id
-                AND m.first_seen <= a.tried_at))
-         RETURNING grants.id, grants.target, grants.email",
+                AND m.first_seen <= a.tried_at))",
     )?;
-    let params = named_params! { ":at": time::stored(at), ":action": action };
-    let closed: Vec<(i64, i64, String)> = statement
-        .query_map(params, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+    let over: Vec<(i64, i64, String)> = statement
+        .query_map(named_params! { ":action": action }, |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })?
         .collect::<Result<_, _>>()?;
-    for (grant, target, email) in closed {
+    for (grant, target, email) in over {
+        db.prepare_cached("UPDATE grants SET removed_at = :at WHERE id = :id")?
+            .execute(named_params! { ":id": grant, ":at": time::stored(at) })?;
         trail::append(
             db,
             &Entry {

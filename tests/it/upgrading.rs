@@ -23,6 +23,16 @@ fn texts(db: &Connection, sql: &str) -> Vec<String> {
     rows.map(Result::unwrap).collect()
 }
 
+/// The ledger's rows, whole.
+fn ledger(world: &World) -> Vec<String> {
+    texts(
+        &open(&world.database()),
+        "SELECT concat_ws('|', id, kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run,
+                state, evidence, attempts, tried_at, next_try_at, detail, approved_at, settled_at)
+         FROM action ORDER BY id",
+    )
+}
+
 /// Puts a database of the first version in the place of the world's, with the same rows.
 fn downgrade(world: &World) {
     let old = world.path("old.db");
@@ -75,6 +85,8 @@ async fn a_filled_database_of_the_first_version_goes_on() {
         .await;
     assert_eq!(world.run().await.code, 0);
     let before = world.list().await;
+    let removals = ledger(&world);
+    assert!(removals[0].contains("over@example.com"), "{removals:?}");
     downgrade(&world);
     assert_eq!(
         world.number("SELECT max(version) FROM refinery_schema_history"),
@@ -82,6 +94,9 @@ async fn a_filled_database_of_the_first_version_goes_on() {
     );
 
     assert_eq!(world.list().await, before);
+    assert_eq!(ledger(&world), removals);
+    let odd = open(&world.database()).execute("UPDATE action SET state = 'odd'", []);
+    assert!(odd.unwrap_err().to_string().contains("CHECK"));
     world.trail_is_whole().await;
     let run = world.run().await;
     assert_eq!(

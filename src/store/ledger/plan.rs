@@ -94,29 +94,51 @@ fn upsert(
         Means::Membership(id) => Some(id.as_str()),
         _ => None,
     };
-    // What waits for its next try, or for its proof, keeps that state until it is tried again.
-    let (row, next_try, attempts): (i64, Option<i64>, u32) = db
+    let open: Option<(i64, Option<i64>, u32)> = db
         .prepare_cached(
-            "INSERT INTO action (kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
-             VALUES (:kind, :target, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')
-             ON CONFLICT (target, email_key, kind) WHERE settled_at IS NULL DO UPDATE SET
-                run = excluded.run, reason = excluded.reason, email = excluded.email,
-                remote_id = ifnull(excluded.remote_id, remote_id), role = excluded.role,
-                approved_at = CASE WHEN due_at = excluded.due_at THEN approved_at END,
-                due_at = excluded.due_at,
-                state = CASE WHEN state IN ('held', 'protected') THEN 'planned' ELSE state END
-             RETURNING id, next_try_at, attempts",
+            "SELECT id, next_try_at, attempts FROM action
+             WHERE target = :target AND email_key = :email_key AND kind = :kind AND settled_at IS NULL",
         )?
         .query_row(
             named_params! {
+                ":target": action.target.id().0, ":email_key": action.email.key(),
+                ":kind": action.kind.as_str(),
+            },
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )
+        .optional()?;
+    let (row, next_try, attempts) = match open {
+        Some(open) => {
+            // What waits for its next try, or for its proof, keeps that state until it is tried again.
+            db.prepare_cached(
+                "UPDATE action SET run = :run, reason = :reason, email = :email, role = :role,
+                    remote_id = ifnull(:remote_id, remote_id),
+                    approved_at = CASE WHEN due_at = :due THEN approved_at END, due_at = :due,
+                    state = CASE WHEN state IN ('held', 'protected') THEN 'planned' ELSE state END
+                 WHERE id = :id",
+            )?
+            .execute(named_params! {
+                ":id": open.0, ":run": run, ":reason": action.reason.as_str(),
+                ":email": action.email.written(), ":role": action.role.map(Role::as_str),
+                ":remote_id": remote_id, ":due": time::stored(action.due),
+            })?;
+            open
+        }
+        None => {
+            db.prepare_cached(
+                "INSERT INTO action (kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
+                 VALUES (:kind, :target, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')",
+            )?
+            .execute(named_params! {
                 ":kind": action.kind.as_str(), ":target": action.target.id().0,
                 ":email": action.email.written(), ":email_key": action.email.key(),
                 ":reason": action.reason.as_str(), ":remote_id": remote_id,
                 ":role": action.role.map(Role::as_str),
                 ":due": time::stored(action.due), ":at": time::stored(at), ":run": run,
-            },
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
+            })?;
+            (db.last_insert_rowid(), None, 0)
+        }
+    };
     if let Some((state, why)) = refused {
         refuse(db, row, action, state, why, at)?;
     }
