@@ -8,7 +8,7 @@ mod work;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -20,8 +20,7 @@ use crate::gates::Clocks;
 use crate::pass::Stop;
 use crate::services::Services;
 use crate::store::{Ledger, Settled, Store, StoreError, Tracked};
-use attempt::Tally;
-use pace::Pace;
+use pace::Course;
 use work::Work;
 
 /// Why an action in a team that was not read waits.
@@ -30,9 +29,6 @@ const UNREADABLE: &str = "the team could not be read, or is not among those of t
 /// intents and results, which takes as long as some calls, others call. With more, an intent would
 /// be too old for its call, and be looked at again.
 const UNDER_WAY: usize = 5;
-/// Why an account's work has stopped, once it has.
-type Stopped = Arc<OnceLock<String>>;
-
 /// What the accounts' work shares.
 struct Shared {
     total: u64,
@@ -118,29 +114,21 @@ impl Apply<'_> {
     /// calls have failed, the rest waits for the next pass; the other accounts go on.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
         let mut works = works.into_iter();
-        let mut pace = Pace::new(self.services.concurrency * UNDER_WAY);
-        let stopped = Stopped::default();
+        let course = Course::new(self.services.concurrency * UNDER_WAY);
         let mut under_way = FuturesUnordered::new();
         loop {
-            while pace.lets_in(under_way.len())
-                && stopped.get().is_none()
+            while course.lets_in(under_way.len())
                 && !self.stop.is_set()
                 && let Some(work) = works.next()
             {
-                under_way.push(self.one(work, &stopped, shared));
+                under_way.push(self.one(work, &course, shared));
             }
-            let Some(tally) = under_way.next().await else {
-                break;
-            };
-            let tally = tally?;
-            if tally.sent {
-                pace.note(tally.failed);
-            }
-            if let Some(why) = pace.stops().or_else(|| self.clocks_differ()) {
-                stopped.get_or_init(|| why);
+            match under_way.next().await {
+                Some(done) => done?,
+                None => break,
             }
         }
-        if let Some(why) = stopped.get() {
+        if let Some(why) = course.stopped() {
             let rest = works.flat_map(|work| work.into_parts().0).collect();
             self.not_tried(rest, why).await?;
         }
@@ -148,21 +136,15 @@ impl Apply<'_> {
     }
 
     /// One call's work.
-    async fn one(
-        &self,
-        work: Work,
-        stopped: &Stopped,
-        shared: &Shared,
-    ) -> Result<Tally, StoreError> {
+    async fn one(&self, work: Work, course: &Course, shared: &Shared) -> Result<(), StoreError> {
         let (actions, team) = (work.len() as u64, work.team());
         let (due, by_bulk) = work.into_parts();
-        let tally = self.attempt(due, by_bulk, stopped).await?;
-        if tally.sent {
+        if self.attempt(due, by_bulk, course).await? {
             shared.touch(team);
         }
         let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;
         (self.progress)(done, shared.total);
-        Ok(tally)
+        Ok(())
     }
 
     /// Why nothing more is to be removed, if the answers told of a clock that differs from ours.

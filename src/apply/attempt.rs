@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Apply, Stopped, call};
+use super::{Apply, Course, call};
 use crate::clock;
 use crate::domain::{Action, ActionState, Reason};
 use crate::failpoint;
@@ -16,27 +16,19 @@ use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
 /// written only because the action was still due.
 const FRESH: Duration = Duration::from_millis(50);
 
-/// How an attempt ended.
-#[derive(Debug, Default)]
-pub(super) struct Tally {
-    /// Something was sent.
-    pub(super) sent: bool,
-    /// It failed in a way that tells of the provider as a whole.
-    pub(super) failed: bool,
-}
-
 impl Apply<'_> {
     /// Intent, call, result. A call may wait long for its turn; what turned out not to be due any
     /// more when it came is looked at anew, and what the account has stopped before then is not sent.
+    /// Returns whether anything was sent.
     pub(super) async fn attempt(
         &self,
         mut actions: Vec<Tracked>,
         by_bulk: bool,
-        stopped: &Stopped,
-    ) -> Result<Tally, StoreError> {
-        let mut tally = Tally::default();
+        course: &Course,
+    ) -> Result<bool, StoreError> {
+        let mut any_sent = false;
         while !actions.is_empty() {
-            if let Some(why) = stopped.get() {
+            if let Some(why) = course.stopped() {
                 self.not_tried(actions, why).await?;
                 break;
             }
@@ -45,16 +37,19 @@ impl Apply<'_> {
                 break;
             }
             failpoint::reach("after-intent");
-            let still = self.still_due(&intended, stopped);
+            let still = self.still_due(&intended, course);
             let results = call::send(self, &intended, by_bulk, &still).await;
             failpoint::reach("after-call");
-            tally.sent |= results.iter().any(Option::is_some);
-            tally.failed |= results.iter().flatten().any(|sent| sent.is_general);
+            if results.iter().any(Option::is_some) {
+                any_sent = true;
+                let failed = results.iter().flatten().any(|sent| sent.is_general);
+                course.answered(failed, || self.clocks_differ());
+            }
             actions = withheld(&intended, &results);
             self.note(intended, results).await?;
             failpoint::reach("after-result");
         }
-        Ok(tally)
+        Ok(any_sent)
     }
 
     /// Writes the intents down, in one transaction, and returns those that still stand.
@@ -118,15 +113,15 @@ impl Apply<'_> {
 
     /// The last look, after all waiting: whether the account goes on, and no grant covers any of the
     /// people again.
-    fn still_due(&self, intended: &Arc<Vec<Tracked>>, stopped: &Stopped) -> StillDue {
+    fn still_due(&self, intended: &Arc<Vec<Tracked>>, course: &Course) -> StillDue {
         let (store, intended, grace) = (self.store.clone(), Arc::clone(intended), self.grace);
-        let stopped = Arc::clone(stopped);
+        let course = course.clone();
         let written = Instant::now();
         StillDue::by(move || {
             let (store, intended) = (store.clone(), Arc::clone(&intended));
-            let goes_on = stopped.get().is_none();
+            let stopped = course.stopped().is_some();
             Box::pin(async move {
-                if !goes_on {
+                if stopped {
                     return false;
                 }
                 if written.elapsed() < FRESH {

@@ -1,6 +1,7 @@
-//! How much of an account's work may be under way, and when none may begin: its answers tell. Pure.
+//! How much of an account's work may be under way, and when no more may: its answers tell.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// So many go first, to see whether the provider takes them.
 const FIRST: usize = 5;
@@ -11,10 +12,45 @@ const RECENT: usize = 20;
 /// So many failures that tell of the provider are needed before their share says anything.
 const FAILURES: usize = 5;
 
+/// How an account's work goes, shared by all that is under way there; cloning shares it further.
+#[derive(Debug, Clone)]
+pub(super) struct Course(Arc<(Mutex<Pace>, OnceLock<String>)>);
+
+impl Course {
+    /// `most` may be under way at last.
+    pub(super) fn new(most: usize) -> Self {
+        Self(Arc::new((Mutex::new(Pace::new(most)), OnceLock::new())))
+    }
+
+    /// Whether another may begin beside those under way.
+    pub(super) fn lets_in(&self, under_way: usize) -> bool {
+        self.stopped().is_none() && self.pace().lets_in(under_way)
+    }
+
+    /// Why nothing more is to be sent, once that is so.
+    pub(super) fn stopped(&self) -> Option<&str> {
+        self.0.1.get().map(String::as_str)
+    }
+
+    /// A call was answered, or failed in a way that tells of the provider as a whole; `doubt` is
+    /// another reason to stop, if there is one.
+    pub(super) fn answered(&self, failed: bool, doubt: impl FnOnce() -> Option<String>) {
+        let mut pace = self.pace();
+        pace.note(failed);
+        if let Some(why) = pace.stops().or_else(doubt) {
+            self.0.1.get_or_init(|| why);
+        }
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// An account's pace: slow until calls are taken, and no further when most of the last ones failed.
 /// A fault of the provider, or of ours, shows before everything was tried.
 #[derive(Debug)]
-pub(super) struct Pace {
+struct Pace {
     /// So many may be under way.
     allowed: usize,
     /// It grows up to here.
@@ -24,8 +60,7 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    /// `most` may be under way at last.
-    pub(super) fn new(most: usize) -> Self {
+    fn new(most: usize) -> Self {
         Self {
             allowed: most.clamp(1, FIRST),
             most,
@@ -33,13 +68,11 @@ impl Pace {
         }
     }
 
-    /// Whether another may begin beside those under way.
-    pub(super) fn lets_in(&self, under_way: usize) -> bool {
+    fn lets_in(&self, under_way: usize) -> bool {
         under_way < self.allowed
     }
 
-    /// A call was answered, or failed in a way that tells of the provider as a whole.
-    pub(super) fn note(&mut self, failed: bool) {
+    fn note(&mut self, failed: bool) {
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
@@ -50,7 +83,7 @@ impl Pace {
     }
 
     /// Why nothing more is to begin, if so.
-    pub(super) fn stops(&self) -> Option<String> {
+    fn stops(&self) -> Option<String> {
         let (failed, tried) = (self.failed(), self.recent.len());
         (failed >= FAILURES && failed * 2 > tried)
             .then(|| format!("not tried: {failed} of the last {tried} calls before it failed"))

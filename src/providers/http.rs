@@ -1,15 +1,19 @@
 //! One account's HTTP: how a request is sent, and how its answer is received within limits.
 
 use std::fmt;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
+use futures_util::poll;
 use jiff::SignedDuration;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, Response, Url};
 use secrecy::SecretString;
 use serde::Serialize;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::answer::{Answer, Judge};
 use super::limits::Gate;
@@ -130,28 +134,49 @@ impl Http {
 
     /// Makes a read, again if need be, until it is answered with success.
     pub(super) async fn read(&self, call: Call) -> Result<Answer, CallError> {
-        let judge = &self.judge(false);
-        retry::read(|| async { judge.success(self.exchange(&call, judge).await?) }).await
+        let (judge, call) = (self.judge(false), Arc::new(call));
+        retry::read(|| async { judge.success(self.exchange(&call, false).await?) }).await
     }
 
     /// Sends a write that must be answered with success.
     pub(super) async fn write(&self, call: Call) -> Result<Answer, CallError> {
-        let judge = &self.judge(true);
-        retry::write(|| async { judge.success(self.exchange(&call, judge).await?) }).await
+        let (judge, call) = (self.judge(true), Arc::new(call));
+        retry::write(|| async { judge.success(self.exchange(&call, true).await?) }).await
     }
 
     /// Sends a removal: what is not there is gone too.
     pub(super) async fn remove(&self, call: Call) -> Result<Gone, CallError> {
-        let judge = &self.judge(true);
-        retry::write(|| async { judge.removal(self.exchange(&call, judge).await?) }).await
+        let (judge, call) = (self.judge(true), Arc::new(call));
+        retry::write(|| async { judge.removal(self.exchange(&call, true).await?) }).await
     }
 
     /// Sends a request once and receives the answer, whatever its status.
+    ///
+    /// In a task of its own, beside that of its connection: a place that becomes free is taken at
+    /// once, whatever else the caller is busy with. It ends with the caller. Polled once before,
+    /// so that calls queue in the order in which they were made.
     pub(super) async fn exchange(
         &self,
-        call: &Call,
-        judge: &Judge<'_>,
+        call: &Arc<Call>,
+        write: bool,
     ) -> Result<Answer, CallError> {
+        let (http, call) = (self.clone(), Arc::clone(call));
+        let mut call = Box::pin(async move { http.in_turn(&call, &http.judge(write)).await });
+        if let Poll::Ready(result) = poll!(&mut call) {
+            return result;
+        }
+        match AbortOnDropHandle::new(tokio::spawn(call)).await {
+            Ok(result) => result,
+            Err(ended) => match ended.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(_) => Err(CallError::Unanswered {
+                    reason: "the program is ending".to_owned(),
+                }),
+            },
+        }
+    }
+
+    async fn in_turn(&self, call: &Call, judge: &Judge<'_>) -> Result<Answer, CallError> {
         let _place = self.shared.gate.enter().await;
         // The call may have waited long for its turn, or for a provider that asked for patience.
         if let Some(still) = &self.still

@@ -87,9 +87,9 @@ async fn a_provider_that_begins_to_fail_is_left_alone_too() {
     let run = world.run().await;
 
     assert_eq!(run.code, 3);
-    // Until most of the last calls have failed, and what was on its way then.
+    // Until eleven of the last twenty have failed, and no more than the forty under way then.
     let calls = deleted(&world).len();
-    assert!((36..=50).contains(&calls), "{calls} calls");
+    assert!((36..=76).contains(&calls), "{calls} calls");
     assert_eq!(run.json["counts"]["done"], json!(25));
     assert_eq!(run.json["counts"]["unknown"], json!(calls - 25));
     assert_eq!(run.json["counts"]["failed"], json!(200 - calls));
