@@ -167,20 +167,38 @@ struct Asking {
     version: Option<i64>,
 }
 
+impl Asking {
+    /// How far the clock has moved more (less: negative) than time went by since, if that tells of
+    /// a clock that was set, or of a machine that slept.
+    fn jump(&self) -> Option<SignedDuration> {
+        let went_by = SignedDuration::try_from(self.steady.elapsed()).unwrap_or_default();
+        let jumped = clock::now().duration_since(self.at) - went_by;
+        (jumped.abs() > JUMP).then_some(jumped)
+    }
+}
+
 type Pass = JoinHandle<Result<PassOutcome, PassError>>;
 
 impl Daemon {
     /// Asks what is due, does it, and rests until there is something to ask about.
     async fn live(&mut self, bell: &Bell, signals: &mut Signals) {
+        let mut last: Option<Asking> = None;
         loop {
             self.pulse.beat();
             let settings = Arc::clone(&self.settings.borrow());
+            if let Some(jumped) = last.as_ref().and_then(Asking::jump) {
+                tracing::warn!(
+                    seconds = jumped.as_secs(),
+                    "the clock was set, or the machine slept ({} s); what is due is asked anew",
+                    jumped.as_secs()
+                );
+            }
             // Looked at before it is asked: what changes meanwhile is a change too.
-            let mut asked = Asking {
+            let asked = last.insert(Asking {
                 at: clock::now(),
                 steady: Instant::now(),
                 version: self.store.version(),
-            };
+            });
             let until = match due::ask(&settings, &self.store, asked.at).await {
                 Ok(Asked::Now(due)) => match self.serve(due, signals).await {
                     Some(until) => {
@@ -197,7 +215,7 @@ impl Daemon {
                 Err(error) => after_fault(PassError::from(error)),
             };
             tokio::select! {
-                () = self.rest(&asked, until) => {}
+                () = self.rest(asked, until) => {}
                 () = bell.rings() => {}
                 order = signals.next() => match order {
                     Order::Reload => self.reload(),
@@ -216,17 +234,7 @@ impl Daemon {
         loop {
             self.pulse.beat();
             let now = clock::now();
-            let went_by = SignedDuration::try_from(asked.steady.elapsed()).unwrap_or_default();
-            let jumped = now.duration_since(asked.at) - went_by;
-            if jumped.abs() > JUMP {
-                tracing::warn!(
-                    seconds = jumped.as_secs(),
-                    "the clock was set, or the machine slept ({} s); what is due is asked anew",
-                    jumped.as_secs()
-                );
-                return;
-            }
-            if now >= until {
+            if now >= until || asked.jump().is_some() {
                 return;
             }
             let left = Duration::try_from(until.duration_since(now)).unwrap_or(LOOK);

@@ -3,12 +3,17 @@
 use std::error::Error;
 use std::fmt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::encode;
 
 /// The longest text, in characters, that is taken over from an answer or a library.
 const LONGEST: usize = 200;
+
+/// Fewer digits of base64 are not taken for a key.
+const FEWEST_DIGITS: usize = 8;
 
 /// What stands where a key was.
 const REDACTED: &str = "[key]";
@@ -22,8 +27,11 @@ impl Redactor {
     pub(super) fn new(key: &SecretString) -> Self {
         let key = key.expose_secret();
         let percent = encode::component(key);
+        let twice = encode::component(&percent);
         let mut forms = vec![
             key.to_owned(),
+            twice.to_lowercase(),
+            twice,
             percent.to_lowercase(),
             percent.replace("%20", "+"),
             percent,
@@ -33,6 +41,10 @@ impl Redactor {
                 |quoted| quoted.trim_matches('"').to_owned(),
             ),
         ];
+        forms.extend(in_html(key));
+        forms.extend((0..3).filter_map(|before| in_base64(key, before)));
+        let url_safe = |form: &String| form.replace('+', "-").replace('/', "_");
+        forms.extend((0..3).filter_map(|before| in_base64(key, before).as_ref().map(url_safe)));
         forms.retain(|form| !form.is_empty());
         // The longest first, so that no shorter form leaves a rest of a longer one behind.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
@@ -86,6 +98,32 @@ impl Redactor {
     }
 }
 
+/// The key as an HTML page shows it, by the ways in which quotes are written.
+fn in_html(key: &str) -> impl Iterator<Item = String> {
+    let plain = key
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
+    let quotes = ["\"", "&quot;", "&#34;", "&#x22;"];
+    let apostrophes = ["'", "&#39;", "&#x27;", "&apos;"];
+    quotes.into_iter().flat_map(move |quote| {
+        let quoted = plain.replace('"', quote);
+        apostrophes.map(|apostrophe| quoted.replace('\'', apostrophe))
+    })
+}
+
+/// What base64 makes of the key, wherever it stands in what is encoded, as a password after a name
+/// does: `before` bytes of a group of three go before it. Only the digits that are the key's alone;
+/// too few of them could be a word.
+fn in_base64(key: &str, before: usize) -> Option<String> {
+    let mut bytes = vec![0; before];
+    bytes.extend_from_slice(key.as_bytes());
+    let whole = bytes.len() * 8 / 6;
+    let digits = STANDARD.encode(&bytes);
+    let own = digits.get((before * 8).div_ceil(6)..whole)?;
+    (own.len() >= FEWEST_DIGITS).then(|| own.to_owned())
+}
+
 /// Control characters, and those that turn or hide the text around them.
 fn invisible(c: char) -> bool {
     c.is_control()
@@ -114,6 +152,9 @@ mod tests {
             encode::component(KEY).replace("%20", "+"),
             format!("{KEY:?}"),
             serde_json::to_string(KEY).unwrap(),
+            encode::component(&encode::component(KEY)),
+            "sk-very &quot;secret&amp;=+%".to_owned(),
+            "sk-very &#34;secret&amp;=+%".to_owned(),
         ];
         for form in echoed {
             let clean = redactor.clean(&format!("no such key: {form} (at all)"));
@@ -121,6 +162,33 @@ mod tests {
             assert!(!clean.contains("very"), "{clean}");
             assert!(!clean.contains("secret"), "{clean}");
         }
+    }
+
+    #[test]
+    fn a_key_in_base64_is_taken_out_wherever_it_stands_in_what_was_encoded() {
+        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+        let redactor = Redactor::new(&SecretString::from(KEY));
+        for name in ["", "u", "me", "bot", "robot@acme.example"] {
+            for (before, after) in [("", ""), (":", ""), ("", ":"), (":", ":x")] {
+                let pair = format!("{name}{before}{KEY}{after}");
+                for text in [STANDARD.encode(&pair), URL_SAFE_NO_PAD.encode(&pair)] {
+                    let clean = redactor.clean(&text);
+                    assert!(clean.contains(REDACTED), "{pair}: {clean}");
+                    // Of the key's 19 bytes at most the first and the last are left, and no whole one.
+                    let left = clean.replace(REDACTED, "");
+                    assert!(
+                        left.len() <= text.len() - (KEY.len() - 2) * 4 / 3,
+                        "{clean}"
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_key_does_not_take_words_out_that_base64_could_have_made() {
+        let redactor = Redactor::new(&SecretString::from("i\u{b7}Z"));
+        assert_eq!(redactor.clean("a basic answer"), "a basic answer");
     }
 
     #[test]

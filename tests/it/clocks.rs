@@ -174,6 +174,9 @@ async fn a_whitelist_whose_first_answers_tell_another_time_is_left_alone_from_th
     let run = world.run().await;
 
     assert_eq!(run.code, 3);
-    assert_eq!(world.writes().len(), 5, "the first batch");
-    assert_eq!(run.json["counts"]["failed"], json!(3));
+    // Of the five that go first, those that were on their way when the first answer came.
+    let sent = world.writes().len();
+    assert!((1..=5).contains(&sent), "{sent} calls");
+    assert_eq!(run.json["counts"]["done"], json!(sent));
+    assert_eq!(run.json["counts"]["failed"], json!(8 - sent));
 }
