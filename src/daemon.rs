@@ -22,14 +22,14 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock;
 use crate::config::{Settings, StatusSettings};
-use crate::domain::PassOutcome;
+use crate::domain::{PassOutcome, Verdict};
 use crate::failpoint;
 use crate::listener::{ListenError, View};
 use crate::metrics::Metrics;
 use crate::pass::{self, Delivery, Options, PassError, Progress, Stop};
 use crate::providers::BuildError;
 use crate::services::Services;
-use crate::store::{Store, StoreError};
+use crate::store::{Runs, Store, StoreError};
 use bell::Bell;
 use due::{Asked, Due};
 use pulse::Pulse;
@@ -112,7 +112,7 @@ async fn attend(
         load,
         stop: Stop::default(),
         outbox: Arc::new(Notify::new()),
-        last: "no pass yet".to_owned(),
+        last: store.read(Runs::last).await?,
         told: String::new(),
         window: Window::default(),
     };
@@ -152,8 +152,8 @@ struct Daemon {
     stop: Stop,
     /// Rings when the outbox may hold something new.
     outbox: Arc<Notify>,
-    /// How the last pass ended, for people.
-    last: String,
+    /// When the last pass ended, and how.
+    last: Option<(Timestamp, Verdict)>,
     /// What systemd was told last.
     told: String,
     window: Window,
@@ -310,11 +310,7 @@ impl Daemon {
             counts.failed,
             counts.held
         );
-        self.last = format!(
-            "last pass {}: {}",
-            self.local(outcome.finished_at),
-            outcome.outcome.as_str()
-        );
+        self.last = Some((outcome.finished_at, outcome.outcome));
         self.outbox.notify_one();
         due::note(&self.store, due).await?;
         Ok(())
@@ -375,7 +371,11 @@ impl Daemon {
             Some(at) => format!("next end {}", self.local(at)),
             None => "no end ahead".to_owned(),
         };
-        let line = format!("{}; {next}", self.last);
+        let last = match self.last {
+            Some((at, verdict)) => format!("last pass {}: {}", self.local(at), verdict.as_str()),
+            None => "no pass yet".to_owned(),
+        };
+        let line = format!("{last}; {next}");
         if line != self.told {
             systemd::status(&line);
             self.told = line;

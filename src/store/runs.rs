@@ -70,6 +70,19 @@ impl Runs {
         Ok(time::read_if_any(last))
     }
 
+    /// The last pass that was more than a look and came to its end: when that was, and how. By row,
+    /// since clocks may be set back.
+    pub(crate) fn last(db: &Connection) -> Result<Option<(Timestamp, Verdict)>, StoreError> {
+        let found: Option<(i64, String)> = db
+            .prepare_cached(
+                "SELECT finished_at, outcome FROM run WHERE dry_run = 0 AND finished_at IS NOT NULL
+                 ORDER BY rowid DESC LIMIT 1",
+            )?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        Ok(found.and_then(|(at, word)| Some((time::read(at), Verdict::from_word(&word)?))))
+    }
+
     /// A single fact, such as when the last report ended.
     pub(crate) fn fact(db: &Connection, name: &str) -> Result<Option<Timestamp>, StoreError> {
         let value: Option<String> = db

@@ -79,10 +79,19 @@ async fn it_is_ready_before_its_backlog_tells_what_comes_next_and_that_it_stops(
     assert_eq!(world.whitelisted(), ["bob@example.com"]);
 
     let stopping = tokio::spawn(daemon.stop());
-    tokio::task::spawn_blocking(move || manager.until("STOPPING=1"))
-        .await
-        .unwrap();
+    let manager = tokio::task::spawn_blocking(move || {
+        manager.until("STOPPING=1");
+        manager
+    })
+    .await
+    .unwrap();
     assert_eq!(stopping.await.unwrap(), 0);
+
+    // The next one knows what the last one did.
+    let daemon = manager.start(&world, &[]);
+    let again = manager.until("STATUS=").pop().unwrap();
+    assert_eq!(again, status);
+    assert_eq!(daemon.stop().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]
