@@ -96,13 +96,15 @@ pub(crate) async fn under(
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
+    let started_at = clock::now();
     let mut pass = Pass {
         settings,
         store,
         services,
         options,
         run: uuid::Uuid::now_v7().to_string(),
-        started_at: clock::now(),
+        started_at,
+        moment: options.at.unwrap_or(started_at),
         begun: Instant::now(),
         restored: store.looks_restored().await?,
         reach: Reach::Everything,
@@ -117,6 +119,8 @@ pub(crate) async fn under(
     seen.errors.extend(unmended);
     pass.give_members(&mut seen).await?;
     pass.end_unanswered().await?;
+    // An end that came while was read is acted on too.
+    pass.moment = options.at.unwrap_or_else(clock::now);
     let (snapshot, plan) = pass.plan(&mut seen).await?;
     let reviewed = pass.guard(plan, &snapshot).await?;
     let actions = if options.dry_run {
@@ -139,6 +143,8 @@ struct Pass<'a> {
     started_at: Timestamp,
     /// The same moment by a clock that cannot be set.
     begun: Instant,
+    /// The moment for which the plan is made.
+    moment: Timestamp,
     /// Why the database must be an older copy than the last one that acted here, if it is.
     restored: Option<String>,
     /// What it is about.
@@ -153,11 +159,6 @@ impl Pass<'_> {
             None => self.store.set_mark().await,
             Some(_) => Ok(()),
         }
-    }
-
-    /// The moment for which the plan is made.
-    fn moment(&self) -> Timestamp {
-        self.options.at.unwrap_or(self.started_at)
     }
 
     fn grace(&self) -> SignedDuration {
@@ -203,7 +204,7 @@ impl Pass<'_> {
             revoke_suppressed_invites: self.settings.policy.revoke_suppressed_invites,
         };
         let wanted = Wanted {
-            now: self.moment(),
+            now: self.moment,
             policy: policy.clone(),
             rules: self.team_rules(seen).await?,
             sources: seen.sources.clone(),
@@ -213,7 +214,7 @@ impl Pass<'_> {
             .store
             .read(move |db| snapshot::load(db, wanted))
             .await?;
-        let plan = plan::plan(&snapshot, &policy, self.moment());
+        let plan = plan::plan(&snapshot, &policy, self.moment);
         for left in &plan.left_alone {
             tracing::debug!(target = %left.target, email = %left.email, why = ?left.why, "left alone");
         }
@@ -296,7 +297,7 @@ impl Pass<'_> {
         let soon = soonest.and_then(|windows| windows.iter().max().copied());
         let soon = soon.map_or(SignedDuration::from_hours(14 * 24), span);
         let holders = self.services.holders();
-        let now = self.moment();
+        let now = self.moment;
         self.store
             .read(move |db| Findings::standing(db, now, soon, &holders))
             .await

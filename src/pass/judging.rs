@@ -37,7 +37,7 @@ impl Pass<'_> {
             ..Record::default()
         };
         let limits = policy.clone();
-        let now = self.moment();
+        let now = self.moment;
         let record = self
             .store
             .read(move |db| {

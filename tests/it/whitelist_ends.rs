@@ -1,5 +1,9 @@
 //! A whitelist grant is over: the entry goes, once, and the record says so.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use lapsed::sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::{FUTURE, PAST, World, time};
@@ -49,6 +53,29 @@ async fn the_entry_of_a_grant_that_is_over_is_deleted_and_told_exactly_as_promis
         others.clone().all(|call| call.query.is_empty()),
         "{calls:#?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_comes_while_the_teams_are_read_is_acted_on_in_the_same_run() {
+    let world = World::new().await;
+    world.whitelist(&["jane@example.com", "bob@example.com"]);
+    world.team("Core", &["amy@example.com"]);
+    let soon = lapsed::clock::now() + SignedDuration::from_secs(2);
+    world
+        .grants(&[
+            &format!("jane@example.com,sentius:acme,{soon}"),
+            &format!("bob@example.com,sentius:acme,{FUTURE}"),
+        ])
+        .await;
+    let slow = Fault::Delay(Duration::from_secs(4));
+    world.sapling.faults().once(When::any(), slow);
+
+    let run = world.run().await;
+
+    let started = time(run.json["started_at"].as_str().unwrap());
+    assert!(started < soon, "it came while the run was under way");
+    assert_eq!(run.json["counts"]["done"], json!(1), "{:?}", run.errors());
+    assert_eq!(world.whitelisted(), ["bob@example.com"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -124,7 +151,7 @@ async fn the_grace_keeps_an_entry_for_as_long_as_it_says() {
         format!("old@example.com,sentius:acme,{PAST}"),
         format!(
             "new@example.com,sentius:acme,{}",
-            lapsed::clock::now() - jiff::SignedDuration::from_hours(23)
+            lapsed::clock::now() - SignedDuration::from_hours(23)
         ),
     ];
     world.grants(&[&rows[0], &rows[1]]).await;
