@@ -39,6 +39,8 @@ pub struct Served {
     pub pass: Option<Timestamp>,
     /// Of the report's line, or when the daemon was first started here.
     pub report: Option<Timestamp>,
+    /// When what is due between passes was last acted on.
+    pub ends: Option<Timestamp>,
 }
 
 /// What to do now.
@@ -83,10 +85,17 @@ pub fn moment(
         // The first start leaves the report to its first occurrence.
         report: report_served.and_then(|at| newest(&lines.report, Some(at))),
     };
-    if pass_served.is_none() || slots.pass.is_some() || slots.report.is_some() {
-        return Moment::Pass(slots);
+    let ends_now = ends.is_some_and(|at| at <= now);
+    let slot = slots.pass.max(slots.report);
+    if pass_served.is_none() || slot.is_some() {
+        // Reading everything takes its time, and most ends lie where passes do, as at midnight: they
+        // go first. But once for each occurrence, or a pass might never come.
+        let ends_first = ends_now && pass_served.is_some() && served.ends < slot;
+        if !ends_first {
+            return Moment::Pass(slots);
+        }
     }
-    if ends.is_some_and(|at| at <= now) {
+    if ends_now {
         return Moment::Ends;
     }
     let latest = now.checked_add(LONGEST).unwrap_or(now);

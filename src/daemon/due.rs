@@ -49,10 +49,10 @@ pub(super) async fn ask(
             let served = Served {
                 pass: Runs::fact(db, PASS)?,
                 report: Runs::fact(db, REPORT)?,
+                // What was acted on later than now was acted on by another clock.
+                ends: Runs::fact(db, ENDS)?.filter(|at| *at <= now),
             };
-            // What was acted on later than now was acted on by another clock.
-            let acted = Runs::fact(db, ENDS)?.filter(|at| *at <= now);
-            let since = acted.unwrap_or(Timestamp::MIN);
+            let since = served.ends.unwrap_or(Timestamp::MIN);
             Ok((served, Agenda::load(db, since, grace, now)?))
         })
         .await?;

@@ -258,6 +258,7 @@ fn an_end_between_passes_is_waited_for_and_is_not_early() {
     let served = Served {
         pass: Some(at("2026-11-22T07:00:00Z")),
         report: Some(at("2026-11-22T00:00:00Z")),
+        ends: Some(at("2026-11-22T07:00:01Z")),
     };
     let end = at("2026-11-22T07:01:30.250Z");
     let asked = |now: &str| moment(&lines, &TimeZone::UTC, served, Some(end), at(now));
@@ -269,4 +270,36 @@ fn an_end_between_passes_is_waited_for_and_is_not_early() {
         asked("2026-11-22T07:00:00Z"),
         Moment::Until(at("2026-11-22T07:01:00Z"))
     );
+}
+
+#[test]
+fn an_end_at_the_moment_of_a_pass_goes_first_and_once() {
+    let lines = Schedule {
+        pass: "0 0 0 * * *".to_owned(),
+        report: "0 0 7 * * Mon".to_owned(),
+    };
+    let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+    let midnight = at("2026-11-22T00:00:00Z");
+    let mut served = Served {
+        pass: Some(at("2026-11-21T00:00:00Z")),
+        report: Some(at("2026-11-16T07:00:00Z")),
+        ends: Some(at("2026-11-21T18:00:00Z")),
+    };
+    let asked = |served, now: &str| moment(&lines, &TimeZone::UTC, served, Some(midnight), at(now));
+    assert_eq!(asked(served, "2026-11-22T00:00:00Z"), Moment::Ends);
+
+    // However many are due again at once, the pass comes next.
+    served.ends = Some(at("2026-11-22T00:00:00.020Z"));
+    let slots = Slots {
+        pass: Some(midnight),
+        report: None,
+    };
+    assert_eq!(asked(served, "2026-11-22T00:00:01Z"), Moment::Pass(slots));
+
+    // A first pass looks at everything before anything is done.
+    let first = Served::default();
+    assert!(matches!(
+        asked(first, "2026-11-22T00:00:00Z"),
+        Moment::Pass(_)
+    ));
 }
