@@ -130,7 +130,7 @@ impl Apply<'_> {
         }
         if let Some(why) = course.stopped() {
             let rest = works.flat_map(|work| work.into_parts().0).collect();
-            self.not_tried(rest, why).await?;
+            self.not_tried(rest, &why).await?;
         }
         Ok(())
     }

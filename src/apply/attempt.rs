@@ -18,32 +18,31 @@ const FRESH: Duration = Duration::from_millis(50);
 
 impl Apply<'_> {
     /// Intent, call, result. A call may wait long for its turn; what turned out not to be due any
-    /// more when it came is looked at anew, and what the account has stopped before then is not sent.
-    /// Returns whether anything was sent.
+    /// more when it came is looked at anew. What the account has stopped for is not tried; what has
+    /// its intent by then is sent. Returns whether anything was sent.
     pub(super) async fn attempt(
         &self,
         mut actions: Vec<Tracked>,
         by_bulk: bool,
         course: &Course,
     ) -> Result<bool, StoreError> {
+        if let Some(why) = course.stopped() {
+            self.not_tried(actions, &why).await?;
+            return Ok(false);
+        }
         let mut any_sent = false;
         while !actions.is_empty() {
-            if let Some(why) = course.stopped() {
-                self.not_tried(actions, why).await?;
-                break;
-            }
             let intended = Arc::new(self.intend(actions).await?);
             if intended.is_empty() {
                 break;
             }
             failpoint::reach("after-intent");
-            let still = self.still_due(&intended, course);
-            let results = call::send(self, &intended, by_bulk, &still).await;
+            let results = call::send(self, &intended, by_bulk, &self.still_due(&intended)).await;
             failpoint::reach("after-call");
             if results.iter().any(Option::is_some) {
                 any_sent = true;
                 let failed = results.iter().flatten().any(|sent| sent.is_general);
-                course.answered(failed, || self.clocks_differ());
+                course.answered(failed, self.clocks_differ());
             }
             actions = withheld(&intended, &results);
             self.note(intended, results).await?;
@@ -111,19 +110,13 @@ impl Apply<'_> {
         self.services.metrics.tried(action, state, lag);
     }
 
-    /// The last look, after all waiting: whether the account goes on, and no grant covers any of the
-    /// people again.
-    fn still_due(&self, intended: &Arc<Vec<Tracked>>, course: &Course) -> StillDue {
+    /// The last look, after all waiting: whether no grant covers any of the people again.
+    fn still_due(&self, intended: &Arc<Vec<Tracked>>) -> StillDue {
         let (store, intended, grace) = (self.store.clone(), Arc::clone(intended), self.grace);
-        let course = course.clone();
         let written = Instant::now();
         StillDue::by(move || {
             let (store, intended) = (store.clone(), Arc::clone(&intended));
-            let stopped = course.stopped().is_some();
             Box::pin(async move {
-                if stopped {
-                    return false;
-                }
                 if written.elapsed() < FRESH {
                     return true;
                 }

@@ -1,7 +1,7 @@
 //! How much of an account's work may be under way, and when no more may: its answers tell.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So many go first, to see whether the provider takes them.
 const FIRST: usize = 5;
@@ -12,38 +12,48 @@ const RECENT: usize = 20;
 /// So many failures that tell of the provider are needed before their share says anything.
 const FAILURES: usize = 5;
 
-/// How an account's work goes, shared by all that is under way there; cloning shares it further.
-#[derive(Debug, Clone)]
-pub(super) struct Course(Arc<(Mutex<Pace>, OnceLock<String>)>);
+/// How an account's work goes, for all that is under way there.
+#[derive(Debug)]
+pub(super) struct Course(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    pace: Pace,
+    stopped: Option<String>,
+}
 
 impl Course {
     /// `most` may be under way at last.
     pub(super) fn new(most: usize) -> Self {
-        Self(Arc::new((Mutex::new(Pace::new(most)), OnceLock::new())))
+        Self(Mutex::new(State {
+            pace: Pace::new(most),
+            stopped: None,
+        }))
     }
 
     /// Whether another may begin beside those under way.
     pub(super) fn lets_in(&self, under_way: usize) -> bool {
-        self.stopped().is_none() && self.pace().lets_in(under_way)
+        let state = self.state();
+        state.stopped.is_none() && state.pace.lets_in(under_way)
     }
 
-    /// Why nothing more is to be sent, once that is so.
-    pub(super) fn stopped(&self) -> Option<&str> {
-        self.0.1.get().map(String::as_str)
+    /// Why nothing more is to begin, once that is so.
+    pub(super) fn stopped(&self) -> Option<String> {
+        self.state().stopped.clone()
     }
 
     /// A call was answered, or failed in a way that tells of the provider as a whole; `doubt` is
     /// another reason to stop, if there is one.
-    pub(super) fn answered(&self, failed: bool, doubt: impl FnOnce() -> Option<String>) {
-        let mut pace = self.pace();
-        pace.note(failed);
-        if let Some(why) = pace.stops().or_else(doubt) {
-            self.0.1.get_or_init(|| why);
+    pub(super) fn answered(&self, failed: bool, doubt: Option<String>) {
+        let mut state = self.state();
+        state.pace.note(failed);
+        if state.stopped.is_none() {
+            state.stopped = state.pace.stops().or(doubt);
         }
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -34,15 +34,17 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     // written twice, and the writer from bringing them into the database meanwhile (KiB, and pages).
     connection.pragma_update(None, "cache_size", -16_384)?;
     connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
-    // What a job that fails takes back: a few pages for each, which are not worth a file.
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    // Each with the note that it was made, or not at all, whenever the process is killed.
     migrations::migrations::runner()
         .set_target(Target::Latest)
+        .set_grouped(true)
         .run(&mut connection)
         .map_err(|source| StoreError::Migration {
             path: path.to_owned(),
             source: Box::new(source),
         })?;
+    // What a job that fails takes back: a few pages for each, which are not worth a file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
     if fresh {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }

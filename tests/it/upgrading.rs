@@ -27,9 +27,17 @@ fn texts(db: &Connection, sql: &str) -> Vec<String> {
 fn ledger(world: &World) -> Vec<String> {
     texts(
         &open(&world.database()),
-        "SELECT concat_ws('|', id, kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run,
+        "SELECT json_array(id, kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run,
                 state, evidence, attempts, tried_at, next_try_at, detail, approved_at, settled_at)
          FROM action ORDER BY id",
+    )
+}
+
+/// How the tables and indexes are made.
+fn forms(world: &World) -> Vec<String> {
+    texts(
+        &open(&world.database()),
+        "SELECT ifnull(sql, name) FROM sqlite_schema ORDER BY type, name",
     )
 }
 
@@ -87,7 +95,9 @@ async fn a_filled_database_of_the_first_version_goes_on() {
     let before = world.list().await;
     let removals = ledger(&world);
     assert!(removals[0].contains("over@example.com"), "{removals:?}");
+    let new = forms(&world);
     downgrade(&world);
+    assert_ne!(forms(&world), new);
     assert_eq!(
         world.number("SELECT max(version) FROM refinery_schema_history"),
         1
@@ -95,6 +105,7 @@ async fn a_filled_database_of_the_first_version_goes_on() {
 
     assert_eq!(world.list().await, before);
     assert_eq!(ledger(&world), removals);
+    assert_eq!(forms(&world), new);
     let odd = open(&world.database()).execute("UPDATE action SET state = 'odd'", []);
     assert!(odd.unwrap_err().to_string().contains("CHECK"));
     world.trail_is_whole().await;
