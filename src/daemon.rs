@@ -281,6 +281,7 @@ impl Daemon {
             patient: true,
             report: due.report(),
             reach: due.reach.clone(),
+            exact: true,
             mail: Delivery::Elsewhere,
             stop: self.stop.clone(),
             progress: Progress::to(move |_, _, _| pulse.beat()),

@@ -16,7 +16,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use crate::clock;
 use crate::domain::{Email, Finding, Provider, ProvisionState, Reach, TargetId, TargetRef};
 use crate::failpoint;
-use crate::observe::{self, Errand};
+use crate::observe::{self, Errand, Overtaken};
 use crate::pass::{Progress, Stage, Stop};
 use crate::services::Services;
 use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreError};
@@ -175,6 +175,7 @@ impl Give<'_> {
             at: clock::now(),
             counts: false,
             reach: &Reach::Everything,
+            overtaken: &Overtaken::default(),
             progress: &|_, _| {},
         };
         let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;

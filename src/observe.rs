@@ -1,6 +1,7 @@
 //! Reads what there is: each source completely, or it says what is missing. A source that fails
 //! yields nothing to act on, and the others go on.
 
+mod overtaken;
 mod some;
 mod team;
 
@@ -21,6 +22,7 @@ use crate::store::{
     ListedTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, Teams, invites,
 };
 
+pub(crate) use overtaken::Overtaken;
 pub(crate) use some::some;
 pub(crate) use team::Read;
 
@@ -49,6 +51,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) counts: bool,
     /// The teams that are read; suppressed emails only where it is everything.
     pub(crate) reach: &'a Reach,
+    /// What was read and acted on since it began.
+    pub(crate) overtaken: &'a Overtaken,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
@@ -147,6 +151,7 @@ async fn account_teams(
         (errand.progress)(done, total);
     }
     drop(readings);
+    unchanged.retain(|team: &TargetRef| errand.overtaken.times(team.id()) == 0);
     note_unchanged(store, unchanged, errand.at).await?;
     if stored {
         store.tidy();

@@ -4,6 +4,7 @@
 mod giving;
 mod judging;
 mod mailing;
+mod meanwhile;
 mod options;
 mod reviewing;
 mod rules;
@@ -26,7 +27,7 @@ use crate::failpoint;
 use crate::guard::{Refused, Reviewed};
 use crate::mail::RoundError;
 use crate::mail::round::round;
-use crate::observe::{self, Errand, Observation};
+use crate::observe::{self, Errand, Observation, Overtaken};
 use crate::plan::{self, Policy};
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
@@ -90,7 +91,7 @@ async fn stages(
 /// # Errors
 /// The same.
 pub(crate) async fn under(
-    _lock: &Lock,
+    lock: &Lock,
     settings: &Settings,
     services: &Services,
     store: &Store,
@@ -98,6 +99,7 @@ pub(crate) async fn under(
 ) -> Result<PassOutcome, PassError> {
     let started_at = clock::now();
     let mut pass = Pass {
+        lock,
         settings,
         store,
         services,
@@ -135,6 +137,8 @@ pub(crate) async fn under(
 
 /// What the stages of one pass share.
 struct Pass<'a> {
+    /// The right to it.
+    lock: &'a Lock,
     settings: &'a Settings,
     store: &'a Store,
     services: &'a Services,
@@ -183,18 +187,6 @@ impl Pass<'_> {
             );
         }
         Ok(())
-    }
-
-    async fn observe(&self) -> Result<Observation, StoreError> {
-        let progress = |done, total| self.options.progress.tell(Stage::Observe, done, total);
-        let errand = Errand {
-            run: &self.run,
-            at: self.started_at,
-            counts: !self.options.dry_run,
-            reach: &self.reach,
-            progress: &progress,
-        };
-        observe::all(self.services, self.store, errand).await
     }
 
     async fn plan(&self, seen: &mut Observation) -> Result<(Snapshot, Plan), StoreError> {
@@ -280,6 +272,7 @@ impl Pass<'_> {
             at: clock::now(),
             counts: false,
             reach: &self.reach,
+            overtaken: &Overtaken::default(),
             progress: &|_, _| {},
         };
         let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
@@ -323,8 +316,9 @@ impl Pass<'_> {
         let counts = Counts::of(&actions);
         let mut verdict = judge(counts, &seen.findings, &seen.errors);
         let (run, dry_run) = (self.run.clone(), self.options.dry_run);
+        let finished_at = clock::now();
         self.store
-            .write(move |db| Runs::finish(db, &run, dry_run, verdict, counts, clock::now()))
+            .write(move |db| Runs::finish(db, &run, dry_run, verdict, counts, finished_at))
             .await?;
         let mut mails = Vec::new();
         if !dry_run {
@@ -346,7 +340,7 @@ impl Pass<'_> {
             dry_run,
             outcome: verdict,
             started_at: self.started_at,
-            finished_at: clock::now(),
+            finished_at,
             counts,
             actions,
             findings: seen.findings,

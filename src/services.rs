@@ -32,6 +32,17 @@ pub(crate) struct TeamAccount {
     pub(crate) organization_id: Option<String>,
 }
 
+impl TeamAccount {
+    fn urgent(&self) -> Self {
+        Self {
+            reader: self.reader.urgent(),
+            writer: self.writer.urgent(),
+            holder: self.holder.clone(),
+            organization_id: self.organization_id.clone(),
+        }
+    }
+}
+
 impl Services {
     /// Makes the clients; calls nobody. `metrics` counts their calls, and the passes made with them.
     ///
@@ -60,6 +71,22 @@ impl Services {
             concurrency: settings.http.concurrency,
             metrics: metrics.clone(),
         })
+    }
+
+    /// The same, for calls that do not wait behind all the others.
+    pub(crate) fn urgent(&self) -> Self {
+        let whitelists = self.whitelists.iter();
+        let teams = self.teams.iter();
+        Self {
+            whitelists: whitelists
+                .map(|(name, whitelist)| (name.clone(), whitelist.urgent()))
+                .collect(),
+            teams: teams
+                .map(|(name, team)| (name.clone(), team.urgent()))
+                .collect(),
+            concurrency: self.concurrency,
+            metrics: self.metrics.clone(),
+        }
     }
 
     /// How far each provider's clock is ahead of ours (behind: negative), as far as they have told.

@@ -14,7 +14,7 @@ use crate::clock;
 use crate::config::Keys;
 use crate::domain::Reach;
 use crate::metrics::Metrics;
-use crate::observe::{self, Errand};
+use crate::observe::{self, Errand, Overtaken};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
@@ -118,6 +118,7 @@ async fn earlier_look(stage: &Stage, services: &Services, store: &Store) -> Resu
         at: then,
         counts: true,
         reach: &Reach::Everything,
+        overtaken: &Overtaken::default(),
         progress: &|_, _| {},
     };
     observe::all(services, store, errand).await?;

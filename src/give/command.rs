@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::domain::{
     Flags, Provided, ProvisionKind, ProvisionState, Reach, Role, SourceHealth, Target, TargetRef,
 };
-use crate::observe::{self, Errand, Observation};
+use crate::observe::{self, Errand, Observation, Overtaken};
 use crate::pass::{PassError, Progress, Stop};
 use crate::services::Services;
 use crate::store::{
@@ -204,6 +204,7 @@ impl Desk<'_> {
             at,
             counts: false,
             reach: &Reach::Everything,
+            overtaken: &Overtaken::default(),
             progress: &|_, _| {},
         };
         let seen = observe::some(self.services, self.store, targets, errand).await?;

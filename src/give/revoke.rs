@@ -13,7 +13,7 @@ use crate::domain::{
     ActionResult, ActionState, Counts, Email, PassOutcome, Provider, Reach, Target, TargetMessage,
     TargetRef, Verdict,
 };
-use crate::observe::{self, Errand, Observation};
+use crate::observe::{self, Errand, Observation, Overtaken};
 use crate::pass::{self, Options};
 use crate::store::{Asked, Db, Grants, Lock, StoreError, Targets};
 
@@ -124,6 +124,7 @@ impl Desk<'_> {
                     at: clock::now(),
                     counts: false,
                     reach: &Reach::Everything,
+                    overtaken: &Overtaken::default(),
                     progress: &|_, _| {},
                 };
                 Ok(observe::all(self.services, self.store, errand).await?)

@@ -2,20 +2,23 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use super::{Errand, note_problem, state_of};
+use crate::clock;
 use crate::domain::{
     Email, Finding, Flags, ReadInvite, ReadMember, TargetId, TargetRef, TeamReading as Reading,
 };
 use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
 use crate::services::TeamAccount;
-use crate::store::{Look, SourceKind, SourceState, Store, StoreError, Taken, Teams};
+use crate::store::{Look, SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams};
 
 /// What came of reading a team.
 #[derive(Debug)]
 pub(crate) enum Read {
     /// Complete and believed; with what changed.
     Complete(Vec<Finding>),
-    /// Complete, and the same as the last believed one; not noted yet.
+    /// Complete, and the same as the last believed one, which may be newer; not noted yet.
     Unchanged,
     /// The key may not read it.
     Forbidden(String),
@@ -33,11 +36,22 @@ pub(super) async fn read(
     nothing_new_if: &HashMap<TargetId, [u8; 32]>,
     errand: Errand<'_>,
 ) -> Result<Read, StoreError> {
-    let (at, counts) = (errand.at, errand.counts);
+    let counts = errand.counts;
     let kind = SourceKind::Team(team.id());
     let known = nothing_new_if.get(&team.id()).copied();
     let known = known.map(Digest::from_bytes);
-    let reading = match account.reader.team_users(remote_id, known.as_ref()).await {
+    let (answer, at) = loop {
+        let times = errand.overtaken.times(team.id());
+        if times > 0 && is_read_since(store, team, errand.at).await? {
+            return Ok(Read::Unchanged);
+        }
+        let answer = account.reader.team_users(remote_id, known.as_ref()).await;
+        if errand.overtaken.times(team.id()) == times {
+            let at = if times > 0 { clock::now() } else { errand.at };
+            break (answer, at);
+        }
+    };
+    let reading = match answer {
         Ok(reading) => reading,
         Err(error) => {
             let state = state_of(&error);
@@ -80,6 +94,14 @@ pub(super) async fn read(
         Taken::Believed(findings) => Read::Complete(findings),
         Taken::Doubtful(why) => Read::Doubtful(why),
     })
+}
+
+/// Whether another pass has read it completely since `at`.
+async fn is_read_since(store: &Store, team: &TargetRef, at: Timestamp) -> Result<bool, StoreError> {
+    let (account, kind) = (team.account().to_owned(), SourceKind::Team(team.id()));
+    store
+        .read(move |db| Sources::is_complete_since(db, &account, kind, at))
+        .await
 }
 
 fn member(user: TeamUser) -> ReadMember {

@@ -22,6 +22,8 @@ pub struct Options {
     pub report: bool,
     /// What the pass is about. One that is not about everything tells only of what it did.
     pub reach: Reach,
+    /// Whether what comes due while everything is read is acted on at once, by a pass of its own.
+    pub exact: bool,
     /// Who delivers the mail.
     pub mail: Delivery,
     /// Ends the pass early: what is under way comes to its end, nothing new is begun.

@@ -39,6 +39,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(15);
 pub(super) struct Http {
     shared: Arc<Inner>,
     still: Option<StillDue>,
+    urgent: bool,
 }
 
 struct Inner {
@@ -96,14 +97,23 @@ impl Http {
         Ok(Self {
             shared,
             still: None,
+            urgent: false,
         })
     }
 
     /// The same, for calls that are to be made only while they are still due.
     pub(super) fn while_due(&self, still: StillDue) -> Self {
         Self {
-            shared: Arc::clone(&self.shared),
             still: Some(still),
+            ..self.clone()
+        }
+    }
+
+    /// The same, for calls that do not wait behind all the others.
+    pub(super) fn urgent(&self) -> Self {
+        Self {
+            urgent: true,
+            ..self.clone()
         }
     }
 
@@ -177,7 +187,7 @@ impl Http {
     }
 
     async fn in_turn(&self, call: &Call, judge: &Judge<'_>) -> Result<Answer, CallError> {
-        let _place = self.shared.gate.enter().await;
+        let _place = self.shared.gate.enter(self.urgent).await;
         // The call may have waited long for its turn, or for a provider that asked for patience.
         if let Some(still) = &self.still
             && !still.holds().await

@@ -20,6 +20,8 @@ const LONGEST_GAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// Admits calls in the order in which they came.
 #[derive(Debug)]
 pub(super) struct Gate {
+    /// Who can wait stands here first: one of them at a time waits for the turn.
+    line: Mutex<()>,
     /// Whose turn it is. Without it all who wait would wake for each call that may start.
     turn: Mutex<()>,
     places: Semaphore,
@@ -46,6 +48,7 @@ impl Gate {
         let burst = (rate * BURST_OF_A_SECOND).ceil() as u32;
         let burst = NonZeroU32::new(burst).unwrap_or(NonZeroU32::MIN);
         Ok(Self {
+            line: Mutex::new(()),
             turn: Mutex::new(()),
             places: Semaphore::new(settings.concurrency.min(Semaphore::MAX_PERMITS)),
             // No gap at all is a rate above a billion: nothing to keep to.
@@ -58,7 +61,12 @@ impl Gate {
     ///
     /// The place is taken before the pace is kept, so that calls which waited for a place
     /// cannot start together. At most one place is held by a call that waits for its moment.
-    pub(super) async fn enter(&self) -> Option<SemaphorePermit<'_>> {
+    /// `urgent`: before all that can wait, but the one whose turn is next.
+    pub(super) async fn enter(&self, urgent: bool) -> Option<SemaphorePermit<'_>> {
+        let _line = match urgent {
+            true => None,
+            false => Some(self.line.lock().await),
+        };
         let _turn = self.turn.lock().await;
         let place = self.places.acquire().await.ok();
         if let Some(pace) = &self.pace {
@@ -92,7 +100,7 @@ mod tests {
     async fn ten_a_second_start_a_tenth_of_a_second_apart() {
         let gate = gate(100, 10.0);
         let start = Instant::now();
-        join_all((0..4).map(|_| gate.enter())).await;
+        join_all((0..4).map(|_| gate.enter(false))).await;
         assert!(start.elapsed() >= Duration::from_millis(290));
     }
 
@@ -101,7 +109,7 @@ mod tests {
         let gate = gate(8, 100_000.0);
         let start = Instant::now();
         for _ in 0..2000 {
-            drop(gate.enter().await);
+            drop(gate.enter(false).await);
         }
         assert!(start.elapsed() < Duration::from_millis(500));
     }
@@ -111,13 +119,33 @@ mod tests {
         let gate = gate(3, 100_000.0);
         let (now, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         join_all((0..30).map(|_| async {
-            let _place = gate.enter().await;
+            let _place = gate.enter(false).await;
             most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(2)).await;
             now.fetch_sub(1, Ordering::SeqCst);
         }))
         .await;
         assert_eq!(most.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test]
+    async fn an_urgent_call_goes_before_a_hundred_that_can_wait() {
+        let gate = gate(1, 100_000.0);
+        let (started, before) = (AtomicUsize::new(0), AtomicUsize::new(usize::MAX));
+        let first = gate.enter(false).await;
+        let patient = join_all((0..100).map(|_| async {
+            let _place = gate.enter(false).await;
+            started.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+        }));
+        let urgent = async {
+            let _place = gate.enter(true).await;
+            before.store(started.load(Ordering::SeqCst), Ordering::SeqCst);
+        };
+        let release = async { drop(first) };
+        tokio::join!(patient, urgent, release);
+        assert!(before.load(Ordering::SeqCst) <= 2, "{before:?}");
+        assert_eq!(started.load(Ordering::SeqCst), 100);
     }
 
     #[test]

@@ -91,6 +91,15 @@ struct Keyed<'a, T> {
 struct Nothing {}
 
 impl Access {
+    /// The same by another way to send.
+    fn by(&self, http: Http) -> Arc<Self> {
+        Arc::new(Self {
+            http,
+            key: self.key.clone(),
+            bearer: self.bearer.clone(),
+        })
+    }
+
     fn get(&self, path: &str) -> Call {
         let query = match self.bearer {
             Some(_) => None,

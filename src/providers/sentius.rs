@@ -83,6 +83,15 @@ impl Whitelist {
         }
     }
 
+    /// The same whitelist, for calls that do not wait behind all the others.
+    #[must_use]
+    pub fn urgent(&self) -> Self {
+        Self {
+            http: self.http.urgent(),
+            key: self.key.clone(),
+        }
+    }
+
     /// Gives access: `POST /admin/whitelist`.
     ///
     /// # Errors

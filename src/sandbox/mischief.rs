@@ -74,6 +74,11 @@ async fn spoil(fault: Fault, handled: impl Future<Output = Response>) -> Outcome
         }
         Fault::Html => ([(CONTENT_TYPE, "text/html; charset=utf-8")], SIGN_IN).into_response(),
         Fault::CutBody => cut(handled.await).await,
+        Fault::Late(time) => {
+            let answer = handled.await;
+            tokio::time::sleep(time).await;
+            answer
+        }
         Fault::Endless => endless(),
         Fault::Redirect { status, to } => (code(status), [(LOCATION, to)]).into_response(),
         Fault::Delay(_) | Fault::DateSkew(_) | Fault::Omit(_) | Fault::EmptyLists => handled.await,

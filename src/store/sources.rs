@@ -150,6 +150,27 @@ impl Sources {
         Self::complete(db, account, SourceKind::Teams, complete, at)
     }
 
+    /// Whether its last reading was complete, and made at `at` or later.
+    pub(crate) fn is_complete_since(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let (word, target) = kind.columns();
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM source WHERE kind = :kind AND account = :account
+                 AND target = :target AND state = 'complete' AND complete_at >= :at)",
+            )?
+            .query_row(
+                named_params! {
+                    ":kind": word, ":account": account, ":target": target, ":at": time::stored(at),
+                },
+                |row| row.get(0),
+            )?)
+    }
+
     /// Notes a complete reading.
     pub(super) fn complete(
         db: &Connection,

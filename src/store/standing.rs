@@ -127,9 +127,13 @@ fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
         let found = db.prepare_cached(sql)?.query_row([], |row| row.get(0));
         Ok(found.optional()?.flatten().map(time::read))
     };
-    let running_since = newest(
-        "SELECT iif(finished_at IS NULL, started_at, NULL) FROM run ORDER BY rowid DESC LIMIT 1",
-    )?;
+    // A pass on some targets may come and go within a whole one.
+    let running_since = newest(&format!(
+        "SELECT started_at FROM run WHERE finished_at IS NULL AND rowid > ifnull(
+            (SELECT rowid FROM run WHERE {WHOLE} AND finished_at IS NOT NULL
+             ORDER BY rowid DESC LIMIT 1), 0)
+         ORDER BY rowid DESC LIMIT 1"
+    ))?;
     let broken_off: u64 = db
         .prepare_cached(&format!(
             "SELECT count(*) FROM run WHERE {WHOLE} AND rowid > ifnull(

@@ -22,6 +22,7 @@ mod completing;
 mod daemon;
 mod daemon_between;
 mod daemon_clock;
+mod daemon_meanwhile;
 mod daemon_moves;
 mod daemon_systemd;
 mod demo;

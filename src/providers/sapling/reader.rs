@@ -37,6 +37,12 @@ impl Reader {
         Self { access }
     }
 
+    /// The same reader, for calls that do not wait behind all the others.
+    #[must_use]
+    pub fn urgent(&self) -> Self {
+        Self::new(self.access.by(self.access.http.urgent()))
+    }
+
     /// The teams that the key holder is a member of: `GET team`.
     ///
     /// # Errors

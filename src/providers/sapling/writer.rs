@@ -80,11 +80,13 @@ impl Writer {
     /// The same writer, for calls that are to be made only while they are still due.
     #[must_use]
     pub fn while_due(&self, still: StillDue) -> Self {
-        Self::new(Arc::new(Access {
-            http: self.access.http.while_due(still),
-            key: self.access.key.clone(),
-            bearer: self.access.bearer.clone(),
-        }))
+        Self::new(self.access.by(self.access.http.while_due(still)))
+    }
+
+    /// The same writer, for calls that do not wait behind all the others.
+    #[must_use]
+    pub fn urgent(&self) -> Self {
+        Self::new(self.access.by(self.access.http.urgent()))
     }
 
     /// Removes a member and that person's invites to the team: `DELETE team_user/{user_id}`.

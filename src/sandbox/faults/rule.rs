@@ -160,6 +160,8 @@ pub enum Fault {
     HangAfter(Duration),
     /// The answer comes this much later; a caller who leaves meanwhile leaves nothing done.
     Delay(Duration),
+    /// The call is carried out, and answered this much later as things stood then.
+    Late(Duration),
     /// Nothing is done; a proxy's sign-in page is sent with 200.
     Html,
     /// The call is carried out; the answer announces more bytes than it sends.

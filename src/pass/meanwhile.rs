@@ -1,0 +1,98 @@
+//! What comes due while everything is read, which takes minutes in a large organization: it is done at
+//! once, by a pass on its targets alone, for which the reading pauses.
+
+use std::pin::pin;
+use std::time::{Duration, Instant};
+
+use futures_util::future::BoxFuture;
+use jiff::Timestamp;
+
+use super::{Options, Pass, PassError, Stage, under};
+use crate::clock;
+use crate::domain::Reach;
+use crate::observe::{self, Errand, Observation, Overtaken};
+use crate::store::{Agenda, StoreError};
+
+/// The longest wait between two looks at what is due: another process may record an end.
+const LOOK: Duration = Duration::from_secs(1);
+
+impl Pass<'_> {
+    /// Reads all within reach.
+    pub(super) async fn observe(&self) -> Result<Observation, PassError> {
+        let progress = |done, total| self.options.progress.tell(Stage::Observe, done, total);
+        let overtaken = Overtaken::default();
+        let errand = Errand {
+            run: &self.run,
+            at: self.started_at,
+            counts: !self.options.dry_run,
+            reach: &self.reach,
+            overtaken: &overtaken,
+            progress: &progress,
+        };
+        let mut reading = pin!(observe::all(self.services, self.store, errand));
+        if !(self.options.exact && self.reach.is_everything()) {
+            return Ok(reading.await?);
+        }
+        let mut since = self.started_at;
+        loop {
+            let reach = tokio::select! {
+                biased;
+                seen = &mut reading => return Ok(seen?),
+                reach = self.comes_due(since) => reach?,
+            };
+            since = clock::now();
+            // Noted before: what was read until now is older than what it will read.
+            overtaken.note(&reach);
+            self.act_on(reach).await?;
+        }
+    }
+
+    /// Waits until something is due that was not at `since`, and says where.
+    async fn comes_due(&self, since: Timestamp) -> Result<Reach, StoreError> {
+        let grace = self.grace();
+        loop {
+            let now = clock::now();
+            let agenda = self
+                .store
+                .read(move |db| Agenda::load(db, since, grace, now))
+                .await?;
+            let next = agenda.next();
+            if next.is_some_and(|at| at <= now) {
+                return Ok(agenda.reach);
+            }
+            let left = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
+            tokio::time::sleep(left.map_or(LOOK, |left| left.min(LOOK))).await;
+        }
+    }
+
+    /// A whole pass is a part of this, and this of a whole pass: so it has to be boxed.
+    fn act_on(&self, reach: Reach) -> BoxFuture<'_, Result<(), PassError>> {
+        let begun = Instant::now();
+        let options = Options {
+            report: false,
+            exact: false,
+            reach,
+            ..self.options.clone()
+        };
+        // Hundreds of readings may wait for their turn.
+        let services = self.services.urgent();
+        Box::pin(async move {
+            let result = under(self.lock, self.settings, &services, self.store, &options).await;
+            services.metrics.pass(&options, &result, begun.elapsed());
+            let outcome = result?;
+            let (verdict, counts) = (outcome.outcome.as_str(), outcome.counts);
+            tracing::info!(
+                run = outcome.run,
+                outcome = verdict,
+                done = counts.done,
+                failed = counts.failed,
+                held = counts.held,
+                "what came due while reading was acted on: {verdict}, {} done, {} failed, {} held",
+                counts.done,
+                counts.failed,
+                counts.held
+            );
+            Ok(())
+        })
+    }
+}
