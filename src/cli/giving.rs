@@ -169,6 +169,7 @@ impl From<GiveError> for Failure {
 pub(super) fn option(fault: &str) -> String {
     match fault.split_once(": ") {
         Some(("email", rest)) => format!("EMAIL: {rest}"),
+        Some(("run", rest)) => format!("RUN: {rest}"),
         Some(("permissions", rest)) => format!("--permission: {rest}"),
         Some((field, rest)) if !field.contains(' ') => format!("--{field}: {rest}"),
         _ => fault.to_owned(),

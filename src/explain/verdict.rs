@@ -173,8 +173,12 @@ impl Judge<'_> {
         let over = self.open().filter(|g| g.state == GrantState::Ended);
         let ended = over.max_by_key(|g| g.end)?;
         let until = grace.or_else(|| self.forecast.coming.as_ref().map(|(at, _)| *at))?;
+        let why = match grace {
+            Some(_) => "grace runs",
+            None => "another grant there keeps it",
+        };
         let text = format!(
-            "has access until {}: the grant ended {}, and grace runs",
+            "has access until {}: the grant ended {}, and {why}",
             self.words.both(until),
             self.at(ended.end)
         );

@@ -1,6 +1,7 @@
 //! Takes access at once: what is on record is ended first, so that whatever pass comes next removes
 //! it; then a pass is made, which is the one way in which anything is removed.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -10,8 +11,8 @@ use super::command::{Desk, GiveError};
 use crate::clock;
 use crate::config::SentiusAccount;
 use crate::domain::{
-    ActionResult, ActionState, Counts, Email, PassOutcome, Provider, Reach, Target, TargetMessage,
-    TargetRef, Verdict,
+    ActionResult, ActionState, Counts, Email, PassOutcome, Provider, Reach, SourceHealth, Target,
+    TargetId, TargetMessage, TargetRef, Verdict,
 };
 use crate::observe::{self, Errand, Observation, Overtaken};
 use crate::pass::{self, Options};
@@ -65,6 +66,7 @@ impl Desk<'_> {
         };
         let seen = self.survey(target.as_ref()).await?;
         targets.extend(self.end(&email, target.as_ref()).await?);
+        targets.extend(self.end_unseen(&email, target.as_ref(), &seen).await?);
         targets.sort();
         targets.dedup();
         if targets.is_empty() {
@@ -111,6 +113,38 @@ impl Desk<'_> {
         let (asked, at) = (self.asked.clone(), clock::now());
         self.store
             .write(move |db| end(db, &email, target.as_ref(), &whitelists, &asked, at))
+            .await
+    }
+
+    /// Ends access also in the teams that could not be read now: the person may have come there since
+    /// the last reading, and a pass that reads them settles it either way. Where the key is not let in
+    /// nothing ever could.
+    async fn end_unseen(
+        &self,
+        email: &Email,
+        target: Option<&Target>,
+        seen: &Observation,
+    ) -> Result<Vec<TargetRef>, StoreError> {
+        let is_read = |(team, health): (&TargetRef, &SourceHealth)| {
+            (*health == SourceHealth::Complete).then(|| team.id())
+        };
+        let read: HashSet<TargetId> = seen.sources.iter().filter_map(is_read).collect();
+        let accounts: Vec<String> = self.services.teams.keys().cloned().collect();
+        let (email, target) = (email.clone(), target.cloned());
+        let (asked, at) = (self.asked.clone(), clock::now());
+        self.store
+            .write(move |db| {
+                let mut unseen = Targets::readable(db, &accounts)?;
+                unseen.retain(|team| !read.contains(&team.id()));
+                if let Some(target) = &target {
+                    let wanted = Targets::find(db, target)?;
+                    unseen.retain(|team| wanted.as_ref() == Some(team));
+                }
+                for team in &unseen {
+                    Grants::revoke(db, &email, team, target.is_none(), &asked, at)?;
+                }
+                Ok(unseen)
+            })
             .await
     }
 

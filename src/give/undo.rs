@@ -78,13 +78,9 @@ impl Desk<'_> {
             .store
             .read(move |db| Ledger::lost(db, &wanted, at))
             .await?
-            .ok_or_else(|| {
-                fault(format!(
-                    "{run}: there is no run of this name in the database"
-                ))
-            })?;
+            .ok_or_else(|| fault(format!("run: there is no run {run:?} in the database")))?;
         if lost.is_empty() {
-            return Err(fault(format!("{run}: nothing was removed in this run")));
+            return Err(fault(format!("run: nothing was removed in {run}")));
         }
         let mut plan = plan(lost, &run, end);
         if !plan.endless.is_empty() {

@@ -30,16 +30,22 @@ pub(super) fn made_at(headers: &HeaderMap) -> Option<Timestamp> {
     instant(headers.get(DATE)?.to_str().ok()?)
 }
 
+/// The longest that a provider is left alone because it says so: one odd answer must not keep access
+/// open for days.
+const LONGEST_REST: Duration = Duration::from_secs(6 * 60 * 60);
+
 /// How long the provider asks to be left alone: seconds, or a date, which is taken by the
-/// provider's own clock where the answer carries it.
+/// provider's own clock where the answer carries it; six hours at most.
 pub(super) fn retry_after(headers: &HeaderMap, received: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(Duration::from_secs(text.parse().unwrap_or(u64::MAX)));
+        let wait = Duration::from_secs(text.parse().unwrap_or(u64::MAX));
+        return Some(wait.min(LONGEST_REST));
     }
     let until = instant(text)?;
     let now = made_at(headers).unwrap_or(received);
-    Some(until.duration_since(now).try_into().unwrap_or_default())
+    let wait: Duration = until.duration_since(now).try_into().unwrap_or_default();
+    Some(wait.min(LONGEST_REST))
 }
 
 /// How far a provider's clock is from ours, as last seen.
@@ -140,7 +146,9 @@ mod tests {
         let past = [(RETRY_AFTER, "Sun, 22 Nov 2026 06:00:00 GMT")];
         assert_eq!(wait(&past), Some(Duration::ZERO));
         let absurd = wait(&[(RETRY_AFTER, "99999999999999999999999")]);
-        assert_eq!(absurd, Some(Duration::from_secs(u64::MAX)));
+        assert_eq!(absurd, Some(LONGEST_REST));
+        let years = [(RETRY_AFTER, "Wed, 21 Oct 2037 07:28:00 GMT")];
+        assert_eq!(wait(&years), Some(LONGEST_REST));
     }
 
     #[test]

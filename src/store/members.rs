@@ -91,8 +91,10 @@ pub(super) fn apply(
         insert(db, team, &[change.is], first_seen, at)?;
     }
     for member in &changes.returned {
-        db.prepare_cached("UPDATE member SET missing_since = NULL WHERE id = :id")?
-            .execute(named_params! { ":id": member.row })?;
+        db.prepare_cached(
+            "UPDATE member SET missing_since = NULL, last_seen = NULL WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": member.row })?;
     }
     for member in &changes.left {
         close(db, member.row, last_seen, at)?;
@@ -103,8 +105,12 @@ pub(super) fn apply(
             close(db, member.row, last_seen, at)?;
         } else {
             waiting = true;
-            db.prepare_cached("UPDATE member SET missing_since = :at WHERE id = :id")?
-                .execute(named_params! { ":id": member.row, ":at": time::stored(at) })?;
+            db.prepare_cached(
+                "UPDATE member SET missing_since = :at, last_seen = :last_seen WHERE id = :id",
+            )?
+            .execute(named_params! {
+                ":id": member.row, ":at": time::stored(at), ":last_seen": time::stored(last_seen),
+            })?;
         }
     }
     Ok(waiting)
@@ -121,7 +127,7 @@ fn close(
     let first_seen = db
         .prepare_cached(
             "UPDATE member SET valid_to = ifnull(missing_since, :at), missing_since = NULL,
-                               last_seen = min(:last_seen, ifnull(missing_since, :at))
+                               last_seen = ifnull(last_seen, min(:last_seen, ifnull(missing_since, :at)))
              WHERE id = :id RETURNING first_seen",
         )?
         .query_row(

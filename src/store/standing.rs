@@ -300,8 +300,9 @@ fn sources(db: &Connection, wanted: &Wanted) -> Result<Sources, StoreError> {
             Some(false) if kind == "suppressed" => continue,
             Some(_) => {}
         }
-        // A team that its key is not let into is a finding of each pass, and no fault of it.
-        if kind == "team" && state == "forbidden" {
+        // A team that its key is not let into is a finding of each pass, and no fault of it; suppressed
+        // addresses are shown only to whom the provider has allowed it.
+        if kind != "teams" && state == "forbidden" {
             sources.forbidden += 1;
         } else {
             sources.failing += 1;

@@ -61,6 +61,21 @@ impl Targets {
         Ok(all)
     }
 
+    /// The teams of these accounts that the last lists had, but for those that the key is not let into.
+    pub(crate) fn readable(
+        db: &Connection,
+        accounts: &[String],
+    ) -> Result<Vec<TargetRef>, StoreError> {
+        let mut statement = db.prepare_cached(&format!(
+            "{SHOWN} WHERE t.provider = 'sapling' AND t.listed = 1 AND NOT EXISTS (
+                 SELECT 1 FROM source s WHERE s.kind = 'team' AND s.target = t.id AND s.state = 'forbidden')
+             ORDER BY t.id"
+        ))?;
+        let teams: Vec<TargetRef> = statement.query_map([], read)?.collect::<Result<_, _>>()?;
+        let configured = |team: &TargetRef| accounts.iter().any(|name| name == team.account());
+        Ok(teams.into_iter().filter(configured).collect())
+    }
+
     /// The target's number, given one when it is new.
     pub(crate) fn ensure(db: &Connection, target: &Target) -> Result<TargetRef, StoreError> {
         if let Some(found) = Self::find(db, target)? {

@@ -4,7 +4,7 @@
 use lapsed::sandbox::{Fault, When};
 use serde_json::json;
 
-use crate::world::{PAST, World};
+use crate::world::{PAST, World, time};
 
 fn only_the_holder_was(world: &mut World) {
     world.config.sapling.clear();
@@ -167,11 +167,23 @@ async fn a_member_has_left_after_two_readings_without_them() {
     world.run().await;
     world.drop_member("Core", "bob@example.com");
 
+    let with_them = world.number("SELECT max(complete_at) FROM source WHERE kind = 'team'");
+    let last_seen =
+        || world.number("SELECT last_seen FROM member WHERE email_key = 'bob@example.com'");
     assert!(world.run().await.found("member.left").is_empty());
+    let listed = world.rows(&["members", "--format", "json"]).await;
+    let bob = listed.iter().find(|m| m["email"] == "bob@example.com");
+    let seen = time(bob.unwrap()["last_seen"].as_str().unwrap());
+    assert_eq!(
+        seen.as_millisecond(),
+        with_them,
+        "not when they were missing"
+    );
     assert_eq!(
         world.run().await.found("member.left"),
         ["sapling:acme/Core bob@example.com"]
     );
+    assert_eq!(last_seen(), with_them);
     assert!(
         world.run().await.found("member.left").is_empty(),
         "told once"

@@ -162,6 +162,50 @@ async fn who_is_on_no_record_is_removed_all_the_same() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_may_be_in_a_team_that_cannot_be_read_now_is_removed_when_it_can() {
+    let world = World::new().await;
+    let core = world.team("Core", &["amy@example.com"]);
+    world.team("Docs", &["amy@example.com"]);
+    world.team("Secret", &["amy@example.com"]);
+    world
+        .sapling
+        .with(|state| state.set_forbidden("Secret", true));
+    assert_eq!(world.run().await.code, 0);
+    // They came since the last reading, to one team that cannot be read and to one that can.
+    world.member("Core", "new@example.com");
+    world.member("Docs", "new@example.com");
+    let down = When::method("GET").path(&format!("/team/{core}/team_user"));
+    world.sapling.faults().always(down, Fault::status(500));
+
+    let said = revoke(&world, &["new@example.com"]).await;
+    assert_eq!(said.code, 3);
+    assert_eq!(
+        said.json["targets"],
+        json!(["sentius:acme", "sapling:acme/Core", "sapling:acme/Docs"])
+    );
+    assert_eq!(world.members("Docs"), ["amy@example.com"]);
+    // Nobody knows of somebody else there.
+    let args = ["who@example.com", "--target", "sapling:acme/Core"];
+    let said = revoke(&world, &args).await;
+    assert_eq!(
+        (said.code, &said.json["targets"]),
+        (3, &json!(["sapling:acme/Core"]))
+    );
+
+    world.sapling.faults().clear();
+    let run = world.run().await;
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert_eq!(world.members("Core"), ["amy@example.com"]);
+    let open = "SELECT count(*) FROM grants WHERE removed_at IS NULL";
+    assert_eq!(
+        world.number(open),
+        0,
+        "what was not there is settled as well"
+    );
+    assert_eq!(world.run().await.json["actions"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_role_ends_without_the_membership_unless_everything_ends() {
     let world = World::new().await;
     world.team("Core", &["bob@example.com"]);

@@ -224,6 +224,36 @@ async fn a_role_that_was_taken_back_is_given_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_membership_and_its_role_come_back_in_one_call() {
+    let world = jane().await;
+    for role in [&[][..], &["--role", "manager"]] {
+        let args = [
+            &["grant", JANE, "--target", CORE, "--end", FUTURE][..],
+            role,
+        ]
+        .concat();
+        assert_eq!(ask(&world, &args).await.code, 0);
+    }
+    let run = revoke(&world).await;
+    assert!(world.members("Core").is_empty());
+    world.forget_calls();
+
+    let said = undo(&world, &run, &[]).await;
+
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    let lines = said.lines();
+    assert!(
+        lines.contains(
+            &"jane@example.com sapling:acme/Core member.promote done promoted".to_owned()
+        ),
+        "{lines:?}"
+    );
+    assert_eq!(flags(&world, "Core", JANE), ["manager", "edit"]);
+    let run = world.run().await;
+    assert_eq!((run.code, &run.json["actions"]), (0, &json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stale_invite_of_somebody_with_a_grant_is_sent_again_without_another_grant() {
     let world = jane().await;
     assert_eq!(world.run().await.code, 0);
@@ -334,8 +364,11 @@ async fn bad_input_is_refused() {
     let world = World::new().await;
     let idle = world.run().await;
     for (args, said) in [
-        (&["nothing"][..], "nothing: there is no run of this name"),
-        (&[idle.id()], "nothing was removed in this run"),
+        (
+            &["nothing"][..],
+            "RUN: there is no run \"nothing\" in the database",
+        ),
+        (&[idle.id()], "RUN: nothing was removed in "),
         (
             &[idle.id(), "--end", "soon"],
             "--end: \"soon\" is not a time",

@@ -384,9 +384,10 @@ impl Reader<'_> {
             if let (Some(member), Some(at)) = (&mut on.member, complete_at)
                 && member.gone_at.is_none()
             {
-                // Seen in every reading up to the last, or up to the one that missed them.
-                let seen = member.missing_since.map_or(at, |missing| missing.min(at));
-                member.last_seen = seen;
+                // Seen in every reading up to the last; of who is missing it is on record.
+                if member.missing_since.is_none() {
+                    member.last_seen = at;
+                }
             }
         }
         Ok(())

@@ -241,6 +241,17 @@ fn team(
             let why = "was invited and has not joined; the role follows then".to_owned();
             Ok((later(db, provision, again, Some(why))?, Value::Null))
         }
+        (Some(role), None) if let Some(flags) = just_added(db, target, email)? => {
+            let has = match role {
+                Role::Admin => flags.is_admin,
+                Role::Manager => flags.is_manager,
+            };
+            if has {
+                return settle(Provided::Promoted, None);
+            }
+            let why = "was added just now; the role follows once a reading shows that".to_owned();
+            Ok((later(db, provision, at, Some(why))?, Value::Null))
+        }
         (Some(_), None) => {
             let answered = Answered {
                 detail: Some("is not a member of the team: a role is for members".to_owned()),
@@ -288,6 +299,27 @@ fn member(
             },
         )
         .optional()?)
+}
+
+/// The flags with which the person was added since the team was last read.
+fn just_added(
+    db: &Connection,
+    target: TargetId,
+    email: &Email,
+) -> Result<Option<Flags>, StoreError> {
+    let words: Option<String> = db
+        .prepare_cached(
+            "SELECT flags FROM provision
+             WHERE target = :target AND email_key = :email_key AND kind = 'member.add' AND result = 'added'
+               AND settled_at >= ifnull((SELECT complete_at FROM source WHERE kind = 'team' AND target = :target), 0)
+             ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(
+            named_params! { ":target": target.0, ":email_key": email.key() },
+            |row| row.get(0),
+        )
+        .optional()?;
+    Ok(words.map(|words| super::flags(&words)))
 }
 
 fn is_invited(db: &Connection, target: TargetId, email: &Email) -> Result<bool, StoreError> {
