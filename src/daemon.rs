@@ -299,18 +299,7 @@ impl Daemon {
         ended: Result<Result<PassOutcome, PassError>, JoinError>,
     ) -> Result<(), PassError> {
         let outcome = ended.map_err(|error| PassError::Panicked(error.to_string()))??;
-        let (verdict, counts) = (outcome.outcome.as_str(), outcome.counts);
-        tracing::info!(
-            run = outcome.run,
-            outcome = verdict,
-            done = counts.done,
-            failed = counts.failed,
-            held = counts.held,
-            "pass ended: {verdict}, {} done, {} failed, {} held",
-            counts.done,
-            counts.failed,
-            counts.held
-        );
+        pass::log("pass ended", &outcome);
         self.last = Some((outcome.finished_at, outcome.outcome));
         self.outbox.notify_one();
         due::note(&self.store, due).await?;

@@ -135,6 +135,22 @@ pub(crate) async fn under(
     pass.finish(seen, actions).await
 }
 
+/// Logs how a pass ended; `what` it was.
+pub(crate) fn log(what: &str, outcome: &PassOutcome) {
+    let (verdict, counts) = (outcome.outcome.as_str(), outcome.counts);
+    tracing::info!(
+        run = outcome.run,
+        outcome = verdict,
+        done = counts.done,
+        failed = counts.failed,
+        held = counts.held,
+        "{what}: {verdict}, {} done, {} failed, {} held",
+        counts.done,
+        counts.failed,
+        counts.held
+    );
+}
+
 /// What the stages of one pass share.
 struct Pass<'a> {
     /// The right to it.

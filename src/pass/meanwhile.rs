@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Options, Pass, PassError, Stage, under};
+use super::{Options, Pass, PassError, Stage, log, under};
 use crate::clock;
 use crate::domain::Reach;
 use crate::observe::{self, Errand, Observation, Overtaken};
@@ -79,19 +79,7 @@ impl Pass<'_> {
         Box::pin(async move {
             let result = under(self.lock, self.settings, &services, self.store, &options).await;
             services.metrics.pass(&options, &result, begun.elapsed());
-            let outcome = result?;
-            let (verdict, counts) = (outcome.outcome.as_str(), outcome.counts);
-            tracing::info!(
-                run = outcome.run,
-                outcome = verdict,
-                done = counts.done,
-                failed = counts.failed,
-                held = counts.held,
-                "what came due while reading was acted on: {verdict}, {} done, {} failed, {} held",
-                counts.done,
-                counts.failed,
-                counts.held
-            );
+            log("what came due while reading was acted on", &result?);
             Ok(())
         })
     }
