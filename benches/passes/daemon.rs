@@ -1,5 +1,7 @@
 //! The daemon: how late it acts on ends, and what it costs while nothing is due.
 
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::process::{Child, Stdio};
@@ -61,14 +63,15 @@ impl Daemon {
     }
 
     /// How often any of its threads was given a processor.
-    fn wakeups(&self) -> u64 {
+    fn wakeups(&self) -> BTreeMap<OsString, u64> {
         let tasks = format!("/proc/{}/task", self.0.id());
         let tasks = fs::read_dir(tasks).expect("it is running");
         let switches = tasks.flatten().map(|task| {
             let status = task.path().join("status");
-            line(&status, "voluntary_ctxt_switches:").unwrap_or(0)
+            let switches = line(&status, "voluntary_ctxt_switches:").unwrap_or(0);
+            (task.file_name(), switches)
         });
-        switches.sum()
+        switches.collect()
     }
 }
 
@@ -172,9 +175,14 @@ pub(crate) fn idle(options: &Options) -> Vec<Line> {
     place.import(&grants_csv(0..KEPT, now, end));
     let daemon = Daemon::start(&place);
     sleep(Duration::from_secs(5));
-    let (wakeups, written) = (daemon.wakeups(), daemon.number("io", "write_bytes:"));
+    let (before, written) = (daemon.wakeups(), daemon.number("io", "write_bytes:"));
     sleep(WATCHED);
-    let wakeups = daemon.wakeups() - wakeups;
+    // A thread of the first pass may end meanwhile, and takes its count along.
+    let wakeups: u64 = daemon
+        .wakeups()
+        .iter()
+        .map(|(thread, now)| now - before.get(thread).copied().unwrap_or(0))
+        .sum();
     let written = daemon.number("io", "write_bytes:") - written;
     let resident = daemon.number("status", "VmRSS:") * 1024;
     #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
