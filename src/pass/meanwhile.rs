@@ -56,9 +56,12 @@ impl Pass<'_> {
                 .store
                 .read(move |db| Agenda::load(db, since, grace, now))
                 .await?;
-            let next = agenda.next();
-            if next.is_some_and(|at| at <= now) {
-                return Ok(agenda.reach);
+            let next = agenda.next().filter(|at| *at > now);
+            match agenda.reach {
+                // A team that has still to be found by its name is found by this reading.
+                Reach::Everything => {}
+                Reach::Only(targets) if targets.is_empty() => {}
+                reach => return Ok(reach),
             }
             let left = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
             tokio::time::sleep(left.map_or(LOOK, |left| left.min(LOOK))).await;

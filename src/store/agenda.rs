@@ -1,6 +1,8 @@
 //! What is to be done between passes, and when: ends, starts, tries that come again, and what a
 //! person approved.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 
@@ -45,21 +47,22 @@ impl Agenda {
                  UNION ALL SELECT min(due_at) FROM provision WHERE settled_at IS NULL AND due_at > :after)",
             since,
         )?;
+        // Not UNION: for that all open grants would be walked in the order of their targets.
         let mut statement = db.prepare_cached(
             "SELECT target FROM grants
              WHERE removed_at IS NULL AND ends_at <= :cutoff AND (ends_at > :since_end OR recorded_at > :since)
-             UNION SELECT target FROM grants
+             UNION ALL SELECT target FROM grants
              WHERE removed_at IS NULL AND ends_at > :since AND ends_at <= :now AND revoked
-             UNION SELECT target FROM action
+             UNION ALL SELECT target FROM action
              WHERE settled_at IS NULL AND (next_try_at > :since AND next_try_at <= :now OR approved_at > :since)
-             UNION SELECT target FROM provision
+             UNION ALL SELECT target FROM provision
              WHERE settled_at IS NULL AND due_at <= :now AND (due_at > :since OR planned_at > :since)",
         )?;
         let params = named_params! {
             ":since": time::stored(since), ":since_end": time::stored(before(since)),
             ":now": time::stored(now), ":cutoff": time::stored(before(now)),
         };
-        let due: Vec<TargetId> = statement
+        let due: BTreeSet<TargetId> = statement
             .query_map(params, |row| row.get(0).map(TargetId))?
             .collect::<Result<_, _>>()?;
         Ok(Self {
@@ -80,7 +83,7 @@ impl Agenda {
     }
 }
 
-fn reach(db: &Connection, due: &[TargetId]) -> Result<Reach, StoreError> {
+fn reach(db: &Connection, due: &BTreeSet<TargetId>) -> Result<Reach, StoreError> {
     if due.is_empty() {
         return Ok(Reach::only([]));
     }
