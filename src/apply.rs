@@ -29,6 +29,7 @@ const UNREADABLE: &str = "the team could not be read, or is not among those of t
 /// intents and results, which takes as long as some calls, others call. With more, an intent would
 /// be too old for its call, and be looked at again.
 const UNDER_WAY: usize = 5;
+
 /// What the accounts' work shares.
 struct Shared {
     total: u64,

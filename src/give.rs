@@ -14,9 +14,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use crate::clock;
-use crate::domain::{Email, Finding, Provider, ProvisionState, Reach, TargetId, TargetRef};
+use crate::domain::{Email, Finding, Provider, ProvisionState, TargetId, TargetRef};
 use crate::failpoint;
-use crate::observe::{self, Errand, Overtaken};
+use crate::observe::{self, Errand};
 use crate::pass::{Progress, Stage, Stop};
 use crate::services::Services;
 use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreError};
@@ -170,14 +170,7 @@ impl Give<'_> {
             let id = self.team_ids.get(&team.id())?.clone();
             Some((team, id))
         });
-        let errand = Errand {
-            run: self.run,
-            at: clock::now(),
-            counts: false,
-            reach: &Reach::Everything,
-            overtaken: &Overtaken::default(),
-            progress: &|_, _| {},
-        };
+        let errand = Errand::aside(self.run, clock::now());
         let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
         let people: HashSet<&Email> = gave.given.iter().map(|(p, _)| &p.email).collect();
         let is_news =

@@ -5,7 +5,7 @@ mod overtaken;
 mod some;
 mod team;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
@@ -51,9 +51,29 @@ pub(crate) struct Errand<'a> {
     pub(crate) counts: bool,
     /// The teams that are read; suppressed emails only where it is everything.
     pub(crate) reach: &'a Reach,
-    /// What was read and acted on since it began.
-    pub(crate) overtaken: &'a Overtaken,
+    /// What was read and acted on since it began, where that can be.
+    pub(crate) overtaken: Option<&'a Overtaken>,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
+}
+
+impl<'a> Errand<'a> {
+    /// A reading of what a command needs to know, beside the passes: it counts for nothing.
+    pub(crate) fn aside(run: &'a str, at: Timestamp) -> Self {
+        Self {
+            run,
+            at,
+            counts: false,
+            reach: &Reach::Everything,
+            overtaken: None,
+            progress: &|_, _| {},
+        }
+    }
+
+    /// How often a pass on some targets alone has read this one since the errand began.
+    fn times_overtaken(&self, target: TargetId) -> u32 {
+        self.overtaken
+            .map_or(0, |overtaken| overtaken.times(target))
+    }
 }
 
 /// Reads all within reach that can be read. Whitelists cannot.
@@ -151,7 +171,7 @@ async fn account_teams(
         (errand.progress)(done, total);
     }
     drop(readings);
-    unchanged.retain(|team: &TargetRef| errand.overtaken.times(team.id()) == 0);
+    unchanged.retain(|team: &TargetRef| errand.times_overtaken(team.id()) == 0);
     note_unchanged(store, unchanged, errand.at).await?;
     if stored {
         store.tidy();
@@ -162,6 +182,14 @@ async fn account_teams(
 }
 
 impl Observation {
+    /// The teams whose readings are complete.
+    pub(crate) fn complete(&self) -> HashSet<TargetId> {
+        let complete = |(team, health): (&TargetRef, &SourceHealth)| {
+            (*health == SourceHealth::Complete).then(|| team.id())
+        };
+        self.sources.iter().filter_map(complete).collect()
+    }
+
     fn extend(&mut self, other: Self) {
         self.sources.extend(other.sources);
         self.team_ids.extend(other.team_ids);

@@ -9,7 +9,6 @@ mod options;
 mod reviewing;
 mod rules;
 
-use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -21,13 +20,13 @@ use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
     Action, ActionResult, ActionState, Counts, Finding, FindingKind, MailResult, PassOutcome, Plan,
-    Reach, Snapshot, SourceHealth, TargetId, TargetMessage, TargetRef, Verdict,
+    Reach, Snapshot, TargetMessage, Verdict,
 };
 use crate::failpoint;
 use crate::guard::{Refused, Reviewed};
 use crate::mail::RoundError;
 use crate::mail::round::round;
-use crate::observe::{self, Errand, Observation, Overtaken};
+use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
@@ -238,10 +237,7 @@ impl Pass<'_> {
     ) -> Result<Vec<ActionResult>, StoreError> {
         let run = self.run.clone();
         let at = self.started_at;
-        let complete = |(target, health): (&TargetRef, &SourceHealth)| {
-            (*health == SourceHealth::Complete).then(|| target.id())
-        };
-        let read: HashSet<TargetId> = seen.sources.iter().filter_map(complete).collect();
+        let read = seen.complete();
         let doubt = self.clock_doubt(&reviewed).await?;
         let restored = self.restored.clone();
         let reach = self.reach.clone();
@@ -284,12 +280,8 @@ impl Pass<'_> {
             Some((team, id))
         });
         let errand = Errand {
-            run: &self.run,
-            at: clock::now(),
-            counts: false,
             reach: &self.reach,
-            overtaken: &Overtaken::default(),
-            progress: &|_, _| {},
+            ..Errand::aside(&self.run, clock::now())
         };
         let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
         seen.findings.extend(found);

@@ -12,9 +12,8 @@ use super::exit::{Exit, Failure};
 use super::{output, run};
 use crate::clock;
 use crate::config::Keys;
-use crate::domain::Reach;
 use crate::metrics::Metrics;
-use crate::observe::{self, Errand, Overtaken};
+use crate::observe::{self, Errand};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
@@ -114,12 +113,8 @@ async fn earlier_look(stage: &Stage, services: &Services, store: &Store) -> Resu
         .checked_sub(LAST_LOOK)
         .unwrap_or_else(|_| clock::now());
     let errand = Errand {
-        run: "earlier",
-        at: then,
         counts: true,
-        reach: &Reach::Everything,
-        overtaken: &Overtaken::default(),
-        progress: &|_, _| {},
+        ..Errand::aside("earlier", then)
     };
     observe::all(services, store, errand).await?;
     stage.with_invites(newer);

@@ -15,9 +15,9 @@ use super::Give;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
-    Flags, Provided, ProvisionKind, ProvisionState, Reach, Role, SourceHealth, Target, TargetRef,
+    Flags, Provided, ProvisionKind, ProvisionState, Role, SourceHealth, Target, TargetRef,
 };
-use crate::observe::{self, Errand, Observation, Overtaken};
+use crate::observe::{self, Errand, Observation};
 use crate::pass::{PassError, Progress, Stop};
 use crate::services::Services;
 use crate::store::{
@@ -199,14 +199,7 @@ impl Desk<'_> {
         self.store
             .write(move |db| Provisions::recover(db, at))
             .await?;
-        let errand = Errand {
-            run: "",
-            at,
-            counts: false,
-            reach: &Reach::Everything,
-            overtaken: &Overtaken::default(),
-            progress: &|_, _| {},
-        };
+        let errand = Errand::aside("", at);
         let seen = observe::some(self.services, self.store, targets, errand).await?;
         // A reading is stored, so that no pass will notice this again.
         for finding in &seen.findings {

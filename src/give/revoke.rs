@@ -1,7 +1,6 @@
 //! Takes access at once: what is on record is ended first, so that whatever pass comes next removes
 //! it; then a pass is made, which is the one way in which anything is removed.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,10 +10,10 @@ use super::command::{Desk, GiveError};
 use crate::clock;
 use crate::config::SentiusAccount;
 use crate::domain::{
-    ActionResult, ActionState, Counts, Email, PassOutcome, Provider, Reach, SourceHealth, Target,
-    TargetId, TargetMessage, TargetRef, Verdict,
+    ActionResult, ActionState, Counts, Email, PassOutcome, Provider, Reach, Target, TargetMessage,
+    TargetRef, Verdict,
 };
-use crate::observe::{self, Errand, Observation, Overtaken};
+use crate::observe::{self, Errand, Observation};
 use crate::pass::{self, Options};
 use crate::store::{Asked, Db, Grants, Lock, StoreError, Targets};
 
@@ -125,10 +124,7 @@ impl Desk<'_> {
         target: Option<&Target>,
         seen: &Observation,
     ) -> Result<Vec<TargetRef>, StoreError> {
-        let is_read = |(team, health): (&TargetRef, &SourceHealth)| {
-            (*health == SourceHealth::Complete).then(|| team.id())
-        };
-        let read: HashSet<TargetId> = seen.sources.iter().filter_map(is_read).collect();
+        let read = seen.complete();
         let accounts: Vec<String> = self.services.teams.keys().cloned().collect();
         let (email, target) = (email.clone(), target.cloned());
         let (asked, at) = (self.asked.clone(), clock::now());
@@ -153,14 +149,7 @@ impl Desk<'_> {
         match target {
             Some(target) => self.look_at(std::slice::from_ref(target)).await,
             None => {
-                let errand = Errand {
-                    run: "",
-                    at: clock::now(),
-                    counts: false,
-                    reach: &Reach::Everything,
-                    overtaken: &Overtaken::default(),
-                    progress: &|_, _| {},
-                };
+                let errand = Errand::aside("", clock::now());
                 Ok(observe::all(self.services, self.store, errand).await?)
             }
         }

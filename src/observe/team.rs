@@ -41,12 +41,12 @@ pub(super) async fn read(
     let known = nothing_new_if.get(&team.id()).copied();
     let known = known.map(Digest::from_bytes);
     let (answer, at) = loop {
-        let times = errand.overtaken.times(team.id());
+        let times = errand.times_overtaken(team.id());
         if times > 0 && is_read_since(store, team, errand.at).await? {
             return Ok(Read::Unchanged);
         }
         let answer = account.reader.team_users(remote_id, known.as_ref()).await;
-        if errand.overtaken.times(team.id()) == times {
+        if errand.times_overtaken(team.id()) == times {
             let at = if times > 0 { clock::now() } else { errand.at };
             break (answer, at);
         }

@@ -26,7 +26,7 @@ impl Pass<'_> {
             at: self.started_at,
             counts: !self.options.dry_run,
             reach: &self.reach,
-            overtaken: &overtaken,
+            overtaken: Some(&overtaken),
             progress: &progress,
         };
         let mut reading = pin!(observe::all(self.services, self.store, errand));

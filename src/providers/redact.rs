@@ -42,9 +42,10 @@ impl Redactor {
             ),
         ];
         forms.extend(in_html(key));
-        forms.extend((0..3).filter_map(|before| in_base64(key, before)));
-        let url_safe = |form: &String| form.replace('+', "-").replace('/', "_");
-        forms.extend((0..3).filter_map(|before| in_base64(key, before).as_ref().map(url_safe)));
+        for digits in (0..3).filter_map(|before| in_base64(key, before)) {
+            forms.push(digits.replace('+', "-").replace('/', "_"));
+            forms.push(digits);
+        }
         forms.retain(|form| !form.is_empty());
         // The longest first, so that no shorter form leaves a rest of a longer one behind.
         forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
