@@ -156,13 +156,10 @@ async fn account_teams(
         .buffer_unordered(UNDER_WAY);
     let mut done = 0;
     let mut unchanged = Vec::new();
-    let mut stored = false;
     while let Some((team, target, read)) = readings.next().await {
         let read = read?;
-        match read {
-            Read::Unchanged => unchanged.push(target.clone()),
-            Read::Complete(_) => stored = true,
-            _ => {}
+        if matches!(read, Read::Unchanged) {
+            unchanged.push(target.clone());
         }
         let health = seen.take(&target, read);
         seen.sources.insert(target.clone(), health);
@@ -173,9 +170,6 @@ async fn account_teams(
     drop(readings);
     unchanged.retain(|team: &TargetRef| errand.times_overtaken(team.id()) == 0);
     note_unchanged(store, unchanged, errand.at).await?;
-    if stored {
-        store.tidy();
-    }
     seen.findings
         .sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
     Ok(seen)
@@ -347,7 +341,7 @@ async fn suppressed(
     let error = match account.reader.suppressed_emails(organization).await {
         Ok(emails) => {
             let name = name.to_owned();
-            let emails: Vec<Email> = emails.iter().map(|e| Email::observed(e)).collect();
+            let emails: Vec<Email> = emails.into_iter().map(Email::from).collect();
             let take = move |db: &_| invites::take_suppressed(db, &name, &emails, at);
             store.write(take).await?;
             return Ok(seen);

@@ -130,7 +130,8 @@ pub(crate) async fn under(
         pass.apply(reviewed, &mut seen).await?
     };
     seen.errors.extend(pass.give_again().await?);
-    seen.findings.extend(pass.standing_findings().await?);
+    pass.add_standing_findings(&mut seen).await?;
+    store.tidy();
     pass.finish(seen, actions).await
 }
 
@@ -289,19 +290,29 @@ impl Pass<'_> {
         self.store.read(move |db| Ledger::of_run(db, &run)).await
     }
 
-    /// What stands, whoever did what in this pass.
-    async fn standing_findings(&self) -> Result<Vec<Finding>, StoreError> {
+    /// Adds what stands, whoever did what in this pass.
+    async fn add_standing_findings(&self, seen: &mut Observation) -> Result<(), StoreError> {
         if !self.reach.is_everything() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let soonest = self.settings.mail.as_ref().map(|m| &m.notify_before);
         let soon = soonest.and_then(|windows| windows.iter().max().copied());
         let soon = soon.map_or(SignedDuration::from_hours(14 * 24), span);
         let holders = self.services.holders();
         let now = self.moment;
-        self.store
-            .read(move |db| Findings::standing(db, now, soon, &holders))
-            .await
+        // Most of a first look at many teams is this: it is read in two parts at once.
+        let unmanaged = |part| {
+            let holders = holders.clone();
+            self.store
+                .read_aside(move |db| Findings::unmanaged(db, now, &holders, (part, 2)))
+        };
+        let standing = self.store.read(move |db| Findings::standing(db, now, soon));
+        let (mut found, more, standing) = tokio::try_join!(unmanaged(0), unmanaged(1), standing)?;
+        for others in [more, standing, std::mem::take(&mut seen.findings)] {
+            found.extend(others);
+        }
+        seen.findings = found;
+        Ok(())
     }
 
     async fn deliver(&self, suppressed: Vec<i64>) -> Result<Vec<MailResult>, PassError> {

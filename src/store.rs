@@ -184,6 +184,25 @@ impl Store {
         task.await.map_err(|_| StoreError::Gone)?
     }
 
+    /// Reads from the database through a connection of its own, in one consistent view: for much that
+    /// is read in parts at once. Others need not wait for it.
+    ///
+    /// # Errors
+    /// What `job` returned, or that there is no such connection.
+    pub(crate) async fn read_aside<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let path = self.inner.path.clone();
+        let task = tokio::task::spawn_blocking(move || {
+            let mut connection = open::second(&path)?;
+            let view = connection.transaction()?;
+            job(&view)
+        });
+        task.await.map_err(|_| StoreError::Gone)?
+    }
+
     /// Brings what was written from the log into the database, beside whatever else is done: it would
     /// otherwise be waited for when the log is full, or at the end.
     pub(crate) fn tidy(&self) {

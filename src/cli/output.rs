@@ -45,8 +45,9 @@ impl Formatter for Calm {
         writer: &mut W,
         fragment: &str,
     ) -> io::Result<()> {
-        // Most texts are like this, and need no second look.
-        if fragment.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+        // Most texts are like this, and need no second look. All bytes are looked at, many at once.
+        let calm = |calm, byte| calm & matches!(byte, b' '..=b'~');
+        if fragment.bytes().fold(true, calm) {
             return writer.write_all(fragment.as_bytes());
         }
         let mut rest = fragment;

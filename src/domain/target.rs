@@ -1,5 +1,6 @@
 //! What a grant gives access to: a whitelist or a team.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::ops::Deref;
 use std::str::FromStr;
@@ -84,10 +85,7 @@ impl Target {
     /// The target as it is written, with whatever the team's name holds: for machines.
     #[must_use]
     pub fn written(&self) -> String {
-        match self {
-            Self::Sentius { account } => format!("sentius:{account}"),
-            Self::Sapling { account, team } => format!("sapling:{account}/{team}"),
-        }
+        Written(self).to_string()
     }
 
     /// The team's name or id, where the target is a team.
@@ -96,6 +94,18 @@ impl Target {
         match self {
             Self::Sentius { .. } => None,
             Self::Sapling { team, .. } => Some(team),
+        }
+    }
+}
+
+/// A target as it is written.
+struct Written<'a>(&'a Target);
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Target::Sentius { account } => write!(f, "sentius:{account}"),
+            Target::Sapling { account, team } => write!(f, "sapling:{account}/{team}"),
         }
     }
 }
@@ -142,7 +152,7 @@ impl fmt::Display for Target {
 
 impl Serialize for Target {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.written())
+        serializer.collect_str(&Written(self))
     }
 }
 
@@ -153,10 +163,26 @@ pub struct TargetId(pub i64);
 /// A target that is on record: its number, and its name as it is shown.
 ///
 /// Cheap to copy around, since many people share a target. Ordered by name.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct TargetRef {
     target: Arc<Target>,
     id: TargetId,
+}
+
+impl PartialOrd for TargetRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for TargetRef {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Most that are compared are one and the same: people of one team.
+        if Arc::ptr_eq(&self.target, &other.target) {
+            return self.id.cmp(&other.id);
+        }
+        (&self.target, self.id).cmp(&(&other.target, other.id))
+    }
 }
 
 impl TargetRef {

@@ -14,26 +14,41 @@ use crate::domain::{Email, Finding, FindingKind, Place, TargetId};
 pub(crate) struct Findings;
 
 impl Findings {
-    /// Everything that stands out now. `holders` are the keys' own addresses, which need no grant.
-    pub(crate) fn standing(
+    /// The members of the listed teams whom no grant covers: of the teams' part `part` of `parts`,
+    /// by name. `holders` are the keys' own addresses, which need no grant.
+    pub(crate) fn unmanaged(
         db: &Connection,
         at: Timestamp,
-        soon: SignedDuration,
         holders: &BTreeMap<String, Email>,
+        (part, parts): (usize, usize),
     ) -> Result<Vec<Finding>, StoreError> {
+        let teams = targets::listed(db)?;
+        let (from, to) = (teams.len() * part / parts, teams.len() * (part + 1) / parts);
         let mut found = Vec::new();
-        let until = at.checked_add(soon).unwrap_or(Timestamp::MAX);
-        for team in targets::listed(db)? {
+        for team in &teams[from..to] {
             let holder = holders.get(team.account());
-            for member in members::unmanaged(db, team.id(), holder, at)? {
+            members::unmanaged(db, team.id(), holder, at, |member| {
                 found.push(Finding {
                     finding: FindingKind::MemberUnmanaged,
                     place: Place::Target(team.clone()),
                     email: Some(member.email),
                     detail: None,
                 });
-            }
+                Ok(())
+            })?;
         }
+        sort(&mut found);
+        Ok(found)
+    }
+
+    /// What else stands out now.
+    pub(crate) fn standing(
+        db: &Connection,
+        at: Timestamp,
+        soon: SignedDuration,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let mut found = Vec::new();
+        let until = at.checked_add(soon).unwrap_or(Timestamp::MAX);
         collect(
             db,
             FindingKind::GrantNeverEnds,
@@ -52,9 +67,13 @@ impl Findings {
             });
         }
         suppressed(db, time::stored(at), &mut found)?;
-        found.sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
+        sort(&mut found);
         Ok(found)
     }
+}
+
+fn sort(found: &mut [Finding]) {
+    found.sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
 }
 
 /// Suppressed addresses, where they matter: an invite, a membership or a running grant. CROSS JOIN
@@ -67,8 +86,9 @@ fn suppressed(db: &Connection, now: i64, found: &mut Vec<Finding>) -> Result<(),
            JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
            JOIN target t ON t.id = i.target AND t.account = s.account WHERE s.gone_at IS NULL
          UNION SELECT m.target, s.email, 'member' FROM suppressed s
-           JOIN member m ON m.email_key = s.email_key AND m.valid_to IS NULL
-           JOIN target t ON t.id = m.target AND t.account = s.account WHERE s.gone_at IS NULL
+           CROSS JOIN target t ON t.account = s.account
+           CROSS JOIN member m ON m.target = t.id AND m.email_key = s.email_key AND m.valid_to IS NULL
+           WHERE s.gone_at IS NULL
          UNION SELECT g.target, s.email, 'granted' FROM suppressed s
            CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
             AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1)

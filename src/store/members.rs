@@ -3,10 +3,17 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, ToSql, named_params, params};
+use rusqlite::{Connection, Row, ToSql, named_params, params};
 
 use super::{StoreError, time};
 use crate::domain::{Changes, Email, Flags, KnownMember, ReadMember, TargetId};
+
+/// The rows of one person's memberships, `:email_key`: those that stand, team by team, and those
+/// that are past.
+pub(super) const OF_PERSON: &str = "(
+    SELECT m.id FROM target t CROSS JOIN member m
+        ON m.target = t.id AND m.email_key = :email_key AND m.valid_to IS NULL
+    UNION ALL SELECT id FROM member WHERE email_key = :email_key AND valid_to IS NOT NULL)";
 
 /// The members of one team who are there, or missing for the first time.
 pub(super) fn known(db: &Connection, team: TargetId) -> Result<Vec<KnownMember>, StoreError> {
@@ -34,20 +41,32 @@ pub(super) fn known(db: &Connection, team: TargetId) -> Result<Vec<KnownMember>,
 }
 
 /// A member whom no grant covers.
-pub(super) struct Unmanaged {
+pub(super) struct Unmanaged<'r> {
     pub(super) email: Email,
-    pub(super) since: Timestamp,
-    pub(super) is_admin: bool,
+    row: &'r Row<'r>,
 }
 
-/// The members of a team whom no grant covers, by address; `holder` is the key's own address, which
-/// needs none.
+impl Unmanaged<'_> {
+    /// Since when, by the provider's date where there is one.
+    pub(super) fn since(&self) -> Result<Timestamp, StoreError> {
+        Ok(time::read(self.row.get(1)?))
+    }
+
+    pub(super) fn is_admin(&self) -> Result<bool, StoreError> {
+        Ok(self.row.get(2)?)
+    }
+}
+
+/// Hands over the members of a team whom no grant covers; `holder` is the key's own address, which
+/// needs none. All members of all teams may be such, so that nothing is read of them that is not
+/// asked for.
 pub(super) fn unmanaged(
     db: &Connection,
     team: TargetId,
     holder: Option<&Email>,
     now: Timestamp,
-) -> Result<Vec<Unmanaged>, StoreError> {
+    mut take: impl FnMut(Unmanaged<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let covered: HashSet<String> = db
         .prepare_cached(
             "SELECT email_key FROM grants WHERE target = ?1 AND removed_at IS NULL AND starts_at <= ?2",
@@ -55,24 +74,17 @@ pub(super) fn unmanaged(
         .query_map(params![team.0, time::stored(now)], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
     let mut statement = db.prepare_cached(
-        "SELECT email, email_key, ifnull(created_at, first_seen), is_admin FROM member
+        "SELECT email, ifnull(created_at, first_seen), is_admin FROM member
          WHERE target = ?1 AND valid_to IS NULL AND missing_since IS NULL",
     )?;
     let mut rows = statement.query(params![team.0])?;
-    let mut unmanaged = Vec::new();
     while let Some(row) = rows.next()? {
-        let key = row.get_ref(1)?.as_str()?;
-        if covered.contains(key) || holder.is_some_and(|holder| holder.key() == key) {
-            continue;
+        let email = Email::observed(row.get_ref(0)?.as_str()?);
+        if !covered.contains(email.key()) && holder != Some(&email) {
+            take(Unmanaged { email, row })?;
         }
-        unmanaged.push(Unmanaged {
-            email: Email::stored(row.get_ref(0)?.as_str()?, key),
-            since: time::read(row.get(2)?),
-            is_admin: row.get(3)?,
-        });
     }
-    unmanaged.sort_by(|a, b| a.email.cmp(&b.email));
-    Ok(unmanaged)
+    Ok(())
 }
 
 /// Stores what changed. Members whom lapsed itself removed (`ours`) are gone at once, others after
@@ -207,7 +219,7 @@ mod tests {
             })
             .collect();
         let team = TargetId(1);
-        let stored = store
+        let mut stored = store
             .write({
                 let read = read.clone();
                 move |db| {
@@ -223,10 +235,34 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(stored.len(), read.len());
+        stored.sort_by_key(|member| member.row);
         for (is, was) in stored.iter().zip(&read) {
             assert_eq!(is.remote_id, was.remote_id);
             assert_eq!(is.email.written(), was.email.written());
             assert_eq!((is.flags, is.created_at), (was.flags, was.created_at));
         }
+    }
+
+    #[tokio::test]
+    async fn no_question_about_one_person_walks_all_members() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("l.db")).unwrap();
+        let plan = store
+            .read(|db| {
+                let mut statement = db.prepare(&format!(
+                    "EXPLAIN QUERY PLAN SELECT * FROM member WHERE id IN {OF_PERSON}"
+                ))?;
+                let steps = statement.query_map(&[(":email_key", "jane@example.com")], |row| {
+                    row.get::<_, String>("detail")
+                })?;
+                Ok(steps.collect::<Result<Vec<_>, _>>()?)
+            })
+            .await
+            .unwrap();
+        for index in ["member_team (target=? AND email_key=?)", "member_past"] {
+            assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
+        }
+        let walked = |step: &String| step.starts_with("SCAN m");
+        assert!(!plan.iter().any(walked), "{plan:?}");
     }
 }

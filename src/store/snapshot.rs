@@ -127,7 +127,8 @@ impl Loader<'_> {
     fn places_of(&self, email: &Email) -> Result<BTreeSet<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
             "SELECT target, email_key FROM grants WHERE email_key = :email AND removed_at IS NULL
-             UNION SELECT target, email_key FROM member WHERE email_key = :email AND valid_to IS NULL
+             UNION SELECT m.target, m.email_key FROM target t CROSS JOIN member m
+                       ON m.target = t.id AND m.email_key = :email AND m.valid_to IS NULL
              UNION SELECT target, email_key FROM invite WHERE email_key = :email AND gone_at IS NULL",
         )?;
         let rows = statement.query_map(named_params! { ":email": email.key() }, key)?;
@@ -185,7 +186,7 @@ impl Loader<'_> {
             .now
             .checked_sub(wanted.policy.grace)
             .unwrap_or(Timestamp::MIN);
-        // One person is found by the index of persons, a team's by that of the team.
+        // Either is found by the team's index.
         let who = match person {
             Some(_) => "email_key = :person",
             None => ":person IS NULL",

@@ -5,6 +5,7 @@ use rusqlite::{Connection, named_params};
 
 use super::{Grants, Imported, NewGrant, Same};
 use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, TargetRef};
+use crate::store::members::OF_PERSON;
 use crate::store::{
     Asked, NewProvision, Provision, Provisions, StoreError, TakeBack, Targets, time,
 };
@@ -125,11 +126,11 @@ impl Grants {
     /// Whether a person is on record anywhere: in a grant, or in a team.
     pub(crate) fn knows(db: &Connection, email: &Email) -> Result<bool, StoreError> {
         Ok(db
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT EXISTS (SELECT 1 FROM grants WHERE email_key = :email_key
-                         UNION ALL SELECT 1 FROM member WHERE email_key = :email_key
+                         UNION ALL SELECT 1 FROM member WHERE id IN {OF_PERSON}
                          UNION ALL SELECT 1 FROM invite WHERE email_key = :email_key)",
-            )?
+            ))?
             .query_row(named_params! { ":email_key": email.key() }, |row| {
                 row.get(0)
             })?)

@@ -110,8 +110,9 @@ impl Grants {
         let names = targets::names(db)?;
         let mut statement = db.prepare_cached(
             "SELECT target FROM grants WHERE email_key = :email_key AND removed_at IS NULL
-             UNION SELECT m.target FROM member m JOIN target t ON t.id = m.target AND t.listed = 1
-                   WHERE email_key = :email_key AND valid_to IS NULL
+             UNION SELECT m.target FROM target t CROSS JOIN member m
+                       ON m.target = t.id AND m.email_key = :email_key AND m.valid_to IS NULL
+                   WHERE t.listed = 1
              UNION SELECT i.target FROM invite i JOIN target t ON t.id = i.target AND t.listed = 1
                    WHERE email_key = :email_key AND gone_at IS NULL",
         )?;

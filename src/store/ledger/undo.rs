@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Ledger;
 use crate::domain::{ActionKind, Email, Flags, Permission, Reason, Role, TargetId, TargetRef};
+use crate::store::members::OF_PERSON;
 use crate::store::{NewGrant, StoreError, targets, time};
 
 /// What a person lost on a target.
@@ -77,7 +78,7 @@ impl Ledger {
                 access: kind != ActionKind::MemberDemote,
                 was_member,
                 flags: match remote_id.filter(|_| was_member) {
-                    Some(id) => flags_of(db, target, &id)?,
+                    Some(id) => flags_of(db, target, &email, &id)?,
                     None => Flags::default(),
                 },
                 role: role.and_then(|role| role.parse().ok()),
@@ -203,14 +204,22 @@ fn read(row: &Row<'_>, target: &TargetRef) -> Result<NewGrant, StoreError> {
 }
 
 /// The flags of a membership, as it was last seen.
-fn flags_of(db: &Connection, team: &TargetRef, remote_id: &str) -> Result<Flags, StoreError> {
+fn flags_of(
+    db: &Connection,
+    team: &TargetRef,
+    email: &Email,
+    remote_id: &str,
+) -> Result<Flags, StoreError> {
     let flags = db
-        .prepare_cached(
+        .prepare_cached(&format!(
             "SELECT is_admin, is_manager, edit_permission, inspect_permission FROM member
-             WHERE target = :target AND remote_id = :remote_id ORDER BY valid_from DESC, id DESC LIMIT 1",
-        )?
+             WHERE id IN {OF_PERSON} AND target = :target AND remote_id = :remote_id
+             ORDER BY valid_from DESC, id DESC LIMIT 1",
+        ))?
         .query_row(
-            named_params! { ":target": team.id().0, ":remote_id": remote_id },
+            named_params! {
+                ":target": team.id().0, ":email_key": email.key(), ":remote_id": remote_id,
+            },
             |row| {
                 Ok(Flags {
                     is_admin: row.get(0)?,

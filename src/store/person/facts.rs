@@ -14,6 +14,7 @@ use crate::explain::facts::{
     SourceFact,
 };
 use crate::explain::{Rules, TeamRule};
+use crate::store::members::OF_PERSON;
 use crate::store::snapshot::{self, Wanted};
 use crate::store::{Runs, StoreError, Targets, targets, time};
 
@@ -233,12 +234,12 @@ impl Reader<'_> {
 
     fn members(&mut self) -> Result<(), StoreError> {
         // The last version wins; one that is still there comes last.
-        let mut statement = self.db.prepare_cached(
+        let mut statement = self.db.prepare_cached(&format!(
             "SELECT m.target, m.email, is_admin, is_manager, edit_permission, inspect_permission, created_at,
                     m.first_seen, valid_to, missing_since, last_seen
-             FROM member m WHERE email_key = :email ORDER BY valid_to IS NULL, valid_to, id",
-        )?;
-        let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
+             FROM member m WHERE id IN {OF_PERSON} ORDER BY valid_to IS NULL, valid_to, id",
+        ))?;
+        let mut rows = statement.query(named_params! { ":email_key": self.email.key() })?;
         while let Some(row) = rows.next()? {
             let first_seen = time::read(row.get("first_seen")?);
             let member = MemberFact {

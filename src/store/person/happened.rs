@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::domain::{Email, FlagChange, Flags, KnownMember, ReadMember, TargetId};
 use crate::explain::facts::flags;
 use crate::explain::{Actions, Happened};
+use crate::store::members::OF_PERSON;
 use crate::store::{StoreError, targets, time};
 
 /// What is on record about a person, unsorted.
@@ -90,12 +91,12 @@ impl History {
         email: &Email,
         name: &impl Fn(i64) -> Option<String>,
     ) -> Result<(), StoreError> {
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare_cached(&format!(
             "SELECT id, target, remote_id, email, is_admin, is_manager, edit_permission, inspect_permission,
                     created_at, first_seen, valid_from, valid_to, last_seen
-             FROM member WHERE email_key = :email ORDER BY target, remote_id, valid_from, id",
-        )?;
-        let mut rows = statement.query(named_params! { ":email": email.key() })?;
+             FROM member WHERE id IN {OF_PERSON} ORDER BY target, remote_id, valid_from, id",
+        ))?;
+        let mut rows = statement.query(named_params! { ":email_key": email.key() })?;
         let mut versions = Vec::new();
         while let Some(row) = rows.next()? {
             versions.push(Version::read(row)?);

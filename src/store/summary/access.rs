@@ -82,12 +82,18 @@ fn unmanaged(read: &Reader<'_>) -> Result<Vec<Unmanaged>, StoreError> {
     for team in targets::listed(read.db)? {
         let holder = read.holders.get(team.account());
         let target = team.to_string();
-        let members = members::unmanaged(read.db, team.id(), holder, read.to)?;
-        unmanaged.extend(members.into_iter().map(|member| Unmanaged {
-            email: member.email.written().to_owned(),
+        let mut members = Vec::new();
+        members::unmanaged(read.db, team.id(), holder, read.to, |member| {
+            members.push((member.since()?, member.is_admin()?, member.email));
+            Ok(())
+        })?;
+        members.sort_by(|a, b| a.2.cmp(&b.2));
+        let members = members.into_iter();
+        unmanaged.extend(members.map(|(since, is_admin, email)| Unmanaged {
+            email: email.written().to_owned(),
             target: target.clone(),
-            since: member.since,
-            is_admin: member.is_admin,
+            since,
+            is_admin,
         }));
     }
     Ok(unmanaged)
@@ -117,8 +123,9 @@ fn suppressed(read: &Reader<'_>) -> Result<Vec<Suppressed>, StoreError> {
            JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
            JOIN target t ON t.id = i.target AND t.account = s.account WHERE s.gone_at IS NULL
          UNION SELECT s.email, s.first_seen, 'member of', m.target FROM suppressed s
-           JOIN member m ON m.email_key = s.email_key AND m.valid_to IS NULL
-           JOIN target t ON t.id = m.target AND t.account = s.account WHERE s.gone_at IS NULL
+           CROSS JOIN target t ON t.account = s.account
+           CROSS JOIN member m ON m.target = t.id AND m.email_key = s.email_key AND m.valid_to IS NULL
+           WHERE s.gone_at IS NULL
          UNION SELECT s.email, s.first_seen, 'granted', g.target FROM suppressed s
            CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
             AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1) WHERE s.gone_at IS NULL
