@@ -27,13 +27,18 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = connect(path)?;
     let fresh = check_ours(&connection, path)?;
     refuse_newer(&connection, path)?;
+    // Most pages are written many at a time, twice, and read back: half as many take less of each.
+    // It is settled for good when the file is made.
+    if fresh {
+        connection.pragma_update(None, "page_size", 8192)?;
+    }
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // An intent that is not on disk before the call is no intent.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // A first look at many teams writes some ten thousand pages: these keep most of them from being
+    // A first look at many teams writes some thousand pages: these keep most of them from being
     // written twice, and the writer from bringing them into the database meanwhile (KiB, and pages).
     connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 16_000)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
     // Each with the note that it was made, or not at all, whenever the process is killed.
     migrations::migrations::runner()
         .set_target(Target::Latest)
