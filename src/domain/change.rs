@@ -77,6 +77,10 @@ impl<'a> Changes<'a> {
     #[must_use]
     pub fn between(known: &'a [KnownMember], read: &'a [ReadMember]) -> Self {
         let mut changes = Self::default();
+        if known.is_empty() {
+            changes.appeared = read.iter().collect();
+            return changes;
+        }
         let mut unseen: HashMap<&str, &KnownMember> =
             known.iter().map(|k| (k.remote_id.as_str(), k)).collect();
         for is in read {

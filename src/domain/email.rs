@@ -68,23 +68,7 @@ impl Email {
     /// there is there, and refusing to see it would hide a person.
     #[must_use]
     pub fn observed(text: &str) -> Self {
-        let is_lower = text
-            .bytes()
-            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        let key = (!is_lower).then(|| text.to_lowercase());
-        Self {
-            written: text.into(),
-            key: key.filter(|key| key != text).map(String::into_boxed_str),
-        }
-    }
-
-    /// Puts together what the database keeps of an address, which was made by [`Self::observed`].
-    #[must_use]
-    pub(crate) fn stored(written: &str, key: &str) -> Self {
-        Self {
-            written: written.into(),
-            key: (key != written).then(|| key.into()),
-        }
+        Self::from(text.to_owned())
     }
 
     /// The address as it was first written: what providers and mail servers are sent.
@@ -97,6 +81,21 @@ impl Email {
     #[must_use]
     pub fn key(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.written)
+    }
+}
+
+/// The same as [`Email::observed`].
+impl From<String> for Email {
+    fn from(text: String) -> Self {
+        let is_lower = text
+            .bytes()
+            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+        let key = (!is_lower).then(|| text.to_lowercase());
+        let key = key.filter(|key| *key != text);
+        Self {
+            written: text.into_boxed_str(),
+            key: key.map(String::into_boxed_str),
+        }
     }
 }
 

@@ -106,7 +106,7 @@ async fn is_read_since(store: &Store, team: &TargetRef, at: Timestamp) -> Result
 
 fn member(user: TeamUser) -> ReadMember {
     ReadMember {
-        email: Email::observed(&user.login_email),
+        email: Email::from(user.login_email),
         remote_id: user.id,
         flags: Flags {
             is_admin: user.is_admin,
@@ -121,7 +121,7 @@ fn member(user: TeamUser) -> ReadMember {
 
 fn invite(pending: PendingUser) -> ReadInvite {
     ReadInvite {
-        email: Email::observed(&pending.email),
+        email: Email::from(pending.email),
         registered: pending.registered,
         confirmed: pending.confirmed,
         permissions: pending.permissions,

@@ -25,6 +25,8 @@ use crate::metrics::Metrics;
 
 /// The most that a success may hold, decompressed: a team of 100,000 takes about as much.
 const LARGEST_BODY: usize = 32 << 20;
+/// Room is made at once for an announced body of up to so much: what is announced may not come.
+const EXPECTED_BODY: usize = 1 << 20;
 /// The most that is read of a refusal, for its message.
 const LARGEST_REFUSAL: usize = 64 << 10;
 /// The longest that connecting may take; never more than half of the whole, so that a
@@ -284,7 +286,8 @@ impl Http {
         if announced > largest as u64 {
             return Ok(None);
         }
-        let mut body = Vec::new();
+        let expected = usize::try_from(announced).unwrap_or_default();
+        let mut body = Vec::with_capacity(expected.min(EXPECTED_BODY));
         while let Some(chunk) = response.chunk().await.map_err(|error| self.cut(error))? {
             if body.len() + chunk.len() > largest {
                 return Ok(None);
