@@ -131,7 +131,9 @@ pub(crate) async fn under(
     };
     seen.errors.extend(pass.give_again().await?);
     pass.add_standing_findings(&mut seen).await?;
-    store.tidy();
+    if pass.reach.is_everything() {
+        store.tidy();
+    }
     pass.finish(seen, actions).await
 }
 

@@ -3,8 +3,8 @@
 
 The measure that lapsed's observation is compared with. It reads the teams and their people over
 kept connections, stores members and invites as changes (a row is written when somebody appears,
-changes or leaves, and is left alone otherwise), and prints what it did and what it took as JSON.
-Needs Python 3.11 and aiohttp.
+changes or leaves, and is left alone otherwise), and prints as JSON what it did and what it took, and
+then whom no grant covers. Needs Python 3.11 and aiohttp.
 """
 
 import argparse
@@ -48,6 +48,12 @@ CREATE TABLE IF NOT EXISTS invite (
     first_seen  INTEGER NOT NULL,
     last_seen   INTEGER
 ) STRICT;
+CREATE TABLE IF NOT EXISTS access (
+    team    TEXT NOT NULL REFERENCES team (id),
+    email   TEXT NOT NULL,
+    ends_at INTEGER,
+    PRIMARY KEY (team, email)
+) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS invite_there ON invite (team, email) WHERE last_seen IS NULL;
 """
 
@@ -61,6 +67,13 @@ ON CONFLICT (team, id) DO UPDATE SET
     email = excluded.email, is_admin = excluded.is_admin, is_manager = excluded.is_manager,
     edit_permission = excluded.edit_permission, inspect_permission = excluded.inspect_permission,
     created_at = excluded.created_at, updated_at = excluded.updated_at, last_seen = NULL
+"""
+UNMANAGED = """
+SELECT team.name, email FROM team JOIN member ON member.team = team.id AND last_seen IS NULL
+WHERE gone_at IS NULL AND NOT EXISTS (
+    SELECT 1 FROM access WHERE access.team = member.team AND access.email = member.email
+    AND (access.ends_at IS NULL OR access.ends_at > ?))
+ORDER BY team.name, email
 """
 INVITES = """
 SELECT email, registered, confirmed, permissions FROM invite WHERE team = ? AND last_seen IS NULL
@@ -206,11 +219,19 @@ def main():
     db.executescript(SCHEMA)
     done = asyncio.run(one_pass(db, options))
     rows = db.execute("SELECT count(*) FROM member WHERE last_seen IS NULL").fetchone()[0]
+    read = time.perf_counter()
+    unmanaged = db.execute(UNMANAGED, (int(time.time()),)).fetchall()
+    findings = json.dumps([
+        {"finding": "member.unmanaged", "team": team, "email": email} for team, email in unmanaged
+    ])
+    done["unmanaged"] = len(unmanaged)
+    done["telling_seconds"] = time.perf_counter() - read
     db.close()
     done["rows"] = rows
     done["seconds"] = time.perf_counter() - start
     done["peak_rss_bytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     print(json.dumps(done))
+    print(findings)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ use crate::clock;
 /// A wrong weekday does not make a date unreadable.
 const RFC_2822: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
 
-/// An instant as "Wed, 07 Oct 2020 21:15:47 GMT" (documented) or RFC 3339 (tolerated).
+/// An instant as "Wed, 07 Oct 2020 21:15:47 GMT" (documented), or in one of the older forms of HTTP
+/// or RFC 3339 (tolerated).
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     // The documented form, which is in every member of every team, takes a fraction of the time so.

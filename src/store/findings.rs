@@ -77,7 +77,8 @@ fn sort(found: &mut [Finding]) {
 }
 
 /// Suppressed addresses, where they matter: an invite, a membership or a running grant. CROSS JOIN
-/// keeps the few suppressed ones outside: the planner would walk all grants.
+/// keeps the order: the few suppressed ones go before all grants, and the members, who are found by
+/// team, before them.
 fn suppressed(db: &Connection, now: i64, found: &mut Vec<Finding>) -> Result<(), StoreError> {
     collect(
         db,
@@ -85,10 +86,10 @@ fn suppressed(db: &Connection, now: i64, found: &mut Vec<Finding>) -> Result<(),
         "SELECT i.target, s.email, 'invited' FROM suppressed s
            JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
            JOIN target t ON t.id = i.target AND t.account = s.account WHERE s.gone_at IS NULL
-         UNION SELECT m.target, s.email, 'member' FROM suppressed s
-           CROSS JOIN target t ON t.account = s.account
-           CROSS JOIN member m ON m.target = t.id AND m.email_key = s.email_key AND m.valid_to IS NULL
-           WHERE s.gone_at IS NULL
+         UNION SELECT m.target, s.email, 'member' FROM target t
+           CROSS JOIN member m ON m.target = t.id AND m.valid_to IS NULL
+           CROSS JOIN suppressed s ON s.email_key = m.email_key AND s.account = t.account AND s.gone_at IS NULL
+           WHERE EXISTS (SELECT 1 FROM suppressed WHERE gone_at IS NULL)
          UNION SELECT g.target, s.email, 'granted' FROM suppressed s
            CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
             AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1)

@@ -173,8 +173,8 @@ impl Listing {
                             AND g.starts_at <= :at AND (g.ends_at IS NULL OR g.ends_at > :at)
                             AND ifnull(g.removed_at > :at, 1)) AS covered
              FROM member m
-             JOIN target t ON t.id = m.target
-             JOIN source s ON s.kind = 'team' AND s.account = t.account AND s.target = t.id
+             CROSS JOIN target t ON t.id = m.target
+             CROSS JOIN source s ON s.kind = 'team' AND s.account = t.account AND s.target = t.id
              WHERE (:target IS NULL OR m.target = :target)
                AND CASE WHEN :as_of IS NULL THEN m.valid_to IS NULL
                         ELSE m.valid_from <= :as_of AND ifnull(m.valid_to > :as_of, 1) END

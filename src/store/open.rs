@@ -18,6 +18,9 @@ mod migrations {
 /// "LPSD": marks a SQLite file as ours.
 const APPLICATION_ID: i64 = 0x4c50_5344;
 
+/// How much is written to the log before the writer brings it into the database, in bytes.
+const LARGEST_LOG: i64 = 64 << 20;
+
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
@@ -38,7 +41,8 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     // A first look at many teams writes some thousand pages: these keep most of them from being
     // written twice, and the writer from bringing them into the database meanwhile (KiB, and pages).
     connection.pragma_update(None, "cache_size", -16_384)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 8_000)?;
+    let page = connection.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?;
+    connection.pragma_update(None, "wal_autocheckpoint", LARGEST_LOG / page)?;
     // Each with the note that it was made, or not at all, whenever the process is killed.
     migrations::migrations::runner()
         .set_target(Target::Latest)
@@ -73,12 +77,10 @@ pub(super) fn glance(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "store is the one door to SQLite, and this is its hinge"
-)]
 fn connect(path: &Path) -> Result<Connection, StoreError> {
-    let connection = Connection::open(path)?;
+    // Never makes one: a file that was moved away is missing, and not to be replaced by an empty one.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
@@ -158,4 +160,26 @@ fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> 
         });
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Store;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_database_that_was_moved_away_is_missing_and_not_made_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l.db");
+        let store = Store::open(&path).unwrap();
+        let pages =
+            |db: &Connection| Ok(db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?);
+        assert_eq!(store.read_aside(pages).await.unwrap(), 8192);
+        for ending in ["", "-wal", "-shm"] {
+            let from = dir.path().join(format!("l.db{ending}"));
+            std::fs::rename(&from, from.with_added_extension("away")).unwrap();
+        }
+        assert!(store.read_aside(pages).await.is_err());
+        assert!(!path.exists());
+    }
 }

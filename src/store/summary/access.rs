@@ -122,10 +122,10 @@ fn suppressed(read: &Reader<'_>) -> Result<Vec<Suppressed>, StoreError> {
         "SELECT s.email, s.first_seen, 'pending in', i.target FROM suppressed s
            JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
            JOIN target t ON t.id = i.target AND t.account = s.account WHERE s.gone_at IS NULL
-         UNION SELECT s.email, s.first_seen, 'member of', m.target FROM suppressed s
-           CROSS JOIN target t ON t.account = s.account
-           CROSS JOIN member m ON m.target = t.id AND m.email_key = s.email_key AND m.valid_to IS NULL
-           WHERE s.gone_at IS NULL
+         UNION SELECT s.email, s.first_seen, 'member of', m.target FROM target t
+           CROSS JOIN member m ON m.target = t.id AND m.valid_to IS NULL
+           CROSS JOIN suppressed s ON s.email_key = m.email_key AND s.account = t.account AND s.gone_at IS NULL
+           WHERE EXISTS (SELECT 1 FROM suppressed WHERE gone_at IS NULL)
          UNION SELECT s.email, s.first_seen, 'granted', g.target FROM suppressed s
            CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
             AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1) WHERE s.gone_at IS NULL
