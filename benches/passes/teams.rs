@@ -47,10 +47,9 @@ pub(crate) fn measure(options: &Options) -> Vec<Line> {
     }
 
     let (mut ours, mut theirs) = (Times::default(), Times::default());
-    // The script's own clock starts after Python has, and has read its modules.
-    let (mut own_first, mut own_again) = (Vec::new(), Vec::new());
-    // What the script took without telling whom no grant covers.
-    let (mut mute_first, mut mute_again) = (Vec::new(), Vec::new());
+    // By the script's own clock, which starts after Python has, and has read its modules; and without
+    // telling whom no grant covers.
+    let (mut own, mut mute) = (Times::default(), Times::default());
     let (mut written, mut grown) = (Some(0), 0);
     for round in 0..options.rounds {
         // Neither always goes first.
@@ -79,11 +78,13 @@ pub(crate) fn measure(options: &Options) -> Vec<Line> {
                 let place = Place::new("", "", 1);
                 let first = peer(options, &providers, &place, rows, rows);
                 let again = peer(options, &providers, &place, rows, 0);
-                own_first.push(seconds(&first, "seconds"));
-                own_again.push(seconds(&again, "seconds"));
-                let mute = |told: &Measured| told.wall - seconds(told, "telling_seconds");
-                mute_first.push(mute(&first));
-                mute_again.push(mute(&again));
+                for (pass, own, mute) in [
+                    (&first, &mut own.first, &mut mute.first),
+                    (&again, &mut own.again, &mut mute.again),
+                ] {
+                    own.push(seconds(pass, "seconds"));
+                    mute.push(pass.wall - seconds(pass, "telling_seconds"));
+                }
                 report(round, "pass.py", &first, &again);
                 theirs.note(&first, &again);
             }
@@ -93,19 +94,15 @@ pub(crate) fn measure(options: &Options) -> Vec<Line> {
     let mut lines = Vec::new();
     if with_peer {
         let what = format!("{} teams of {}, first time", options.teams, options.members);
-        lines.push(Line::ratio(&what, &ours.first, &theirs.first, 0.4));
+        let again = "the same, nothing changed";
         let python = "  without Python's start";
-        let mute = "  against the reading alone";
-        lines.push(Line::ratio(python, &ours.first, &own_first, 0.4));
-        lines.push(Line::ratio(mute, &ours.first, &mute_first, 0.4));
-        lines.push(Line::ratio(
-            "the same, nothing changed",
-            &ours.again,
-            &theirs.again,
-            0.3,
-        ));
-        lines.push(Line::ratio(python, &ours.again, &own_again, 0.3));
-        lines.push(Line::ratio(mute, &ours.again, &mute_again, 0.3));
+        let alone = "  against the reading alone";
+        for (what, theirs) in [(what.as_str(), &theirs), (python, &own), (alone, &mute)] {
+            lines.push(Line::ratio(what, &ours.first, &theirs.first, 0.4));
+        }
+        for (what, theirs) in [(again, &theirs), (python, &own), (alone, &mute)] {
+            lines.push(Line::ratio(what, &ours.again, &theirs.again, 0.3));
+        }
     }
     lines.push(Line {
         what: "  peak memory".to_owned(),
