@@ -170,8 +170,7 @@ async fn account_teams(
     drop(readings);
     unchanged.retain(|team: &TargetRef| errand.times_overtaken(team.id()) == 0);
     note_unchanged(store, unchanged, errand.at).await?;
-    seen.findings
-        .sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
+    Finding::sort(&mut seen.findings);
     Ok(seen)
 }
 

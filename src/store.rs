@@ -247,3 +247,17 @@ impl Store {
         Lock::is_taken(&self.inner.path, PASS)
     }
 }
+
+/// How a statement would be carried out on a fresh database, a line for each step.
+#[cfg(test)]
+async fn steps_of(sql: &str) -> Vec<String> {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(&dir.path().join("l.db")).unwrap();
+    let sql = format!("EXPLAIN QUERY PLAN {sql}");
+    let explain = move |db: &Connection| {
+        let mut statement = db.prepare(&sql)?;
+        let steps = statement.raw_query().mapped(|row| row.get("detail"));
+        Ok(steps.collect::<Result<_, _>>()?)
+    };
+    store.read(explain).await.unwrap()
+}

@@ -227,6 +227,14 @@ pub struct Finding {
     pub detail: Option<String>,
 }
 
+impl Finding {
+    /// Puts findings in the order in which they are told: by kind, place and person.
+    pub(crate) fn sort(findings: &mut [Self]) {
+        findings
+            .sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
+    }
+}
+
 /// A target, or an account as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Params, named_params};
 
+use super::invites::SUPPRESSED;
 use super::{StoreError, ending, members, targets, time};
 use crate::domain::{Email, Finding, FindingKind, Place, TargetId};
 
@@ -37,7 +38,7 @@ impl Findings {
                 Ok(())
             })?;
         }
-        sort(&mut found);
+        Finding::sort(&mut found);
         Ok(found)
     }
 
@@ -67,34 +68,17 @@ impl Findings {
             });
         }
         suppressed(db, time::stored(at), &mut found)?;
-        sort(&mut found);
+        Finding::sort(&mut found);
         Ok(found)
     }
 }
 
-fn sort(found: &mut [Finding]) {
-    found.sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));
-}
-
-/// Suppressed addresses, where they matter: an invite, a membership or a running grant. CROSS JOIN
-/// keeps the order: the few suppressed ones go before all grants, and the members, who are found by
-/// team, before them.
+/// Suppressed addresses, where they matter.
 fn suppressed(db: &Connection, now: i64, found: &mut Vec<Finding>) -> Result<(), StoreError> {
     collect(
         db,
         FindingKind::EmailSuppressed,
-        "SELECT i.target, s.email, 'invited' FROM suppressed s
-           JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
-           JOIN target t ON t.id = i.target AND t.account = s.account WHERE s.gone_at IS NULL
-         UNION SELECT m.target, s.email, 'member' FROM target t
-           CROSS JOIN member m ON m.target = t.id AND m.valid_to IS NULL
-           CROSS JOIN suppressed s ON s.email_key = m.email_key AND s.account = t.account AND s.gone_at IS NULL
-           WHERE EXISTS (SELECT 1 FROM suppressed WHERE gone_at IS NULL)
-         UNION SELECT g.target, s.email, 'granted' FROM suppressed s
-           CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
-            AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1)
-           WHERE s.gone_at IS NULL
-         ORDER BY 2, 1, 3",
+        &format!("SELECT DISTINCT target, email, how FROM ({SUPPRESSED}) ORDER BY 2, 1, 3"),
         named_params! { ":now": now },
         found,
     )

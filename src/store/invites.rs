@@ -92,6 +92,26 @@ pub(super) fn take(
     Ok(changed)
 }
 
+/// Suppressed addresses where they matter at `:now`, and how: as an invite, a membership or a running
+/// grant. CROSS JOIN keeps the order: the few suppressed ones go before all grants, and the members,
+/// who are found by team, before them.
+pub(super) const SUPPRESSED: &str = "
+    SELECT s.email AS email, s.first_seen AS first_seen, 'invited' AS how, i.target AS target
+      FROM suppressed s
+      JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
+      JOIN target t ON t.id = i.target AND t.account = s.account
+      WHERE s.gone_at IS NULL
+    UNION SELECT s.email, s.first_seen, 'member', m.target
+      FROM target t
+      CROSS JOIN member m ON m.target = t.id AND m.valid_to IS NULL
+      CROSS JOIN suppressed s ON s.email_key = m.email_key AND s.account = t.account AND s.gone_at IS NULL
+      WHERE EXISTS (SELECT 1 FROM suppressed WHERE gone_at IS NULL)
+    UNION SELECT s.email, s.first_seen, 'granted', g.target
+      FROM suppressed s
+      CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
+        AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1)
+      WHERE s.gone_at IS NULL";
+
 /// Takes over an organization's complete list of suppressed emails.
 pub(crate) fn take_suppressed(
     db: &Connection,

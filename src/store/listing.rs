@@ -165,6 +165,7 @@ impl Listing {
         let names = targets::names(db)?;
         let at = filter.as_of.unwrap_or(now);
         let then = filter.as_of.map(|at| Then::load(db, at)).transpose()?;
+        // CROSS JOIN keeps the order: the planner would walk all members for each team.
         let mut statement = db.prepare(
             "SELECT m.target, m.email, m.email_key, is_admin, is_manager, edit_permission, inspect_permission,
                     created_at, m.first_seen,

@@ -197,7 +197,7 @@ fn insert(
 
 #[cfg(test)]
 mod tests {
-    use super::super::Store;
+    use super::super::{Store, steps_of};
     use super::*;
 
     #[tokio::test]
@@ -245,20 +245,8 @@ mod tests {
 
     #[tokio::test]
     async fn no_question_about_one_person_walks_all_members() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("l.db")).unwrap();
-        let plan = store
-            .read(|db| {
-                let mut statement = db.prepare(&format!(
-                    "EXPLAIN QUERY PLAN SELECT * FROM member WHERE id IN {OF_PERSON}"
-                ))?;
-                let steps = statement.query_map(&[(":email_key", "jane@example.com")], |row| {
-                    row.get::<_, String>("detail")
-                })?;
-                Ok(steps.collect::<Result<Vec<_>, _>>()?)
-            })
-            .await
-            .unwrap();
+        let sql = format!("SELECT * FROM member WHERE id IN {OF_PERSON}");
+        let plan = steps_of(&sql).await;
         for index in ["member_team (target=? AND email_key=?)", "member_past"] {
             assert!(plan.iter().any(|step| step.contains(index)), "{plan:?}");
         }

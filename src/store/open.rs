@@ -41,8 +41,8 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     // A first look at many teams writes some thousand pages: these keep most of them from being
     // written twice, and the writer from bringing them into the database meanwhile (KiB, and pages).
     connection.pragma_update(None, "cache_size", -16_384)?;
-    let page = connection.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?;
-    connection.pragma_update(None, "wal_autocheckpoint", LARGEST_LOG / page)?;
+    let pages = LARGEST_LOG / page_size(&connection)?;
+    connection.pragma_update(None, "wal_autocheckpoint", pages)?;
     // Each with the note that it was made, or not at all, whenever the process is killed.
     migrations::migrations::runner()
         .set_target(Target::Latest)
@@ -89,6 +89,10 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
+}
+
+fn page_size(db: &Connection) -> Result<i64, StoreError> {
+    Ok(db.query_row("PRAGMA page_size", [], |row| row.get(0))?)
 }
 
 fn make_file(path: &Path) -> Result<(), StoreError> {
@@ -168,18 +172,23 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn a_new_database_has_large_pages() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("l.db")).unwrap();
+        assert_eq!(store.read(page_size).await.unwrap(), 8192);
+    }
+
+    #[tokio::test]
     async fn a_database_that_was_moved_away_is_missing_and_not_made_anew() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("l.db");
         let store = Store::open(&path).unwrap();
-        let pages =
-            |db: &Connection| Ok(db.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?);
-        assert_eq!(store.read_aside(pages).await.unwrap(), 8192);
+        assert!(store.read_aside(page_size).await.is_ok());
         for ending in ["", "-wal", "-shm"] {
             let from = dir.path().join(format!("l.db{ending}"));
             std::fs::rename(&from, from.with_added_extension("away")).unwrap();
         }
-        assert!(store.read_aside(pages).await.is_err());
+        assert!(store.read_aside(page_size).await.is_err());
         assert!(!path.exists());
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
+use super::members::OF_PERSON;
 use super::{StoreError, Teams, targets, time};
 use crate::domain::{
     Email, Grant, Invite, Member, Reach, Role, Snapshot, SourceHealth, TargetId, TargetRef,
@@ -125,13 +126,12 @@ impl Loader<'_> {
 
     /// Wherever a person has an open grant, is a member or is invited.
     fn places_of(&self, email: &Email) -> Result<BTreeSet<Key>, StoreError> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT target, email_key FROM grants WHERE email_key = :email AND removed_at IS NULL
-             UNION SELECT m.target, m.email_key FROM target t CROSS JOIN member m
-                       ON m.target = t.id AND m.email_key = :email AND m.valid_to IS NULL
-             UNION SELECT target, email_key FROM invite WHERE email_key = :email AND gone_at IS NULL",
-        )?;
-        let rows = statement.query_map(named_params! { ":email": email.key() }, key)?;
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT target, email_key FROM grants WHERE email_key = :email_key AND removed_at IS NULL
+             UNION SELECT target, email_key FROM member WHERE id IN {OF_PERSON} AND valid_to IS NULL
+             UNION SELECT target, email_key FROM invite WHERE email_key = :email_key AND gone_at IS NULL",
+        ))?;
+        let rows = statement.query_map(named_params! { ":email_key": email.key() }, key)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Grants, Imported, Recorded};
 use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, Target, TargetId, TargetRef};
+use crate::store::members::OF_PERSON;
 use crate::store::trail::{self, Entry};
 use crate::store::{
     Asked, NewProvision, Provisions, Reviews, StoreError, TakeBack, Targets, targets, time,
@@ -108,14 +109,13 @@ impl Grants {
         whitelists: &[Target],
     ) -> Result<Vec<TargetRef>, StoreError> {
         let names = targets::names(db)?;
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare_cached(&format!(
             "SELECT target FROM grants WHERE email_key = :email_key AND removed_at IS NULL
-             UNION SELECT m.target FROM target t CROSS JOIN member m
-                       ON m.target = t.id AND m.email_key = :email_key AND m.valid_to IS NULL
-                   WHERE t.listed = 1
+             UNION SELECT m.target FROM member m CROSS JOIN target t ON t.id = m.target AND t.listed = 1
+                   WHERE m.id IN {OF_PERSON} AND m.valid_to IS NULL
              UNION SELECT i.target FROM invite i JOIN target t ON t.id = i.target AND t.listed = 1
                    WHERE email_key = :email_key AND gone_at IS NULL",
-        )?;
+        ))?;
         let mut rows = statement.query(named_params! { ":email_key": email.key() })?;
         let mut places = Vec::new();
         while let Some(row) = rows.next()? {

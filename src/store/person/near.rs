@@ -76,25 +76,14 @@ pub(crate) fn near(db: &Connection, email: &Email) -> Result<Vec<String>, StoreE
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Store;
+    use crate::store::steps_of;
 
     #[tokio::test]
     async fn addresses_are_found_by_their_indexes() {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(&dir.path().join("l.db")).unwrap();
         for rows in RECORDS {
-            let plan = store
-                .read(move |db| {
-                    let sql = format!("EXPLAIN QUERY PLAN {}", beginning(rows));
-                    let params = named_params! { ":prefix": "jane", ":most": 3 };
-                    let mut statement = db.prepare(&sql)?;
-                    let steps = statement.query_map(params, |row| row.get("detail"))?;
-                    Ok(steps.collect::<Result<Vec<String>, _>>()?)
-                })
-                .await
-                .unwrap();
+            let steps = steps_of(&beginning(rows)).await;
             let by_address = |step: &String| step.contains("email_key>? AND email_key<?");
-            assert!(plan.iter().any(by_address), "{plan:?}");
+            assert!(steps.iter().any(by_address), "{steps:?}");
         }
     }
 }

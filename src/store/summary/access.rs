@@ -11,6 +11,7 @@ use crate::domain::AccessEnd;
 use crate::report::{
     Ending, Invite, NeverEnds, Source, Summary, Suppressed, Unanswered, Unmanaged,
 };
+use crate::store::invites::SUPPRESSED;
 use crate::store::{StoreError, ending, members, targets, time};
 
 /// How far ahead the report looks: the weeks that it draws.
@@ -118,20 +119,13 @@ fn invites(read: &Reader<'_>) -> Result<Vec<Invite>, StoreError> {
 
 /// Addresses that bounce, with where that matters.
 fn suppressed(read: &Reader<'_>) -> Result<Vec<Suppressed>, StoreError> {
-    let mut statement = read.db.prepare_cached(
-        "SELECT s.email, s.first_seen, 'pending in', i.target FROM suppressed s
-           JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
-           JOIN target t ON t.id = i.target AND t.account = s.account WHERE s.gone_at IS NULL
-         UNION SELECT s.email, s.first_seen, 'member of', m.target FROM target t
-           CROSS JOIN member m ON m.target = t.id AND m.valid_to IS NULL
-           CROSS JOIN suppressed s ON s.email_key = m.email_key AND s.account = t.account AND s.gone_at IS NULL
-           WHERE EXISTS (SELECT 1 FROM suppressed WHERE gone_at IS NULL)
-         UNION SELECT s.email, s.first_seen, 'granted', g.target FROM suppressed s
-           CROSS JOIN grants g ON g.email_key = s.email_key AND g.removed_at IS NULL
-            AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1) WHERE s.gone_at IS NULL
-         UNION SELECT s.email, s.first_seen, NULL, 0 FROM suppressed s WHERE s.gone_at IS NULL
+    let mut statement = read.db.prepare_cached(&format!(
+        "SELECT email, first_seen,
+                CASE how WHEN 'invited' THEN 'pending in' WHEN 'member' THEN 'member of' ELSE how END, target
+         FROM ({SUPPRESSED})
+         UNION SELECT email, first_seen, NULL, 0 FROM suppressed WHERE gone_at IS NULL
          ORDER BY 1, 3, 4",
-    )?;
+    ))?;
     let mut rows = statement.query(named_params! { ":now": read.now() })?;
     let mut found: BTreeMap<String, Suppressed> = BTreeMap::new();
     while let Some(row) = rows.next()? {
