@@ -39,6 +39,33 @@ impl Store {
     }
 }
 
+/// Copies a database that is about to be changed; one that another process has changed meanwhile is
+/// left to its copy.
+pub(super) fn before_upgrade(
+    db: &Connection,
+    form: impl Fn(&Connection) -> i64,
+    to: &Path,
+) -> Result<(), StoreError> {
+    let fault = |source| StoreError::File {
+        path: to.to_owned(),
+        source,
+    };
+    let before = form(db);
+    let folder = to.parent().filter(|p| !p.as_os_str().is_empty());
+    let new = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(fault)?;
+    copy_into(db, &new.path().to_owned())?;
+    if form(&Connection::open_with_flags(
+        new.path(),
+        OpenFlags::SQLITE_OPEN_READ_ONLY,
+    )?) != before
+    {
+        return Ok(());
+    }
+    new.as_file().sync_all().map_err(fault)?;
+    new.persist(to).map_err(|e| fault(e.error))?;
+    Ok(())
+}
+
 fn copy_into(db: &Connection, to: &PathBuf) -> Result<(), StoreError> {
     let mut copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     Backup::new(db, &mut copy)?.run_to_completion(PAGES, PAUSE, None)?;

@@ -319,8 +319,8 @@ mod tests {
             db.execute_batch("INSERT INTO target (id, provider, account, name) VALUES (1, 'sentius', 'acme', '')")?;
             for end in ends {
                 db.execute(
-                    "INSERT INTO grants (target, email, email_key, starts_at, ends_at, recorded_at)
-                     VALUES (1, :email, :email, 0, :end, 0)",
+                    "INSERT INTO grants (target, email, email_key, person, starts_at, ends_at, recorded_at)
+                     VALUES (1, :email, :email, :email, 0, :end, 0)",
                     named_params! { ":email": end.to_string(), ":end": end },
                 )?;
             }

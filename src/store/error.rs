@@ -31,7 +31,10 @@ pub enum StoreError {
     },
     /// Written by a newer lapsed.
     #[error(
-        "{path} was written by a newer lapsed (form {found}, this program knows {known}); run that one"
+        "{path} was written by a newer lapsed (form {found}, this program knows {known}); run that one{}",
+        .copy.as_ref().map(|copy| format!(
+            ", or move {} into its place: it is the database as it was before the upgrade", copy.display()
+        )).unwrap_or_default()
     )]
     Newer {
         /// Which.
@@ -40,6 +43,8 @@ pub enum StoreError {
         found: i64,
         /// The newest that we know.
         known: i64,
+        /// What was copied before it was upgraded, if it is still there.
+        copy: Option<PathBuf>,
     },
     /// Bringing the database to the current form failed.
     #[error("{path} could not be brought to the current form")]

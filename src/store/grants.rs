@@ -110,9 +110,9 @@ impl Grants {
         let outlasted_by = Self::outlasting(db, &target, grant, at)?;
         let start = grant.start.unwrap_or(at);
         db.prepare_cached(
-            "INSERT INTO grants (target, email, email_key, name, permissions, role, starts_at, ends_at, owner,
+            "INSERT INTO grants (target, email, email_key, person, name, permissions, role, starts_at, ends_at, owner,
                                  reason, as_written, recorded_at)
-             VALUES (:target, :email, :email_key, :name, :permissions, :role, :start, :end, :owner,
+             VALUES (:target, :email, :email_key, :email_key, :name, :permissions, :role, :start, :end, :owner,
                      :reason, :as_written, :at)",
         )?
         .execute(named_params! {

@@ -1,14 +1,14 @@
 //! Opens a database safely: only ours, never a newer one, readable by the owner alone.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use refinery::Target;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-use super::StoreError;
+use super::{StoreError, backup};
 use crate::files;
 
 mod migrations {
@@ -43,21 +43,70 @@ pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "cache_size", -16_384)?;
     let pages = LARGEST_LOG / page_size(&connection)?;
     connection.pragma_update(None, "wal_autocheckpoint", pages)?;
-    // Each with the note that it was made, or not at all, whenever the process is killed.
-    migrations::migrations::runner()
-        .set_target(Target::Latest)
-        .set_grouped(true)
-        .run(&mut connection)
-        .map_err(|source| StoreError::Migration {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
+    migrate(&mut connection, path)?;
     // What a job that fails takes back: a few pages for each, which are not worth a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     if fresh {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     Ok(connection)
+}
+
+/// Brings a database to the current form. One that holds something is copied before, to a file
+/// beside it with its form in the name: an older program goes on with that copy.
+fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let (known, found) = (known(), form(connection));
+    if found >= known {
+        return Ok(());
+    }
+    if found > 0 {
+        let copy = copy_of(path, found);
+        backup::before_upgrade(connection, form, &copy)?;
+        tracing::info!(
+            copy = %copy.display(),
+            "{} is brought from form {found} to form {known}; as it was it lies in {}",
+            path.display(),
+            copy.display()
+        );
+    }
+    // Tables that others refer to are made anew.
+    connection.pragma_update(None, "foreign_keys", false)?;
+    // Each with the note that it was made, or not at all, whenever the process is killed.
+    let migrated = migrations::migrations::runner()
+        .set_target(Target::Latest)
+        .set_grouped(true)
+        .run(connection)
+        .map_err(|source| StoreError::Migration {
+            path: path.to_owned(),
+            source: Box::new(source),
+        });
+    connection.pragma_update(None, "foreign_keys", true)?;
+    migrated.map(|_| ())
+}
+
+/// Where the copy lies that was made before a database of this form was changed.
+fn copy_of(path: &Path, form: i64) -> PathBuf {
+    let mut copy = path.as_os_str().to_owned();
+    copy.push(format!(".form-{form}"));
+    copy.into()
+}
+
+/// The newest form that this program knows.
+fn known() -> i64 {
+    let runner = migrations::migrations::runner();
+    let forms = runner.get_migrations().iter();
+    forms.map(|m| i64::from(m.version())).max().unwrap_or(0)
+}
+
+/// The form of a database; 0 when it has none yet.
+fn form(connection: &Connection) -> i64 {
+    connection
+        .query_row(
+            "SELECT ifnull(max(version), 0) FROM refinery_schema_history",
+            [],
+            |row| row.get(0),
+        )
+        .unwrap_or(0)
 }
 
 /// A further connection to a database that `writable` has opened.
@@ -143,27 +192,18 @@ fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> 
 }
 
 fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
-    let known = migrations::migrations::runner()
-        .get_migrations()
-        .iter()
-        .map(|m| i64::from(m.version()))
-        .max()
-        .unwrap_or(0);
-    let found = connection
-        .query_row(
-            "SELECT ifnull(max(version), 0) FROM refinery_schema_history",
-            [],
-            |row| row.get(0),
-        )
-        .unwrap_or(0);
-    if found > known {
-        return Err(StoreError::Newer {
-            path: path.to_owned(),
-            found,
-            known,
-        });
+    let (known, found) = (known(), form(connection));
+    if found <= known {
+        return Ok(());
     }
-    Ok(())
+    // The newest of those that this program can use.
+    let copies = (1..=known).rev().map(|form| copy_of(path, form));
+    Err(StoreError::Newer {
+        path: path.to_owned(),
+        found,
+        known,
+        copy: copies.into_iter().find(|copy| copy.exists()),
+    })
 }
 
 #[cfg(test)]

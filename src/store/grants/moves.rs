@@ -183,8 +183,8 @@ impl Grants {
         let covers_access = open.iter().any(|g| g.role.is_none());
         if open.is_empty() || (everything && !covers_access) {
             db.prepare_cached(
-                "INSERT INTO grants (target, email, email_key, starts_at, ends_at, revoked, reason, recorded_at)
-                 VALUES (:target, :email, :email_key, :at, :at, 1, 'revoked without a grant on record', :at)",
+                "INSERT INTO grants (target, email, email_key, person, starts_at, ends_at, revoked, reason, recorded_at)
+                 VALUES (:target, :email, :email_key, :email_key, :at, :at, 1, 'revoked without a grant on record', :at)",
             )?
             .execute(named_params! {
                 ":target": target.id().0, ":email": email.written(), ":email_key": email.key(),

@@ -126,11 +126,15 @@ fn upsert(
         }
         None => {
             db.prepare_cached(
-                "INSERT INTO action (kind, target, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
-                 VALUES (:kind, :target, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')",
+                "INSERT INTO action (kind, target, person, what, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
+                 VALUES (:kind, :target, ifnull(:remote_id, :email_key), :what, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')",
             )?
             .execute(named_params! {
                 ":kind": action.kind.as_str(), ":target": action.target.id().0,
+                ":what": match action.kind {
+                    ActionKind::InviteRevoke => "invite",
+                    _ => action.role.map_or("access", Role::as_str),
+                },
                 ":email": action.email.written(), ":email_key": action.email.key(),
                 ":reason": action.reason.as_str(), ":remote_id": remote_id,
                 ":role": action.role.map(Role::as_str),
