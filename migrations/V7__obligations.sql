@@ -80,7 +80,7 @@ CREATE TABLE action_new (
     detail      TEXT,
     approved_at INTEGER, -- a person let it go ahead; holds while it is due since the same moment
     settled_at  INTEGER,
-    flags       TEXT NOT NULL DEFAULT '' -- of the membership that was removed, joined by ;
+    alarmed_at  INTEGER -- the alarm that it is held was mailed
 ) STRICT;
 INSERT INTO action_new (id, kind, target, person, what, email, email_key, reason, remote_id, role, due_at, planned_at,
                         run, state, evidence, attempts, tried_at, next_try_at, detail, approved_at, settled_at)
@@ -143,9 +143,11 @@ ALTER TABLE member ADD COLUMN there_since INTEGER;                    -- absent:
 ALTER TABLE member ADD COLUMN was_invite INTEGER NOT NULL DEFAULT 0;  -- an invite, accepted
 ALTER TABLE member ADD COLUMN returned_at INTEGER;                    -- came back after a proven absence
 ALTER TABLE member ADD COLUMN missed INTEGER NOT NULL DEFAULT 0;      -- readings that count without them, in a row
+ALTER TABLE member ADD COLUMN left_told INTEGER NOT NULL DEFAULT 0;   -- member.left was found of them
 ALTER TABLE member ADD COLUMN gone_by TEXT CHECK (gone_by = 'ours' OR gone_by = 'readings');
 ALTER TABLE member ADD COLUMN proven_at INTEGER;                      -- the absence was proven then
 CREATE INDEX member_returned ON member (target) WHERE valid_to IS NULL AND returned_at IS NOT NULL;
+CREATE INDEX member_versions ON member (target, remote_id) WHERE valid_to IS NOT NULL;
 CREATE INDEX member_unproven ON member (target) WHERE gone_by = 'ours' AND proven_at IS NULL;
 ALTER TABLE invite ADD COLUMN there_since INTEGER;
 ALTER TABLE invite ADD COLUMN returned_at INTEGER;
@@ -155,7 +157,13 @@ ALTER TABLE invite ADD COLUMN gone_by TEXT CHECK (gone_by = 'ours' OR gone_by = 
 ALTER TABLE invite ADD COLUMN proven_at INTEGER;
 CREATE INDEX invite_unproven ON invite (target) WHERE gone_by = 'ours' AND proven_at IS NULL;
 -- What is past by the older rules is taken for proven: nobody can say any more how it was found out.
-UPDATE member SET gone_by = 'readings', proven_at = valid_to WHERE valid_to IS NOT NULL;
+UPDATE member SET gone_by = 'readings', proven_at = valid_to WHERE id IN (
+    SELECT id FROM (SELECT id, valid_to, row_number() OVER (PARTITION BY target, remote_id
+                                                            ORDER BY valid_from DESC, id DESC) AS n FROM member)
+    WHERE n = 1 AND valid_to IS NOT NULL);
+UPDATE member SET gone_by = 'ours' WHERE gone_by = 'readings' AND EXISTS (
+    SELECT 1 FROM action a WHERE a.email_key = member.email_key AND a.target = member.target
+    AND a.remote_id = member.remote_id AND a.kind = 'member.remove' AND a.state = 'done');
 UPDATE invite SET gone_by = 'readings', proven_at = gone_at WHERE gone_at IS NOT NULL;
 
 ALTER TABLE source ADD COLUMN counted_at INTEGER; -- the last complete reading that counts
@@ -168,7 +176,9 @@ ALTER TABLE source ADD COLUMN doubt_since INTEGER;
 CREATE TABLE absence (
     target INTEGER NOT NULL REFERENCES target (id),
     person TEXT NOT NULL,
-    since  INTEGER NOT NULL,
+    since    INTEGER NOT NULL,
+    readings INTEGER NOT NULL, -- so many in a row
+    read_at  INTEGER NOT NULL, -- the last of them
     PRIMARY KEY (target, person)
 ) STRICT, WITHOUT ROWID;
 
@@ -214,3 +224,10 @@ CREATE TABLE clock (
 -- An upgrade looks once for people whose grants an older version closed and who are there.
 INSERT OR REPLACE INTO fact (name, value)
 SELECT 'upgrade.reopen', 'pending' WHERE EXISTS (SELECT 1 FROM grants);
+
+-- Whatever changes a grant, what the person's grants come to is compared with the entry again.
+CREATE TRIGGER entry_after_insert AFTER INSERT ON grants
+BEGIN UPDATE entry SET look_at = 0 WHERE target = new.target AND person = new.person; END;
+CREATE TRIGGER entry_after_update
+AFTER UPDATE OF starts_at, ends_at, permissions, removed_at, revoked, refused ON grants
+BEGIN UPDATE entry SET look_at = 0 WHERE target = new.target AND person = new.person; END;

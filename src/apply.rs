@@ -6,20 +6,20 @@ mod call;
 mod pace;
 mod work;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
-use crate::domain::{ActionState, Evidence, Means, TargetId, TargetRef};
-use crate::gates::Clocks;
+use crate::domain::{Means, TargetId, TargetRef};
+use crate::guard::clocks::Clocks;
 use crate::pass::Stop;
 use crate::services::Services;
-use crate::store::{Ledger, Settled, Store, StoreError, Tracked};
+use crate::store::{Ledger, Store, StoreError, Tracked};
 use pace::Course;
 use work::Work;
 
@@ -56,13 +56,16 @@ pub(crate) struct Apply<'a> {
     pub(crate) grace: SignedDuration,
     /// Whether a failed action waits until its next try, or a person has asked for it now.
     pub(crate) patient: bool,
-    /// Why nothing may be removed now, if so.
-    pub(crate) clock_doubt: Option<&'a str>,
-    /// How far our clock and a provider's may differ.
-    pub(crate) max_skew: SignedDuration,
+    /// What the clocks said before.
+    pub(crate) clocks: &'a Clocks,
     /// Set when nothing new is to be begun.
     pub(crate) stop: &'a Stop,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
+}
+
+/// An account by its whole name, such as `sentius:acme`.
+fn account_name(target: &TargetRef) -> String {
+    format!("{}:{}", target.provider(), target.account())
 }
 
 impl Apply<'_> {
@@ -75,21 +78,26 @@ impl Apply<'_> {
         tracked: Vec<Tracked>,
     ) -> Result<BTreeSet<TargetRef>, StoreError> {
         let now = clock::now();
-        let (mut gone, mut unreadable, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
+        let mut unreadable = Vec::new();
+        let mut doubtful: BTreeMap<String, Vec<Tracked>> = BTreeMap::new();
         let mut to_call = Vec::with_capacity(tracked.len());
         for tracked in tracked {
-            match tracked.action.means {
-                Means::AlreadyGone => gone.push(tracked),
-                Means::Unreadable => unreadable.push(tracked),
-                _ if self.clock_doubt.is_some() => doubtful.push(tracked),
+            let doubt = self.clocks.doubt(&account_name(&tracked.action.target));
+            let is_unreadable = tracked.action.means == Means::Unreadable;
+            match doubt {
+                // A team at a clock in doubt was not read for that reason.
+                Some(why) if !is_unreadable || self.clocks.has_told(&tracked.action.target) => {
+                    doubtful.entry(why).or_default().push(tracked);
+                }
+                _ if is_unreadable => unreadable.push(tracked),
                 _ if self.waits(&tracked, now) => {}
                 _ => to_call.push(tracked),
             }
         }
-        self.already_gone(gone).await?;
         self.not_tried(unreadable, UNREADABLE).await?;
-        self.not_tried(doubtful, self.clock_doubt.unwrap_or_default())
-            .await?;
+        for (why, tracked) in doubtful {
+            self.not_tried(tracked, &why).await?;
+        }
         let total = to_call.len() as u64;
         let shared = Shared {
             total,
@@ -148,31 +156,19 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// Why nothing more is to be removed, if the answers told of a clock that differs from ours.
-    fn clocks_differ(&self) -> Option<String> {
+    /// Why nothing more is to be removed at an account, if its answers told of a clock that differs
+    /// from ours.
+    fn clock_differs(&self, target: &TargetRef) -> Option<String> {
         let clocks = Clocks {
-            providers: self.services.skews(),
-            ..Clocks::default()
+            accounts: self.services.skews(),
+            ..self.clocks.clone()
         };
-        clocks.doubt(clock::now(), self.max_skew)
+        clocks.doubt(&account_name(target))
     }
 
     /// Whether the action's next try is still to come.
     fn waits(&self, tracked: &Tracked, now: Timestamp) -> bool {
         self.patient && tracked.next_try.is_some_and(|next| next > now)
-    }
-
-    /// Settles what a complete reading did not show.
-    async fn already_gone(&self, tracked: Vec<Tracked>) -> Result<(), StoreError> {
-        let settled = Settled {
-            state: ActionState::Absent,
-            evidence: Some(Evidence::Verified),
-            detail: Some("a complete reading does not show it".to_owned()),
-            not_before: None,
-            is_general: false,
-        };
-        let results = vec![Some(settled); tracked.len()];
-        self.note(Arc::new(tracked), results).await
     }
 
     async fn not_tried(&self, tracked: Vec<Tracked>, why: &str) -> Result<(), StoreError> {

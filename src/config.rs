@@ -137,6 +137,8 @@ pub struct PolicySettings {
     pub invite_stale_after: Duration,
     /// Whether an invite to an address that bounces is taken back.
     pub revoke_suppressed_invites: bool,
+    /// Whether who came back after a proven removal, without a grant, is removed again.
+    pub remove_returned: bool,
 }
 
 /// `[guard]`.

@@ -5,9 +5,11 @@ mod email;
 mod ending;
 mod entry;
 mod grant;
+mod obligation;
 mod outcome;
 mod plan;
 mod plausible;
+pub(crate) mod presence;
 mod provision;
 mod reach;
 mod reading;
@@ -17,21 +19,23 @@ mod span;
 mod target;
 mod when;
 
-pub use change::{Changes, FlagChange, KnownMember};
+pub use change::{Changes, FlagChange, KnownMember, believed_date};
 pub use email::{Email, EmailError};
 pub use ending::AccessEnd;
 pub use entry::{Entry, Span};
 pub use grant::{Grant, GrantState, Permission, Role};
+pub use obligation::{Obligation, Owed, What};
 pub use outcome::{
     ActionResult, ActionState, Counts, Evidence, Finding, FindingKind, MailResult, PassOutcome,
     Place, TargetMessage, Verdict,
 };
 pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
-pub use plausible::Signs;
+pub use plausible::{Missed, Signs};
+pub use presence::{Gone, GoneBy, Shown};
 pub use provision::{Provided, ProvisionKind, ProvisionState};
 pub use reach::Reach;
 pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
-pub use snapshot::{Invite, Member, Snapshot, SourceHealth, TeamPolicy};
+pub use snapshot::{Holder, Invite, Member, Snapshot, SourceHealth, TeamPolicy};
 pub use span::{SpanError, parse_span};
 pub use target::{Provider, Target, TargetError, TargetId, TargetRef};
 pub use when::{Edge, When, WhenError};

@@ -1,13 +1,14 @@
 //! Stands between plan and apply: a verdict, not a filter. It never lets the first N of too many
 //! through; what is over a limit is held whole until a person says otherwise.
 
+pub mod clocks;
 mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::domain::{Action, ActionKind, Email, Means, Plan, TargetId, TargetRef};
+use crate::domain::{Action, Email, Holder, Means, Obligation, Plan, Reason, TargetRef};
 pub use pattern::Pattern;
 
 /// A target's removals are limited in percent only from this many on: below it a percentage of a
@@ -23,8 +24,6 @@ pub struct GuardPolicy {
     pub max_removal_percent: f64,
     /// Never removed.
     pub protected: Vec<Pattern>,
-    /// The keys' holders, by account: never removed.
-    pub holders: BTreeMap<String, Email>,
     /// Admins that every team keeps.
     pub min_team_admins: u64,
 }
@@ -43,8 +42,12 @@ pub struct Record {
     pub people: BTreeMap<TargetRef, u64>,
     /// The admins of each team that the plan touches.
     pub admins: BTreeMap<TargetRef, u64>,
-    /// What a person has let go ahead: an action, and since when it was due.
-    pub approved: BTreeMap<(ActionKind, TargetId, Email), Timestamp>,
+    /// What a person has let go ahead: an obligation, and since when it was due.
+    pub approved: BTreeMap<Obligation, Timestamp>,
+    /// The keys' holders by team: never removed.
+    pub holders: BTreeMap<TargetRef, Holder>,
+    /// Other addresses that a membership has borne, by team and membership id.
+    pub former: BTreeMap<(TargetRef, String), Vec<Email>>,
     /// Why nothing at all may go ahead without a person's word.
     pub suspended: Option<String>,
 }
@@ -52,8 +55,42 @@ pub struct Record {
 impl Record {
     /// Whether a person let this action go ahead, exactly as it is.
     fn approves(&self, action: &Action) -> bool {
-        let key = (action.kind, action.target.id(), action.email.clone());
-        self.approved.get(&key) == Some(&action.due)
+        self.approved.get(&action.obligation()) == Some(&action.due)
+    }
+
+    /// Why the person is never touched.
+    fn never(&self, action: &Action, policy: &GuardPolicy) -> Option<String> {
+        let holder = self.holders.get(&action.target);
+        if holder.is_some_and(|holder| holder.is(&action.person, &action.email)) {
+            return Some("is the holder of the key (self_email)".to_owned());
+        }
+        let by_rule = matches!(action.reason, Reason::TeamMaxAge | Reason::WhitelistEnded);
+        if by_rule && action.is_admin && holder.is_none_or(|holder| holder.email.is_none()) {
+            return Some(
+                "may be the holder of the key: without self_email no rule removes an admin"
+                    .to_owned(),
+            );
+        }
+        let pattern = policy.protected.iter().find(|p| p.matches(&action.email))?;
+        Some(format!("is protected by {pattern} (guard.protected)"))
+    }
+
+    /// Why a person has to look at it, though it is within all limits.
+    fn doubt(&self, action: &Action, policy: &GuardPolicy) -> Option<String> {
+        if action.reopened {
+            return Some(
+                "its grant was closed by an older version of lapsed, and the person is there"
+                    .to_owned(),
+            );
+        }
+        let former = self
+            .former
+            .get(&(action.target.clone(), action.person.clone()))?;
+        let of = |email: &Email| policy.protected.iter().find(|p| p.matches(email));
+        let (email, pattern) = former.iter().find_map(|email| Some((email, of(email)?)))?;
+        Some(format!(
+            "was {email} under the same membership, which {pattern} protects (guard.protected)"
+        ))
     }
 }
 
@@ -105,7 +142,7 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
     let last_admins = last_admins(&plan.actions, policy, record);
     let mut candidates = Vec::new();
     for (at, action) in plan.actions.into_iter().enumerate() {
-        let why = never(&action, policy).or_else(|| {
+        let why = record.never(&action, policy).or_else(|| {
             last_admins.contains(&at).then(|| {
                 format!(
                     "the team keeps at least {} admin(s) (guard.min_team_admins)",
@@ -119,7 +156,12 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
         }
     }
 
-    let planned = candidates.iter().filter(|a| removes(a)).count() as u64;
+    // What a person has approved, and what needs a look of its own, uses up no limit.
+    let counted: Vec<&Action> = candidates
+        .iter()
+        .filter(|a| removes(a) && !record.approves(a) && record.doubt(a, policy).is_none())
+        .collect();
+    let planned = counted.len() as u64;
     let in_all = record.removed_in_all.saturating_add(planned);
     let passes = in_all > policy.max_removals;
     let everything = record.suspended.clone().or_else(|| {
@@ -130,55 +172,47 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
             )
         })
     });
-    let over = targets_over_percent(&candidates, policy, record);
-    let why = |action: &Action| {
-        // Exactly what a person has let go ahead; it counts all the same against what is new. While
-        // all is suspended, an approval is as old as what suspends it.
-        if record.suspended.is_none() && record.approves(action) {
-            return None;
-        }
-        everything
-            .clone()
-            .or_else(|| over.get(&action.target).cloned())
-    };
-    hold(candidates, why, &mut reviewed);
+    let over = targets_over_percent(&counted, policy, record);
+    let mut waits = Vec::with_capacity(candidates.len());
+    for action in &candidates {
+        // Exactly what a person has let go ahead. While all is suspended, an approval is as old as
+        // what suspends it.
+        let approved = record.suspended.is_none() && record.approves(action);
+        let why = || {
+            let doubt = record.doubt(action, policy);
+            let everything = everything.clone();
+            everything
+                .or_else(|| over.get(&action.target).cloned())
+                .or(doubt)
+        };
+        waits.push(if approved { None } else { why() });
+    }
+    hold(candidates, waits, &mut reviewed);
     reviewed
 }
 
-/// Whether the action takes something away: what is gone already, or cannot be tried, does not
-/// count against a limit.
+/// Whether the action takes something away: what cannot be tried does not count against a limit.
 fn removes(action: &Action) -> bool {
-    !matches!(action.means, Means::AlreadyGone | Means::Unreadable)
-}
-
-/// Why the person is never touched.
-fn never(action: &Action, policy: &GuardPolicy) -> Option<String> {
-    if policy.holders.get(action.target.account()) == Some(&action.email)
-        && action.target.team().is_some()
-    {
-        return Some("is the holder of the key (self_email)".to_owned());
-    }
-    let pattern = policy.protected.iter().find(|p| p.matches(&action.email))?;
-    Some(format!("is protected by {pattern} (guard.protected)"))
+    action.means != Means::Unreadable
 }
 
 /// The places of actions that would leave a team with too few admins: those that are due longest
 /// may go, the last ones stay.
 fn last_admins(actions: &[Action], policy: &GuardPolicy, record: &Record) -> BTreeSet<usize> {
-    let mut going: BTreeMap<&TargetRef, BTreeSet<&Email>> = BTreeMap::new();
+    let mut going: BTreeMap<&TargetRef, BTreeSet<&str>> = BTreeMap::new();
     let mut kept = BTreeSet::new();
     for (at, action) in actions.iter().enumerate() {
-        if !action.is_admin || never(action, policy).is_some() {
+        if !action.is_admin || record.never(action, policy).is_some() {
             continue;
         }
         let admins = record.admins.get(&action.target).copied().unwrap_or(0);
         let going = going.entry(&action.target).or_default();
         // Who is demoted and removed in one plan is one admin less, not two.
-        if going.contains(&action.email) {
+        if going.contains(action.person.as_str()) {
             continue;
         }
         if admins.saturating_sub(going.len() as u64) > policy.min_team_admins {
-            going.insert(&action.email);
+            going.insert(&action.person);
         } else {
             kept.insert(at);
         }
@@ -187,12 +221,12 @@ fn last_admins(actions: &[Action], policy: &GuardPolicy, record: &Record) -> BTr
 }
 
 fn targets_over_percent(
-    actions: &[Action],
+    actions: &[&Action],
     policy: &GuardPolicy,
     record: &Record,
 ) -> BTreeMap<TargetRef, String> {
     let mut planned: BTreeMap<&TargetRef, u64> = BTreeMap::new();
-    for action in actions.iter().filter(|a| removes(a)) {
+    for action in actions {
         *planned.entry(&action.target).or_default() += 1;
     }
     planned
@@ -216,9 +250,9 @@ fn targets_over_percent(
         .collect()
 }
 
-fn hold(actions: Vec<Action>, why: impl Fn(&Action) -> Option<String>, reviewed: &mut Reviewed) {
-    for action in actions {
-        match why(&action) {
+fn hold(actions: Vec<Action>, waits: Vec<Option<String>>, reviewed: &mut Reviewed) {
+    for (action, why) in actions.into_iter().zip(waits) {
+        match why {
             Some(why) if removes(&action) => reviewed.held.push(Refused { action, why }),
             _ => reviewed.approved.0.push(action),
         }

@@ -9,7 +9,6 @@ pub mod domain;
 mod explain;
 mod failpoint;
 mod files;
-pub mod gates;
 pub mod give;
 pub mod guard;
 pub mod import;

@@ -9,6 +9,7 @@ mod options;
 mod reviewing;
 mod rules;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -19,8 +20,9 @@ use crate::apply::Apply;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
-    Action, ActionResult, ActionState, Counts, Finding, FindingKind, MailResult, PassOutcome, Plan,
-    Reach, Snapshot, TargetMessage, Verdict,
+    Action, ActionResult, ActionState, Counts, Finding, FindingKind, LeftAlone, MailResult,
+    Obligation, Owed, PassOutcome, Place, Plan, Reach, Snapshot, TargetMessage, TargetRef,
+    TeamPolicy, Verdict, Why,
 };
 use crate::failpoint;
 use crate::guard::{Refused, Reviewed};
@@ -30,7 +32,9 @@ use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::services::Services;
 use crate::store::snapshot::{self, Wanted};
-use crate::store::{Findings, Holds, Ledger, Lock, Runs, Store, StoreError};
+use crate::store::{
+    Findings, Holds, Ledger, Lock, ReadTeam, Runs, Store, StoreError, closing, queries, tables,
+};
 
 pub use mailing::MailError;
 pub(crate) use mailing::{holders, last_report, scope};
@@ -114,20 +118,29 @@ pub(crate) async fn under(
     services.forget_clocks();
     pass.begin().await?;
     failpoint::pause("hang", "panic").await;
-
+    services.look_at_clocks(&pass.reach).await;
     let unmended = pass.give_entries().await?;
     let mut seen = pass.observe().await?;
     seen.errors.extend(unmended);
+    pass.compare_clocks(&mut seen).await?;
     pass.give_members(&mut seen).await?;
     pass.end_unanswered().await?;
     // An end that came while was read is acted on too.
     pass.moment = options.at.unwrap_or_else(clock::now);
-    let (snapshot, plan) = pass.plan(&mut seen).await?;
-    let reviewed = pass.guard(plan, &snapshot).await?;
+    pass.believe_absences(&seen).await?;
+    let rules = pass.team_rules(&mut seen).await?;
+    let (snapshot, plan) = pass.plan(&seen, &rules, &pass.reach).await?;
+    seen.findings.extend(returned(&plan));
     let actions = if options.dry_run {
-        planned(reviewed)
+        planned(pass.guard(plan, &snapshot).await?)
     } else {
-        pass.apply(reviewed, &mut seen).await?
+        let known: BTreeSet<Obligation> = plan.actions.iter().map(Action::obligation).collect();
+        let reviewed = pass.guard(plan, &snapshot).await?;
+        let touched = pass.apply(reviewed, &mut seen, &pass.reach).await?;
+        pass.apply_what_showed(touched, known, &mut seen, &rules)
+            .await?;
+        let run = pass.run.clone();
+        store.read(move |db| Ledger::of_run(db, &run)).await?
     };
     seen.errors.extend(pass.give_again().await?);
     pass.add_standing_findings(&mut seen).await?;
@@ -207,18 +220,60 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn plan(&self, seen: &mut Observation) -> Result<(Snapshot, Plan), StoreError> {
+    /// Tells of clocks that differ, and notes what was compared.
+    async fn compare_clocks(&self, seen: &mut Observation) -> Result<(), StoreError> {
+        let clocks = self.clocks();
+        for (account, why) in clocks.differing() {
+            let place = Place::of_account(account);
+            seen.findings.push(Finding {
+                finding: FindingKind::ClockDoubtful,
+                place: place.clone(),
+                email: None,
+                detail: Some(why.clone()),
+            });
+            seen.errors.push(TargetMessage {
+                place,
+                message: why,
+            });
+        }
+        let at = clock::now();
+        self.store
+            .write(move |db| tables::clock::compared(db, &clocks, at))
+            .await
+    }
+
+    /// Closes the grants that are over and whose people are believed to be gone.
+    async fn believe_absences(&self, seen: &Observation) -> Result<(), StoreError> {
+        let teams: Vec<ReadTeam> = seen.read_teams().collect();
+        if self.options.dry_run || teams.is_empty() {
+            return Ok(());
+        }
+        let (run, at, now) = (self.run.clone(), self.started_at, self.moment);
+        let cutoff = now.checked_sub(self.grace()).unwrap_or(Timestamp::MIN);
+        self.store
+            .write(move |db| closing::believe(db, &run, &teams, cutoff, at))
+            .await
+    }
+
+    async fn plan(
+        &self,
+        seen: &Observation,
+        rules: &BTreeMap<TargetRef, TeamPolicy>,
+        reach: &Reach,
+    ) -> Result<(Snapshot, Plan), StoreError> {
         let policy = Policy {
             grace: self.grace(),
             invite_stale_after: span(self.settings.policy.invite_stale_after),
             revoke_suppressed_invites: self.settings.policy.revoke_suppressed_invites,
+            remove_returned: self.settings.policy.remove_returned,
         };
         let wanted = Wanted {
             now: self.moment,
             policy: policy.clone(),
-            rules: self.team_rules(seen).await?,
+            rules: rules.clone(),
             sources: seen.sources.clone(),
-            reach: self.reach.clone(),
+            reach: reach.clone(),
+            holders: self.services.holders(),
         };
         let snapshot = self
             .store
@@ -231,20 +286,20 @@ impl Pass<'_> {
         Ok((snapshot, plan))
     }
 
-    /// Records the plan, does what was approved, and reads back what can be read. Returns every
-    /// action of this run, and those that wait.
+    /// Records the plan, does what was approved, and reads back what can be read. Returns the teams
+    /// from which something was removed.
     async fn apply(
         &self,
         reviewed: Reviewed,
         seen: &mut Observation,
-    ) -> Result<Vec<ActionResult>, StoreError> {
+        reach: &Reach,
+    ) -> Result<BTreeSet<TargetRef>, StoreError> {
         let run = self.run.clone();
         let at = self.started_at;
-        let read = seen.complete();
-        let doubt = self.clock_doubt(&reviewed).await?;
+        let read = seen.readable();
         let restored = self.restored.clone();
-        let reach = self.reach.clone();
-        let tracked = self
+        let within = reach.clone();
+        let recorded = self
             .store
             .write(move |db| {
                 if let Some(why) = restored.filter(|_| !reviewed.held.is_empty()) {
@@ -257,12 +312,18 @@ impl Pass<'_> {
                     reviewed.approved.actions(),
                     &refused,
                     &read,
-                    &reach,
+                    &within,
                     at,
                 )
             })
             .await?;
+        let error = |(target, message)| TargetMessage {
+            place: Place::Target(target),
+            message,
+        };
+        seen.errors.extend(recorded.errors.into_iter().map(error));
         let progress = |done, total| self.options.progress.tell(Stage::Apply, done, total);
+        let clocks = self.clocks();
         let apply = Apply {
             services: self.services,
             store: self.store,
@@ -270,26 +331,47 @@ impl Pass<'_> {
             team_ids: &seen.team_ids,
             grace: self.grace(),
             patient: self.options.patient,
-            clock_doubt: doubt.as_deref(),
-            max_skew: self.max_skew(),
+            clocks: &clocks,
             stop: &self.options.stop,
             progress: &progress,
         };
         // The mark need not be there before the first call: nothing waits for the disk twice.
         let mark = async { self.set_mark().await };
-        let (touched, ()) = tokio::try_join!(apply.all(tracked), mark)?;
-        let teams = touched.into_iter().filter_map(|team| {
+        let (touched, ()) = tokio::try_join!(apply.all(recorded.tracked), mark)?;
+        let teams = touched.iter().filter_map(|team| {
             let id = seen.team_ids.get(&team.id())?.clone();
-            Some((team, id))
+            Some((team.clone(), id))
         });
         let errand = Errand {
-            reach: &self.reach,
+            reach,
             ..Errand::aside(&self.run, clock::now())
         };
         let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
         seen.findings.extend(found);
-        let run = self.run.clone();
-        self.store.read(move |db| Ledger::of_run(db, &run)).await
+        Ok(touched)
+    }
+
+    /// What reading back showed to be due is done at once: somebody took an invite between our
+    /// reading and our call, or is there under another id.
+    async fn apply_what_showed(
+        &self,
+        touched: BTreeSet<TargetRef>,
+        known: BTreeSet<Obligation>,
+        seen: &mut Observation,
+        rules: &BTreeMap<TargetRef, TeamPolicy>,
+    ) -> Result<(), StoreError> {
+        if touched.is_empty() {
+            return Ok(());
+        }
+        let reach = Reach::only(touched);
+        let (snapshot, mut plan) = self.plan(seen, rules, &reach).await?;
+        plan.actions
+            .retain(|action| !known.contains(&action.obligation()));
+        if !plan.actions.is_empty() {
+            let reviewed = self.guard(plan, &snapshot).await?;
+            self.apply(reviewed, seen, &reach).await?;
+        }
+        Ok(())
     }
 
     /// Adds what stands, whoever did what in this pass.
@@ -328,6 +410,24 @@ impl Pass<'_> {
         }
     }
 
+    /// What is owed now. A look has written nothing down: what it would do is due, and what it would
+    /// hold waits for a person's word.
+    async fn owed(&self, dry_run: bool, counts: Counts) -> Result<Owed, StoreError> {
+        let accounts = self.settings.sapling.iter();
+        let asked = queries::OwedAt {
+            now: clock::now(),
+            grace: self.grace(),
+            unconfirmed: self.restored.is_some(),
+            accounts: accounts.map(|account| account.name.clone()).collect(),
+        };
+        let mut owed = self.store.read(move |db| queries::owed(db, &asked)).await?;
+        if dry_run {
+            owed.remove = counts.planned + counts.held;
+            owed.confirm = owed.confirm.max(u64::from(counts.held > 0));
+        }
+        Ok(owed)
+    }
+
     /// Notes how the pass ended, mails the report unless this was a look, and tells the result.
     async fn finish(
         &self,
@@ -335,9 +435,10 @@ impl Pass<'_> {
         actions: Vec<ActionResult>,
     ) -> Result<PassOutcome, PassError> {
         let counts = Counts::of(&actions);
-        let mut verdict = judge(counts, &seen.findings, &seen.errors);
         let (run, dry_run) = (self.run.clone(), self.options.dry_run);
         let finished_at = clock::now();
+        let mut owed = self.owed(dry_run, counts).await?;
+        let mut verdict = judge(owed, dry_run, &seen.errors);
         self.store
             .write(move |db| Runs::finish(db, &run, dry_run, verdict, counts, finished_at))
             .await?;
@@ -351,10 +452,16 @@ impl Pass<'_> {
             suppressed.extend(mailing::queue_letters(self).await?);
             if self.options.mail == Delivery::Here {
                 mails = self.deliver(suppressed).await?;
+                owed = self.owed(dry_run, counts).await?;
+                let told = judge(owed, dry_run, &seen.errors);
+                if told != verdict {
+                    verdict = told;
+                    let run = self.run.clone();
+                    self.store
+                        .write(move |db| Runs::correct(db, &run, verdict))
+                        .await?;
+                }
             }
-        }
-        if verdict == Verdict::Converged && mails.iter().any(|m| m.state == "failed") {
-            verdict = Verdict::Incomplete;
         }
         Ok(PassOutcome {
             run: self.run.clone(),
@@ -363,6 +470,7 @@ impl Pass<'_> {
             started_at: self.started_at,
             finished_at,
             counts,
+            owed,
             actions,
             findings: seen.findings,
             errors: seen.errors,
@@ -371,14 +479,30 @@ impl Pass<'_> {
     }
 }
 
+/// Who came back after a proven absence: told at once.
+fn returned(plan: &Plan) -> Vec<Finding> {
+    let left = plan.left_alone.iter();
+    let left = left.filter(|left| left.why == Why::Returned);
+    let finding = |left: &LeftAlone| Finding {
+        finding: FindingKind::MemberReturned,
+        place: Place::Target(left.target.clone()),
+        email: Some(left.email.clone()),
+        detail: Some("came back after the access had ended, and no grant covers it".to_owned()),
+    };
+    left.map(finding).collect()
+}
+
 /// The verdict on a pass: what a person must decide goes before what will be tried again.
-fn judge(counts: Counts, findings: &[Finding], errors: &[TargetMessage]) -> Verdict {
-    let doubtful = findings
-        .iter()
-        .any(|f| f.finding == FindingKind::ObservationDoubtful);
-    if counts.held > 0 {
+fn judge(owed: Owed, dry_run: bool, errors: &[TargetMessage]) -> Verdict {
+    let is_owed = if dry_run {
+        // What is due is planned, and nothing was to be done.
+        owed.doubt > 0
+    } else {
+        !owed.is_nothing()
+    };
+    if owed.confirm > 0 {
         Verdict::Held
-    } else if counts.failed > 0 || counts.unknown > 0 || doubtful || !errors.is_empty() {
+    } else if is_owed || !errors.is_empty() {
         Verdict::Incomplete
     } else {
         Verdict::Converged

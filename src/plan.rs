@@ -5,6 +5,7 @@
 
 mod grants;
 mod invites;
+mod returned;
 mod team;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    Action, ActionKind, Email, Grant, Invite, LeftAlone, Member, Plan, Snapshot, SourceHealth,
+    Action, Email, Grant, Invite, LeftAlone, Member, Obligation, Plan, Snapshot, SourceHealth,
     TargetRef, Why,
 };
 
@@ -25,10 +26,13 @@ pub struct Policy {
     pub invite_stale_after: SignedDuration,
     /// Whether invites to addresses that bounce are taken back.
     pub revoke_suppressed_invites: bool,
+    /// Whether who came back after a proven removal, without a grant, is removed again; at most
+    /// once an hour.
+    pub remove_returned: bool,
 }
 
 /// The plan for `now`. Rules speak in this order: ended grants and roles, a team that follows a
-/// whitelist, a team's `max_age`, suppressed and stale invites.
+/// whitelist, a team's `max_age`, suppressed and stale invites, and who came back.
 pub fn plan(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
     let mut planner = Planner::new(snapshot, policy, now);
     grants::ended(&mut planner);
@@ -36,6 +40,7 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
     team::max_age(&mut planner);
     invites::suppressed(&mut planner);
     invites::stale(&mut planner);
+    returned::again(&mut planner);
     planner.finish()
 }
 
@@ -49,7 +54,7 @@ struct Planner<'a> {
     members: Vec<&'a Member>,
     /// By target, person and age.
     invites: Vec<&'a Invite>,
-    actions: BTreeMap<(TargetRef, Email, ActionKind), Action>,
+    actions: BTreeMap<Obligation, Action>,
     left_alone: Vec<LeftAlone>,
 }
 
@@ -60,11 +65,20 @@ impl<'a> Planner<'a> {
     fn new(snapshot: &'a Snapshot, policy: &'a Policy, now: Timestamp) -> Self {
         // In an order of their own, so that the plan does not depend on the order in which rows came.
         let mut in_order: Vec<&Grant> = snapshot.grants.iter().collect();
-        in_order.sort_by_key(|g| (g.end, g.start, g.revoked, g.role, g.email.written()));
+        in_order.sort_by_key(|g| {
+            (
+                g.end,
+                g.start,
+                g.revoked,
+                g.role,
+                g.closed,
+                g.email.written(),
+            )
+        });
         let mut grants: BTreeMap<Who<'a>, Vec<&'a Grant>> = BTreeMap::new();
         for grant in in_order {
             grants
-                .entry((&grant.target, &grant.email))
+                .entry((&grant.target, &grant.person))
                 .or_default()
                 .push(grant);
         }
@@ -145,9 +159,7 @@ impl<'a> Planner<'a> {
 
     /// Adds an action unless another rule has already asked for the same.
     fn due(&mut self, action: Action) {
-        self.actions
-            .entry((action.target.clone(), action.email.clone(), action.kind))
-            .or_insert(action);
+        self.actions.entry(action.obligation()).or_insert(action);
     }
 
     fn leave(&mut self, who: Who<'_>, why: Why) {
@@ -169,9 +181,33 @@ impl<'a> Planner<'a> {
         self.leave(who, why);
     }
 
-    /// Whether the team's reading of this pass can be acted on.
+    /// Whether those whom the team's reading of this pass shows may be acted on: a doubtful one is
+    /// in doubt about who is missing.
     fn is_readable(&self, target: &TargetRef) -> bool {
-        self.snapshot.sources.get(target) == Some(&SourceHealth::Complete)
+        matches!(
+            self.snapshot.sources.get(target),
+            Some(SourceHealth::Complete | SourceHealth::Doubtful)
+        )
+    }
+
+    /// Whether nobody has ever been able to say who is there.
+    fn is_unknown(&self, target: &TargetRef) -> bool {
+        !self.is_readable(target) && !self.snapshot.read_before.contains(target)
+    }
+
+    /// Whether the membership is that of the key's holder, about whom no rule speaks.
+    fn is_holder(&self, member: &Member) -> bool {
+        let holder = self.snapshot.holders.get(&member.target);
+        holder.is_some_and(|holder| holder.is(&member.remote_id, &member.email))
+    }
+
+    /// When the person's last access on a target ended, if it did.
+    fn last_end(&self, who: Who<'_>) -> Option<Timestamp> {
+        let grants = self.grants.get(&who)?.iter().filter(|g| g.role.is_none());
+        grants
+            .filter_map(|g| g.end)
+            .filter(|end| *end <= self.now)
+            .max()
     }
 
     fn finish(mut self) -> Plan {
@@ -181,7 +217,8 @@ impl<'a> Planner<'a> {
         self.left_alone.dedup();
         let mut actions: Vec<Action> = self.actions.into_values().collect();
         actions.sort_by(|a, b| {
-            (a.due, &a.target, &a.email, a.kind).cmp(&(b.due, &b.target, &b.email, b.kind))
+            (a.due, &a.target, &a.email, a.kind, a.role, &a.person)
+                .cmp(&(b.due, &b.target, &b.email, b.kind, b.role, &b.person))
         });
         Plan {
             actions,

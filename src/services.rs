@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 
 use crate::config::Settings;
-use crate::domain::Email;
+use crate::domain::{Email, Provider, Reach};
 use crate::metrics::Metrics;
 use crate::providers::BuildError;
 use crate::providers::sapling::{self, Reader, Writer};
@@ -30,15 +30,24 @@ pub(crate) struct TeamAccount {
     /// The key's holder, where configured.
     pub(crate) holder: Option<Email>,
     pub(crate) organization_id: Option<String>,
+    /// The most by which its clock may differ from ours.
+    max_skew: SignedDuration,
 }
 
 impl TeamAccount {
+    /// Whether the provider's clock, as far as it has told, agrees with ours.
+    pub(crate) fn is_clock_trusted(&self) -> bool {
+        let within = |skew: SignedDuration| skew.unsigned_abs() <= self.max_skew.unsigned_abs();
+        self.reader.skew().is_none_or(within)
+    }
+
     fn urgent(&self) -> Self {
         Self {
             reader: self.reader.urgent(),
             writer: self.writer.urgent(),
             holder: self.holder.clone(),
             organization_id: self.organization_id.clone(),
+            max_skew: self.max_skew,
         }
     }
 }
@@ -55,6 +64,8 @@ impl Services {
             whitelists.insert(account.name.clone(), client);
         }
         let mut teams = BTreeMap::new();
+        let max_skew = SignedDuration::try_from(settings.guard.max_clock_skew);
+        let max_skew = max_skew.unwrap_or(SignedDuration::MAX);
         for account in &settings.sapling {
             let (reader, writer) = sapling::connect(account, &settings.http, metrics)?;
             let account_of = TeamAccount {
@@ -62,6 +73,7 @@ impl Services {
                 writer,
                 holder: account.self_email.clone(),
                 organization_id: account.organization_id.clone(),
+                max_skew,
             };
             teams.insert(account.name.clone(), account_of);
         }
@@ -89,8 +101,8 @@ impl Services {
         }
     }
 
-    /// How far each provider's clock is ahead of ours (behind: negative), as far as they have told.
-    pub(crate) fn skews(&self) -> Vec<(String, SignedDuration)> {
+    /// How far each account's clock is ahead of ours (behind: negative), as far as they have told.
+    pub(crate) fn skews(&self) -> BTreeMap<String, SignedDuration> {
         let whitelists = self
             .whitelists
             .iter()
@@ -99,10 +111,23 @@ impl Services {
             .teams
             .iter()
             .map(|(name, t)| (format!("sapling:{name}"), t.reader.skew()));
-        let told = whitelists
+        whitelists
             .chain(teams)
-            .filter_map(|(name, skew)| Some((name, skew?)));
-        told.collect()
+            .filter_map(|(name, skew)| Some((name, skew?)))
+            .collect()
+    }
+
+    /// Asks the whitelists within reach for the time, at once: nothing else is read there that
+    /// would tell it.
+    pub(crate) async fn look_at_clocks(&self, reach: &Reach) {
+        let asked = self.whitelists.iter().filter(|(name, _)| match reach {
+            Reach::Everything => true,
+            Reach::Only(targets) => targets
+                .values()
+                .any(|t| t.provider() == Provider::Sentius && t.account() == name.as_str()),
+        });
+        let looks = asked.map(|(_, whitelist)| whitelist.look_at_clock());
+        futures_util::future::join_all(looks).await;
     }
 
     /// Forgets what the providers' clocks said: it was true at the time.

@@ -21,12 +21,15 @@ mod outbox;
 pub(crate) mod person;
 mod presence;
 pub(crate) mod provisions;
+pub(crate) mod queries;
 mod reviews;
 mod runs;
 pub(crate) mod snapshot;
 mod sources;
 pub(crate) mod standing;
+mod stays;
 pub(crate) mod summary;
+pub(crate) mod tables;
 mod targets;
 mod teams;
 mod then;
@@ -47,6 +50,7 @@ pub(crate) use grants::{Grants, Recorded};
 pub use grants::{Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;
+pub(crate) use ledger::closing::{self, ReadTeam};
 pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
@@ -246,6 +250,17 @@ impl Store {
     pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
         Lock::is_taken(&self.inner.path, PASS)
     }
+}
+
+/// Does `job` in a savepoint of its own: what fails is undone, and nothing else.
+fn apart<T>(db: &Connection, job: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    db.prepare_cached("SAVEPOINT apart")?.execute([])?;
+    let result = job();
+    if result.is_err() {
+        db.prepare_cached("ROLLBACK TO apart")?.execute([])?;
+    }
+    db.prepare_cached("RELEASE apart")?.execute([])?;
+    result
 }
 
 /// How a statement would be carried out on a fresh database, a line for each step.

@@ -42,7 +42,8 @@ impl Apply<'_> {
             if results.iter().any(Option::is_some) {
                 any_sent = true;
                 let failed = results.iter().flatten().any(|sent| sent.is_general);
-                course.answered(failed, self.clocks_differ());
+                let target = intended.first().map(|first| &first.action.target);
+                course.answered(failed, target.and_then(|target| self.clock_differs(target)));
             }
             actions = withheld(&intended, &results);
             self.note(intended, results).await?;

@@ -40,7 +40,10 @@ async fn single(apply: &Apply<'_>, tracked: &Tracked, still: &StillDue) -> Optio
             return Some(not_configured(tracked));
         };
         let whitelist = whitelist.while_due(still.clone());
-        return gone(whitelist.remove(&action.email).await);
+        let Means::Entry(spellings) = &action.means else {
+            return Some(not_configured(tracked));
+        };
+        return each(spellings, |email| whitelist.remove(email)).await;
     }
     let Some(account) = apply.services.teams.get(account) else {
         return Some(not_configured(tracked));
@@ -52,11 +55,36 @@ async fn single(apply: &Apply<'_>, tracked: &Tracked, still: &StillDue) -> Optio
             demote(&writer, id, role).await
         }
         (ActionKind::MemberRemove, Means::Membership(id), ..) => gone(writer.remove(id).await),
-        (ActionKind::InviteRevoke, _, _, Some(team)) => {
-            gone(writer.revoke_invite(team, &action.email).await)
+        (ActionKind::InviteRevoke, Means::Invite(spellings), _, Some(team)) => {
+            each(spellings, |email| writer.revoke_invite(team, email)).await
         }
         _ => Some(not_configured(tracked)),
     }
+}
+
+/// One removal for each spelling of the address: a provider that matches text exactly has one entry
+/// for each. It is done when all are; which ones are is noted either way.
+async fn each<'a, F>(spellings: &'a [Email], remove: impl Fn(&'a Email) -> F) -> Option<Settled>
+where
+    F: Future<Output = Result<Gone, CallError>>,
+{
+    let mut done: Option<Settled> = None;
+    let mut removed = Vec::new();
+    for email in spellings {
+        let settled = gone(remove(email).await)?;
+        if settled.evidence.is_none() {
+            return Some(Settled { removed, ..settled });
+        }
+        removed.push(email.clone());
+        // One that was there makes it a removal.
+        let was_there = done
+            .as_ref()
+            .is_some_and(|done| done.state == ActionState::Done);
+        if !was_there {
+            done = Some(settled);
+        }
+    }
+    done.map(|done| Settled { removed, ..done })
 }
 
 async fn demote(writer: &Writer, id: &str, role: Role) -> Option<Settled> {
@@ -125,6 +153,7 @@ impl Answers {
                 detail: Some("the answer does not mention this address".to_owned()),
                 not_before: None,
                 is_general: false,
+                removed: Vec::new(),
             })
         }
     }
@@ -142,6 +171,7 @@ fn gone(answer: Result<Gone, CallError>) -> Option<Settled> {
         detail: None,
         not_before: None,
         is_general: false,
+        removed: Vec::new(),
     })
 }
 
@@ -162,6 +192,7 @@ fn failed(error: &CallError) -> Option<Settled> {
         detail: Some(error.to_string()),
         not_before: wait,
         is_general: error.is_general(),
+        removed: Vec::new(),
     })
 }
 
@@ -177,5 +208,6 @@ fn not_configured(tracked: &Tracked) -> Settled {
         )),
         not_before: None,
         is_general: false,
+        removed: Vec::new(),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use crate::domain::{ActionKind, Provider, TargetRef};
 use crate::services::Services;
 use crate::store::Tracked;
@@ -27,13 +29,18 @@ impl Work {
         }
     }
 
-    /// The team, where it is one: a whitelist cannot be read back.
-    pub(super) fn team(&self) -> Option<TargetRef> {
+    /// Where it is done.
+    fn target(&self) -> Option<&TargetRef> {
         let first = match self {
             Self::One(action) => action,
             Self::Bulk(actions) => actions.first()?,
         };
-        let target = &first.action.target;
+        Some(&first.action.target)
+    }
+
+    /// The team, where it is one: a whitelist cannot be read back.
+    pub(super) fn team(&self) -> Option<TargetRef> {
+        let target = self.target()?;
         (target.provider() == Provider::Sapling).then(|| target.clone())
     }
 
@@ -46,34 +53,57 @@ impl Work {
     }
 }
 
-/// The work of each account, in the plan's order; a slow provider does not keep the other waiting.
-pub(super) fn by_account(mut actions: Vec<Tracked>, services: &Services) -> Vec<Vec<Work>> {
-    // What failed before must not stand in the way of what was never tried.
-    actions.sort_by_key(|tracked| tracked.tried);
-    let mut accounts: BTreeMap<(Provider, String), Vec<Work>> = BTreeMap::new();
+/// The work of each account; a slow provider does not keep the other waiting. What is due longest
+/// goes first, whichever its team, and what failed before goes last: it must not stand in the way of
+/// what was never tried.
+pub(super) fn by_account(actions: Vec<Tracked>, services: &Services) -> Vec<Vec<Work>> {
+    let mut works: Vec<(Order, Work)> = Vec::new();
     let mut members: BTreeMap<TargetRef, Vec<Tracked>> = BTreeMap::new();
     for tracked in actions {
-        if tracked.action.kind == ActionKind::MemberRemove {
-            let target = tracked.action.target.clone();
-            members.entry(target).or_default().push(tracked);
+        let is_member = tracked.action.kind == ActionKind::MemberRemove;
+        if is_member && !tracked.tried {
+            let team = tracked.action.target.clone();
+            members.entry(team).or_default().push(tracked);
         } else {
-            let works = accounts.entry(account(&tracked.action.target)).or_default();
-            works.push(Work::One(tracked));
+            let order = Order::of(&tracked);
+            // What a call for many has refused is tried alone.
+            let work = match is_member {
+                true => together(vec![tracked], services),
+                false => Work::One(tracked),
+            };
+            works.push((order, work));
         }
     }
-    for (team, mut due) in members {
-        // Members before invites: removing a member ends that member's invites too.
-        let mut works = Vec::new();
+    for mut due in members.into_values() {
+        due.sort_by_key(|tracked| tracked.action.due);
         while !due.is_empty() {
             let rest = due.split_off(due.len().min(BULK));
-            works.push(together(due, services));
+            if let Some(first) = due.first() {
+                works.push((Order::of(first), together(due, services)));
+            }
             due = rest;
         }
-        let others = accounts.entry(account(&team)).or_default();
-        works.append(others);
-        *others = works;
+    }
+    works.sort_by_key(|(order, _)| *order);
+    let mut accounts: BTreeMap<(Provider, String), Vec<Work>> = BTreeMap::new();
+    for (_, work) in works {
+        if let Some(target) = work.target() {
+            accounts.entry(account(target)).or_default().push(work);
+        }
     }
     accounts.into_values().collect()
+}
+
+/// In which order things are done: tried before, since when they are due, and members before
+/// invites, since removing a member ends that member's invites too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Order(bool, Timestamp, bool);
+
+impl Order {
+    fn of(tracked: &Tracked) -> Self {
+        let is_invite = tracked.action.kind == ActionKind::InviteRevoke;
+        Self(tracked.tried, tracked.action.due, is_invite)
+    }
 }
 
 fn account(target: &TargetRef) -> (Provider, String) {

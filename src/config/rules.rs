@@ -61,6 +61,7 @@ pub(super) fn policy(root: &mut Section<'_>) -> PolicySettings {
         grace: Duration::ZERO,
         invite_stale_after: Duration::from_secs(14 * DAY),
         revoke_suppressed_invites: true,
+        remove_returned: false,
     };
     if let Some(mut section) = root.section("policy") {
         put(&mut policy.grace, section.read("grace", checks::span));
@@ -69,6 +70,9 @@ pub(super) fn policy(root: &mut Section<'_>) -> PolicySettings {
         put(&mut policy.invite_stale_after, stale);
         let revoke = section.read("revoke_suppressed_invites", Leaf::switch);
         put(&mut policy.revoke_suppressed_invites, revoke);
+        let words = [("report", false), ("remove", true)];
+        let returned = section.read("returned", |leaf| checks::one_of(leaf, &words));
+        put(&mut policy.remove_returned, returned);
         section.finish();
     }
     policy

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Email, Flags, ReadMember};
+use super::{Email, Flags, Missed, ReadMember};
 
-/// A member who was there at the last complete reading, or was missing from it for the first time.
+/// A member who is known to be there, or is missing and not believed to be gone yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownMember {
     /// The row that holds it.
@@ -19,8 +19,10 @@ pub struct KnownMember {
     pub flags: Flags,
     /// The provider's date.
     pub created_at: Option<Timestamp>,
-    /// Set once a complete reading did not show them.
-    pub missing: bool,
+    /// Since when, and in how many readings that count, they have been missing.
+    pub missed: Option<Missed>,
+    /// That they are not there has been told.
+    pub left_told: bool,
 }
 
 /// The difference.
@@ -30,12 +32,10 @@ pub struct Changes<'a> {
     pub appeared: Vec<&'a ReadMember>,
     /// Known, but written differently now.
     pub changed: Vec<FlagChange<'a>>,
-    /// Missing from this reading, and there until now: not gone before a second one agrees.
+    /// Missing from this reading.
     pub missing: Vec<&'a KnownMember>,
-    /// Missing for the second time: gone.
-    pub left: Vec<&'a KnownMember>,
-    /// Was missing once, and is back.
-    pub returned: Vec<&'a KnownMember>,
+    /// Was missing, and is back.
+    pub back: Vec<&'a KnownMember>,
 }
 
 /// A member whose flags, address or date changed.
@@ -72,8 +72,8 @@ impl FlagChange<'_> {
 }
 
 impl<'a> Changes<'a> {
-    /// Compares a complete reading with what was known. Members are the same when the provider's
-    /// id is the same.
+    /// Compares a reading with what was known. Members are the same when the provider's id is the
+    /// same. A date of joining that is moved back under one id is not believed.
     #[must_use]
     pub fn between(known: &'a [KnownMember], read: &'a [ReadMember]) -> Self {
         let mut changes = Self::default();
@@ -87,27 +87,21 @@ impl<'a> Changes<'a> {
             match unseen.remove(is.remote_id.as_str()) {
                 None => changes.appeared.push(is),
                 Some(was) => {
-                    if was.missing {
-                        changes.returned.push(was);
+                    if was.missed.is_some() {
+                        changes.back.push(was);
                     }
+                    let joined = believed_date(was.created_at, is.created_at);
                     if was.flags != is.flags
                         || was.email.written() != is.email.written()
-                        || was.created_at != is.created_at
+                        || was.created_at != joined
                     {
                         changes.changed.push(FlagChange { was, is });
                     }
                 }
             }
         }
-        for was in known {
-            if unseen.contains_key(was.remote_id.as_str()) {
-                if was.missing {
-                    changes.left.push(was);
-                } else {
-                    changes.missing.push(was);
-                }
-            }
-        }
+        let is_missing = |was: &&KnownMember| unseen.contains_key(was.remote_id.as_str());
+        changes.missing.extend(known.iter().filter(is_missing));
         changes
     }
 
@@ -118,18 +112,31 @@ impl<'a> Changes<'a> {
     }
 }
 
+/// When a membership began: the first date that was told under its id, but for one that lies later.
+#[must_use]
+pub fn believed_date(was: Option<Timestamp>, is: Option<Timestamp>) -> Option<Timestamp> {
+    match (was, is) {
+        (Some(was), Some(is)) => Some(was.max(is)),
+        (was, is) => was.or(is),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn known(row: i64, id: &str, missing: bool) -> KnownMember {
+    fn known(row: i64, id: &str, missed: bool) -> KnownMember {
         KnownMember {
             row,
             remote_id: id.into(),
             email: Email::observed(&format!("{id}@example.com")),
             flags: Flags::default(),
             created_at: None,
-            missing,
+            missed: missed.then_some(Missed {
+                since: Timestamp::UNIX_EPOCH,
+                readings: 1,
+            }),
+            left_told: false,
         }
     }
 
@@ -151,13 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn a_member_has_left_only_after_two_readings_without_them() {
-        let once = [known(1, "a", false)];
-        let changes = Changes::between(&once, &[]);
-        assert_eq!((changes.missing.len(), changes.left.len()), (1, 0));
-        let twice = [known(1, "a", true)];
-        let changes = Changes::between(&twice, &[]);
-        assert_eq!((changes.missing.len(), changes.left.len()), (0, 1));
+    fn who_is_not_shown_is_missing_however_often() {
+        for missed in [false, true] {
+            let known = [known(1, "a", missed)];
+            assert_eq!(Changes::between(&known, &[]).missing.len(), 1);
+        }
     }
 
     #[test]
@@ -175,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_member_who_comes_back_with_another_flag_is_returned_and_changed() {
+    fn a_member_who_comes_back_with_another_flag_is_back_and_changed() {
         let known = [known(1, "a", true)];
         let read = [read(
             "a",
@@ -185,6 +190,15 @@ mod tests {
             },
         )];
         let changes = Changes::between(&known, &read);
-        assert_eq!((changes.returned.len(), changes.changed.len()), (1, 1));
+        assert_eq!((changes.back.len(), changes.changed.len()), (1, 1));
+    }
+
+    #[test]
+    fn a_date_of_joining_that_moves_back_is_not_believed() {
+        let (early, late) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        assert_eq!(believed_date(Some(late), Some(early)), Some(late));
+        assert_eq!(believed_date(Some(early), Some(late)), Some(late));
+        assert_eq!(believed_date(Some(early), None), Some(early));
+        assert_eq!(believed_date(None, Some(early)), Some(early));
     }
 }

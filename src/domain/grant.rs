@@ -107,8 +107,10 @@ impl fmt::Display for Role {
 pub struct Grant {
     /// What it gives access to.
     pub target: TargetRef,
-    /// Who may use it.
+    /// Who may use it, as the grant was given.
     pub email: Email,
+    /// Who that is there now: a grant follows its membership through a change of address.
+    pub person: Email,
     /// A role for a time; absent: the access itself.
     pub role: Option<Role>,
     /// From when on.
@@ -117,6 +119,10 @@ pub struct Grant {
     pub end: Option<Timestamp>,
     /// Ended by a person's word rather than by time.
     pub revoked: bool,
+    /// It was over and nobody was there: a cache, which the plan does not believe for access.
+    pub closed: bool,
+    /// An upgrade opened it again.
+    pub reopened: bool,
 }
 
 impl Grant {

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{ActionKind, Email, Provider, Reason, TargetRef};
+use super::{ActionKind, Email, Owed, Provider, Reason, TargetRef};
 
 /// The result of one pass.
 #[derive(Debug, Clone, Serialize)]
@@ -22,6 +22,8 @@ pub struct PassOutcome {
     pub finished_at: Timestamp,
     /// The actions, counted by state.
     pub counts: Counts,
+    /// All that is owed after it.
+    pub owed: Owed,
     /// Every action that is due, also those that wait for their next try.
     pub actions: Vec<ActionResult>,
     /// What was noticed.
@@ -191,6 +193,8 @@ pub enum Evidence {
     Acknowledged,
     /// Read back as gone.
     Verified,
+    /// A person gave it up.
+    WrittenOff,
 }
 
 impl Evidence {
@@ -200,13 +204,14 @@ impl Evidence {
         match self {
             Self::Acknowledged => "acknowledged",
             Self::Verified => "verified",
+            Self::WrittenOff => "written_off",
         }
     }
 
     /// Reads the word back.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Acknowledged, Self::Verified]
+        [Self::Acknowledged, Self::Verified, Self::WrittenOff]
             .into_iter()
             .find(|e| e.as_str() == word)
     }
@@ -246,6 +251,16 @@ pub enum Place {
 }
 
 impl Place {
+    /// An account by its whole name, such as `sentius:acme`.
+    #[must_use]
+    pub fn of_account(name: &str) -> Self {
+        match name.split_once(':') {
+            Some(("sentius", account)) => Self::Account(Provider::Sentius, account.to_owned()),
+            Some((_, account)) => Self::Account(Provider::Sapling, account.to_owned()),
+            None => Self::Account(Provider::Sapling, name.to_owned()),
+        }
+    }
+
     /// The account's name in the configuration.
     #[must_use]
     pub fn account(&self) -> &str {
@@ -308,6 +323,18 @@ pub enum FindingKind {
     /// A reading that cannot be believed yet.
     #[serde(rename = "observation.doubtful")]
     ObservationDoubtful,
+    /// Somebody is there again after a proven removal, and no grant covers them.
+    #[serde(rename = "member.returned")]
+    MemberReturned,
+    /// Somebody has a grant that runs and is not there.
+    #[serde(rename = "grant.not_there")]
+    GrantNotThere,
+    /// This machine's clock and a provider's differ.
+    #[serde(rename = "clock.doubtful")]
+    ClockDoubtful,
+    /// The database is older than the last one that acted here, or new beside its mark.
+    #[serde(rename = "database.unconfirmed")]
+    DatabaseUnconfirmed,
 }
 
 impl FindingKind {
@@ -325,6 +352,10 @@ impl FindingKind {
             Self::TeamForbidden => "team.forbidden",
             Self::TargetUnknown => "target.unknown",
             Self::ObservationDoubtful => "observation.doubtful",
+            Self::MemberReturned => "member.returned",
+            Self::GrantNotThere => "grant.not_there",
+            Self::ClockDoubtful => "clock.doubtful",
+            Self::DatabaseUnconfirmed => "database.unconfirmed",
         }
     }
 }

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Email, Role, TargetRef};
+use super::{Email, Obligation, Role, TargetRef, What};
 
 /// What is to be done, oldest first, in the same order every time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,11 +23,13 @@ pub struct Action {
     pub kind: ActionKind,
     /// Where.
     pub target: TargetRef,
-    /// To whom.
+    /// Who: the membership's id in a team, else the canonical address.
+    pub person: String,
+    /// The address, as it is shown.
     pub email: Email,
     /// Why.
     pub reason: Reason,
-    /// Since when it has been due.
+    /// Since when it has been due: by a cause that never moves.
     pub due: Timestamp,
     /// How it can be done, as far as observation tells.
     pub means: Means,
@@ -37,20 +39,44 @@ pub struct Action {
     pub follows: Option<TargetRef>,
     /// Whether it takes a team's admin away.
     pub is_admin: bool,
+    /// Whether it is due only since an upgrade opened a closed grant again: a person decides.
+    pub reopened: bool,
     /// What a person should know of it, whatever its result.
     pub note: Option<String>,
+}
+
+impl Action {
+    /// What it ends.
+    #[must_use]
+    pub fn what(&self) -> What {
+        match (self.kind, self.role) {
+            (ActionKind::InviteRevoke, _) => What::Invite,
+            (ActionKind::MemberDemote, Some(role)) => What::Role(role),
+            _ => What::Access,
+        }
+    }
+
+    /// The obligation that it meets.
+    #[must_use]
+    pub fn obligation(&self) -> Obligation {
+        Obligation {
+            target: self.target.id(),
+            person: self.person.clone(),
+            what: self.what(),
+        }
+    }
 }
 
 /// How an action can be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Means {
-    /// By the address.
-    Address,
+    /// By each spelling of the address that a whitelist may have.
+    Entry(Vec<Email>),
+    /// By each spelling of the address that was invited.
+    Invite(Vec<Email>),
     /// By the provider's id of the membership.
     Membership(String),
-    /// Not at all: a complete reading shows that it is not there any more.
-    AlreadyGone,
     /// Not now: the target could not be read, so nothing is sent.
     Unreadable,
 }
@@ -179,4 +205,6 @@ pub enum Why {
     WithinGrace(Timestamp),
     /// The team could not be read in this pass.
     Unreadable,
+    /// Was proven gone and came back without a grant: told, and removed only by `policy.returned`.
+    Returned,
 }

@@ -1,23 +1,34 @@
-//! Whether a complete reading of a team can be believed. Pure.
+//! What a complete reading of a list proves about those who are missing from it. Pure.
+//!
+//! Whoever a reading shows is there. An absence is believed from two readings that count and are ten
+//! minutes apart; where a reading is doubtful, from three over half an hour; from an impossible one
+//! never.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::presence::PROOF_AFTER;
 
 /// A list may lose less than this share at once; more looks like a fault of the provider.
 const LOSES_AT_MOST: f64 = 0.5;
 
-/// Below this many known members a list may shrink as it likes, but not to nothing.
+/// Below this many known people a list may shrink as it likes, but not to nothing.
 const SHRINKING_COUNTS_FROM: usize = 10;
+
+/// So many readings in a row have to be without somebody, over this time.
+const ABSENT: (u32, SignedDuration) = (2, PROOF_AFTER);
+
+/// The same where the reading is doubtful.
+const ABSENT_IN_DOUBT: (u32, SignedDuration) = (3, SignedDuration::from_mins(30));
 
 /// What speaks for or against a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Signs {
-    /// Members known from the last believed reading, less those that lapsed itself removed.
+    /// People known to be there, less those that lapsed itself removed.
     pub known: usize,
     /// How many of them the reading shows.
     pub still_there: usize,
     /// How many members the reading shows in all.
     pub read: usize,
-    /// Whether the key's holder, who must be an admin of the team, is among them; absent when that
-    /// cannot be told.
-    pub holder_there: Option<bool>,
 }
 
 impl Signs {
@@ -28,9 +39,6 @@ impl Signs {
         if self.known > 0 && self.read == 0 {
             return Some(format!("the list is empty, and {} were known", self.known));
         }
-        if self.holder_there == Some(false) {
-            return Some("the key's own holder is not among the members".to_owned());
-        }
         if self.known >= SHRINKING_COUNTS_FROM && lost as f64 > self.known as f64 * LOSES_AT_MOST {
             return Some(format!("{lost} of {} known are missing", self.known));
         }
@@ -38,20 +46,27 @@ impl Signs {
     }
 }
 
+/// How long and how often somebody has been missing, this reading included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Missed {
+    /// The first reading that counts and was without them.
+    pub since: Timestamp,
+    /// How many such readings there were in a row.
+    pub readings: u32,
+}
+
+impl Missed {
+    /// Whether the absence is believed with the reading that was made at `at`.
+    #[must_use]
+    pub fn is_believed(self, doubtful: bool, at: Timestamp) -> bool {
+        let (readings, span) = if doubtful { ABSENT_IN_DOUBT } else { ABSENT };
+        self.readings >= readings && at.duration_since(self.since) >= span
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn doubt(known: usize, still_there: usize) -> bool {
-        Signs {
-            known,
-            still_there,
-            read: still_there,
-            holder_there: None,
-        }
-        .doubt()
-        .is_some()
-    }
 
     #[test]
     fn a_list_that_shrank_to_nothing_or_by_more_than_half_of_ten_is_doubtful() {
@@ -65,22 +80,40 @@ mod tests {
             (200, 100, false),
             (200, 99, true),
         ] {
-            assert_eq!(
-                doubt(known, still_there),
-                doubtful,
-                "{known} → {still_there}"
-            );
+            let signs = Signs {
+                known,
+                still_there,
+                read: still_there,
+            };
+            assert_eq!(signs.doubt().is_some(), doubtful, "{known} → {still_there}");
         }
     }
 
     #[test]
-    fn a_list_without_the_keys_holder_is_doubtful() {
-        let signs = Signs {
-            known: 0,
-            still_there: 0,
-            read: 3,
-            holder_there: Some(false),
-        };
-        assert!(signs.doubt().is_some());
+    fn an_absence_is_believed_from_two_readings_ten_minutes_apart_or_in_doubt_from_three_over_thirty()
+     {
+        for (readings, minutes, believed, in_doubt) in [
+            (1, 60, false, false),
+            (2, 9, false, false),
+            (2, 10, true, false),
+            (9, 9, false, false),
+            (3, 29, true, false),
+            (2, 60, true, false),
+            (3, 30, true, true),
+        ] {
+            let since = Timestamp::UNIX_EPOCH;
+            let missed = Missed { since, readings };
+            let at = since + SignedDuration::from_mins(minutes);
+            assert_eq!(
+                missed.is_believed(false, at),
+                believed,
+                "{readings} {minutes}"
+            );
+            assert_eq!(
+                missed.is_believed(true, at),
+                in_doubt,
+                "{readings} {minutes}"
+            );
+        }
     }
 }

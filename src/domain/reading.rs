@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Email;
+use super::{Email, Role};
 
 /// SHA-256 of an answer's body: equal bodies need not be compared again.
 pub type Digest = [u8; 32];
@@ -48,6 +48,15 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// Whether the flag of this role is set.
+    #[must_use]
+    pub fn has(self, role: Role) -> bool {
+        match role {
+            Role::Admin => self.is_admin,
+            Role::Manager => self.is_manager,
+        }
+    }
+
     /// The flags with the provider's names.
     #[must_use]
     pub fn named(self) -> [(&'static str, bool); 4] {

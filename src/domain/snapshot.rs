@@ -1,10 +1,10 @@
 //! What is known at one moment about everything that time may have made due.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Email, Grant, Role, TargetRef};
+use super::{Email, Flags, Grant, Role, TargetRef};
 
 /// All that the plan looks at. Only candidates are here, not all that is kept: a person whom
 /// nothing has made due does not appear.
@@ -21,6 +21,12 @@ pub struct Snapshot {
     pub suppressed: BTreeMap<(String, Email), Timestamp>,
     /// People whose whitelist access is over: (followed target, person) and since when.
     pub whitelist_over: BTreeMap<(TargetRef, Email), Timestamp>,
+    /// Entries that whitelists may have, by each spelling of the address.
+    pub entries: BTreeMap<(TargetRef, Email), Vec<Email>>,
+    /// The keys' holders, by team: no rule is about them.
+    pub holders: BTreeMap<TargetRef, Holder>,
+    /// Teams that were ever read: of others nobody can say that somebody is not there.
+    pub read_before: BTreeSet<TargetRef>,
     /// How the teams' readings fared; a whitelist cannot be read and has no entry.
     pub sources: BTreeMap<TargetRef, SourceHealth>,
     /// Team rules by the team they are for.
@@ -29,13 +35,32 @@ pub struct Snapshot {
     pub admins: BTreeMap<TargetRef, u64>,
 }
 
+/// Who holds the key with which a team is read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holder {
+    /// The configured address (`self_email`); absent: not told.
+    pub email: Option<Email>,
+    /// The membership that bore it, whatever its address is now.
+    pub id: Option<String>,
+}
+
+impl Holder {
+    /// Whether a membership is the holder's.
+    #[must_use]
+    pub fn is(&self, id: &str, email: &Email) -> bool {
+        self.id.as_deref() == Some(id) || self.email.as_ref() == Some(email)
+    }
+}
+
 /// How the reading of a team went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SourceHealth {
     /// Read completely in this pass: what it says can be acted on.
     Complete,
-    /// Not readable, not plausible or not found: nothing is removed on its word.
+    /// Read in this pass, and doubtful: who is shown is there, who is missing may be there.
+    Doubtful,
+    /// Not readable, not possible or not found: nothing is removed on its word.
     Missing,
 }
 
@@ -48,22 +73,42 @@ pub struct Member {
     pub remote_id: String,
     /// Who.
     pub email: Email,
-    /// `is_admin`.
-    pub is_admin: bool,
-    /// `is_manager`.
-    pub is_manager: bool,
-    /// When the membership began: the provider's date, else when it was first seen.
-    pub since: Timestamp,
+    /// What they may do.
+    pub flags: Flags,
+    /// The provider's date of joining, where there is one.
+    pub created_at: Option<Timestamp>,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// Since when they are there without a proven absence; absent: since before the first look.
+    pub there_since: Option<Timestamp>,
+    /// Was an invite when last seen before.
+    pub was_invite: bool,
+    /// When they came back after a proven absence.
+    pub returned_at: Option<Timestamp>,
+    /// When lapsed last removed them there.
+    pub removed_at: Option<Timestamp>,
 }
 
 impl Member {
+    /// Whether the membership was there at `at`, as far as anybody knows.
+    #[must_use]
+    pub fn was_there(&self, at: Timestamp) -> bool {
+        match self.created_at {
+            Some(joined) => joined <= at,
+            None => self.there_since.is_none_or(|since| since <= at),
+        }
+    }
+
+    /// When the membership began: the provider's date, else when it was first seen.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.created_at.unwrap_or(self.first_seen)
+    }
+
     /// Whether the member has the role now.
     #[must_use]
     pub fn has(&self, role: Role) -> bool {
-        match role {
-            Role::Admin => self.is_admin,
-            Role::Manager => self.is_manager,
-        }
+        self.flags.has(role)
     }
 }
 
@@ -74,8 +119,16 @@ pub struct Invite {
     pub target: TargetRef,
     /// Who was invited.
     pub email: Email,
+    /// Each spelling of the address that was invited.
+    pub spellings: Vec<Email>,
     /// When it was first seen pending: the provider gives no date.
     pub first_seen: Timestamp,
+    /// Since when they are there without a proven absence; absent: since before the first look.
+    pub there_since: Option<Timestamp>,
+    /// When they came back after a proven absence.
+    pub returned_at: Option<Timestamp>,
+    /// When lapsed last removed them there.
+    pub removed_at: Option<Timestamp>,
 }
 
 /// The rules of one team, from `[[sapling.team]]`.

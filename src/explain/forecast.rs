@@ -100,7 +100,7 @@ fn moments(
             snapshot
                 .members
                 .iter()
-                .filter_map(|m| aged(m.since, max_age)),
+                .filter_map(|m| aged(m.since(), max_age)),
         );
     }
     let stale = snapshot.invites.iter();
@@ -129,6 +129,7 @@ fn judged(plan: Plan, rules: &Rules, snapshot: &Snapshot) -> Vec<Planned> {
     };
     let record = Record {
         admins: snapshot.admins.clone(),
+        holders: snapshot.holders.clone(),
         ..Record::default()
     };
     let reviewed = guard::review(plan, &policy, &record);

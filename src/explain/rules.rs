@@ -1,5 +1,6 @@
 //! The rules that an explanation goes by, as configured, and which of them concern a person.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -8,7 +9,7 @@ use serde::Serialize;
 use super::facts::{Facts, OnTarget};
 use super::words::span;
 use crate::config::Settings;
-use crate::domain::{Provider, Target, TargetRef};
+use crate::domain::{Email, Provider, Target, TargetRef};
 use crate::guard::{GuardPolicy, Pattern};
 use crate::plan::Policy;
 
@@ -18,6 +19,8 @@ pub(crate) struct Rules {
     pub(crate) policy: Policy,
     pub(crate) guard: GuardPolicy,
     pub(crate) teams: Vec<TeamRule>,
+    /// The keys' holders by account.
+    pub(crate) holders: BTreeMap<String, Email>,
 }
 
 /// A `[[sapling.team]]`.
@@ -56,14 +59,15 @@ impl Rules {
                 grace: signed(settings.policy.grace),
                 invite_stale_after: signed(settings.policy.invite_stale_after),
                 revoke_suppressed_invites: settings.policy.revoke_suppressed_invites,
+                remove_returned: settings.policy.remove_returned,
             },
             guard: GuardPolicy {
                 max_removals: guard.max_removals,
                 max_removal_percent: guard.max_removal_percent,
                 protected: guard.protected.iter().map(|p| Pattern::new(p)).collect(),
-                holders: settings.sapling.iter().filter_map(holder).collect(),
                 min_team_admins: guard.min_team_admins,
             },
+            holders: settings.sapling.iter().filter_map(holder).collect(),
             teams: teams.collect(),
         }
     }
@@ -73,7 +77,7 @@ impl Rules {
         let mut applies = Vec::new();
         let mut add = |rule, text| applies.push(Applies { rule, text });
         let is_team = target.provider() == Provider::Sapling;
-        if is_team && self.guard.holders.get(target.account()) == Some(&facts.email) {
+        if is_team && self.holders.get(target.account()) == Some(&facts.email) {
             let text = "holds the key of this account: never removed".to_owned();
             add("sapling.self_email", text);
         }

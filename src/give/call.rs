@@ -2,11 +2,12 @@
 
 use super::Give;
 use crate::clock;
-use crate::domain::{Email, Flags, Provided, ProvisionKind, ProvisionState, Role};
+use crate::domain::{Email, Flags, Permission, Provided, ProvisionKind, ProvisionState, Role};
 use crate::failpoint;
 use crate::providers::CallError;
 use crate::providers::sapling::{self, Writer};
 use crate::providers::sentius::{Entry, Whitelist};
+use crate::store::tables::entry::{self, Taken};
 use crate::store::{
     Answered, Intent, Posting, Provision, Provisions, StoreError, not_with_an_invite,
 };
@@ -86,7 +87,13 @@ async fn post(
         Ok(_) => None,
     };
     failpoint::reach("give-after-replace");
-    Ok(match whitelist.add(&entry).await {
+    let added = whitelist.add(&entry).await;
+    if let Err(error) = &added
+        && error.status().is_some_and(|status| status < 500)
+    {
+        return put_back(give, whitelist, provision, failed(error)).await;
+    }
+    Ok(match added {
         // What was not answered may still be carried out, and would take the new entry.
         Ok(()) if late.is_some() => Answered {
             detail: late.map(|error| {
@@ -102,6 +109,44 @@ async fn post(
             ..failed(&error)
         },
         Err(error) => failed(&error),
+    })
+}
+
+/// The new entry was refused, and the old one is gone for it: the old one is posted again at once.
+async fn put_back(
+    give: &Give<'_>,
+    whitelist: &Whitelist,
+    provision: &Provision,
+    refused: Answered,
+) -> Result<Answered, StoreError> {
+    let (target, person) = (provision.target.id(), provision.email.key().to_owned());
+    let taken = give
+        .store
+        .read(move |db| entry::last(db, target, &person))
+        .await?;
+    let now = clock::now();
+    let runs = |taken: &Taken| taken.is_known && taken.entry.end.is_none_or(|end| end > now);
+    let Some(old) = taken.filter(runs) else {
+        return Ok(refused);
+    };
+    let words = |permission: &Permission| permission.as_str().to_owned();
+    let entry = Entry {
+        name: old.name.unwrap_or_else(|| old.email.written().to_owned()),
+        email: old.email,
+        permissions: old.entry.permissions.iter().map(words).collect(),
+        start: old.entry.start,
+        end: old.entry.end,
+    };
+    let why = refused.detail.clone().unwrap_or_default();
+    Ok(match whitelist.add(&entry).await {
+        Ok(()) => Answered {
+            detail: Some(format!(
+                "{why}; the entry that was there before is there again"
+            )),
+            kept: true,
+            ..refused
+        },
+        Err(_) => refused,
     })
 }
 

@@ -37,22 +37,28 @@ fn other_team() -> TargetRef {
 
 /// The removal of the person with this number, who is no admin, due at that second.
 fn removal(target: &TargetRef, number: u64) -> Action {
+    let email = Email::observed(&format!("p{number}@example.com"));
     Action {
         kind: match target.team() {
             Some(_) => ActionKind::MemberRemove,
             None => ActionKind::WhitelistRemove,
         },
         target: target.clone(),
-        email: Email::observed(&format!("p{number}@example.com")),
+        person: match target.team() {
+            Some(_) => format!("m-{number}"),
+            None => email.key().to_owned(),
+        },
+        email: email.clone(),
         reason: Reason::GrantEnded,
         due: Timestamp::from_second(i64::try_from(number).unwrap()).unwrap(),
         means: match target.team() {
             Some(_) => Means::Membership(format!("m-{number}")),
-            None => Means::Address,
+            None => Means::Entry(vec![email.clone()]),
         },
         role: None,
         follows: None,
         is_admin: false,
+        reopened: false,
         note: None,
     }
 }
@@ -87,7 +93,6 @@ fn policy() -> GuardPolicy {
         max_removals: 1_000_000,
         max_removal_percent: 100.0,
         protected: Vec::new(),
-        holders: BTreeMap::new(),
         min_team_admins: 1,
     }
 }

@@ -26,7 +26,13 @@ pub(crate) async fn some(
             continue;
         }
         let place = Place::Account(Provider::Sapling, name.clone());
-        let listed = match account.reader.teams().await {
+        let answer = account.reader.teams().await;
+        if !account.is_clock_trusted() {
+            let message = team::CLOCK.to_owned();
+            seen.errors.push(TargetMessage { place, message });
+            continue;
+        }
+        let listed = match answer {
             Ok(list) => take_list(store, name, list, errand).await?,
             Err(error) => {
                 let state = state_of(&error);

@@ -22,11 +22,17 @@ pub(crate) enum Read {
     Unchanged,
     /// The key may not read it.
     Forbidden(String),
-    /// Answered, but not to be believed.
+    /// Complete, and in doubt about who is missing; with why and what changed.
+    Doubted(String, Vec<Finding>),
+    /// Answered, and no reading at all.
     Doubtful(String),
     /// Not answered, or refused.
     Failed(String),
 }
+
+/// Why a reading is not taken over while clocks differ.
+pub(super) const CLOCK: &str =
+    "not read: this machine's clock and the provider's differ by more than guard.max_clock_skew";
 
 pub(super) async fn read(
     account: &TeamAccount,
@@ -51,6 +57,10 @@ pub(super) async fn read(
             break (answer, at);
         }
     };
+    if !account.is_clock_trusted() {
+        // Neither an age nor an absence can be derived by a clock that is in doubt.
+        return Ok(Read::Failed(CLOCK.to_owned()));
+    }
     let reading = match answer {
         Ok(reading) => reading,
         Err(error) => {
@@ -92,7 +102,8 @@ pub(super) async fn read(
         .await?;
     Ok(match taken {
         Taken::Believed(findings) => Read::Complete(findings),
-        Taken::Doubtful(why) => Read::Doubtful(why),
+        Taken::Doubted(why, findings) => Read::Doubted(why, findings),
+        Taken::Impossible(why) => Read::Doubtful(why),
     })
 }
 

@@ -1,12 +1,14 @@
 //! What the pass gives: what commands left unsettled, what begins now, and what a removal took
 //! along.
 
+use std::collections::BTreeSet;
+
 use super::Pass;
 use crate::clock;
 use crate::domain::{Place, Provider, ProvisionState, SourceHealth, TargetMessage};
 use crate::give::Give;
 use crate::observe::Observation;
-use crate::store::{Provisions, StoreError};
+use crate::store::{Grants, Provisions, StoreError};
 
 impl Pass<'_> {
     /// Posts what the whitelists are owed, half-replaced entries first. Nothing needs to be read
@@ -45,6 +47,9 @@ impl Pass<'_> {
             .store
             .write(move |db| {
                 Provisions::recover(db, at)?;
+                if provider == Provider::Sentius && restored.is_none() && !only_new {
+                    Grants::compare_entries(db, &reach, at)?;
+                }
                 let mut due = Provisions::due(db, provider, patient, at)?;
                 due.retain(|p| !(only_new && p.tried) && reach.holds(p.target.id()));
                 let Some(why) = restored else {
@@ -56,7 +61,16 @@ impl Pass<'_> {
                 Ok((Vec::new(), waits))
             })
             .await?;
-        let (due, mut given) = due;
+        let (mut due, mut given) = due;
+        // What is sent says from when until when: not by a clock that is in doubt.
+        let clocks = self.clocks();
+        let differing: BTreeSet<String> = clocks
+            .differing()
+            .map(|(account, _)| account.to_owned())
+            .collect();
+        due.retain(|p| {
+            !differing.contains(&format!("{}:{}", p.target.provider(), p.target.account()))
+        });
         let complete = seen.sources.iter();
         let complete = complete.filter(|(_, health)| **health == SourceHealth::Complete);
         let give = Give {

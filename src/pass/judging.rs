@@ -6,10 +6,10 @@ use jiff::SignedDuration;
 
 use super::{Pass, span};
 use crate::clock;
-use crate::domain::{Action, ActionKind, Plan, Snapshot, TargetId, TargetRef};
-use crate::gates::Clocks;
+use crate::domain::{Means, Plan, Snapshot, TargetId, TargetRef};
+use crate::guard::clocks::Clocks;
 use crate::guard::{self, GuardPolicy, Pattern, Record, Reviewed};
-use crate::store::{Holds, Ledger, Runs, StoreError, Teams};
+use crate::store::{Holds, Ledger, StoreError, Teams};
 
 impl Pass<'_> {
     pub(super) async fn guard(
@@ -22,20 +22,26 @@ impl Pass<'_> {
             max_removals: settings.max_removals,
             max_removal_percent: settings.max_removal_percent,
             protected: settings.protected.iter().map(|p| Pattern::new(p)).collect(),
-            holders: self.services.holders(),
             min_team_admins: settings.min_team_admins,
         };
         let mut planned: BTreeMap<TargetRef, u64> = BTreeMap::new();
         let mut again = HashSet::new();
         for action in &plan.actions {
             *planned.entry(action.target.clone()).or_default() += 1;
-            again.insert((action.kind, action.target.id(), action.email.clone()));
+            again.insert(action.obligation());
         }
         let mut record = Record {
             admins: snapshot.admins.clone(),
             suspended: self.restored.clone(),
+            holders: snapshot.holders.clone(),
             ..Record::default()
         };
+        let memberships: Vec<(TargetRef, String)> = plan
+            .actions
+            .iter()
+            .filter(|a| !policy.protected.is_empty() && matches!(a.means, Means::Membership(_)))
+            .map(|a| (a.target.clone(), a.person.clone()))
+            .collect();
         let limits = policy.clone();
         let now = self.moment;
         let record = self
@@ -45,8 +51,8 @@ impl Pass<'_> {
                 // What is planned again is counted with the plan.
                 let unanswered = lately.unanswered.iter().filter(|a| !again.contains(*a));
                 let mut unsettled: HashMap<TargetId, u64> = HashMap::new();
-                for (_, target, _) in unanswered {
-                    *unsettled.entry(*target).or_default() += 1;
+                for obligation in unanswered {
+                    *unsettled.entry(obligation.target).or_default() += 1;
                 }
                 let settled: u64 = lately.settled.values().map(|(removed, _)| removed).sum();
                 record.removed_in_all = settled + unsettled.values().sum::<u64>();
@@ -60,6 +66,10 @@ impl Pass<'_> {
                     record.gone.insert(target.clone(), gone);
                     record.removed.insert(target, removed);
                 }
+                for membership in memberships {
+                    let former = Teams::addresses(db, membership.0.id(), &membership.1)?;
+                    record.former.insert(membership, former);
+                }
                 record.approved = Holds::approved(db)?;
                 Ok(record)
             })
@@ -67,29 +77,13 @@ impl Pass<'_> {
         Ok(guard::review(plan, &policy, &record))
     }
 
-    /// Why nothing may be removed now, if the clocks disagree. Where no provider has told the time
-    /// yet, as when there are whitelists alone, one from which something is to be removed is asked.
-    pub(super) async fn clock_doubt(
-        &self,
-        reviewed: &Reviewed,
-    ) -> Result<Option<String>, StoreError> {
-        let mut clocks = Clocks {
-            last_pass: self.store.read(Runs::last_end).await?,
-            providers: self.services.skews(),
+    /// What the clocks say by now.
+    pub(super) fn clocks(&self) -> Clocks {
+        Clocks {
+            accounts: self.services.skews(),
             jumped: self.jumped(),
-        };
-        if clocks.providers.is_empty() {
-            for (name, whitelist) in &self.services.whitelists {
-                let is_due = |a: &Action| {
-                    a.kind == ActionKind::WhitelistRemove && a.target.account() == name.as_str()
-                };
-                if reviewed.approved.actions().iter().any(is_due) {
-                    whitelist.look_at_clock().await;
-                }
-            }
-            clocks.providers = self.services.skews();
+            most: self.max_skew(),
         }
-        Ok(clocks.doubt(clock::now(), self.max_skew()))
     }
 
     /// How far the clock moved more than time went by since the pass began.

@@ -19,12 +19,10 @@ use crate::report::Summary;
 use crate::report::letter::Scene;
 use crate::schedule;
 use crate::store::summary::{self, Scope};
-use crate::store::{Ledger, NewMail, Outbox, Runs, Store, StoreError};
+use crate::store::{Holds, NewMail, Outbox, Runs, Store, StoreError};
 
 /// When the last report's period ended.
 const LAST_REPORT: &str = "report.last";
-/// Since when the guard has been holding something: one alarm an episode.
-const HELD_SINCE: &str = "held.since";
 
 /// Why no mail could be made; what could not be delivered stays in the outbox.
 #[derive(Debug, Error)]
@@ -93,22 +91,10 @@ pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pas
     Ok(suppressed)
 }
 
-/// Puts the alarm of held actions into the outbox, once for each episode: from the first held action
-/// until nothing is held any more. Returns the rows of those whose address bounces.
+/// Puts the alarm of held actions into the outbox: once for each thing that is held, as soon as it
+/// is. Returns the rows of those whose address bounces.
 pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
-    let (episode, holds) = pass
-        .store
-        .read(|db| Ok((Runs::fact(db, HELD_SINCE)?, Ledger::holds(db)?)))
-        .await?;
-    if !holds {
-        if episode.is_some() {
-            pass.store
-                .write(|db| Runs::drop_fact(db, HELD_SINCE))
-                .await?;
-        }
-        return Ok(Vec::new());
-    }
-    if episode.is_some() {
+    if !pass.store.read(Holds::is_untold).await? {
         return Ok(Vec::new());
     }
     let at = clock::now();
@@ -125,7 +111,7 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pass
     let suppressed = pass
         .store
         .write(move |db| {
-            Runs::set_fact(db, HELD_SINCE, at)?;
+            Holds::told(db, at)?;
             Outbox::put_all(db, &mails, at)
         })
         .await?;

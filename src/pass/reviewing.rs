@@ -3,7 +3,6 @@
 
 use super::{Pass, span};
 use crate::clock;
-use crate::gates::Clocks;
 use crate::notices::Turn;
 use crate::review::Rules;
 use crate::store::{Reviews, StoreError};
@@ -15,19 +14,13 @@ impl Pass<'_> {
         if self.options.dry_run || !self.reach.is_everything() || self.restored.is_some() {
             return false;
         }
-        let clocks = Clocks {
-            last_pass: None,
-            providers: self.services.skews(),
-            jumped: self.jumped(),
-        };
-        let doubt = clocks.doubt(clock::now(), self.max_skew());
-        if let Some(why) = &doubt {
+        let clocks = self.clocks();
+        if !clocks.is_confirmed() {
             tracing::warn!(
-                why,
-                "nobody is told of ends, nor asked whether access is needed"
+                "nobody is told of ends, nor asked whether access is needed: no provider has confirmed this machine's clock, or one has contradicted it"
             );
         }
-        doubt.is_none()
+        clocks.is_confirmed()
     }
 
     /// The mail that people get of this day.

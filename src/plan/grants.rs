@@ -1,10 +1,17 @@
-//! The rule of grants: when the last grant of a person on a target is over, the access ends; when
-//! a role for a time is over, the role ends.
+//! The rule of grants: whoever is there and had access by a grant, and has none any more, loses it;
+//! when a role for a time is over, the role ends.
+//!
+//! Nobody there means nothing owed. That a grant is closed decides nothing about access.
 
 use jiff::Timestamp;
 
-use super::{Planner, Who};
-use crate::domain::{Action, ActionKind, Email, Grant, Means, Provider, Reason, Role, Why};
+use super::{Planner, Who, returned};
+use crate::domain::{
+    Action, ActionKind, Email, Grant, Invite, Means, Member, Provider, Reason, Role, Why,
+};
+
+/// Every role that can be held for a time.
+const ROLES: [Role; 2] = [Role::Admin, Role::Manager];
 
 pub(super) fn ended(planner: &mut Planner<'_>) {
     let people: Vec<(Who<'_>, Vec<&Grant>)> = planner
@@ -14,110 +21,172 @@ pub(super) fn ended(planner: &mut Planner<'_>) {
         .collect();
     for (who, grants) in people {
         // An end that has come makes a candidate; whether it is acted on, grace decides.
-        let ended = |g: &&Grant| g.is_over(planner.now);
+        let ended = |g: &&Grant| g.is_over(planner.now) && (g.role.is_none() || !g.closed);
         let ended: Vec<&Grant> = grants.iter().copied().filter(ended).collect();
         let over = |g: &&Grant| planner.is_over(g);
         let over: Vec<&Grant> = ended.iter().copied().filter(over).collect();
         match planner.covering(who) {
             Some(covering) => {
-                if ended.iter().any(|g| g.role.is_none()) {
+                if ended.iter().any(|g| g.role.is_none() && !g.closed) {
                     planner.leave_covered(who, covering);
                 }
                 roles(planner, who, &ended);
             }
-            None if over.iter().any(|g| g.role.is_none()) => access(planner, who, &over),
-            None => roles(planner, who, &ended),
+            None => match Cause::of(&over) {
+                Some(cause) => access(planner, who, &cause),
+                None => roles(planner, who, &ended),
+            },
+        }
+    }
+}
+
+/// Why somebody's access is over, and since when.
+struct Cause<'a> {
+    last: &'a Grant,
+    due: Timestamp,
+    reason: Reason,
+    reopened: bool,
+}
+
+impl<'a> Cause<'a> {
+    /// The access ended with the last of its grants, not with the first.
+    fn of(over: &[&'a Grant]) -> Option<Self> {
+        let open = over.iter().filter(|g| g.role.is_none() && !g.closed);
+        if !over.iter().any(|g| g.role.is_none()) {
+            return None;
+        }
+        let last = over.iter().copied().max_by_key(|g| (g.end, g.revoked))?;
+        Some(Self {
+            last,
+            due: last.end?,
+            reason: if last.revoked {
+                Reason::GrantRevoked
+            } else {
+                Reason::GrantEnded
+            },
+            reopened: open.clone().count() > 0 && open.clone().all(|g| g.reopened),
+        })
+    }
+
+    fn action(&self, who: Who<'_>, kind: ActionKind, person: &str, email: &Email) -> Action {
+        Action {
+            kind,
+            target: who.0.clone(),
+            person: person.to_owned(),
+            email: email.clone(),
+            reason: self.reason,
+            due: self.due,
+            means: Means::Unreadable,
+            role: None,
+            follows: None,
+            is_admin: false,
+            reopened: self.reopened,
+            note: None,
+        }
+    }
+
+    fn of_member(&self, who: Who<'_>, member: &Member, is_admin: bool) -> Action {
+        Action {
+            means: Means::Membership(member.remote_id.clone()),
+            is_admin,
+            ..self.action(
+                who,
+                ActionKind::MemberRemove,
+                &member.remote_id,
+                &member.email,
+            )
+        }
+    }
+
+    fn of_invite(&self, who: Who<'_>, invite: &Invite) -> Action {
+        Action {
+            means: Means::Invite(invite.spellings.clone()),
+            ..self.action(who, ActionKind::InviteRevoke, who.1.key(), &invite.email)
         }
     }
 }
 
 /// The access as a whole is over.
-fn access(planner: &mut Planner<'_>, who: Who<'_>, over: &[&Grant]) {
-    let target = who.0;
-    // The access ended with the last of its grants, not with the first.
-    let last = over
-        .iter()
-        .copied()
-        .max_by_key(|g| (g.end, g.revoked))
-        .filter(|g| g.end.is_some());
-    let Some(last) = last else { return };
-    let action = |kind, email: &Email, means, is_admin| Action {
-        kind,
-        target: target.clone(),
-        // Providers may match addresses exactly: a team's as the team shows it, a whitelist's as it
-        // was granted.
-        email: email.clone(),
-        reason: if last.revoked {
-            Reason::GrantRevoked
-        } else {
-            Reason::GrantEnded
-        },
-        due: last.end.unwrap_or(Timestamp::MAX),
-        means,
-        role: None,
-        follows: None,
-        is_admin,
-        note: None,
+fn access(planner: &mut Planner<'_>, who: Who<'_>, cause: &Cause<'_>) {
+    match who.0.provider() {
+        Provider::Sentius => entry(planner, who, cause),
+        Provider::Sapling => team(planner, who, cause),
+    }
+}
+
+/// A whitelist cannot be read: an entry is there until a removal of each of its spellings was
+/// acknowledged.
+fn entry(planner: &mut Planner<'_>, who: Who<'_>, cause: &Cause<'_>) {
+    let key = (who.0.clone(), who.1.clone());
+    let Some(spellings) = planner.snapshot.entries.get(&key) else {
+        return;
     };
-    if target.provider() == Provider::Sentius {
-        let mut removal = action(
+    // One entry an address: a later grant's goes with it.
+    let next = planner.next_start(who);
+    let note = next.map(|start| {
+        format!("a grant from {start} on is posted again after it: the whitelist keeps one entry an address")
+    });
+    planner.due(Action {
+        means: Means::Entry(spellings.clone()),
+        note,
+        ..cause.action(
+            who,
             ActionKind::WhitelistRemove,
-            &last.email,
-            Means::Address,
-            false,
-        );
-        // The whitelist has one entry an address: a later grant's goes with it.
-        let next = planner.next_start(who);
-        removal.note = next.map(|start| {
-            format!("a grant from {start} on is posted again after it: the whitelist keeps one entry an address")
-        });
-        planner.due(removal);
-        return;
-    }
-    if !planner.is_readable(target) {
-        planner.leave(who, Why::Unreadable);
-        planner.due(action(
-            ActionKind::MemberRemove,
-            &last.email,
-            Means::Unreadable,
-            false,
-        ));
-        return;
-    }
-    let memberships = planner.memberships(who);
-    let member = memberships.first().copied();
-    let is_admin = memberships.iter().any(|m| m.is_admin);
+            who.1.key(),
+            &cause.last.email,
+        )
+    });
+}
+
+fn team(planner: &mut Planner<'_>, who: Who<'_>, cause: &Cause<'_>) {
+    let members = planner.memberships(who).to_vec();
     let invite = planner.invite(who);
-    if let Some(member) = member {
-        let means = Means::Membership(member.remote_id.clone());
-        planner.due(action(
-            ActionKind::MemberRemove,
-            &member.email,
-            means,
-            is_admin,
+    let readable = planner.is_readable(who.0);
+    if !readable {
+        planner.leave(who, Why::Unreadable);
+    }
+    let is_admin = members.iter().any(|m| m.flags.is_admin);
+    for member in &members {
+        if returned::is_returned(member, cause.due) {
+            planner.leave(who, Why::Returned);
+            continue;
+        }
+        planner.due(unless_readable(
+            readable,
+            cause.of_member(who, member, is_admin),
         ));
     }
     if let Some(invite) = invite {
-        planner.due(action(
-            ActionKind::InviteRevoke,
-            &invite.email,
-            Means::Address,
-            false,
+        if returned::is_invited_again(invite, cause.due) {
+            planner.leave(who, Why::Returned);
+        } else {
+            planner.due(unless_readable(readable, cause.of_invite(who, invite)));
+        }
+    }
+    // Where nobody has ever looked, somebody may be there.
+    if members.is_empty() && invite.is_none() && planner.is_unknown(who.0) && !cause.last.closed {
+        planner.due(cause.action(
+            who,
+            ActionKind::MemberRemove,
+            who.1.key(),
+            &cause.last.email,
         ));
     }
-    if member.is_none() && invite.is_none() {
-        planner.due(action(
-            ActionKind::MemberRemove,
-            &last.email,
-            Means::AlreadyGone,
-            false,
-        ));
+}
+
+fn unless_readable(readable: bool, action: Action) -> Action {
+    match readable {
+        true => action,
+        false => Action {
+            means: Means::Unreadable,
+            ..action
+        },
     }
 }
 
 /// Roles whose end has come, of a person who keeps the membership.
 fn roles(planner: &mut Planner<'_>, who: Who<'_>, ended: &[&Grant]) {
-    for role in [Role::Admin, Role::Manager] {
+    for role in ROLES {
         let of_role: Vec<&&Grant> = ended.iter().filter(|g| g.role == Some(role)).collect();
         if of_role.is_empty() {
             continue;
@@ -127,34 +196,42 @@ fn roles(planner: &mut Planner<'_>, who: Who<'_>, ended: &[&Grant]) {
             continue;
         }
         let over = of_role.into_iter().filter(|g| planner.is_over(g));
-        if let Some(due) = over.filter_map(|g| g.end).max() {
-            demote(planner, who, role, due);
+        if let Some(last) = over.max_by_key(|g| g.end) {
+            demote(planner, who, role, last);
         }
     }
 }
 
-fn demote(planner: &mut Planner<'_>, who: Who<'_>, role: Role, due: Timestamp) {
-    let memberships = planner.memberships(who);
-    let holding = memberships.iter().copied().find(|m| m.has(role));
-    let seen = holding.or(memberships.first().copied());
-    let means = match holding {
-        _ if !planner.is_readable(who.0) => Means::Unreadable,
-        Some(member) => Means::Membership(member.remote_id.clone()),
-        None => Means::AlreadyGone,
-    };
-    if means == Means::Unreadable {
+fn demote(planner: &mut Planner<'_>, who: Who<'_>, role: Role, last: &Grant) {
+    let readable = planner.is_readable(who.0);
+    if !readable {
         planner.leave(who, Why::Unreadable);
     }
-    planner.due(Action {
+    let Some(due) = last.end else { return };
+    let action = |person: &str, email: &Email| Action {
         kind: ActionKind::MemberDemote,
         target: who.0.clone(),
-        email: seen.map_or(who.1, |m| &m.email).clone(),
+        person: person.to_owned(),
+        email: email.clone(),
         reason: Reason::RoleEnded,
         due,
+        means: Means::Unreadable,
         role: Some(role),
         follows: None,
-        is_admin: role == Role::Admin && matches!(means, Means::Membership(_)),
+        is_admin: false,
+        reopened: last.reopened,
         note: None,
-        means,
-    });
+    };
+    let members = planner.memberships(who).to_vec();
+    for member in members.iter().filter(|m| m.has(role)) {
+        let demotion = Action {
+            means: Means::Membership(member.remote_id.clone()),
+            is_admin: role == Role::Admin,
+            ..action(&member.remote_id, &member.email)
+        };
+        planner.due(unless_readable(readable, demotion));
+    }
+    if members.is_empty() && planner.is_unknown(who.0) {
+        planner.due(action(who.1.key(), &last.email));
+    }
 }

@@ -47,13 +47,15 @@ pub(super) fn revocation(invite: &Invite, reason: Reason, due: Timestamp) -> Act
     Action {
         kind: ActionKind::InviteRevoke,
         target: invite.target.clone(),
+        person: invite.email.key().to_owned(),
         email: invite.email.clone(),
         reason,
         due,
-        means: Means::Address,
+        means: Means::Invite(invite.spellings.clone()),
         role: None,
         follows: None,
         is_admin: false,
+        reopened: false,
         note: None,
     }
 }

@@ -5,16 +5,20 @@ use jiff::Timestamp;
 use super::{Planner, Who, invites};
 use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason, TargetRef, Why};
 
-/// Membership ends with the whitelist's grants. Who never had one there is no business of this
-/// rule, and a grant on the team itself keeps the member.
+/// Membership ends with the whitelist's grants. Who never had one there, or joined only after they
+/// had ended, is no business of this rule, and a grant on the team itself keeps the member.
 pub(super) fn follow(planner: &mut Planner<'_>) {
     for member in planner.members.clone() {
-        if let Some(over) = whitelist_over(planner, (&member.target, &member.email)) {
+        let over = whitelist_over(planner, (&member.target, &member.email));
+        if let Some(over) = over.filter(|over| member.was_there(over.due)) {
             remove(planner, member, &over);
         }
     }
     for invite in planner.invites.clone() {
-        if let Some(over) = whitelist_over(planner, (&invite.target, &invite.email)) {
+        let over = whitelist_over(planner, (&invite.target, &invite.email));
+        if let Some(over) =
+            over.filter(|over| invite.there_since.is_none_or(|since| since <= over.due))
+        {
             revoke(planner, invite, &over);
         }
     }
@@ -45,7 +49,10 @@ pub(super) fn max_age(planner: &mut Planner<'_>) {
         let Some(max_age) = rule.and_then(|r| r.max_age) else {
             continue;
         };
-        let due = member.since.checked_add(max_age).unwrap_or(Timestamp::MAX);
+        let due = member
+            .since()
+            .checked_add(max_age)
+            .unwrap_or(Timestamp::MAX);
         if due <= planner.now {
             let over = Over {
                 reason: Reason::TeamMaxAge,
@@ -61,14 +68,15 @@ pub(super) fn max_age(planner: &mut Planner<'_>) {
 /// in again.
 fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
     let who = (&member.target, &member.email);
-    if !may_go(planner, who) {
+    if planner.is_holder(member) || !may_go(planner, who) {
         return;
     }
     // By address the team may take out all memberships that share it.
-    let is_admin = planner.memberships(who).iter().any(|m| m.is_admin);
+    let is_admin = planner.memberships(who).iter().any(|m| m.flags.is_admin);
     planner.due(Action {
         kind: ActionKind::MemberRemove,
         target: member.target.clone(),
+        person: member.remote_id.clone(),
         email: member.email.clone(),
         reason: over.reason,
         due: over.due,
@@ -76,6 +84,7 @@ fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
         role: None,
         follows: over.follows.clone(),
         is_admin,
+        reopened: false,
         note: None,
     });
     if let Some(invite) = planner.invite(who) {

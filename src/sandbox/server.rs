@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::Ipv4Addr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -46,6 +46,8 @@ struct Front {
     log: CallLog,
     faults: Faults,
     latency_us: AtomicU64,
+    /// How far its clock is ahead of this machine's, in seconds.
+    clock_ahead: AtomicI64,
     subject: Box<Subject>,
 }
 
@@ -65,6 +67,7 @@ impl<S> StandIn<S> {
             log: CallLog::new(),
             faults: Faults::default(),
             latency_us: AtomicU64::new(0),
+            clock_ahead: AtomicI64::new(0),
             subject,
         });
         let service = routes
@@ -101,6 +104,11 @@ impl<S> StandIn<S> {
     /// Looks at the state, or changes it behind the API's back.
     pub fn with<T>(&self, work: impl FnOnce(&mut S) -> T) -> T {
         with(&self.state, work)
+    }
+
+    /// Sets its clock ahead of this machine's by so many seconds.
+    pub fn set_clock_ahead(&self, seconds: i64) {
+        self.front.clock_ahead.store(seconds, Ordering::Relaxed);
     }
 
     /// The calls so far, in the order in which they arrived.
@@ -164,7 +172,8 @@ async fn pass(
     parts.extensions.insert(Arc::new(asked));
     let handled = next.run(Request::from_parts(parts, Body::empty()));
     match mischief::play(met, handled).await {
-        Outcome::Answered(response) => {
+        Outcome::Answered(mut response) => {
+            mischief::set_clock(&mut response, front.clock_ahead.load(Ordering::Relaxed));
             front.log.answered(number, response.status().as_u16());
             response
         }

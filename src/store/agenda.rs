@@ -44,7 +44,8 @@ impl Agenda {
         let next_try = earliest(
             "SELECT min(at) FROM (
                  SELECT min(next_try_at) AS at FROM action WHERE settled_at IS NULL AND next_try_at > :after
-                 UNION ALL SELECT min(due_at) FROM provision WHERE settled_at IS NULL AND due_at > :after)",
+                 UNION ALL SELECT min(due_at) FROM provision WHERE settled_at IS NULL AND due_at > :after
+                 UNION ALL SELECT min(look_at) FROM entry WHERE look_at > :after)",
             since,
         )?;
         // Not UNION: for that all open grants would be walked in the order of their targets.
@@ -56,7 +57,8 @@ impl Agenda {
              UNION ALL SELECT target FROM action
              WHERE settled_at IS NULL AND (next_try_at > :since AND next_try_at <= :now OR approved_at > :since)
              UNION ALL SELECT target FROM provision
-             WHERE settled_at IS NULL AND due_at <= :now AND (due_at > :since OR planned_at > :since)",
+             WHERE settled_at IS NULL AND due_at <= :now AND (due_at > :since OR planned_at > :since)
+             UNION ALL SELECT target FROM entry WHERE look_at > :since AND look_at <= :now",
         )?;
         let params = named_params! {
             ":since": time::stored(since), ":since_end": time::stored(before(since)),

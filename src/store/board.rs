@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use rusqlite::{Connection, named_params};
 
-use super::standing::{NOT_OUTLASTED, STANDS, UNTOUCHED, Wanted, last_passes};
+use super::queries::sql::{self, NOT_OUTLASTED, STANDS};
+use super::standing::{Wanted, last_passes};
 use super::{StoreError, targets, time};
 use crate::domain::{Email, TargetId, TargetRef};
 use crate::report::{Debt, Ending, Held, Protected, Source, Summary, WEEKS};
@@ -154,7 +155,8 @@ impl Reader<'_> {
     fn untouched(&self, summary: &mut Summary) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT u.target, u.email, u.due, u.revoked, u.is_role, t.provider = 'sentius'
-             FROM ({UNTOUCHED}) u JOIN target t ON t.id = u.target ORDER BY u.due LIMIT :most"
+             FROM ({}) u JOIN target t ON t.id = u.target ORDER BY u.due LIMIT :most",
+            sql::untouched()
         ))?;
         let mut rows = statement.query(named_params! {
             ":now": self.wanted.now(), ":cutoff": self.wanted.cutoff(), ":most": MOST_ROWS,
@@ -264,7 +266,7 @@ pub(crate) fn coverage(
 ) -> Result<Vec<Team>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT m.email, m.email_key, EXISTS (
-            SELECT 1 FROM grants g WHERE g.target = m.target AND g.email_key = m.email_key
+            SELECT 1 FROM grants g WHERE g.target = m.target AND g.person = m.email_key
             AND g.removed_at IS NULL AND g.starts_at <= :now AND (g.ends_at IS NULL OR g.ends_at > :now))
          FROM member m WHERE m.target = :team AND m.valid_to IS NULL AND m.missing_since IS NULL
          ORDER BY m.email_key",

@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Params, named_params};
 
 use super::invites::SUPPRESSED;
-use super::{StoreError, ending, members, targets, time};
-use crate::domain::{Email, Finding, FindingKind, Place, TargetId};
+use super::{SourceKind, Sources, StoreError, ending, members, targets, time};
+use crate::domain::{Email, Finding, FindingKind, Place, TargetId, TargetRef};
 
 /// The findings' SQL.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Findings {
         let mut found = Vec::new();
         for team in &teams[from..to] {
             let holder = holders.get(team.account());
-            members::unmanaged(db, team.id(), holder, at, |member| {
+            let not_there = members::unmanaged(db, team.id(), holder, at, |member| {
                 found.push(Finding {
                     finding: FindingKind::MemberUnmanaged,
                     place: Place::Target(team.clone()),
@@ -37,6 +37,7 @@ impl Findings {
                 });
                 Ok(())
             })?;
+            not_there_either(db, team, not_there, &mut found)?;
         }
         Finding::sort(&mut found);
         Ok(found)
@@ -67,10 +68,66 @@ impl Findings {
                 detail: Some(format!("ends {}", end.end.strftime("%Y-%m-%dT%H:%M:%SZ"))),
             });
         }
+        collect(
+            db,
+            FindingKind::MemberReturned,
+            "SELECT target, email, 'came back after a proven absence' FROM member
+             WHERE valid_to IS NULL AND missing_since IS NULL AND returned_at IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = member.target AND g.person = member.email_key
+                               AND g.removed_at IS NULL AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1))
+             UNION SELECT target, email, 'was invited again after a proven absence' FROM invite
+             WHERE gone_at IS NULL AND missing_since IS NULL AND returned_at IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = invite.target AND g.person = invite.email_key
+                               AND g.removed_at IS NULL AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1))",
+            named_params! { ":now": time::stored(at) },
+            &mut found,
+        )?;
         suppressed(db, time::stored(at), &mut found)?;
         Finding::sort(&mut found);
         Ok(found)
     }
+}
+
+/// Whose grants run, and who is neither a member nor invited, nor about to be.
+fn not_there_either(
+    db: &Connection,
+    team: &TargetRef,
+    people: Vec<String>,
+    found: &mut Vec<Finding>,
+) -> Result<(), StoreError> {
+    if people.is_empty() {
+        return Ok(());
+    }
+    let source = Sources::get(db, team.account(), SourceKind::Team(team.id()))?;
+    if source.complete_at.is_none() {
+        return Ok(());
+    }
+    let mut statement = db.prepare_cached(
+        "SELECT (SELECT email FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
+                 ORDER BY id LIMIT 1)
+         WHERE NOT EXISTS (SELECT 1 FROM invite WHERE target = :target AND email_key = :person
+                           AND gone_at IS NULL AND missing_since IS NULL)
+           AND NOT EXISTS (SELECT 1 FROM provision WHERE target = :target AND email_key = :person
+                           AND settled_at IS NULL)
+           AND NOT EXISTS (SELECT 1 FROM provision WHERE target = :target AND email_key = :person
+                           AND state = 'done' AND settled_at > :read_at)",
+    )?;
+    for person in people {
+        let params = named_params! {
+            ":target": team.id().0, ":person": person,
+            ":read_at": source.complete_at.map(time::stored),
+        };
+        let mut rows = statement.query(params)?;
+        if let Some(row) = rows.next()? {
+            found.push(Finding {
+                finding: FindingKind::GrantNotThere,
+                place: Place::Target(team.clone()),
+                email: Some(Email::observed(row.get_ref(0)?.as_str()?)),
+                detail: Some("granted, and neither a member nor invited".to_owned()),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Suppressed addresses, where they matter.

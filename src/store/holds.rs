@@ -7,9 +7,10 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
+use super::ledger::obligation;
 use super::trail::{self, Entry};
 use super::{StoreError, time};
-use crate::domain::{ActionKind, Email, TargetId};
+use crate::domain::Obligation;
 
 /// The holds' SQL.
 #[derive(Debug)]
@@ -137,7 +138,7 @@ impl Holds {
             given += db
                 .prepare_cached(
                     "UPDATE action SET approved_at = :at
-                     WHERE id = :id AND due_at = :due AND settled_at IS NULL AND state = 'held'",
+                     WHERE id = :id AND due_at = :due AND settled_at IS NULL AND state <> 'protected'",
                 )?
                 .execute(named_params! { ":id": id, ":due": due, ":at": time::stored(at) })?;
         }
@@ -161,22 +162,36 @@ impl Holds {
         })
     }
 
+    /// Whether something is held of which no alarm has told.
+    pub(crate) fn is_untold(db: &Connection) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM action WHERE settled_at IS NULL AND state = 'held'
+                 AND approved_at IS NULL AND alarmed_at IS NULL)",
+            )?
+            .query_row([], |row| row.get(0))?)
+    }
+
+    /// The alarm has told of all that is held.
+    pub(crate) fn told(db: &Connection, at: Timestamp) -> Result<(), StoreError> {
+        db.prepare_cached(
+            "UPDATE action SET alarmed_at = :at
+             WHERE settled_at IS NULL AND state = 'held' AND alarmed_at IS NULL",
+        )?
+        .execute(named_params! { ":at": time::stored(at) })?;
+        Ok(())
+    }
+
     /// What a person has let go ahead and is not done yet, with since when each was due.
-    pub(crate) fn approved(
-        db: &Connection,
-    ) -> Result<BTreeMap<(ActionKind, TargetId, Email), Timestamp>, StoreError> {
+    pub(crate) fn approved(db: &Connection) -> Result<BTreeMap<Obligation, Timestamp>, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT kind, target, email, due_at FROM action
+            "SELECT target, person, what, due_at FROM action
              WHERE settled_at IS NULL AND approved_at IS NOT NULL",
         )?;
         let mut rows = statement.query([])?;
         let mut approved = BTreeMap::new();
         while let Some(row) = rows.next()? {
-            let kind = ActionKind::from_word(row.get_ref(0)?.as_str()?)
-                .ok_or_else(|| StoreError::Corrupt("an action's kind".to_owned()))?;
-            let email = Email::observed(row.get_ref(2)?.as_str()?);
-            let key = (kind, TargetId(row.get(1)?), email);
-            approved.insert(key, time::read(row.get(3)?));
+            approved.insert(obligation(row)?, time::read(row.get("due_at")?));
         }
         Ok(approved)
     }

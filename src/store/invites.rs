@@ -7,10 +7,11 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde_json::json;
 
+use super::members::{Look, missed_again};
 use super::sources::{Complete, SourceKind, Sources};
 use super::trail::{self, Entry};
-use super::{StoreError, time};
-use crate::domain::{Email, ReadInvite, TargetId};
+use super::{StoreError, stays, time};
+use crate::domain::{Email, GoneBy, Missed, ReadInvite, Shown, TargetId};
 
 /// How far an invite has come: registered, confirmed, and with which permissions.
 type Stage = (bool, bool, String);
@@ -19,77 +20,237 @@ type Stage = (bool, bool, String);
 #[derive(Debug, Default)]
 pub(super) struct Changed {
     pub(super) appeared: Vec<String>,
+    pub(super) missing: Vec<String>,
     pub(super) gone: Vec<String>,
     pub(super) changed: Vec<String>,
 }
 
 impl Changed {
     pub(super) fn is_empty(&self) -> bool {
-        self.appeared.is_empty() && self.gone.is_empty() && self.changed.is_empty()
+        let Self {
+            appeared,
+            missing,
+            gone,
+            changed,
+        } = self;
+        [appeared, missing, gone, changed]
+            .iter()
+            .all(|list| list.is_empty())
     }
 }
 
-/// Takes over the invites of a complete reading.
+/// A pending invite on record.
+pub(super) struct Known {
+    row: i64,
+    pub(super) email: Email,
+    stage: Stage,
+    missed: Option<Missed>,
+}
+
+/// The pending invites on record, those that are missing and not believed to be gone among them.
+pub(super) fn known(db: &Connection, team: TargetId) -> Result<Vec<Known>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, email, registered, confirmed, permissions, missing_since, missed FROM invite
+         WHERE target = :target AND gone_at IS NULL ORDER BY id",
+    )?;
+    let rows = statement.query_map(named_params! { ":target": team.0 }, |row| {
+        Ok(Known {
+            row: row.get(0)?,
+            email: Email::observed(row.get_ref(1)?.as_str()?),
+            stage: (row.get(2)?, row.get(3)?, row.get(4)?),
+            missed: match time::read_if_any(row.get(5)?) {
+                Some(since) => Some(Missed {
+                    since,
+                    readings: row.get(6)?,
+                }),
+                None => None,
+            },
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Takes over the invites of a reading; `joined` are the addresses of its members. Returns what
+/// changed, and whether another reading is awaited.
 pub(super) fn take(
     db: &Connection,
-    team: TargetId,
+    look: &Look<'_>,
+    known: Vec<Known>,
     read: &[ReadInvite],
-    at: Timestamp,
-) -> Result<Changed, StoreError> {
-    let mut known: HashMap<String, (i64, String, Stage)> = db
-        .prepare_cached(
-            "SELECT id, email, email_key, registered, confirmed, permissions FROM invite
-             WHERE target = :target AND gone_at IS NULL",
-        )?
-        .query_map(named_params! { ":target": team.0 }, |row| {
-            let stage = (row.get(3)?, row.get(4)?, row.get(5)?);
-            Ok((row.get(2)?, (row.get(0)?, row.get(1)?, stage)))
-        })?
-        .collect::<Result<_, _>>()?;
+    joined: &HashSet<&str>,
+    first: bool,
+) -> Result<(Changed, bool), StoreError> {
     let mut changed = Changed::default();
-    let mut seen = HashSet::new();
-    for invite in read {
-        if !seen.insert(invite.email.key()) {
-            continue;
+    // By spelling first; what remains of an address on both sides is the same invite, re-made.
+    let mut left: Vec<Option<Known>> = known.into_iter().map(Some).collect();
+    let mut by_spelling: HashMap<String, usize> = HashMap::new();
+    for (at, known) in left.iter().enumerate() {
+        if let Some(known) = known {
+            by_spelling.insert(known.email.written().to_owned(), at);
         }
-        let stage = (
-            invite.registered,
-            invite.confirmed,
-            invite.permissions.clone(),
-        );
-        match known.remove(invite.email.key()) {
-            Some((_, _, was)) if was == stage => {}
-            Some((id, ..)) => {
-                db.prepare_cached(
-                    "UPDATE invite SET registered = :registered, confirmed = :confirmed,
-                                       permissions = :permissions WHERE id = :id",
-                )?
-                .execute(named_params! {
-                    ":id": id, ":registered": stage.0, ":confirmed": stage.1, ":permissions": stage.2,
-                })?;
-                changed.changed.push(invite.email.written().to_owned());
-            }
+    }
+    let mut seen = HashSet::new();
+    let read: Vec<&ReadInvite> = read
+        .iter()
+        .filter(|invite| seen.insert(invite.email.written()))
+        .collect();
+    let mut pairs: Vec<(Option<Known>, &ReadInvite)> = Vec::with_capacity(read.len());
+    for &invite in &read {
+        let same = by_spelling.get(invite.email.written());
+        pairs.push((same.and_then(|at| left[*at].take()), invite));
+    }
+    let mut by_address: HashMap<String, Vec<usize>> = HashMap::new();
+    for (at, known) in left.iter().enumerate() {
+        if let Some(known) = known {
+            let key = known.email.key().to_owned();
+            by_address.entry(key).or_default().push(at);
+        }
+    }
+    for (known, invite) in &mut pairs {
+        if known.is_none()
+            && let Some(at) = by_address.get_mut(invite.email.key()).and_then(Vec::pop)
+        {
+            *known = left[at].take();
+        }
+    }
+    for (known, invite) in pairs {
+        match known {
+            Some(known) => shown(db, look, &known, invite, &mut changed)?,
             None => {
-                db.prepare_cached(
-                    "INSERT INTO invite (target, email, email_key, registered, confirmed, permissions, first_seen)
-                     VALUES (:target, :email, :email_key, :registered, :confirmed, :permissions, :at)",
-                )?
-                .execute(named_params! {
-                    ":target": team.0, ":email": invite.email.written(), ":email_key": invite.email.key(),
-                    ":registered": stage.0, ":confirmed": stage.1, ":permissions": stage.2,
-                    ":at": time::stored(at),
-                })?;
+                appeared(db, look, invite, first)?;
                 changed.appeared.push(invite.email.written().to_owned());
             }
         }
     }
-    for (id, email, _) in known.into_values() {
-        db.prepare_cached("UPDATE invite SET gone_at = :at WHERE id = :id")?
-            .execute(named_params! { ":id": id, ":at": time::stored(at) })?;
-        changed.gone.push(email);
+    let still: HashSet<&str> = read.iter().map(|invite| invite.email.key()).collect();
+    let mut awaited = false;
+    for known in left.into_iter().flatten() {
+        let key = known.email.key();
+        // Accepted, or written in one way less: that person is there all the same.
+        if joined.contains(key) || still.contains(key) {
+            db.prepare_cached("UPDATE invite SET gone_at = :at WHERE id = :id")?
+                .execute(named_params! { ":id": known.row, ":at": time::stored(look.at) })?;
+            changed.gone.push(known.email.written().to_owned());
+            continue;
+        }
+        awaited |= missing(db, look, &known, &mut changed)?;
     }
     changed.gone.sort();
-    Ok(changed)
+    changed.missing.sort();
+    Ok((changed, awaited))
+}
+
+/// An invite that is pending still. One that was missing is the same for its grant, and its age
+/// begins anew.
+fn shown(
+    db: &Connection,
+    look: &Look<'_>,
+    known: &Known,
+    invite: &ReadInvite,
+    changed: &mut Changed,
+) -> Result<(), StoreError> {
+    let stage = (
+        invite.registered,
+        invite.confirmed,
+        invite.permissions.clone(),
+    );
+    let is_same = known.stage == stage && known.email.written() == invite.email.written();
+    if is_same && known.missed.is_none() {
+        return Ok(());
+    }
+    db.prepare_cached(
+        "UPDATE invite SET email = :email, registered = :registered, confirmed = :confirmed,
+                permissions = :permissions, first_seen = iif(missing_since IS NULL, first_seen, :at), missing_since = NULL, missed = 0
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": known.row, ":email": invite.email.written(), ":registered": stage.0,
+        ":confirmed": stage.1, ":permissions": stage.2, ":at": time::stored(look.at),
+    })?;
+    changed.changed.push(invite.email.written().to_owned());
+    Ok(())
+}
+
+fn appeared(
+    db: &Connection,
+    look: &Look<'_>,
+    invite: &ReadInvite,
+    first: bool,
+) -> Result<(), StoreError> {
+    let before = match first {
+        true => None,
+        false => {
+            let shown = Shown {
+                id: None,
+                created_at: None,
+                at: look.at,
+            };
+            let before = stays::before(db, look.team, invite.email.key(), shown)?;
+            Some((shown, before))
+        }
+    };
+    db.prepare_cached(
+        "INSERT INTO invite (target, email, email_key, registered, confirmed, permissions, first_seen)
+         VALUES (:target, :email, :email_key, :registered, :confirmed, :permissions, :at)",
+    )?
+    .execute(named_params! {
+        ":target": look.team.0, ":email": invite.email.written(), ":email_key": invite.email.key(),
+        ":registered": invite.registered, ":confirmed": invite.confirmed,
+        ":permissions": invite.permissions, ":at": time::stored(look.at),
+    })?;
+    match before {
+        Some((shown, before)) => stays::begin(db, look.team, &invite.email, shown, before.as_ref()),
+        None => Ok(()),
+    }
+}
+
+/// An invite that is not shown: gone by a call of ours, believed to be gone, or awaited.
+fn missing(
+    db: &Connection,
+    look: &Look<'_>,
+    known: &Known,
+    changed: &mut Changed,
+) -> Result<bool, StoreError> {
+    let missed = missed_again(known.missed, look.counts, look.at);
+    let ours = look.revoked.contains(known.email.key());
+    let by = if ours {
+        Some(GoneBy::Ours)
+    } else if look.counts && missed.is_believed(look.doubtful, look.at) {
+        Some(GoneBy::Readings)
+    } else {
+        None
+    };
+    if let Some(by) = by {
+        end_stay(db, known.row, by, look.at)?;
+        changed.gone.push(known.email.written().to_owned());
+        return Ok(false);
+    }
+    db.prepare_cached("UPDATE invite SET missing_since = :since, missed = :missed WHERE id = :id")?
+        .execute(named_params! {
+            ":id": known.row, ":since": time::stored(missed.since), ":missed": missed.readings,
+        })?;
+    if known.missed.is_none() {
+        changed.missing.push(known.email.written().to_owned());
+    }
+    Ok(true)
+}
+
+/// Ends an invite's stay.
+pub(super) fn end_stay(
+    db: &Connection,
+    row: i64,
+    by: GoneBy,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE invite SET gone_at = ifnull(missing_since, :at), missing_since = NULL, gone_by = :by,
+                proven_at = iif(:by = 'readings', :at, NULL)
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": row, ":at": time::stored(at), ":by": stays::word(by),
+    })?;
+    Ok(())
 }
 
 /// Suppressed addresses where they matter at `:now`, and how: as an invite, a membership or a running

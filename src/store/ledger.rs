@@ -1,6 +1,7 @@
 //! The ledger of removals: each from when it became due until it is settled, with its intents,
 //! results and proofs in the audit trail.
 
+pub(crate) mod closing;
 mod list;
 mod plan;
 mod proof;
@@ -12,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
+use super::tables::entry;
 use super::trail::{self, Entry};
 use super::{Provisions, StoreError, time};
 use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
@@ -19,8 +21,9 @@ use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, Targ
 /// The first wait after a failure, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
 /// The longest wait: what fails for days is still tried a few times a day.
-const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
+pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 
+pub(super) use list::obligation;
 pub(crate) use undo::{Kept, Lost};
 
 /// The ledger's SQL.
@@ -63,6 +66,8 @@ pub(crate) struct Settled {
     pub not_before: Option<Timestamp>,
     /// The failure tells of the provider as a whole, not of this action.
     pub is_general: bool,
+    /// The spellings of the address of which the provider said that they are gone.
+    pub removed: Vec<Email>,
 }
 
 impl Ledger {
@@ -175,6 +180,11 @@ impl Ledger {
                 }),
             },
         )?;
+        if action.target.team().is_none() {
+            for email in &settled.removed {
+                entry::gone(db, action.target.id(), email)?;
+            }
+        }
         if is_over {
             close_grants(db, tracked.row, at)?;
             Provisions::after_removal(db, tracked.row, at)?;
@@ -200,7 +210,7 @@ impl Ledger {
         let covering = db
             .prepare_cached(
                 "SELECT 1 FROM grants
-                 WHERE target IN (:target, :follows) AND email_key = :email_key AND removed_at IS NULL
+                 WHERE target IN (:target, :follows) AND person = :email_key AND removed_at IS NULL
                    AND starts_at <= :at AND (ends_at IS NULL OR ends_at > iif(revoked, :at, :cutoff))
                    AND (:role IS NULL OR role = :role)
                  LIMIT 1",
@@ -219,23 +229,15 @@ impl Ledger {
         Ok(covering.is_some())
     }
 
-    /// Whether the guard holds anything.
-    pub(crate) fn holds(db: &Connection) -> Result<bool, StoreError> {
-        Ok(db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM action WHERE settled_at IS NULL AND state = 'held')",
-            )?
-            .query_row([], |row| row.get(0))?)
-    }
-
-    /// The people to whom lapsed is doing this, or has done it without having read it back.
+    /// The people to whom lapsed is doing this, or has done it without having read it back: by
+    /// membership id, or by address for invites.
     pub(crate) fn under_way(
         db: &Connection,
         team: TargetId,
         kind: ActionKind,
     ) -> Result<HashSet<String>, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT email_key FROM action WHERE target = :target AND kind = :kind
+            "SELECT person FROM action WHERE target = :target AND kind = :kind
              AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged'))",
         )?;
         let params = named_params! { ":target": team.0, ":kind": kind.as_str() };
@@ -244,44 +246,29 @@ impl Ledger {
     }
 }
 
-/// Closes the grants whose end was the reason of a settled action: once nothing else is still to
-/// be done for them, as an invite that goes with a membership, or a second membership of the same
-/// address; one that appeared only after the removal was sent is access given anew.
-fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT g.id, g.target, g.email
-         FROM action a JOIN grants g ON g.target = a.target AND g.email_key = a.email_key
-         WHERE a.id = :action
-           AND (a.reason = 'grant.ended' OR a.reason = 'grant.revoked' OR a.reason = 'role.ended')
-           AND g.removed_at IS NULL AND g.ends_at <= a.due_at
-           AND (a.role IS NULL OR g.role = a.role)
-           AND NOT EXISTS (SELECT 1 FROM action o WHERE o.target = a.target AND o.email_key = a.email_key
-                           AND o.settled_at IS NULL AND o.reason = a.reason)
-           AND NOT (a.kind = 'member.remove' AND EXISTS (
-                SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
-                AND m.valid_to IS NULL AND m.missing_since IS NULL AND m.remote_id <> a.remote_id
-                AND m.first_seen <= a.tried_at))",
-    )?;
-    let over: Vec<(i64, i64, String)> = statement
-        .query_map(named_params! { ":action": action }, |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?
-        .collect::<Result<_, _>>()?;
-    for (grant, target, email) in over {
-        db.prepare_cached("UPDATE grants SET removed_at = :at WHERE id = :id")?
-            .execute(named_params! { ":id": grant, ":at": time::stored(at) })?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "grant.removed",
-                target: Some(TargetId(target)),
-                email: Some(&Email::observed(&email)),
-                payload: &json!({ "grant_id": grant, "action_id": action }),
-            },
-        )?;
+/// Closes the grants whose end was the reason of a settled action, once nobody is there any more.
+pub(super) fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), StoreError> {
+    let found = db
+        .prepare_cached(
+            "SELECT target, email_key, role FROM action WHERE id = :id
+             AND (reason = 'grant.ended' OR reason = 'grant.revoked' OR reason = 'role.ended')
+             AND NOT (evidence = 'acknowledged' AND EXISTS (
+                 SELECT 1 FROM target t WHERE t.id = action.target AND t.provider <> 'sentius'))",
+        )?
+        .query_row(named_params! { ":id": action }, |row| {
+            let role: Option<String> = row.get(2)?;
+            Ok((TargetId(row.get(0)?), row.get::<_, String>(1)?, role))
+        })
+        .optional()?;
+    let Some((target, person, role)) = found else {
+        return Ok(());
+    };
+    let role: Option<Role> = role.and_then(|role| role.parse().ok());
+    match role {
+        Some(role) => closing::role(db, target, &person, role, action, at),
+        None if closing::is_there(db, target, &person)? => Ok(()),
+        None => closing::access(db, target, &person, action, at),
     }
-    Ok(())
 }
 
 /// Doubles from five minutes to six hours, and spreads by a fifth so that failures do not come back

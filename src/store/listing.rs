@@ -170,14 +170,14 @@ impl Listing {
             "SELECT m.target, m.email, m.email_key, is_admin, is_manager, edit_permission, inspect_permission,
                     created_at, m.first_seen,
                     ifnull(m.last_seen, min(ifnull(m.missing_since, s.complete_at), s.complete_at)) AS last_seen,
-                    EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.email_key = m.email_key
+                    EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.person = m.email_key
                             AND g.starts_at <= :at AND (g.ends_at IS NULL OR g.ends_at > :at)
                             AND ifnull(g.removed_at > :at, 1)) AS covered
              FROM member m
              CROSS JOIN target t ON t.id = m.target
              CROSS JOIN source s ON s.kind = 'team' AND s.account = t.account AND s.target = t.id
              WHERE (:target IS NULL OR m.target = :target)
-               AND CASE WHEN :as_of IS NULL THEN m.valid_to IS NULL
+               AND CASE WHEN :as_of IS NULL THEN m.valid_to IS NULL AND m.missing_since IS NULL
                         ELSE m.valid_from <= :as_of AND ifnull(m.valid_to > :as_of, 1) END
              ORDER BY t.account, t.name, m.email_key",
         )?;
@@ -287,7 +287,7 @@ fn covered_then(
     let mut statement = db.prepare_cached(
         "SELECT id, target, email, name, permissions, role, starts_at, ends_at, owner, reason,
                 recorded_at, removed_at
-         FROM grants WHERE email_key = :email AND target = :target",
+         FROM grants WHERE (email_key = :email OR person = :email) AND target = :target",
     )?;
     let mut rows = statement.query(named_params! { ":email": email_key, ":target": target })?;
     while let Some(row) = rows.next()? {

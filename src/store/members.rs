@@ -1,12 +1,16 @@
 //! Team members, as versions.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, named_params, params};
 
-use super::{StoreError, time};
-use crate::domain::{Changes, Email, Flags, KnownMember, ReadMember, TargetId};
+use super::{StoreError, stays, time};
+use crate::domain::presence::PROOF_AFTER;
+use crate::domain::{
+    Changes, Email, FlagChange, Flags, GoneBy, KnownMember, Missed, ReadMember, Shown, TargetId,
+    believed_date,
+};
 
 /// The rows of one person's memberships, `:email_key`: those that stand, team by team, and those
 /// that are past.
@@ -15,11 +19,11 @@ pub(super) const OF_PERSON: &str = "(
         ON m.target = t.id AND m.email_key = :email_key AND m.valid_to IS NULL
     UNION ALL SELECT id FROM member WHERE email_key = :email_key AND valid_to IS NOT NULL)";
 
-/// The members of one team who are there, or missing for the first time.
+/// The members of one team who are there, or missing and not believed to be gone.
 pub(super) fn known(db: &Connection, team: TargetId) -> Result<Vec<KnownMember>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT id, remote_id, email, is_admin, is_manager, edit_permission, inspect_permission,
-                created_at, missing_since IS NOT NULL
+                created_at, missing_since, missed, left_told
          FROM member WHERE target = :target AND valid_to IS NULL",
     )?;
     let rows = statement.query_map(named_params! { ":target": team.0 }, |row| {
@@ -34,7 +38,14 @@ pub(super) fn known(db: &Connection, team: TargetId) -> Result<Vec<KnownMember>,
                 inspect_permission: row.get(6)?,
             },
             created_at: time::read_if_any(row.get(7)?),
-            missing: row.get(8)?,
+            missed: match time::read_if_any(row.get(8)?) {
+                Some(since) => Some(Missed {
+                    since,
+                    readings: row.get(9)?,
+                }),
+                None => None,
+            },
+            left_told: row.get(10)?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -59,20 +70,24 @@ impl Unmanaged<'_> {
 
 /// Hands over the members of a team whom no grant covers; `holder` is the key's own address, which
 /// needs none. All members of all teams may be such, so that nothing is read of them that is not
-/// asked for.
+/// asked for. Returns the people whose grants run and who are no members.
 pub(super) fn unmanaged(
     db: &Connection,
     team: TargetId,
     holder: Option<&Email>,
     now: Timestamp,
     mut take: impl FnMut(Unmanaged<'_>) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let covered: HashSet<String> = db
-        .prepare_cached(
-            "SELECT email_key FROM grants WHERE target = ?1 AND removed_at IS NULL AND starts_at <= ?2",
-        )?
-        .query_map(params![team.0, time::stored(now)], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
+) -> Result<Vec<String>, StoreError> {
+    let mut covered: HashMap<String, Covered> = HashMap::new();
+    let mut statement = db.prepare_cached(
+        "SELECT person, ends_at IS NULL OR ends_at > ?2 FROM grants
+         WHERE target = ?1 AND removed_at IS NULL AND starts_at <= ?2",
+    )?;
+    let mut rows = statement.query(params![team.0, time::stored(now)])?;
+    while let Some(row) = rows.next()? {
+        let of_person = covered.entry(row.get(0)?).or_default();
+        of_person.runs |= row.get::<_, bool>(1)?;
+    }
     let mut statement = db.prepare_cached(
         "SELECT email, ifnull(created_at, first_seen), is_admin FROM member
          WHERE target = ?1 AND valid_to IS NULL AND missing_since IS NULL",
@@ -80,75 +95,233 @@ pub(super) fn unmanaged(
     let mut rows = statement.query(params![team.0])?;
     while let Some(row) = rows.next()? {
         let email = Email::observed(row.get_ref(0)?.as_str()?);
-        if !covered.contains(email.key()) && holder != Some(&email) {
-            take(Unmanaged { email, row })?;
+        match covered.get_mut(email.key()) {
+            Some(of_person) => of_person.is_there = true,
+            None if holder == Some(&email) => {}
+            None => take(Unmanaged { email, row })?,
         }
     }
-    Ok(())
+    let is_missing = |of_person: &Covered| of_person.runs && !of_person.is_there;
+    let mut missing: Vec<String> = covered
+        .into_iter()
+        .filter(|(_, of_person)| is_missing(of_person))
+        .map(|(person, _)| person)
+        .collect();
+    missing.sort_unstable();
+    Ok(missing)
 }
 
-/// Stores what changed. Members whom lapsed itself removed (`ours`) are gone at once, others after
-/// a second reading without them. Returns whether a second reading is awaited.
-pub(super) fn apply(
-    db: &Connection,
-    team: TargetId,
-    changes: &Changes<'_>,
-    ours: &HashSet<String>,
-    last_seen: Timestamp,
-    at: Timestamp,
-) -> Result<bool, StoreError> {
-    insert(db, team, &changes.appeared, at, at)?;
-    for change in &changes.changed {
-        let first_seen = close(db, change.was.row, at, at)?;
-        insert(db, team, &[change.is], first_seen, at)?;
+/// What is known of somebody who has a grant in a team.
+#[derive(Default)]
+struct Covered {
+    runs: bool,
+    is_there: bool,
+}
+
+/// What a reading shows of those who were there: taken over, and what follows for the missing.
+pub(super) struct Look<'a> {
+    pub(super) team: TargetId,
+    /// The memberships that lapsed itself is removing, or has removed without having read that back.
+    pub(super) ours: &'a HashSet<String>,
+    /// The addresses whose invites it is revoking, or has revoked.
+    pub(super) revoked: &'a HashSet<String>,
+    /// Whether an absence needs more readings than usual.
+    pub(super) doubtful: bool,
+    /// Whether the reading counts for absences.
+    pub(super) counts: bool,
+    /// When the team was last read completely before.
+    pub(super) last_seen: Timestamp,
+    pub(super) at: Timestamp,
+}
+
+/// What came of the missing.
+#[derive(Default)]
+pub(super) struct Absent<'a> {
+    /// Gone: by a call of ours, or believed to be.
+    pub(super) left: Vec<&'a KnownMember>,
+    /// Missing, and not believed to be gone yet.
+    pub(super) awaited: Vec<&'a KnownMember>,
+}
+
+impl<'a> Absent<'a> {
+    /// Those of whom it has to be told that they are not there: once, and not while that is in
+    /// doubt, nor where lapsed itself has removed them.
+    pub(super) fn told(&self, look: &Look<'_>) -> Vec<&'a KnownMember> {
+        let left = self.left.iter().copied();
+        let awaited = self.awaited.iter().copied();
+        let awaited = awaited.filter(|_| look.counts && !look.doubtful);
+        left.chain(awaited)
+            .filter(|member| !member.left_told && !look.ours.contains(&member.remote_id))
+            .collect()
     }
-    for member in &changes.returned {
-        db.prepare_cached(
-            "UPDATE member SET missing_since = NULL, last_seen = NULL WHERE id = :id",
-        )?
-        .execute(named_params! { ":id": member.row })?;
-    }
-    for member in &changes.left {
-        close(db, member.row, last_seen, at)?;
-    }
-    let mut waiting = false;
-    for member in &changes.missing {
-        if ours.contains(member.email.key()) {
-            close(db, member.row, last_seen, at)?;
-        } else {
-            waiting = true;
+}
+
+impl Look<'_> {
+    /// Stores what changed of those who are shown.
+    pub(super) fn shown(&self, db: &Connection, changes: &Changes<'_>) -> Result<(), StoreError> {
+        for member in &changes.back {
             db.prepare_cached(
-                "UPDATE member SET missing_since = :at, last_seen = :last_seen WHERE id = :id",
+                "UPDATE member SET missing_since = NULL, missed = 0, left_told = 0, last_seen = NULL WHERE id = :id",
+            )?
+            .execute(named_params! { ":id": member.row })?;
+        }
+        for change in &changes.changed {
+            self.change(db, change)?;
+        }
+        Ok(())
+    }
+
+    /// Begins a new version: the membership and its stay go on.
+    fn change(&self, db: &Connection, change: &FlagChange<'_>) -> Result<(), StoreError> {
+        let (was, is) = (change.was, change.is);
+        db.prepare_cached("UPDATE member SET valid_to = :at, last_seen = :at WHERE id = :id")?
+            .execute(named_params! { ":id": was.row, ":at": time::stored(self.at) })?;
+        let mut is = is.clone();
+        is.created_at = believed_date(was.created_at, is.created_at);
+        insert(db, self.team, &[&is], self.at, self.at)?;
+        db.prepare_cached(
+            "UPDATE member SET first_seen = w.first_seen, there_since = w.there_since,
+                    was_invite = w.was_invite, returned_at = w.returned_at
+             FROM (SELECT first_seen, there_since, was_invite, returned_at FROM member WHERE id = :was) w
+             WHERE id = :is",
+        )?
+        .execute(named_params! { ":was": was.row, ":is": db.last_insert_rowid() })?;
+        if was.email.key() != is.email.key() {
+            // Grants follow the membership, whatever address each names.
+            db.prepare_cached(
+                "UPDATE grants SET person = :person WHERE target = :target AND member_id = :member_id",
             )?
             .execute(named_params! {
-                ":id": member.row, ":at": time::stored(at), ":last_seen": time::stored(last_seen),
+                ":target": self.team.0, ":member_id": is.remote_id, ":person": is.email.key(),
             })?;
         }
+        Ok(())
     }
-    Ok(waiting)
+
+    /// Notes who is missing, and ends the stay of those who are gone.
+    pub(super) fn missing<'k>(
+        &self,
+        db: &Connection,
+        missing: &[&'k KnownMember],
+    ) -> Result<Absent<'k>, StoreError> {
+        let mut absent = Absent::default();
+        for &member in missing {
+            let ours = self.ours.contains(&member.remote_id);
+            let missed = missed_again(member.missed, self.counts, self.at);
+            if ours {
+                self.end(db, member.row, GoneBy::Ours)?;
+                absent.left.push(member);
+            } else if self.counts && missed.is_believed(self.doubtful, self.at) {
+                self.end(db, member.row, GoneBy::Readings)?;
+                absent.left.push(member);
+            } else {
+                db.prepare_cached(
+                    "UPDATE member SET missing_since = :since, missed = :missed, left_told = left_told OR :told,
+                            last_seen = ifnull(last_seen, :last_seen) WHERE id = :id",
+                )?
+                .execute(named_params! {
+                    ":id": member.row, ":since": time::stored(missed.since),
+                    ":missed": missed.readings, ":last_seen": time::stored(self.last_seen),
+                    ":told": self.counts && !self.doubtful,
+                })?;
+                absent.awaited.push(member);
+            }
+        }
+        Ok(absent)
+    }
+
+    /// Ends a stay. Who was missed by readings was gone from the first of them on.
+    fn end(&self, db: &Connection, row: i64, by: GoneBy) -> Result<(), StoreError> {
+        end_stay(db, row, by, self.last_seen, self.at)
+    }
+
+    /// Stores who appeared. In a team that was read before, each may be somebody who was never gone.
+    pub(super) fn appeared(
+        &self,
+        db: &Connection,
+        appeared: &[&ReadMember],
+        first: bool,
+    ) -> Result<(), StoreError> {
+        insert(db, self.team, appeared, self.at, self.at)?;
+        // In a first look only those matter who have a grant.
+        let granted = match first {
+            true => Some(stays::granted(db, self.team)?),
+            false => None,
+        };
+        let matters = |member: &&&ReadMember| {
+            granted
+                .as_ref()
+                .is_none_or(|g| g.contains(member.email.key()))
+        };
+        for member in appeared.iter().filter(matters) {
+            let shown = Shown {
+                id: Some(&member.remote_id),
+                created_at: member.created_at,
+                at: self.at,
+            };
+            let stay = stays::before(db, self.team, member.email.key(), shown)?;
+            stays::begin(db, self.team, &member.email, shown, stay.as_ref())?;
+        }
+        Ok(())
+    }
+
+    /// What our own calls removed is proven gone by a reading ten minutes later.
+    pub(super) fn prove(&self, db: &Connection) -> Result<bool, StoreError> {
+        let late = self.at.checked_sub(PROOF_AFTER).unwrap_or(Timestamp::MIN);
+        let params = named_params! {
+            ":target": self.team.0, ":at": time::stored(self.at), ":late": time::stored(late),
+        };
+        let mut waiting = false;
+        for (table, gone_at) in [("member", "valid_to"), ("invite", "gone_at")] {
+            if self.counts {
+                db.prepare_cached(&format!(
+                    "UPDATE {table} SET proven_at = :at
+                     WHERE target = :target AND gone_by = 'ours' AND proven_at IS NULL AND {gone_at} <= :late"
+                ))?
+                .execute(params)?;
+            }
+            waiting |= db
+                .prepare_cached(&format!(
+                    "SELECT EXISTS (SELECT 1 FROM {table}
+                     WHERE target = :target AND gone_by = 'ours' AND proven_at IS NULL)"
+                ))?
+                .query_row(named_params! { ":target": self.team.0 }, |row| {
+                    row.get::<_, bool>(0)
+                })?;
+        }
+        Ok(waiting)
+    }
 }
 
-/// Ends a version; a member who is gone was so from the first reading without them. Returns when
-/// the member was first seen.
-fn close(
+/// How often somebody has been missing, with this reading: the time runs from the first one that
+/// counts.
+pub(super) fn missed_again(before: Option<Missed>, counts: bool, at: Timestamp) -> Missed {
+    let before = before.filter(|missed| missed.readings > 0 || !counts);
+    Missed {
+        since: before.map_or(at, |missed| missed.since),
+        readings: before.map_or(0, |missed| missed.readings) + u32::from(counts),
+    }
+}
+
+/// Ends a member's stay.
+pub(super) fn end_stay(
     db: &Connection,
     row: i64,
+    by: GoneBy,
     last_seen: Timestamp,
     at: Timestamp,
-) -> Result<Timestamp, StoreError> {
-    let first_seen = db
-        .prepare_cached(
-            "UPDATE member SET valid_to = ifnull(missing_since, :at), missing_since = NULL,
-                               last_seen = ifnull(last_seen, min(:last_seen, ifnull(missing_since, :at)))
-             WHERE id = :id RETURNING first_seen",
-        )?
-        .query_row(
-            named_params! {
-                ":id": row, ":at": time::stored(at), ":last_seen": time::stored(last_seen),
-            },
-            |row| row.get(0),
-        )?;
-    Ok(time::read(first_seen))
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE member SET valid_to = ifnull(missing_since, :at), missing_since = NULL, gone_by = :by,
+                proven_at = iif(:by = 'readings', :at, NULL),
+                last_seen = ifnull(last_seen, min(:last_seen, ifnull(missing_since, :at)))
+         WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": row, ":at": time::stored(at), ":last_seen": time::stored(last_seen),
+        ":by": stays::word(by),
+    })?;
+    Ok(())
 }
 
 /// So many rows go into one statement: at more, its start and its end no longer count.

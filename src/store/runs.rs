@@ -62,6 +62,20 @@ impl Runs {
         )
     }
 
+    /// How a pass ended is known only once its mail was sent.
+    pub(crate) fn correct(db: &Connection, run: &str, verdict: Verdict) -> Result<(), StoreError> {
+        db.prepare_cached("UPDATE run SET outcome = :outcome WHERE id = :id")?
+            .execute(named_params! { ":id": run, ":outcome": verdict.as_str() })?;
+        Ok(())
+    }
+
+    /// The last pass that was begun.
+    pub(crate) fn newest(db: &Connection) -> Result<String, StoreError> {
+        Ok(db
+            .prepare_cached("SELECT id FROM run ORDER BY rowid DESC LIMIT 1")?
+            .query_row([], |row| row.get(0))?)
+    }
+
     /// When the last pass ended that was more than a look.
     pub(crate) fn last_end(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
         let last: Option<i64> = db

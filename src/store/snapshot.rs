@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
 use super::members::OF_PERSON;
-use super::{StoreError, Teams, targets, time};
+use super::{SourceKind, Sources, StoreError, Teams, targets, time};
 use crate::domain::{
-    Email, Grant, Invite, Member, Reach, Role, Snapshot, SourceHealth, TargetId, TargetRef,
-    TeamPolicy,
+    Email, Flags, Grant, Holder, Invite, Member, Reach, Role, Snapshot, SourceHealth, TargetId,
+    TargetRef, TeamPolicy,
 };
 use crate::plan::Policy;
 
@@ -26,6 +26,8 @@ pub(crate) struct Wanted {
     pub sources: BTreeMap<TargetRef, SourceHealth>,
     /// What it is about.
     pub reach: Reach,
+    /// The keys' holders, by account.
+    pub holders: BTreeMap<String, Email>,
 }
 
 /// A person on a target: number and lower-case address.
@@ -53,6 +55,10 @@ pub(crate) fn load(db: &Connection, wanted: Wanted) -> Result<Snapshot, StoreErr
         }
     }
     people.append(&mut invites);
+    people.extend(loader.with_entries(wanted.now)?);
+    if wanted.policy.remove_returned {
+        people.extend(loader.returned()?);
+    }
     people.retain(|(target, _)| wanted.reach.holds(TargetId(*target)));
     loader.fill(&people, wanted, snapshot)
 }
@@ -113,7 +119,10 @@ impl Loader<'_> {
             self.invites(*target, email_key, &mut snapshot.invites)?;
         }
         self.suppressed(&mut snapshot)?;
-        for member in snapshot.members.iter().filter(|m| m.is_admin) {
+        self.entries(people, &mut snapshot)?;
+        self.holders(&wanted, &mut snapshot)?;
+        self.read_before(people, &mut snapshot)?;
+        for member in snapshot.members.iter().filter(|m| m.flags.is_admin) {
             if !snapshot.admins.contains_key(&member.target) {
                 let admins = Teams::admins(self.db, &member.target)?;
                 snapshot.admins.insert(member.target.clone(), admins);
@@ -127,7 +136,7 @@ impl Loader<'_> {
     /// Wherever a person has an open grant, is a member or is invited.
     fn places_of(&self, email: &Email) -> Result<BTreeSet<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(&format!(
-            "SELECT target, email_key FROM grants WHERE email_key = :email_key AND removed_at IS NULL
+            "SELECT target, person FROM grants WHERE email_key = :email_key
              UNION SELECT target, email_key FROM member WHERE id IN {OF_PERSON} AND valid_to IS NULL
              UNION SELECT target, email_key FROM invite WHERE email_key = :email_key AND gone_at IS NULL",
         ))?;
@@ -138,9 +147,28 @@ impl Loader<'_> {
     /// Whoever has an open grant that is over.
     fn with_ended_grants(&self, now: Timestamp) -> Result<BTreeSet<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT target, email_key FROM grants WHERE removed_at IS NULL AND ends_at <= :now",
+            "SELECT target, person FROM grants WHERE removed_at IS NULL AND ends_at <= :now",
         )?;
         let rows = statement.query_map(named_params! { ":now": time::stored(now) }, key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whose entry on a whitelist may have to go or to change.
+    fn with_entries(&self, now: Timestamp) -> Result<Vec<Key>, StoreError> {
+        let mut statement = self
+            .db
+            .prepare_cached("SELECT DISTINCT target, person FROM entry WHERE look_at <= :now")?;
+        let rows = statement.query_map(named_params! { ":now": time::stored(now) }, key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Who came back after a proven absence.
+    fn returned(&self) -> Result<Vec<Key>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, email_key FROM member WHERE valid_to IS NULL AND returned_at IS NOT NULL
+             UNION SELECT target, email_key FROM invite WHERE gone_at IS NULL AND returned_at IS NOT NULL",
+        )?;
+        let rows = statement.query_map([], key)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
@@ -192,13 +220,13 @@ impl Loader<'_> {
             None => ":person IS NULL",
         };
         let mut statement = self.db.prepare_cached(&format!(
-            "SELECT p.email, max(ifnull(g.removed_at, 0), max(g.ends_at))
+            "SELECT p.email, max(g.ends_at)
              FROM (SELECT email, email_key FROM member WHERE target = :team AND valid_to IS NULL AND {who}
                    UNION SELECT email, email_key FROM invite WHERE target = :team AND gone_at IS NULL AND {who}) p
              JOIN grants g ON g.email_key = p.email_key AND g.target = :followed AND g.starts_at <= :now
-                               AND NOT g.refused
+                               AND NOT g.refused AND g.role IS NULL
              GROUP BY p.email_key
-             HAVING sum(g.removed_at IS NULL AND (g.ends_at IS NULL OR g.ends_at > iif(g.revoked, :now, :cutoff))) = 0",
+             HAVING sum((g.ends_at IS NULL OR g.ends_at > iif(g.revoked, :now, :cutoff))) = 0",
         ))?;
         let mut rows = statement.query(named_params! {
             ":team": team.id().0, ":followed": followed.id().0, ":person": person.map(Email::key),
@@ -218,21 +246,36 @@ impl Loader<'_> {
         known.ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", id.0)))
     }
 
-    fn grants(&self, target: i64, email: &str, into: &mut Vec<Grant>) -> Result<(), StoreError> {
+    /// All grants of a person on a target that gave access, closed ones too: that one is closed says
+    /// nothing about who is there.
+    fn grants(&self, target: i64, person: &str, into: &mut Vec<Grant>) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT target, email, role, starts_at, ends_at, revoked FROM grants
-             WHERE target = :target AND email_key = :email AND removed_at IS NULL",
+            "SELECT target, email, person, role, starts_at, ends_at, revoked, removed_at IS NOT NULL AS closed,
+                    reopened_at IS NOT NULL AS reopened
+             FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
+             UNION ALL
+             SELECT target, email, person, role, starts_at, ends_at, revoked, 1, reopened_at IS NOT NULL
+             FROM grants WHERE target = :target AND person = :person AND removed_at IS NOT NULL AND NOT refused",
         )?;
-        let mut rows = statement.query(named_params! { ":target": target, ":email": email })?;
+        let mut rows = statement.query(named_params! { ":target": target, ":person": person })?;
         while let Some(row) = rows.next()? {
             let role: Option<String> = row.get("role")?;
+            let email = Email::observed(row.get_ref("email")?.as_str()?);
+            let person = row.get_ref("person")?.as_str()?;
             into.push(Grant {
                 target: self.target(row)?,
-                email: Email::observed(row.get_ref("email")?.as_str()?),
+                person: if person == email.key() {
+                    email.clone()
+                } else {
+                    Email::observed(person)
+                },
+                email,
                 role: role.and_then(|r| r.parse::<Role>().ok()),
                 start: time::read(row.get("starts_at")?),
                 end: time::read_if_any(row.get("ends_at")?),
                 revoked: row.get("revoked")?,
+                closed: row.get("closed")?,
+                reopened: row.get("reopened")?,
             });
         }
         Ok(())
@@ -240,8 +283,13 @@ impl Loader<'_> {
 
     fn members(&self, target: i64, email: &str, into: &mut Vec<Member>) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT target, remote_id, email, is_admin, is_manager, ifnull(created_at, first_seen) AS since
-             FROM member WHERE target = :target AND email_key = :email AND valid_to IS NULL",
+            "SELECT target, remote_id, email, is_admin, is_manager, edit_permission, inspect_permission,
+                    created_at, first_seen, there_since, was_invite, returned_at,
+                    iif(returned_at IS NULL, NULL,
+                        (SELECT max(settled_at) FROM action a WHERE a.email_key = member.email_key
+                         AND a.target = member.target AND a.state = 'done')) AS removed_at
+             FROM member WHERE target = :target AND email_key = :email AND valid_to IS NULL
+               AND missing_since IS NULL",
         )?;
         let mut rows = statement.query(named_params! { ":target": target, ":email": email })?;
         while let Some(row) = rows.next()? {
@@ -249,26 +297,111 @@ impl Loader<'_> {
                 target: self.target(row)?,
                 remote_id: row.get("remote_id")?,
                 email: Email::observed(row.get_ref("email")?.as_str()?),
-                is_admin: row.get("is_admin")?,
-                is_manager: row.get("is_manager")?,
-                since: time::read(row.get("since")?),
+                flags: Flags {
+                    is_admin: row.get("is_admin")?,
+                    is_manager: row.get("is_manager")?,
+                    edit_permission: row.get("edit_permission")?,
+                    inspect_permission: row.get("inspect_permission")?,
+                },
+                created_at: time::read_if_any(row.get("created_at")?),
+                first_seen: time::read(row.get("first_seen")?),
+                there_since: time::read_if_any(row.get("there_since")?),
+                was_invite: row.get("was_invite")?,
+                returned_at: time::read_if_any(row.get("returned_at")?),
+                removed_at: time::read_if_any(row.get("removed_at")?),
             });
         }
         Ok(())
     }
 
+    /// A person's invite: the oldest one, with each spelling that is pending.
     fn invites(&self, target: i64, email: &str, into: &mut Vec<Invite>) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT target, email, first_seen FROM invite
-             WHERE target = :target AND email_key = :email AND gone_at IS NULL",
+            "SELECT target, email, first_seen, there_since, returned_at,
+                    iif(returned_at IS NULL, NULL,
+                        (SELECT max(settled_at) FROM action a WHERE a.email_key = invite.email_key
+                         AND a.target = invite.target AND a.state = 'done')) AS removed_at
+             FROM invite WHERE target = :target AND email_key = :email AND gone_at IS NULL
+               AND missing_since IS NULL
+             ORDER BY first_seen, email",
         )?;
         let mut rows = statement.query(named_params! { ":target": target, ":email": email })?;
+        let mut found: Option<Invite> = None;
         while let Some(row) = rows.next()? {
-            into.push(Invite {
+            let email = Email::observed(row.get_ref("email")?.as_str()?);
+            if let Some(invite) = &mut found {
+                invite.spellings.push(email);
+                continue;
+            }
+            found = Some(Invite {
                 target: self.target(row)?,
-                email: Email::observed(row.get_ref("email")?.as_str()?),
+                spellings: vec![email.clone()],
+                email,
                 first_seen: time::read(row.get("first_seen")?),
+                there_since: time::read_if_any(row.get("there_since")?),
+                returned_at: time::read_if_any(row.get("returned_at")?),
+                removed_at: time::read_if_any(row.get("removed_at")?),
             });
+        }
+        into.extend(found);
+        Ok(())
+    }
+
+    /// The entries that whitelists may have of these people.
+    fn entries(&self, people: &BTreeSet<Key>, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT email FROM entry WHERE target = :target AND person = :person ORDER BY taken_at, email",
+        )?;
+        for (id, person) in people {
+            let Some(target) = self.names.get(&TargetId(*id)) else {
+                continue;
+            };
+            if target.team().is_some() {
+                continue;
+            }
+            let params = named_params! { ":target": id, ":person": person };
+            let spellings = statement.query_map(params, |row| row.get::<_, String>(0))?;
+            let spellings: Vec<Email> = spellings
+                .map(|email| email.map(Email::from))
+                .collect::<Result<_, _>>()?;
+            if !spellings.is_empty() {
+                let key = (target.clone(), Email::observed(person));
+                snapshot.entries.insert(key, spellings);
+            }
+        }
+        Ok(())
+    }
+
+    /// The teams of these people that were ever read.
+    fn read_before(
+        &self,
+        people: &BTreeSet<Key>,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), StoreError> {
+        let targets: BTreeSet<i64> = people.iter().map(|(target, _)| *target).collect();
+        for id in targets {
+            let Some(team) = self.names.get(&TargetId(id)).filter(|t| t.team().is_some()) else {
+                continue;
+            };
+            let source = Sources::get(self.db, team.account(), SourceKind::Team(team.id()))?;
+            if source.complete_at.is_some() {
+                snapshot.read_before.insert(team.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Who holds the keys of the teams that have candidates.
+    fn holders(&self, wanted: &Wanted, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+        for member in &snapshot.members {
+            let team = &member.target;
+            if !snapshot.holders.contains_key(team) {
+                let holder = Holder {
+                    email: wanted.holders.get(team.account()).cloned(),
+                    id: Sources::holder_id(self.db, team.account(), team.id())?,
+                };
+                snapshot.holders.insert(team.clone(), holder);
+            }
         }
         Ok(())
     }

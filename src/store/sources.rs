@@ -1,6 +1,6 @@
 //! How each thing that is read from a provider fared.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
@@ -8,8 +8,8 @@ use super::trail::{self, Entry};
 use super::{StoreError, time};
 use crate::domain::{Digest, Signs, TargetId};
 
-/// A doubtful reading is believed once this many in a row agree.
-const BELIEVED_AFTER: u32 = 3;
+/// A doubtful list of teams is believed once this many in a row lack the same ones, over this time.
+const BELIEVED_AFTER: (u32, SignedDuration) = (3, SignedDuration::from_mins(30));
 
 /// The sources' SQL.
 #[derive(Debug)]
@@ -77,6 +77,10 @@ pub(crate) struct SourceRow {
     pub doubt_digest: Option<Digest>,
     /// How many doubtful readings in a row had that digest.
     pub doubt_streak: u32,
+    /// When the first of them was made.
+    pub doubt_since: Option<Timestamp>,
+    /// The membership of the key's holder, once it was seen.
+    pub holder_id: Option<String>,
 }
 
 /// A believed reading, as it is noted.
@@ -96,7 +100,7 @@ impl Sources {
         let (kind, target) = kind.columns();
         let row = db
             .prepare_cached(
-                "SELECT complete_at, digest, settled, doubt_digest, doubt_streak FROM source
+                "SELECT complete_at, digest, settled, doubt_digest, doubt_streak, doubt_since, holder_id FROM source
                  WHERE kind = :kind AND account = :account AND target = :target",
             )?
             .query_row(
@@ -108,6 +112,8 @@ impl Sources {
                         settled: row.get(2)?,
                         doubt_digest: row.get(3)?,
                         doubt_streak: row.get(4)?,
+                        doubt_since: time::read_if_any(row.get(5)?),
+                        holder_id: row.get(6)?,
                     })
                 },
             )
@@ -115,25 +121,92 @@ impl Sources {
         Ok(row.unwrap_or_default())
     }
 
-    /// Why a reading is not to be believed, if it is not: it is doubtful, the last believed one was
-    /// another, and not enough equal ones that count have come in a row.
+    /// Why a list of teams is not to be believed, if it is not: it is doubtful, the last believed
+    /// one was another, and not enough that lack the same teams have come in a row.
     pub(crate) fn doubt(
         db: &Connection,
         account: &str,
-        kind: SourceKind,
         signs: &Signs,
-        digest: &Digest,
+        missing: &Digest,
         counts: bool,
+        at: Timestamp,
     ) -> Result<Option<String>, StoreError> {
         let Some(doubt) = signs.doubt() else {
             return Ok(None);
         };
-        let source = Self::get(db, account, kind)?;
-        let again = source.digest.as_ref() == Some(digest);
-        let agrees = source.doubt_digest.as_ref() == Some(digest);
-        let enough = agrees && source.doubt_streak + 1 >= BELIEVED_AFTER;
-        let believed = again || counts && enough;
-        Ok((!believed).then_some(doubt))
+        let source = Self::get(db, account, SourceKind::Teams)?;
+        let agrees = source.doubt_digest.as_ref() == Some(missing);
+        let long = |since: Timestamp| at.duration_since(since) >= BELIEVED_AFTER.1;
+        let enough = agrees
+            && source.doubt_streak + 1 >= BELIEVED_AFTER.0
+            && source.doubt_since.is_some_and(long);
+        Ok((!(counts && enough)).then_some(doubt))
+    }
+
+    /// The membership of the holder of the key with which a team is read, once it was seen.
+    pub(crate) fn holder_id(
+        db: &Connection,
+        account: &str,
+        team: TargetId,
+    ) -> Result<Option<String>, StoreError> {
+        Ok(Self::get(db, account, SourceKind::Team(team))?.holder_id)
+    }
+
+    /// Notes a reading that counts, believed or doubted.
+    pub(super) fn counted(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        holder_id: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (word, target) = kind.columns();
+        db.prepare_cached(
+            "INSERT INTO source (kind, account, target, state, since, counted_at, holder_id)
+             VALUES (:kind, :account, :target, 'complete', :at, :at, :holder_id)
+             ON CONFLICT (kind, account, target) DO UPDATE SET counted_at = :at, impossible = 0,
+                holder_id = ifnull(:holder_id, holder_id)",
+        )?
+        .execute(named_params! {
+            ":kind": word, ":account": account, ":target": target, ":at": time::stored(at),
+            ":holder_id": holder_id,
+        })?;
+        Ok(())
+    }
+
+    /// Notes that a reading is in doubt about who is missing.
+    pub(super) fn doubted(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        Self::problem(db, account, kind, SourceState::Doubtful, why, None, at)?;
+        let (word, target) = kind.columns();
+        // The next one is looked at whole, also where it is the same.
+        db.prepare_cached(
+            "UPDATE source SET settled = 0 WHERE kind = :kind AND account = :account AND target = :target",
+        )?
+        .execute(named_params! { ":kind": word, ":account": account, ":target": target })?;
+        Ok(())
+    }
+
+    /// Notes an answer that is no reading, whatever a person says.
+    pub(crate) fn impossible(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        Self::problem(db, account, kind, SourceState::Doubtful, why, None, at)?;
+        let (word, target) = kind.columns();
+        db.prepare_cached(
+            "UPDATE source SET impossible = 1 WHERE kind = :kind AND account = :account AND target = :target",
+        )?
+        .execute(named_params! { ":kind": word, ":account": account, ":target": target })?;
+        Ok(())
     }
 
     /// Notes a complete list of teams.
@@ -183,7 +256,7 @@ impl Sources {
         let (kind, target) = kind.columns();
         db.prepare_cached(
             "UPDATE source SET complete_at = :at, digest = :digest, settled = :settled,
-                               doubt_digest = NULL, doubt_streak = 0
+                               doubt_digest = NULL, doubt_streak = 0, doubt_since = NULL, impossible = 0
              WHERE kind = :kind AND account = :account AND target = :target",
         )?
         .execute(named_params! {
@@ -198,16 +271,19 @@ impl Sources {
         db: &Connection,
         account: &str,
         kind: SourceKind,
+        counts: bool,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let (word, target) = kind.columns();
         let done = db
             .prepare_cached(
-                "UPDATE source SET complete_at = :at, doubt_digest = NULL, doubt_streak = 0
+                "UPDATE source SET complete_at = :at, counted_at = iif(:counts, :at, counted_at),
+                        doubt_digest = NULL, doubt_streak = 0
                  WHERE kind = :kind AND account = :account AND target = :target AND state = 'complete'",
             )?
             .execute(named_params! {
                 ":kind": word, ":account": account, ":target": target, ":at": time::stored(at),
+                ":counts": counts,
             })?;
         if done == 0 {
             let row = Self::get(db, account, kind)?;
@@ -216,6 +292,9 @@ impl Sources {
                 settled: row.settled,
             };
             Self::complete(db, account, kind, reading, at)?;
+            if counts {
+                Self::counted(db, account, kind, None, at)?;
+            }
         }
         Ok(())
     }
@@ -237,11 +316,14 @@ impl Sources {
             "UPDATE source SET
                 doubt_streak = CASE WHEN :digest IS NULL THEN 0
                                     WHEN doubt_digest IS :digest THEN doubt_streak + 1 ELSE 1 END,
-                doubt_digest = :digest
+                doubt_since = CASE WHEN :digest IS NULL THEN NULL
+                                   WHEN doubt_digest IS :digest THEN doubt_since ELSE :at END,
+                doubt_digest = :digest, impossible = 0
              WHERE kind = :kind AND account = :account AND target = :target",
         )?
         .execute(named_params! {
             ":kind": kind, ":account": account, ":target": target, ":digest": digest,
+            ":at": time::stored(at),
         })?;
         Ok(())
     }

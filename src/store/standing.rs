@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
+use super::queries::sql::{self, NOT_OUTLASTED, STANDS};
 use super::{Daemon, StoreError, targets, time, trail};
 use crate::config::Settings;
 use crate::domain::{TargetId, Verdict};
@@ -159,12 +160,6 @@ fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
     })
 }
 
-/// How an action stands. What a person has let go ahead is planned, though the next pass has yet to
-/// take it up; what is being sent just now is not answered.
-pub(super) const STANDS: &str = "
-    CASE WHEN state = 'held' AND approved_at IS NOT NULL THEN 'planned'
-         WHEN state = 'intent' THEN 'unknown' ELSE state END";
-
 /// What stands in the ledger and is not settled.
 fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
     let mut statement = db.prepare_cached(&format!(
@@ -203,25 +198,10 @@ fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
     Ok((overdue, held, protected))
 }
 
-/// Whose last grant on a target (or for a role there) is over, and who does not stand in the ledger
-/// for it. `due` is the end, `waits` from when on it could have been taken up.
-pub(super) const UNTOUCHED: &str = "
-    SELECT g.target, g.email, max(g.ends_at) AS due, max(g.revoked) AS revoked,
-           min(g.role IS NOT NULL) AS is_role,
-           max(max(g.ends_at + iif(g.revoked, 0, :now - :cutoff), g.recorded_at)) AS waits
-    FROM grants g INDEXED BY grants_due
-    WHERE g.removed_at IS NULL AND g.ends_at <= iif(g.revoked, :now, :cutoff) AND g.ends_at <= :now
-      AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
-                      AND o.removed_at IS NULL AND o.starts_at <= :now
-                      AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff))
-                      AND (g.role IS NULL OR o.role = g.role))
-      AND NOT EXISTS (SELECT 1 FROM action a WHERE a.target = g.target AND a.email_key = g.email_key
-                      AND a.settled_at IS NULL AND a.reason IN ('grant.ended', 'grant.revoked', 'role.ended'))
-    GROUP BY g.target, g.email_key";
-
 fn untouched(db: &Connection, wanted: &Wanted, overdue: &mut Overdue) -> Result<(), StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT count(*), min(due), min(waits) FROM ({UNTOUCHED})"
+        "SELECT count(*), min(due), min(waits) FROM ({})",
+        sql::untouched()
     ))?;
     let params = named_params! { ":now": wanted.now(), ":cutoff": wanted.cutoff() };
     statement.query_row(params, |row| {
@@ -234,13 +214,6 @@ fn untouched(db: &Connection, wanted: &Wanted, overdue: &mut Overdue) -> Result<
     })?;
     Ok(())
 }
-
-/// That no other grant keeps the access beyond the end of grant `g`.
-pub(super) const NOT_OUTLASTED: &str = "
-    NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
-                AND o.removed_at IS NULL AND (g.role IS NULL OR o.role = g.role)
-                AND o.starts_at <= g.ends_at
-                AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))";
 
 fn ends(db: &Connection, wanted: &Wanted) -> Result<Ends, StoreError> {
     let coming =

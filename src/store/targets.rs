@@ -146,15 +146,31 @@ impl Targets {
         teams: &[ListedTeam],
     ) -> Result<(usize, usize), StoreError> {
         let ids: HashSet<&str> = teams.iter().map(|t| t.remote_id.as_str()).collect();
-        let known: Vec<String> = db
-            .prepare_cached(
-                "SELECT remote_id FROM target WHERE provider = 'sapling' AND account = :account
-                 AND listed = 1 AND remote_id IS NOT NULL",
-            )?
-            .query_map(named_params! { ":account": account }, |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
+        let known = Self::listed_ids(db, account)?;
         let still_there = known.iter().filter(|id| ids.contains(id.as_str())).count();
         Ok((known.len(), still_there))
+    }
+
+    /// The ids of the teams that were in the last list and are not in this one, in order.
+    pub(crate) fn unlisted(
+        db: &Connection,
+        account: &str,
+        teams: &[ListedTeam],
+    ) -> Result<Vec<String>, StoreError> {
+        let ids: HashSet<&str> = teams.iter().map(|t| t.remote_id.as_str()).collect();
+        let mut missing = Self::listed_ids(db, account)?;
+        missing.retain(|id| !ids.contains(id.as_str()));
+        missing.sort_unstable();
+        Ok(missing)
+    }
+
+    fn listed_ids(db: &Connection, account: &str) -> Result<Vec<String>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT remote_id FROM target WHERE provider = 'sapling' AND account = :account
+             AND listed = 1 AND remote_id IS NOT NULL",
+        )?;
+        let ids = statement.query_map(named_params! { ":account": account }, |row| row.get(0))?;
+        Ok(ids.collect::<Result<_, _>>()?)
     }
 
     /// Teams that open grants name and that the account's list does not hold.

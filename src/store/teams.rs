@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde::Serialize;
 
-use super::sources::{Complete, SourceKind, SourceState, Sources};
+use super::members::Absent;
+use super::sources::{Complete, SourceKind, Sources};
 use super::trail::{self, Entry};
-use super::{Ledger, StoreError, invites, members};
+use super::{Ledger, StoreError, invites, members, stays};
 use crate::domain::{
     ActionKind, Changes, Digest, Email, Finding, FindingKind, FlagChange, KnownMember, Place,
     Provider, Signs, TargetId, TargetRef, TeamReading,
@@ -33,13 +34,15 @@ pub(crate) struct Look<'a> {
 pub(crate) enum Taken {
     /// Believed; with what it showed to have changed.
     Believed(Vec<Finding>),
-    /// Not believed, and why.
-    Doubtful(String),
+    /// In doubt about who is missing, and why; who is shown was taken over.
+    Doubted(String, Vec<Finding>),
+    /// No reading at all, and why: nothing of it was taken over.
+    Impossible(String),
 }
 
 impl Teams {
-    /// The digests of the last believed readings, where an equal one would teach nothing: no member
-    /// awaits a second reading, and no action awaits its proof.
+    /// The digests of the last believed readings, where an equal one would teach nothing: nobody
+    /// is missing, and no action awaits its proof.
     pub(crate) fn nothing_new_if(db: &Connection) -> Result<HashMap<TargetId, Digest>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT target, digest FROM source
@@ -53,7 +56,8 @@ impl Teams {
         Ok(digests)
     }
 
-    /// Takes a reading over, all of it or, when it is doubtful, nothing of it.
+    /// Takes a reading over: whoever it shows is there. Who is missing is believed to be gone by
+    /// [`crate::domain::Missed`] alone.
     pub(crate) fn take(
         db: &Connection,
         team: &TargetRef,
@@ -61,62 +65,70 @@ impl Teams {
         holder: Option<&Email>,
         look: Look<'_>,
     ) -> Result<Taken, StoreError> {
-        let Look { run, at, .. } = look;
+        let Look { run, at, counts } = look;
         let kind = SourceKind::Team(team.id());
         let source = Sources::get(db, team.account(), kind)?;
+        let holder_id = match holder_in(reading, holder, source.holder_id.as_deref()) {
+            Ok(id) => id,
+            Err(why) => {
+                if counts {
+                    Sources::impossible(db, team.account(), kind, &why, at)?;
+                }
+                return Ok(Taken::Impossible(why));
+            }
+        };
         let ours = Ledger::under_way(db, team.id(), ActionKind::MemberRemove)?;
         let demoted = Ledger::under_way(db, team.id(), ActionKind::MemberDemote)?;
+        let revoked = Ledger::under_way(db, team.id(), ActionKind::InviteRevoke)?;
         let known = members::known(db, team.id())?;
-        let mut changes = Changes::between(&known, &reading.members);
-        // What lapsed itself removed is no sign of anything.
-        let not_ours = |k: &&KnownMember| !k.missing && !ours.contains(k.email.key());
-        let still_known = known.iter().filter(not_ours).count();
-        let missing = changes.missing.iter().copied().filter(not_ours).count();
-        let signs = Signs {
-            known: still_known,
-            still_there: still_known - missing,
-            read: reading.members.len(),
-            holder_there: match holder {
-                Some(holder) => Some(reading.members.iter().any(|m| m.email == *holder)),
-                // Whoever the holder is, a first look at nothing at all does not show them.
-                None => (source.complete_at.is_none()
-                    && reading.members.is_empty()
-                    && reading.invites.is_empty())
-                .then_some(false),
-            },
-        };
-        let (account, digest) = (team.account(), &reading.digest);
-        if let Some(doubt) = Sources::doubt(db, account, kind, &signs, digest, look.counts)? {
-            if look.counts {
-                let state = SourceState::Doubtful;
-                Sources::problem(db, account, kind, state, &doubt, Some(digest), at)?;
-            }
-            return Ok(Taken::Doubtful(doubt));
-        }
-
+        let invited = invites::known(db, team.id())?;
         let first = source.complete_at.is_none();
-        let last_seen = source.complete_at.unwrap_or(at);
-        let awaited = changes.left.len();
-        if !look.counts {
-            // Gone only after a second reading that counts; what lapsed removed is gone at once.
-            changes
-                .left
-                .retain(|member| ours.contains(member.email.key()));
-        }
-        let awaited = awaited > changes.left.len();
-        let waiting = members::apply(db, team.id(), &changes, &ours, last_seen, at)?;
-        let invites = invites::take(db, team.id(), &reading.invites, at)?;
-        note(db, team, &changes, &invites, &ours, first, at)?;
-        Ledger::settle_by_reading(db, run, team.id(), at)?;
-        let complete = Complete {
-            digest: Some(&reading.digest),
-            settled: !waiting && !awaited,
+        let joined: HashSet<&str> = reading.members.iter().map(|m| m.email.key()).collect();
+        let signs = signs(&known, &invited, reading, &joined, (&ours, &revoked));
+        // Whoever holds the key, a first look at nothing at all does not show them.
+        let nothing = first && reading.members.is_empty() && reading.invites.is_empty();
+        let doubt = signs.doubt();
+        let doubt = doubt.or_else(|| nothing.then(|| "the list is empty".to_owned()));
+        let stays = members::Look {
+            team: team.id(),
+            ours: &ours,
+            revoked: &revoked,
+            doubtful: doubt.is_some(),
+            counts,
+            last_seen: source.complete_at.unwrap_or(at),
+            at,
         };
-        Sources::complete(db, team.account(), kind, complete, at)?;
+        let changes = Changes::between(&known, &reading.members);
+        stays.shown(db, &changes)?;
+        stays.appeared(db, &changes.appeared, first)?;
+        let absent = stays.missing(db, &changes.missing)?;
+        let (invites, awaited) =
+            invites::take(db, &stays, invited, &reading.invites, &joined, first)?;
+        note(db, team, &changes, &absent, &invites, &ours, first, at)?;
+        Ledger::settle_by_reading(db, run, team.id(), at)?;
+        for gone in &absent.left {
+            stays::unbind(db, team.id(), &gone.remote_id)?;
+        }
+        stays::bind(db, team.id())?;
+        let unproven = stays.prove(db)?;
+        if counts {
+            Sources::counted(db, team.account(), kind, holder_id.as_deref(), at)?;
+        }
         let mut found = Vec::new();
         if !first {
-            found = findings(team, &changes, &ours, &demoted);
+            found = findings(team, &changes, &absent.told(&stays), &demoted);
         }
+        if let Some(why) = doubt {
+            if counts {
+                Sources::doubted(db, team.account(), kind, &why, at)?;
+            }
+            return Ok(Taken::Doubted(why, found));
+        }
+        let complete = Complete {
+            digest: Some(&reading.digest),
+            settled: absent.awaited.is_empty() && !awaited && !unproven,
+        };
+        Sources::complete(db, team.account(), kind, complete, at)?;
         Ok(Taken::Believed(found))
     }
 
@@ -147,6 +159,24 @@ impl Teams {
             .query_row(params, |row| row.get(0))?)
     }
 
+    /// The addresses that a membership has borne.
+    pub(crate) fn addresses(
+        db: &Connection,
+        team: TargetId,
+        id: &str,
+    ) -> Result<Vec<Email>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT DISTINCT email FROM member WHERE target = :target AND remote_id = :id",
+        )?;
+        let emails = statement
+            .query_map(named_params! { ":target": team.0, ":id": id }, |row| {
+                row.get::<_, String>(0)
+            })?;
+        Ok(emails
+            .map(|email| email.map(Email::from))
+            .collect::<Result<_, _>>()?)
+    }
+
     /// How many admins a team has.
     pub(crate) fn admins(db: &Connection, team: &TargetRef) -> Result<u64, StoreError> {
         Ok(db
@@ -158,41 +188,107 @@ impl Teams {
     }
 }
 
+/// The membership of the key's holder: a team that only an admin can read always has it. Its
+/// address may have changed since it was first seen.
+fn holder_in(
+    reading: &TeamReading,
+    holder: Option<&Email>,
+    known: Option<&str>,
+) -> Result<Option<String>, String> {
+    let Some(holder) = holder else {
+        return Ok(known.map(str::to_owned));
+    };
+    let by_address = reading.members.iter().find(|m| m.email == *holder);
+    let by_id = reading
+        .members
+        .iter()
+        .find(|m| Some(m.remote_id.as_str()) == known);
+    by_address
+        .or(by_id)
+        .map(|member| Some(member.remote_id.clone()))
+        .ok_or_else(|| {
+            format!(
+                "the key's own holder is not among the members: is self_email = \"{holder}\" right?"
+            )
+        })
+}
+
+/// What speaks for or against the reading: what lapsed itself removed is no sign of anything.
+fn signs(
+    known: &[KnownMember],
+    invited: &[invites::Known],
+    reading: &TeamReading,
+    joined: &HashSet<&str>,
+    (ours, revoked): (&HashSet<String>, &HashSet<String>),
+) -> Signs {
+    let ids: HashSet<&str> = reading
+        .members
+        .iter()
+        .map(|m| m.remote_id.as_str())
+        .collect();
+    let pending: HashSet<&str> = reading.invites.iter().map(|i| i.email.key()).collect();
+    let shown = |key: &str| joined.contains(key) || pending.contains(key);
+    let (mut count, mut still_there) = (0, 0);
+    for member in known.iter().filter(|m| !ours.contains(&m.remote_id)) {
+        count += 1;
+        still_there +=
+            usize::from(ids.contains(member.remote_id.as_str()) || shown(member.email.key()));
+    }
+    for invite in invited.iter().filter(|i| !revoked.contains(i.email.key())) {
+        count += 1;
+        still_there += usize::from(shown(invite.email.key()));
+    }
+    Signs {
+        known: count,
+        still_there,
+        // A team of invitees alone has no members to show.
+        read: reading.members.len()
+            + if known.is_empty() {
+                reading.invites.len()
+            } else {
+                0
+            },
+    }
+}
+
 /// One event for one reading that changed anything: who appeared, left, changed.
+#[expect(clippy::too_many_arguments, reason = "one event, told in one place")]
 fn note(
     db: &Connection,
     team: &TargetRef,
     changes: &Changes<'_>,
+    absent: &Absent<'_>,
     invites: &invites::Changed,
     ours: &HashSet<String>,
     first: bool,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    if changes.is_empty() && invites.is_empty() {
-        return Ok(());
-    }
     let names = |members: &[&'_ KnownMember], by_us: bool| -> Vec<String> {
-        let of = |m: &&&KnownMember| ours.contains(m.email.key()) == by_us;
+        let of = |m: &&&KnownMember| ours.contains(&m.remote_id) == by_us;
         let members = members.iter().filter(of);
         members.map(|m| m.email.written().to_owned()).collect()
     };
-    let mut removed = names(&changes.missing, true);
-    removed.extend(names(&changes.left, true));
+    // Who has been missing before is no news.
+    let missing = absent.awaited.iter().filter(|m| m.missed.is_none());
     let what = |c: &FlagChange<'_>| What {
         email: c.is.email.written().to_owned(),
         what: c.describe(),
     };
     let payload = Observed {
         appeared: changes.appeared.iter().map(|m| m.email.written()).collect(),
-        missing: names(&changes.missing, false),
-        left: names(&changes.left, false),
-        removed,
+        missing: missing.map(|m| m.email.written().to_owned()).collect(),
+        left: names(&absent.left, false),
+        removed: names(&absent.left, true),
         changed: changes.changed.iter().map(what).collect(),
         invited: &invites.appeared,
+        invites_missing: &invites.missing,
         invites_gone: &invites.gone,
         invites_changed: &invites.changed,
         first: first.then_some(true),
     };
+    if payload.is_empty() && invites.is_empty() {
+        return Ok(());
+    }
     trail::append(
         db,
         &Entry {
@@ -203,6 +299,14 @@ fn note(
             payload: &payload,
         },
     )
+}
+
+impl Observed<'_> {
+    /// Whether it tells of no member.
+    fn is_empty(&self) -> bool {
+        let lists = [&self.missing, &self.left, &self.removed];
+        self.appeared.is_empty() && self.changed.is_empty() && lists.iter().all(|l| l.is_empty())
+    }
 }
 
 /// The payload of `team.observed`: what is empty is left out.
@@ -221,6 +325,8 @@ struct Observed<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     invited: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    invites_missing: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
     invites_gone: &'a [String],
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     invites_changed: &'a [String],
@@ -238,7 +344,7 @@ struct What {
 fn findings(
     team: &TargetRef,
     changes: &Changes<'_>,
-    ours: &HashSet<String>,
+    left: &[&KnownMember],
     demoted: &HashSet<String>,
 ) -> Vec<Finding> {
     let finding = |finding, email: &Email, detail| Finding {
@@ -251,15 +357,13 @@ fn findings(
         .appeared
         .iter()
         .map(|m| finding(FindingKind::MemberAppeared, &m.email, None));
-    let left = changes
-        .left
+    let left = left
         .iter()
-        .filter(|m| !ours.contains(m.email.key()))
         .map(|m| finding(FindingKind::MemberLeft, &m.email, None));
     let changed = changes
         .changed
         .iter()
-        .filter(|c| !demoted.contains(c.is.email.key()))
+        .filter(|c| !demoted.contains(&c.is.remote_id))
         .map(|c| finding(FindingKind::MemberChanged, &c.is.email, Some(c.describe())));
     appeared.chain(left).chain(changed).collect()
 }

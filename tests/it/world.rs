@@ -12,6 +12,7 @@ use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -41,6 +42,8 @@ pub(crate) struct World {
     /// Written out anew before each command.
     pub(crate) config: Config,
     folder: TempDir,
+    /// How far the world's clock is ahead, in minutes.
+    minutes: AtomicI64,
 }
 
 impl World {
@@ -54,6 +57,7 @@ impl World {
             mail: MailSink::start(MailOptions::default()).await.unwrap(),
             config: Config::default(),
             folder: TempDir::with_prefix("lapsed-it-").unwrap(),
+            minutes: AtomicI64::new(0),
         };
         world.write("sentius.key", SENTIUS_KEY);
         world.write("sapling.key", &world.sapling_key());
@@ -235,6 +239,7 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_lapsed"));
         command
             .env_clear()
+            .envs(self.clock())
             .arg("--config")
             .arg(self.path("lapsed.toml"))
             .args(args)
@@ -242,6 +247,19 @@ impl World {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// Lets time go by, for the program and for both providers.
+    pub(crate) fn later(&self, minutes: i64) {
+        let ahead = self.minutes.fetch_add(minutes, Ordering::Relaxed) + minutes;
+        self.write("clock", &(ahead * 60_000).to_string());
+        self.sentius.set_clock_ahead(ahead * 60);
+        self.sapling.set_clock_ahead(ahead * 60);
+    }
+
+    fn clock(&self) -> Option<(&'static str, PathBuf)> {
+        let is_real = self.minutes.load(Ordering::Relaxed) == 0;
+        (!is_real).then(|| ("LAPSED_CLOCK", self.path("clock")))
     }
 
     /// Changes the database behind the program's back.

@@ -24,9 +24,7 @@ fn cases() -> impl Strategy<Value = (Vec<Action>, GuardPolicy, Record)> {
                 let is_admin = is_admin && matches!(action.means, Means::Membership(_));
                 Action { is_admin, ..action }
             });
-        let unique: BTreeMap<_, _> = made
-            .map(|a| ((a.due, a.target.clone(), a.email.clone(), a.kind), a))
-            .collect();
+        let unique: BTreeMap<_, _> = made.map(|a| ((a.due, a.obligation()), a)).collect();
         unique.into_values().collect::<Vec<_>>()
     });
     let percent = prop_oneof![Just(0.0), Just(25.0), Just(50.0), Just(100.0)];
@@ -34,15 +32,11 @@ fn cases() -> impl Strategy<Value = (Vec<Action>, GuardPolicy, Record)> {
         3 => Just(vec![]),
         1 => Just(vec![Pattern::new("p1*@example.com")]),
     ];
-    let policy = (0_u64..40, percent, protected, any::<bool>(), 0_u64..4).prop_map(
-        |(max_removals, max_removal_percent, protected, holder, min_team_admins)| GuardPolicy {
+    let policy = (0_u64..40, percent, protected, 0_u64..4).prop_map(
+        |(max_removals, max_removal_percent, protected, min_team_admins)| GuardPolicy {
             max_removals,
             max_removal_percent,
             protected,
-            holders: holder
-                .then(|| ("acme".to_owned(), Email::observed("P2@example.com")))
-                .into_iter()
-                .collect(),
             min_team_admins,
         },
     );
@@ -51,16 +45,31 @@ fn cases() -> impl Strategy<Value = (Vec<Action>, GuardPolicy, Record)> {
         0_u64..5,
         [0_u64..80, 0..80, 0..80],
         0_u64..6,
+        any::<bool>(),
     )
-        .prop_map(|(removed, from_gone_targets, people, admins)| Record {
-            removed_in_all: removed.iter().sum::<u64>() + from_gone_targets,
-            removed: targets().into_iter().zip(removed).collect(),
-            gone: targets().into_iter().zip(removed).collect(),
-            people: targets().into_iter().zip(people).collect(),
-            admins: targets().into_iter().skip(1).map(|t| (t, admins)).collect(),
-            ..Record::default()
-        });
+        .prop_map(
+            |(removed, from_gone_targets, people, admins, holder)| Record {
+                holders: [team(), other_team()]
+                    .into_iter()
+                    .filter(|_| holder)
+                    .map(|team| (team, holder_p2()))
+                    .collect(),
+                removed_in_all: removed.iter().sum::<u64>() + from_gone_targets,
+                removed: targets().into_iter().zip(removed).collect(),
+                gone: targets().into_iter().zip(removed).collect(),
+                people: targets().into_iter().zip(people).collect(),
+                admins: targets().into_iter().skip(1).map(|t| (t, admins)).collect(),
+                ..Record::default()
+            },
+        );
     (actions, policy, record)
+}
+
+fn holder_p2() -> Holder {
+    Holder {
+        email: Some(Email::observed("P2@example.com")),
+        id: None,
+    }
 }
 
 fn targets() -> [TargetRef; 3] {
@@ -73,9 +82,10 @@ fn made(target: usize, person: u64, kind: usize, means: u8) -> Action {
         return action;
     }
     let means = match means {
-        0 => Means::AlreadyGone,
-        1 => Means::Unreadable,
-        _ if KINDS[kind + 1] == ActionKind::InviteRevoke => Means::Address,
+        0 | 1 => Means::Unreadable,
+        _ if KINDS[kind + 1] == ActionKind::InviteRevoke => {
+            Means::Invite(vec![action.email.clone()])
+        }
         _ => action.means.clone(),
     };
     Action {
@@ -88,7 +98,7 @@ fn made(target: usize, person: u64, kind: usize, means: u8) -> Action {
 
 /// Counted here as the documents say it, not as the guard does.
 fn takes_away(action: &&Action) -> bool {
-    matches!(action.means, Means::Address | Means::Membership(_))
+    action.means != Means::Unreadable
 }
 
 fn texts<'a>(actions: impl IntoIterator<Item = &'a Action>) -> Vec<String> {
@@ -151,8 +161,8 @@ proptest! {
             reviewed.approved.actions().iter().chain(reviewed.held.iter().map(|r| &r.action)).collect();
         for action in &may_go {
             prop_assert!(!policy.protected.iter().any(|p| p.matches(&action.email)));
-            let holder = policy.holders.get(action.target.account());
-            prop_assert!(action.target.team().is_none() || holder != Some(&action.email));
+            let holder = record.holders.get(&action.target);
+            prop_assert!(!holder.is_some_and(|holder| holder.is(&action.person, &action.email)));
         }
         for team in [team(), other_team()] {
             let going: BTreeSet<&Email> =

@@ -38,10 +38,13 @@ pub(super) fn grant(target: &TargetRef, end: Option<i64>) -> Grant {
     Grant {
         target: target.clone(),
         email: ann(),
+        person: ann(),
         role: None,
         start: at(0),
         end: end.map(at),
         revoked: false,
+        closed: false,
+        reopened: false,
     }
 }
 
@@ -58,9 +61,17 @@ pub(super) fn member() -> Member {
         target: team(),
         remote_id: "m-1".into(),
         email: address("ann@example.com"),
-        is_admin: true,
-        is_manager: true,
-        since: at(0),
+        flags: Flags {
+            is_admin: true,
+            is_manager: true,
+            ..Flags::default()
+        },
+        created_at: Some(at(0)),
+        first_seen: at(0),
+        there_since: Some(at(0)),
+        was_invite: false,
+        returned_at: None,
+        removed_at: None,
     }
 }
 
@@ -69,7 +80,11 @@ pub(super) fn invite() -> Invite {
     Invite {
         target: team(),
         email: address("ANN@example.com"),
+        spellings: vec![address("ANN@example.com")],
         first_seen: at(0),
+        there_since: Some(at(0)),
+        returned_at: None,
+        removed_at: None,
     }
 }
 
@@ -86,12 +101,22 @@ impl World {
             ..Snapshot::default()
         };
         snapshot.sources.insert(team(), SourceHealth::Complete);
+        snapshot.read_before.insert(team());
+        let spellings = snapshot.grants.iter().filter(|g| g.target == whitelist());
+        for grant in spellings.cloned().collect::<Vec<_>>() {
+            let key = (whitelist(), grant.person.clone());
+            let entries = snapshot.entries.entry(key).or_default();
+            if !entries.iter().any(|e| e.written() == grant.email.written()) {
+                entries.push(grant.email);
+            }
+        }
         Self {
             snapshot,
             policy: Policy {
                 grace: SignedDuration::ZERO,
                 invite_stale_after: hours(1000),
                 revoke_suppressed_invites: true,
+                remove_returned: false,
             },
         }
     }

@@ -8,7 +8,7 @@ fn an_ended_whitelist_grant_is_removed_by_the_address_as_it_was_granted() {
     let action = only(&plan);
     assert_eq!(action.kind, ActionKind::WhitelistRemove);
     assert_eq!(action.reason, Reason::GrantEnded);
-    assert_eq!(action.means, Means::Address);
+    assert_eq!(action.means, Means::Entry(vec![ann()]));
     assert_eq!(action.email.written(), "Ann@Example.com");
     assert_eq!(action.due, at(10));
     assert!(!action.is_admin && action.role.is_none() && action.follows.is_none());
@@ -32,7 +32,7 @@ fn an_ended_team_grant_takes_back_an_invite_that_nobody_took() {
     let action = only(&plan);
     assert_eq!(action.kind, ActionKind::InviteRevoke);
     assert_eq!(action.reason, Reason::GrantEnded);
-    assert_eq!(action.means, Means::Address);
+    assert_eq!(action.means, Means::Invite(invite().spellings));
     assert_eq!(action.email.written(), "ANN@example.com");
     assert!(!action.is_admin);
 }
@@ -49,27 +49,115 @@ fn an_ended_team_grant_takes_out_the_member_and_takes_back_the_invite() {
 }
 
 #[test]
-fn who_is_neither_member_nor_invited_any_more_is_already_gone() {
-    let plan = World::new([grant(&team(), Some(10))]).plan(at(12));
-    let action = only(&plan);
-    assert_eq!(action.kind, ActionKind::MemberRemove);
-    assert_eq!(action.means, Means::AlreadyGone);
+fn where_nobody_is_there_nothing_is_owed() {
+    let world = World::new([grant(&team(), Some(10))]);
+    assert!(world.plan(at(12)).actions.is_empty());
+    let mut world = World::new([grant(&whitelist(), Some(10))]);
+    world.snapshot.entries.clear();
+    assert!(world.plan(at(12)).actions.is_empty());
+}
+
+#[test]
+fn that_a_grant_is_closed_says_nothing_about_who_is_there() {
+    let closed = Grant {
+        closed: true,
+        ..grant(&team(), Some(10))
+    };
+    let world = World::new([closed]).member(member());
+    assert_eq!(world.due(12), ["member.remove grant.ended"]);
+}
+
+#[test]
+fn who_came_back_after_a_proven_absence_is_told_and_removed_only_by_the_policy() {
+    let back = Member {
+        there_since: Some(at(11)),
+        returned_at: Some(at(11)),
+        ..member()
+    };
+    let mut world = World::new([grant(&team(), Some(10))]).member(back.clone());
+    assert!(world.due(12).is_empty());
+    assert_eq!(world.left(12), [Why::Returned]);
+    world.policy.remove_returned = true;
+    assert_eq!(world.due(12), ["member.remove grant.ended"]);
+    // Never more often than once an hour.
+    let removed = Member {
+        removed_at: Some(at(11) + MS),
+        ..back
+    };
+    let mut world = World::new([grant(&team(), Some(10))]).member(removed);
+    world.policy.remove_returned = true;
+    assert!(world.due(12).is_empty());
+    assert_eq!(world.due(13), ["member.remove grant.ended"]);
+}
+
+#[test]
+fn who_joined_only_after_the_end_has_come_back_unless_by_an_invite_that_ended() {
+    let joined = Member {
+        created_at: Some(at(11)),
+        first_seen: at(11),
+        there_since: Some(at(11)),
+        ..member()
+    };
+    let world = World::new([grant(&team(), Some(10))]).member(joined.clone());
+    assert_eq!(world.left(12), [Why::Returned]);
+    let accepted = Member {
+        was_invite: true,
+        ..joined
+    };
+    let world = World::new([grant(&team(), Some(10))]).member(accepted);
+    assert_eq!(world.due(12), ["member.remove grant.ended"]);
+}
+
+#[test]
+fn whom_a_doubtful_reading_shows_is_there() {
+    let mut world = World::new([grant(&team(), Some(10))]).member(member());
+    world
+        .snapshot
+        .sources
+        .insert(team(), SourceHealth::Doubtful);
+    assert_eq!(only(&world.plan(at(12))).means, membership("m-1"));
+}
+
+#[test]
+fn a_grant_follows_its_membership_through_a_change_of_address() {
+    let renamed = Member {
+        email: address("ann.new@example.com"),
+        ..member()
+    };
+    let bound = |end| Grant {
+        person: renamed.email.clone(),
+        ..grant(&team(), end)
+    };
+    let world = World::new([bound(Some(10))]).member(renamed.clone());
+    let plan = world.plan(at(12));
+    assert_eq!(only(&plan).person, "m-1");
+    assert_eq!(only(&plan).email, renamed.email);
+    let world = World::new([grant(&team(), Some(10)), bound(None)]).member(renamed.clone());
+    assert!(world.due(12).is_empty());
 }
 
 #[test]
 fn nothing_is_sent_to_a_team_that_could_not_be_read_and_the_debt_is_listed() {
-    for world in [
-        World::new([grant(&team(), Some(10))]).unreadable(),
-        World::new([grant(&team(), Some(10))])
-            .unreadable()
-            .member(member())
-            .invite(invite()),
-    ] {
+    let never_read = {
+        let mut world = World::new([grant(&team(), Some(10))]).unreadable();
+        world.snapshot.read_before.clear();
+        world
+    };
+    let read_before = World::new([grant(&team(), Some(10))])
+        .unreadable()
+        .member(member())
+        .invite(invite());
+    for (world, due) in [(never_read, 1), (read_before, 2)] {
         let plan = world.plan(at(12));
-        assert_eq!(only(&plan).means, Means::Unreadable);
-        assert_eq!(only(&plan).due, at(10));
+        assert_eq!(plan.actions.len(), due);
+        for action in &plan.actions {
+            assert_eq!((&action.means, action.due), (&Means::Unreadable, at(10)));
+        }
         assert_eq!(world.left(12), [Why::Unreadable]);
     }
+    // Nobody was there when it was read last.
+    let empty = World::new([grant(&team(), Some(10))]).unreadable();
+    assert!(empty.due(12).is_empty());
 }
 
 #[test]
@@ -161,6 +249,7 @@ fn a_grant_that_is_yet_to_start_keeps_nothing() {
 fn a_grant_on_another_target_or_of_another_person_keeps_nothing() {
     let other = Grant {
         email: address("bob@example.com"),
+        person: address("bob@example.com"),
         ..grant(&team(), None)
     };
     let world = World::new([grant(&team(), Some(10)), grant(&whitelist(), None), other]);
@@ -209,25 +298,32 @@ fn the_reason_is_that_of_the_grant_that_ended_last() {
 fn addresses_that_differ_in_case_are_one_person() {
     let upper = Grant {
         email: address("ANN@EXAMPLE.COM"),
+        person: address("ANN@EXAMPLE.COM"),
         ..grant(&whitelist(), Some(20))
     };
     let world = World::new([grant(&whitelist(), Some(10)), upper]);
     assert!(world.due(15).is_empty());
     let plan = world.plan(at(25));
     assert_eq!(only(&plan).email.written(), "ANN@EXAMPLE.COM");
+    let Means::Entry(spellings) = &only(&plan).means else {
+        panic!("{plan:?}");
+    };
+    let written: Vec<&str> = spellings.iter().map(Email::written).collect();
+    assert_eq!(written, ["Ann@Example.com", "ANN@EXAMPLE.COM"]);
 }
 
 #[test]
-fn who_has_two_memberships_in_a_team_gets_one_removal_and_counts_as_admin_if_either_is() {
+fn two_memberships_of_one_address_are_both_due_and_both_count_as_admin_if_either_is() {
     let second = Member {
         remote_id: "m-0".into(),
-        is_admin: false,
+        flags: Flags::default(),
         ..member()
     };
     let world = World::new([grant(&team(), Some(10))])
         .member(member())
         .member(second);
     let plan = world.plan(at(12));
-    assert_eq!(only(&plan).means, membership("m-0"));
-    assert!(only(&plan).is_admin);
+    let means: Vec<&Means> = plan.actions.iter().map(|a| &a.means).collect();
+    assert_eq!(means, [&membership("m-0"), &membership("m-1")]);
+    assert!(plan.actions.iter().all(|a| a.is_admin));
 }

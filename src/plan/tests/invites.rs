@@ -12,7 +12,7 @@ fn an_invite_gets_stale_exactly_after_its_time() {
         assert_eq!(action.kind, ActionKind::InviteRevoke);
         assert_eq!(action.reason, Reason::InviteStale);
         assert_eq!(action.due, at(10));
-        assert_eq!(action.means, Means::Address);
+        assert_eq!(action.means, Means::Invite(invite().spellings));
         assert_eq!(action.email.written(), "ANN@example.com");
     }
 }

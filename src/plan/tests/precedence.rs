@@ -63,14 +63,20 @@ fn an_ended_role_and_a_team_rule_give_an_action_of_either_kind() {
 fn the_oldest_is_first_then_target_then_person() {
     let of = |target: &TargetRef, name: &str, end| Grant {
         email: address(name),
+        person: address(name),
         ..grant(target, Some(end))
+    };
+    let z = Member {
+        email: address("z@x.example"),
+        ..member()
     };
     let world = World::new([
         of(&whitelist(), "b@x.example", 5),
         of(&team(), "z@x.example", 5),
         of(&whitelist(), "A@x.example", 5),
         of(&whitelist(), "y@x.example", 4),
-    ]);
+    ])
+    .member(z);
     let plan = world.plan(at(10));
     let order: Vec<&str> = plan.actions.iter().map(|a| a.email.written()).collect();
     assert_eq!(
@@ -91,7 +97,11 @@ fn one_person_or_team_never_stands_in_the_way_of_the_rest() {
     let means: Vec<&Means> = plan.actions.iter().map(|a| &a.means).collect();
     assert_eq!(
         means,
-        [&Means::Unreadable, &Means::Address, &membership("m-1")]
+        [
+            &Means::Unreadable,
+            &Means::Entry(vec![ann()]),
+            &membership("m-1")
+        ]
     );
 }
 

@@ -6,6 +6,7 @@ use rusqlite::{Connection, named_params};
 use super::{Grants, Imported, NewGrant, Same};
 use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, TargetRef};
 use crate::store::members::OF_PERSON;
+use crate::store::tables::entry::How;
 use crate::store::{
     Asked, NewProvision, Provision, Provisions, StoreError, TakeBack, Targets, time,
 };
@@ -100,6 +101,9 @@ impl Grants {
     ) -> Result<Recorded, StoreError> {
         let recorded = Self::record(db, grant, same, at)?;
         let target = Targets::ensure(db, &grant.target)?;
+        if target.provider() == Provider::Sentius && recorded.1 != Imported::Unchanged {
+            Self::entry_is_there(db, &target, &grant.email, How::Recorded, at)?;
+        }
         Self::recorded(db, grant, target, recorded, None)
     }
 
@@ -165,7 +169,7 @@ impl Grants {
     ) -> Result<Email, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT email FROM grants
-             WHERE target = :target AND email_key = :email_key AND removed_at IS NULL
+             WHERE target = :target AND (person = :email_key OR email_key = :email_key) AND removed_at IS NULL
              ORDER BY id LIMIT 1",
         )?;
         let mut rows = statement
@@ -184,7 +188,7 @@ impl Grants {
     ) -> Result<Vec<(i64, String)>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT id, permissions FROM grants
-             WHERE target = :target AND email_key = :email_key AND removed_at IS NULL",
+             WHERE target = :target AND (person = :email_key OR email_key = :email_key) AND removed_at IS NULL",
         )?;
         let rows = statement.query_map(
             named_params! { ":target": target.id().0, ":email_key": grant.email.key() },

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Grants;
-use crate::domain::{Email, Entry, Permission, Role, Span, TargetRef};
-use crate::store::{Posting, StoreError, time};
+use crate::domain::{Email, Entry, Flags, Permission, ProvisionKind, Reach, Role, Span, TargetRef};
+use crate::store::tables::entry::{self, How};
+use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, time};
 
 /// A person's open grants on a whitelist.
 #[derive(Debug, Clone)]
@@ -14,7 +15,7 @@ pub(crate) struct OnWhitelist {
     /// As it was first written: the exact address that the person signs in with.
     email: Email,
     name: Option<String>,
-    /// Whether a grant is open, though it may be over: then an entry may be there.
+    /// Whether an entry may be there.
     pub(crate) may_be_there: bool,
 }
 
@@ -46,6 +47,15 @@ impl OnWhitelist {
     pub(crate) fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         Entry::next_change(&self.spans, at)
     }
+
+    /// When the entry has to be looked at again: where it will be another one, and at once where
+    /// nothing covers it.
+    fn looked_at_next(&self, at: Timestamp) -> Option<Timestamp> {
+        match self.entry(at) {
+            Some(_) => self.next_change(at),
+            None => Some(at),
+        }
+    }
 }
 
 impl Grants {
@@ -58,7 +68,7 @@ impl Grants {
     ) -> Result<OnWhitelist, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT email, name, permissions, starts_at, ends_at FROM grants
-             WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS NULL
+             WHERE target = :target AND (person = :email_key OR email_key = :email_key) AND removed_at IS NULL AND role IS NULL
              ORDER BY id",
         )?;
         let mut rows = statement
@@ -66,11 +76,9 @@ impl Grants {
         let mut first: Option<Email> = None;
         let mut name = None;
         let mut spans = Vec::new();
-        let mut may_be_there = false;
         while let Some(row) = rows.next()? {
             first.get_or_insert(Email::observed(row.get_ref(0)?.as_str()?));
             name = row.get::<_, Option<String>>(1)?.or(name);
-            may_be_there = true;
             let end = time::read_if_any(row.get(4)?);
             if end.is_some_and(|end| end <= at) {
                 continue;
@@ -93,8 +101,74 @@ impl Grants {
             spans,
             email: first.unwrap_or_else(|| email.clone()),
             name,
-            may_be_there,
+            may_be_there: entry::last(db, target.id(), email.key())?.is_some(),
         })
+    }
+
+    /// Notes that a whitelist has the entry that a person's grants come to: it was taken, or a
+    /// person said that it is there.
+    pub(crate) fn entry_is_there(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+        how: How,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let on = Self::on_whitelist(db, target, email, at)?;
+        let over = || Entry {
+            start: at,
+            end: Some(at),
+            permissions: Vec::new(),
+        };
+        let entry = on.entry(at).unwrap_or_else(over);
+        entry::put(db, target.id(), how, email, on.name.as_deref(), &entry, at)?;
+        entry::right_until(db, target.id(), email.key(), on.looked_at_next(at))
+    }
+
+    /// Compares the entries that may no longer be right with what the grants come to now, and plans
+    /// to post those that are not. What nothing covers any more is for a removal.
+    pub(crate) fn compare_entries(
+        db: &Connection,
+        reach: &Reach,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let names = crate::store::targets::names(db)?;
+        for (target, person) in entry::to_compare(db, at)? {
+            let Some(target) = names.get(&target).filter(|t| reach.holds(t.id())) else {
+                continue;
+            };
+            let email = Email::observed(&person);
+            let on = Self::on_whitelist(db, target, &email, at)?;
+            let Some(wanted) = on.entry(at) else {
+                continue;
+            };
+            if Provisions::open(db, target.id(), &email, None)?.is_some() {
+                continue;
+            }
+            let taken = entry::last(db, target.id(), &person)?;
+            let is_right = taken.is_some_and(|taken| {
+                taken.entry.end == wanted.end && taken.entry.permissions == wanted.permissions
+            });
+            if is_right {
+                entry::right_until(db, target.id(), &person, on.looked_at_next(at))?;
+                continue;
+            }
+            let new = NewProvision {
+                kind: ProvisionKind::WhitelistRenew,
+                target,
+                email: &on.email,
+                role: None,
+                flags: Flags::default(),
+                due: at,
+                take_back: Vec::new(),
+                asked: &Asked {
+                    command: "entry".to_owned(),
+                    by: "lapsed".to_owned(),
+                },
+            };
+            Provisions::plan(db, &new, at)?;
+        }
+        Ok(())
     }
 
     /// The name by which a person was last recorded anywhere.
@@ -121,7 +195,7 @@ impl Grants {
         let begins = db
             .prepare_cached(
                 "SELECT min(starts_at) FROM grants
-                 WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS :role
+                 WHERE target = :target AND (person = :email_key OR email_key = :email_key) AND removed_at IS NULL AND role IS :role
                    AND ifnull(ends_at > :at, 1)",
             )?
             .query_row(

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, Row, named_params};
 
 use super::Ledger;
-use crate::domain::{ActionKind, ActionResult, ActionState, Email, Evidence, Reason, TargetId};
+use crate::domain::{
+    ActionKind, ActionResult, ActionState, Email, Evidence, Obligation, Reason, TargetId, What,
+};
 use crate::store::{StoreError, targets, time};
 
 /// Over how long removals are counted.
@@ -54,7 +56,7 @@ impl Ledger {
             "SELECT a.target, count(*), sum(a.kind <> 'member.demote'
                     AND (t.provider = 'sentius' OR a.evidence IS 'verified'))
              FROM action a JOIN target t ON t.id = a.target
-             WHERE a.tried_at > :since
+             WHERE a.tried_at > :since AND a.approved_at IS NULL
                AND (a.state = 'done' OR (a.state = 'withdrawn' AND a.attempts > 0)
                     OR (a.state = 'absent' AND a.attempts > 1))
              GROUP BY a.target",
@@ -65,16 +67,13 @@ impl Ledger {
             })?
             .collect::<Result<_, _>>()?;
         let mut statement = db.prepare_cached(
-            "SELECT kind, target, email FROM action
-             WHERE tried_at > :since AND state IN ('intent', 'unknown')",
+            "SELECT target, person, what FROM action
+             WHERE tried_at > :since AND approved_at IS NULL AND state IN ('intent', 'unknown')",
         )?;
         let mut rows = statement.query(params)?;
         let mut unanswered = Vec::new();
         while let Some(row) = rows.next()? {
-            let kind = ActionKind::from_word(row.get_ref(0)?.as_str()?)
-                .ok_or_else(|| StoreError::Corrupt("an action's kind".to_owned()))?;
-            let email = Email::observed(row.get_ref(2)?.as_str()?);
-            unanswered.push((kind, TargetId(row.get(1)?), email));
+            unanswered.push(obligation(row)?);
         }
         Ok(Lately {
             settled,
@@ -89,5 +88,20 @@ pub(crate) struct Lately {
     /// By target: how many removals, and how many people are gone for them.
     pub(crate) settled: BTreeMap<TargetId, (u64, u64)>,
     /// Those that were sent and not answered yet; a plan may hold them again.
-    pub(crate) unanswered: Vec<(ActionKind, TargetId, Email)>,
+    pub(crate) unanswered: Vec<Obligation>,
+}
+
+/// Reads the columns `target`, `person` and `what`.
+pub(in crate::store) fn obligation(row: &Row<'_>) -> Result<Obligation, StoreError> {
+    let word = row.get_ref("what")?;
+    let what = match word.as_str()? {
+        "access" => What::Access,
+        "invite" => What::Invite,
+        role => What::Role(role.parse().map_err(StoreError::Corrupt)?),
+    };
+    Ok(Obligation {
+        target: TargetId(row.get("target")?),
+        person: row.get("person")?,
+        what,
+    })
 }

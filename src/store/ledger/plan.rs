@@ -1,22 +1,22 @@
 //! The plan in the ledger: what is due gets a row, what is due no longer is withdrawn.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::{Ledger, Tracked};
-use crate::domain::{Action, ActionKind, ActionState, Email, Means, Reach, Role, TargetId};
+use crate::domain::{Action, ActionState, Email, Means, Reach, Role, TargetId, TargetRef};
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
-use crate::store::{Holds, Provisions, StoreError, time};
+use crate::store::{Holds, Provisions, StoreError, apart, time};
 
 impl Ledger {
-    /// Writes down what is due, each action once however many passes it takes, and withdraws what
-    /// an earlier pass had planned and this one has not, unless its team is not among those that
-    /// were read and nothing is known of it, or beyond the plan's reach. Returns the approved actions with their rows, in
-    /// order.
+    /// Writes down what is due, each obligation once however many passes it takes, and withdraws
+    /// what an earlier pass had planned and this one has not, unless its team is not among those
+    /// that were read and nothing is known of it, or beyond the plan's reach. What one target's data
+    /// make impossible is that target's: the others go on.
     pub(crate) fn record_plan(
         db: &Connection,
         run: &str,
@@ -25,116 +25,185 @@ impl Ledger {
         read: &HashSet<TargetId>,
         reach: &Reach,
         at: Timestamp,
-    ) -> Result<Vec<Tracked>, StoreError> {
-        let mut tracked = Vec::with_capacity(approved.len());
-        for action in approved {
-            let action = &continued(db, action)?;
-            tracked.push(upsert(db, run, action, None, at)?);
-        }
+    ) -> Result<Recorded, StoreError> {
+        let mut recorded = Recorded::default();
         let mut held = Vec::new();
-        for (state, refused) in refused {
-            let row = upsert(db, run, &refused.action, Some((*state, &refused.why)), at)?.row;
-            if *state == ActionState::Held {
-                held.push((row, refused.action.due));
+        for (target, of_target) in by_target(approved, refused) {
+            let written = apart(db, || {
+                let mut tracked = Vec::with_capacity(of_target.approved.len());
+                for action in &of_target.approved {
+                    tracked.extend(upsert(db, run, action, None, at)?);
+                }
+                let mut held = Vec::new();
+                for (state, refused) in &of_target.refused {
+                    let why = Some((*state, &refused.why));
+                    let row = upsert(db, run, &refused.action, why, at)?;
+                    if let Some(row) = row.filter(|_| *state == ActionState::Held) {
+                        held.push((row.row, refused.action.due));
+                    }
+                }
+                if reach.holds(target.id())
+                    && (target.team().is_none() || read.contains(&target.id()))
+                {
+                    withdraw_others(db, run, target.id(), at)?;
+                }
+                Ok((tracked, held))
+            });
+            match written {
+                Ok((tracked, of_target)) => {
+                    recorded.tracked.extend(tracked);
+                    held.extend(of_target);
+                }
+                Err(error) if error.is_of_data() => {
+                    recorded.errors.push((target, error.to_string()))
+                }
+                Err(error) => return Err(error),
             }
         }
-        Holds::note(db, run, &held, at)?;
-        let gone: Vec<(i64, i64, bool)> = db
+        // Targets of which nothing is due any more.
+        let others: Vec<(i64, bool)> = db
             .prepare_cached(
-                "SELECT a.id, a.target, t.provider = 'sapling' FROM action a JOIN target t ON t.id = a.target
+                "SELECT DISTINCT a.target, t.provider = 'sentius' FROM action a JOIN target t ON t.id = a.target
                  WHERE a.settled_at IS NULL AND a.run <> :run",
             )?
-            .query_map(named_params! { ":run": run }, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?
+            .query_map(named_params! { ":run": run }, |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
-        for (row, target, is_team) in gone {
+        for (target, is_whitelist) in others {
             let target = TargetId(target);
-            if reach.holds(target) && (!is_team || read.contains(&target)) {
-                withdraw(db, row, "it is no longer due", at)?;
+            if reach.holds(target) && (is_whitelist || read.contains(&target)) {
+                withdraw_others(db, run, target, at)?;
             }
         }
-        Ok(tracked)
+        held.sort_unstable();
+        Holds::note(db, run, &held, at)?;
+        // In the order of the plan: oldest first.
+        recorded.tracked.sort_by(|a, b| {
+            (a.action.due, &a.action.target, &a.action.email).cmp(&(
+                b.action.due,
+                &b.action.target,
+                &b.action.email,
+            ))
+        });
+        Ok(recorded)
     }
 }
 
-/// Where nothing shows whether there is a membership or an invite, the action goes on with what an
-/// earlier pass knew it to be: one removal must not stand in the ledger as two.
-fn continued(db: &Connection, action: &Action) -> Result<Action, StoreError> {
-    let mut action = action.clone();
-    let unseen = matches!(action.means, Means::AlreadyGone | Means::Unreadable);
-    if unseen && action.kind == ActionKind::MemberRemove {
-        let open: Option<String> = db
-            .prepare_cached(
-                "SELECT kind FROM action WHERE target = :target AND email_key = :email_key
-                 AND kind IN ('member.remove', 'invite.revoke') AND settled_at IS NULL
-                 ORDER BY kind DESC LIMIT 1",
-            )?
-            .query_row(
-                named_params! {
-                    ":target": action.target.id().0, ":email_key": action.email.key(),
-                },
-                |row| row.get(0),
-            )
-            .optional()?;
-        let known = open.and_then(|kind| ActionKind::from_word(&kind));
-        action.kind = known.unwrap_or(action.kind);
-    }
-    Ok(action)
+/// A plan on record.
+#[derive(Debug, Default)]
+pub(crate) struct Recorded {
+    /// The approved actions with their rows, oldest first.
+    pub(crate) tracked: Vec<Tracked>,
+    /// Targets whose part could not be written, and why.
+    pub(crate) errors: Vec<(TargetRef, String)>,
 }
 
+#[derive(Default)]
+struct OfTarget<'a> {
+    approved: Vec<&'a Action>,
+    refused: Vec<&'a (ActionState, Refused)>,
+}
+
+fn by_target<'a>(
+    approved: &'a [Action],
+    refused: &'a [(ActionState, Refused)],
+) -> BTreeMap<TargetRef, OfTarget<'a>> {
+    let mut targets: BTreeMap<TargetRef, OfTarget<'a>> = BTreeMap::new();
+    for action in approved {
+        let target = targets.entry(action.target.clone()).or_default();
+        target.approved.push(action);
+    }
+    for refused in refused {
+        let target = targets.entry(refused.1.action.target.clone()).or_default();
+        target.refused.push(refused);
+    }
+    targets
+}
+
+/// Withdraws what an earlier run had planned on a target and this one has not.
+fn withdraw_others(
+    db: &Connection,
+    run: &str,
+    target: TargetId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let gone: Vec<i64> = db
+        .prepare_cached(
+            "SELECT id FROM action WHERE target = :target AND settled_at IS NULL AND run <> :run",
+        )?
+        .query_map(named_params! { ":run": run, ":target": target.0 }, |row| {
+            row.get(0)
+        })?
+        .collect::<Result<_, _>>()?;
+    for row in gone {
+        withdraw(db, row, "it is no longer due", at)?;
+    }
+    Ok(())
+}
+
+/// Writes one obligation down: the row that is open for it, or a new one. Nothing is written where
+/// an acknowledged removal only waits for a reading that cannot be had now.
 fn upsert(
     db: &Connection,
     run: &str,
     action: &Action,
     refused: Option<(ActionState, &String)>,
     at: Timestamp,
-) -> Result<Tracked, StoreError> {
+) -> Result<Option<Tracked>, StoreError> {
     let remote_id = match &action.means {
         Means::Membership(id) => Some(id.as_str()),
         _ => None,
     };
+    let what = action.what().as_str();
+    let key = named_params! {
+        ":target": action.target.id().0, ":person": action.person, ":what": what,
+    };
+    if action.means == Means::Unreadable {
+        let awaits_proof: bool = db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM action WHERE target = :target AND person = :person AND what = :what
+                 AND settled_at IS NOT NULL AND state IN ('done', 'absent') AND evidence = 'acknowledged')",
+            )?
+            .query_row(key, |row| row.get(0))?;
+        if awaits_proof {
+            return Ok(None);
+        }
+    }
     let open: Option<(i64, Option<i64>, u32)> = db
         .prepare_cached(
             "SELECT id, next_try_at, attempts FROM action
-             WHERE target = :target AND email_key = :email_key AND kind = :kind AND settled_at IS NULL",
+             WHERE target = :target AND person = :person AND what = :what AND settled_at IS NULL",
         )?
-        .query_row(
-            named_params! {
-                ":target": action.target.id().0, ":email_key": action.email.key(),
-                ":kind": action.kind.as_str(),
-            },
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )
+        .query_row(key, |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let (row, next_try, attempts) = match open {
         Some(open) => {
             // What waits for its next try, or for its proof, keeps that state until it is tried again.
             db.prepare_cached(
-                "UPDATE action SET run = :run, reason = :reason, email = :email, role = :role,
-                    remote_id = ifnull(:remote_id, remote_id),
-                    approved_at = CASE WHEN due_at = :due THEN approved_at END, due_at = :due,
-                    state = CASE WHEN state IN ('held', 'protected') THEN 'planned' ELSE state END
+                "UPDATE action SET run = :run, kind = :kind, reason = :reason, email = :email, email_key = :email_key,
+                    role = :role, remote_id = ifnull(:remote_id, remote_id),
+                    approved_at = CASE WHEN due_at = :due THEN approved_at END,
+                    alarmed_at = CASE WHEN due_at = :due THEN alarmed_at END, due_at = :due,
+                    state = CASE WHEN state IN ('held', 'protected') AND NOT (:unreadable AND state = 'held')
+                                 THEN 'planned' ELSE state END
                  WHERE id = :id",
             )?
             .execute(named_params! {
-                ":id": open.0, ":run": run, ":reason": action.reason.as_str(),
-                ":email": action.email.written(), ":role": action.role.map(Role::as_str),
+                ":id": open.0, ":run": run, ":kind": action.kind.as_str(),
+                ":reason": action.reason.as_str(), ":email": action.email.written(),
+                ":email_key": action.email.key(), ":role": action.role.map(Role::as_str),
                 ":remote_id": remote_id, ":due": time::stored(action.due),
+                ":unreadable": action.means == Means::Unreadable,
             })?;
             open
         }
         None => {
             db.prepare_cached(
                 "INSERT INTO action (kind, target, person, what, email, email_key, reason, remote_id, role, due_at, planned_at, run, state)
-                 VALUES (:kind, :target, ifnull(:remote_id, :email_key), :what, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')",
+                 VALUES (:kind, :target, :person, :what, :email, :email_key, :reason, :remote_id, :role, :due, :at, :run, 'planned')",
             )?
             .execute(named_params! {
                 ":kind": action.kind.as_str(), ":target": action.target.id().0,
-                ":what": match action.kind {
-                    ActionKind::InviteRevoke => "invite",
-                    _ => action.role.map_or("access", Role::as_str),
-                },
+                ":person": action.person, ":what": what,
                 ":email": action.email.written(), ":email_key": action.email.key(),
                 ":reason": action.reason.as_str(), ":remote_id": remote_id,
                 ":role": action.role.map(Role::as_str),
@@ -146,12 +215,13 @@ fn upsert(
     if let Some((state, why)) = refused {
         refuse(db, row, action, state, why, at)?;
     }
-    Ok(Tracked {
+    Ok(Some(Tracked {
         row,
         action: action.clone(),
-        next_try: time::read_if_any(next_try),
+        // What was never sent waits for nothing once it can be tried.
+        next_try: time::read_if_any(next_try).filter(|_| attempts > 0),
         tried: attempts > 0,
-    })
+    }))
 }
 
 /// Notes what stands before an action; an event only when that is news.
@@ -166,13 +236,18 @@ fn refuse(
     let was: Option<String> = db
         .prepare_cached("SELECT detail FROM action WHERE id = :id")?
         .query_row(named_params! { ":id": row }, |r| r.get(0))?;
-    // What was sent and not answered is not known to have failed because it is not tried now.
+    // What was sent and not answered is not known to have failed because it is not tried now, and
+    // what waits for a person's word still does.
     db.prepare_cached(
         "UPDATE action SET detail = :why,
-                state = CASE WHEN state = 'unknown' AND :state = 'failed' THEN state ELSE :state END
+                next_try_at = CASE WHEN attempts > 0 THEN max(ifnull(next_try_at, 0), :next_try) ELSE :next_try END,
+                state = CASE WHEN :state = 'failed' AND state IN ('unknown', 'held') THEN state ELSE :state END
          WHERE id = :id",
     )?
-    .execute(named_params! { ":id": row, ":state": state.as_str(), ":why": why })?;
+    .execute(named_params! {
+        ":id": row, ":state": state.as_str(), ":why": why,
+        ":next_try": (state == ActionState::Failed).then(|| time::stored(soon(action.due, at))),
+    })?;
     if was.as_deref() == Some(why) {
         return Ok(());
     }
@@ -193,6 +268,14 @@ fn refuse(
             }),
         },
     )
+}
+
+/// When what could not even be tried is tried again: soon after the moment it was meant for, and
+/// less and less often the longer that is ago.
+fn soon(due: Timestamp, at: Timestamp) -> Timestamp {
+    let wait = at.duration_since(due) / 8;
+    let wait = wait.clamp(SignedDuration::from_secs(15), SignedDuration::from_mins(15));
+    at.checked_add(wait).unwrap_or(at)
 }
 
 impl Ledger {

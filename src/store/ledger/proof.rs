@@ -1,15 +1,15 @@
 //! Proof by reading: what a team's reading says about removals that were sent.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde_json::json;
 
 use super::{Ledger, close_grants};
-use crate::domain::{Email, TargetId};
+use crate::domain::{Email, Flags, Role, TargetId};
 use crate::store::trail::{self, Entry};
-use crate::store::{Provisions, StoreError, time};
+use crate::store::{Provisions, StoreError, members, time};
 
 /// A removal that was sent, and whether what it was to remove is still there.
 struct Unproven {
@@ -17,6 +17,8 @@ struct Unproven {
     email: Email,
     acknowledged: bool,
     still_there: bool,
+    /// The same obligation stands in the ledger once more, and open.
+    superseded: bool,
 }
 
 impl Ledger {
@@ -60,6 +62,11 @@ impl Ledger {
                     "UPDATE action SET state = 'failed', next_try_at = :at,
                             detail = 'sent without an answer, and still there' WHERE id = :id",
                 ),
+                (true, true) if action.superseded => (
+                    "action.contradicted",
+                    "UPDATE action SET state = 'withdrawn', evidence = NULL, settled_at = :at,
+                            detail = 'the provider said that it is gone, and it is still there' WHERE id = :id",
+                ),
                 (true, true) => (
                     "action.contradicted",
                     "UPDATE action SET state = 'failed', evidence = NULL, settled_at = NULL, next_try_at = :at,
@@ -74,46 +81,64 @@ impl Ledger {
                 if !action.acknowledged {
                     Provisions::after_removal(db, action.row, at)?;
                 }
-            } else if action.acknowledged {
-                reopen_grants(db, action.row)?;
             }
         }
         Ok(())
     }
 }
 
-/// The membership counts as still there only under the same id, and the invite only if it was
-/// never seen absent: who was let in anew meanwhile is no failed removal.
+/// A membership counts as still there only under the same id, and an invite only if it was there
+/// when the call was made: who was let in anew meanwhile is no failed removal.
 fn unproven(db: &Connection, team: TargetId) -> Result<Vec<Unproven>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT a.id, a.email, a.state IN ('done', 'absent'),
-            CASE a.kind
-              WHEN 'member.remove' THEN EXISTS (
-                SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
-                AND m.valid_to IS NULL AND m.missing_since IS NULL
-                AND (a.remote_id IS NULL OR m.remote_id = a.remote_id))
-              WHEN 'member.demote' THEN EXISTS (
-                SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
-                AND m.valid_to IS NULL AND m.missing_since IS NULL
-                AND ((a.role = 'admin' AND m.is_admin) OR (a.role = 'manager' AND m.is_manager)))
-              ELSE EXISTS (
+        "SELECT a.id, a.email, a.state IN ('done', 'absent'), a.kind, a.person, a.role,
+            a.kind = 'invite.revoke' AND EXISTS (
                 SELECT 1 FROM invite i WHERE i.target = a.target AND i.email_key = a.email_key
-                AND i.gone_at IS NULL AND i.first_seen <= a.tried_at)
-            END
+                AND i.gone_at IS NULL AND i.missing_since IS NULL
+                AND ifnull(i.there_since, i.first_seen) <= a.tried_at),
+            a.settled_at IS NOT NULL AND EXISTS (
+                SELECT 1 FROM action o WHERE o.target = a.target AND o.person = a.person AND o.what = a.what
+                AND o.settled_at IS NULL)
          FROM action a
          WHERE a.target = :target
            AND (a.state IN ('intent', 'unknown') OR (a.state IN ('done', 'absent') AND a.evidence = 'acknowledged'))
          ORDER BY a.id",
     )?;
-    let rows = statement.query_map(named_params! { ":target": team.0 }, |row| {
-        Ok(Unproven {
+    let mut rows = statement.query(named_params! { ":target": team.0 })?;
+    let mut found = Vec::new();
+    let mut members: Option<HashMap<String, Flags>> = None;
+    while let Some(row) = rows.next()? {
+        let kind = row.get_ref(3)?.as_str()?;
+        let still_there = if kind == "invite.revoke" {
+            row.get(6)?
+        } else {
+            let members = match &mut members {
+                Some(members) => members,
+                none => none.insert(shown(db, team)?),
+            };
+            let role: Option<String> = row.get(5)?;
+            let role: Option<Role> = role.and_then(|role| role.parse().ok());
+            let flags = members.get(row.get_ref(4)?.as_str()?);
+            flags.is_some_and(|flags| role.is_none_or(|role| flags.has(role)))
+        };
+        found.push(Unproven {
             row: row.get(0)?,
             email: Email::observed(row.get_ref(1)?.as_str()?),
             acknowledged: row.get(2)?,
-            still_there: row.get(3)?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+            still_there,
+            superseded: row.get(7)?,
+        });
+    }
+    Ok(found)
+}
+
+/// The memberships that the reading just stored shows, with their flags.
+fn shown(db: &Connection, team: TargetId) -> Result<HashMap<String, Flags>, StoreError> {
+    let known = members::known(db, team)?.into_iter();
+    let there = known.filter(|member| member.missed.is_none());
+    Ok(there
+        .map(|member| (member.remote_id, member.flags))
+        .collect())
 }
 
 fn note(
@@ -133,16 +158,4 @@ fn note(
             payload: &json!({ "action_id": action.row }),
         },
     )
-}
-
-fn reopen_grants(db: &Connection, action: i64) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "UPDATE grants SET removed_at = NULL
-         FROM action a
-         WHERE a.id = :action AND grants.target = a.target AND grants.email_key = a.email_key
-           AND grants.ends_at <= a.due_at AND grants.removed_at >= a.tried_at
-           AND (a.role IS NULL OR grants.role = a.role)",
-    )?
-    .execute(named_params! { ":action": action })?;
-    Ok(())
 }

@@ -96,6 +96,7 @@ fn wanted(
         let source = on.source.as_ref().filter(|_| on.listed)?;
         let health = match source.state.as_str() {
             "complete" => SourceHealth::Complete,
+            "doubtful" => SourceHealth::Doubtful,
             _ => SourceHealth::Missing,
         };
         Some((target.clone(), health))
@@ -110,6 +111,7 @@ fn wanted(
             .collect(),
         sources: places.iter().filter_map(read).collect(),
         reach: Reach::Everything,
+        holders: rules.holders.clone(),
     }
 }
 

@@ -21,7 +21,7 @@ impl Provisions {
             .prepare_cached(
                 "SELECT kind, target, email, role FROM action a WHERE id = :id
                  AND EXISTS (SELECT 1 FROM grants g WHERE g.target = a.target
-                             AND g.email_key = a.email_key AND g.removed_at IS NULL)",
+                             AND g.person = a.email_key AND g.removed_at IS NULL)",
             )?
             .query_row(named_params! { ":id": action }, |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))

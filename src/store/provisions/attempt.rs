@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::settle::{Answered, Standing};
 use super::{Provision, Provisions, words};
 use crate::domain::{Email, Flags, Provided, ProvisionKind, ProvisionState, Role, TargetId};
+use crate::store::tables::entry;
 use crate::store::trail::{self, Entry};
 use crate::store::{Grants, StoreError, time};
 
@@ -51,6 +52,8 @@ impl Provisions {
                 let Some(posting) = grants.posting(at) else {
                     return over(db, provision, at);
                 };
+                // From here on it may be there, whatever becomes of the answer.
+                entry::may_be_there(db, provision.target.id(), &posting.email, at)?;
                 let said = json!({
                     "start": posting.start, "end": posting.end, "permissions": posting.permissions,
                 });

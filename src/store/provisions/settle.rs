@@ -4,9 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 use serde_json::json;
 
-use super::{NewProvision, Provision, Provisions, TakeBack};
-use crate::domain::{Email, Flags, Provided, ProvisionKind, ProvisionState, TargetId};
-use crate::store::ledger::wait_after;
+use super::{Provision, Provisions, TakeBack};
+use crate::domain::{Email, Provided, ProvisionState, TargetId};
+use crate::store::ledger::{LONGEST_WAIT, wait_after};
+use crate::store::tables::entry::{self, How};
 use crate::store::trail::{self, Entry};
 use crate::store::{Grants, StoreError, time};
 
@@ -94,7 +95,8 @@ impl Provisions {
                 "{why}; an earlier try was not answered, so it may be there"
             ));
         }
-        if state == ProvisionState::Refused && take_back.is_empty() {
+        let is_owed = state == ProvisionState::Refused && take_back.is_empty();
+        if is_owed {
             // Nobody's new wish can be undone: what was given once is owed.
             state = ProvisionState::Failed;
         }
@@ -106,6 +108,9 @@ impl Provisions {
             );
         let wait = if gap {
             SOON
+        } else if is_owed {
+            // What is refused for good is hardly taken soon.
+            LONGEST_WAIT
         } else {
             wait_after(attempts.max(1))
         };
@@ -155,8 +160,9 @@ impl Provisions {
                 for change in &take_back {
                     undo(db, provision, change, at)?;
                 }
+                entry::was_refused(db, provision.target.id(), &provision.email)?;
             }
-            ProvisionState::Done => plan_next_change(db, provision, at)?,
+            ProvisionState::Done => taken(db, provision, answered.result, at)?,
             _ => {}
         }
         let standing = Standing {
@@ -238,31 +244,21 @@ impl Provisions {
     }
 }
 
-/// The whitelist's entry is right until another grant begins or ends: then it is posted anew.
-fn plan_next_change(
+/// A whitelist has taken what was sent, or has one already: what is known of the entry from here on.
+fn taken(
     db: &Connection,
     provision: &Provision,
+    result: Option<Provided>,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     if provision.target.team().is_some() {
         return Ok(());
     }
-    let grants = Grants::on_whitelist(db, &provision.target, &provision.email, at)?;
-    let Some(due) = grants.next_change(at) else {
-        return Ok(());
+    let how = match result {
+        Some(Provided::AlreadyExists) => How::Exists,
+        _ => How::Posted,
     };
-    let new = NewProvision {
-        kind: ProvisionKind::WhitelistRenew,
-        target: &provision.target,
-        email: &provision.email,
-        role: None,
-        flags: Flags::default(),
-        due,
-        take_back: Vec::new(),
-        asked: &provision.asked,
-    };
-    Provisions::plan(db, &new, at)?;
-    Ok(())
+    Grants::entry_is_there(db, &provision.target, &provision.email, how, at)
 }
 
 fn undo(

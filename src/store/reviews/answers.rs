@@ -102,7 +102,7 @@ impl Reviews {
     ) -> Result<Vec<OpenGrant>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT id, email, role, ends_at FROM grants
-             WHERE target = :target AND email_key = :email AND removed_at IS NULL
+             WHERE target = :target AND (person = :email OR email_key = :email) AND removed_at IS NULL
                AND ifnull(ends_at > :now, 1) ORDER BY id",
         )?;
         let params = named_params! {

@@ -68,15 +68,7 @@ impl<'a> Oracle<'a> {
         let lost = |role| {
             over.iter().any(|g| g.role == Some(role)) && !self.covered(target, email, Some(role))
         };
-        if !access_over && (lost(Role::Admin) || lost(Role::Manager)) {
-            kinds.insert(ActionKind::MemberDemote);
-        }
         let snapshot = &self.world.snapshot;
-        if snapshot.sources.get(target) != Some(&SourceHealth::Complete) {
-            kinds.extend(access_over.then_some(ActionKind::MemberRemove));
-            return kinds;
-        }
-        let rule = &snapshot.rules[target];
         let is = |t: &TargetRef, e: &Email| (t, e) == (target, email);
         let members: Vec<_> = snapshot
             .members
@@ -88,32 +80,57 @@ impl<'a> Oracle<'a> {
             .iter()
             .filter(|i| is(&i.target, &i.email))
             .collect();
-        let old = members
-            .iter()
-            .any(|m| rule.max_age.is_some_and(|age| m.since + age <= self.now));
-        let left_behind = snapshot
-            .whitelist_over
-            .iter()
-            .any(|((whitelist, who), since)| {
-                rule.follow.as_ref() == Some(whitelist) && who == email && *since <= self.now
-            });
-        let goes = access_over || (!covered && (old || left_behind));
-        if goes && !members.is_empty() {
+        let readable = snapshot.sources.get(target) == Some(&SourceHealth::Complete);
+        let unknown = !readable && members.is_empty() && invites.is_empty();
+        let held = |role| {
+            lost(role) && (members.iter().any(|m| m.has(role)) || !readable && members.is_empty())
+        };
+        if !access_over && (held(Role::Admin) || held(Role::Manager)) {
+            kinds.insert(ActionKind::MemberDemote);
+        }
+        // Who joined only after the end is another matter.
+        let end = over.iter().filter_map(|g| g.end).max();
+        let ended = |m: &&&Member| {
+            access_over && end.is_some_and(|end| m.since() <= end + SignedDuration::from_mins(10))
+        };
+        if access_over {
+            let member = members.iter().any(|m| ended(&m));
+            kinds.extend((member || unknown).then_some(ActionKind::MemberRemove));
+            kinds.extend((!invites.is_empty()).then_some(ActionKind::InviteRevoke));
+        }
+        if !readable {
+            return kinds;
+        }
+        let rule = &snapshot.rules[target];
+        let old = |m: &Member| rule.max_age.is_some_and(|age| m.since() + age <= self.now);
+        let left_behind = |since: Timestamp| {
+            snapshot
+                .whitelist_over
+                .iter()
+                .any(|((whitelist, who), over)| {
+                    rule.follow.as_ref() == Some(whitelist)
+                        && who == email
+                        && *over <= self.now
+                        && since <= *over
+                })
+        };
+        let goes = |m: &Member| !covered && (old(m) || left_behind(m.since()));
+        if members.iter().any(|m| goes(m)) {
             kinds.insert(ActionKind::MemberRemove);
         }
+        let with_member = members.iter().any(|m| goes(m));
         let stale = self.world.policy.invite_stale_after;
         let bounces = snapshot.suppressed.iter().any(|((account, who), since)| {
             account == target.account() && who == email && *since <= self.now
         }) && self.world.policy.revoke_suppressed_invites;
         let taken_back = |i: &&Invite| {
-            goes || i.first_seen + stale <= self.now || (bounces && i.first_seen <= self.now)
+            with_member
+                || (!covered && left_behind(i.first_seen))
+                || i.first_seen + stale <= self.now
+                || (bounces && i.first_seen <= self.now)
         };
         if invites.iter().copied().any(|i| taken_back(&i)) {
             kinds.insert(ActionKind::InviteRevoke);
-        }
-        // Nothing is there any more: the end is noted, and nothing is sent.
-        if access_over && members.is_empty() && invites.is_empty() {
-            kinds.insert(ActionKind::MemberRemove);
         }
         kinds
     }

@@ -111,27 +111,46 @@ impl Raw {
         let grant = |&(at, who, role, start, end, revoked): &RawGrant| Grant {
             target: place(at),
             email: person(who),
+            person: person(who),
             role: role.filter(|_| at >= 2),
             start: time(start),
             end: end.map(time),
             revoked: revoked && end.is_some(),
+            closed: false,
+            reopened: false,
         };
         snapshot.grants = self.grants.iter().map(grant).collect();
+        for grant in snapshot.grants.iter().filter(|g| g.target.team().is_none()) {
+            let key = (grant.target.clone(), grant.person.clone());
+            snapshot.entries.insert(key, vec![grant.email.clone()]);
+        }
         let members = self.members.iter().enumerate();
         snapshot.members = members
             .map(|(row, &(at, who, is_admin, is_manager, since))| Member {
                 target: place(at),
                 remote_id: format!("m-{row}"),
                 email: person(who),
-                is_admin,
-                is_manager,
-                since: time(since),
+                flags: Flags {
+                    is_admin,
+                    is_manager,
+                    ..Flags::default()
+                },
+                created_at: Some(time(since)),
+                first_seen: time(since),
+                there_since: Some(time(since)),
+                was_invite: false,
+                returned_at: None,
+                removed_at: None,
             })
             .collect();
         let invite = |&(at, who, first_seen): &(usize, Person, i64)| Invite {
             target: place(at),
             email: person(who),
+            spellings: vec![person(who)],
             first_seen: time(first_seen),
+            there_since: Some(time(first_seen)),
+            returned_at: None,
+            removed_at: None,
         };
         snapshot.invites = self.invites.iter().map(invite).collect();
         for &(who, since) in &self.suppressed {
@@ -143,6 +162,7 @@ impl Raw {
             snapshot.whitelist_over.insert(key, time(since));
         }
         snapshot.sources.clear();
+        snapshot.read_before.clear();
         for (number, (health, max_age, follow)) in self.teams.iter().enumerate() {
             let team = place(2 + number);
             if let Some(health) = health {
@@ -159,6 +179,7 @@ impl Raw {
             grace: span(grace),
             invite_stale_after: span(stale),
             revoke_suppressed_invites,
+            remove_returned: false,
         };
         world
     }

@@ -1,0 +1,397 @@
+//! Closing grants: over, and nobody is there. A closed grant is a note of that, which a reading can
+//! take back, and no evidence of its own.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use crate::domain::{Email, Missed, Role, TargetId};
+use crate::store::trail::{self, Entry};
+use crate::store::{Runs, StoreError, time};
+
+/// Whether anybody with this address is there, by what was read or acknowledged last. Who came back
+/// after a proven absence is another matter than the grants before it.
+pub(in crate::store) fn is_there(
+    db: &Connection,
+    target: TargetId,
+    person: &str,
+) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM member WHERE target = :target AND email_key = :person
+                            AND valid_to IS NULL AND returned_at IS NULL)
+                 OR EXISTS (SELECT 1 FROM invite WHERE target = :target AND email_key = :person
+                            AND gone_at IS NULL AND returned_at IS NULL)
+                 OR EXISTS (SELECT 1 FROM entry WHERE target = :target AND person = :person)",
+        )?
+        .query_row(
+            named_params! { ":target": target.0, ":person": person },
+            |row| row.get(0),
+        )?)
+}
+
+/// Closes what is over of a person's grants on a target, access and roles: nobody is there.
+pub(in crate::store) fn access(
+    db: &Connection,
+    target: TargetId,
+    person: &str,
+    action: i64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    close(db, target, person, None, action, at)
+}
+
+/// Closes what is over of a role.
+pub(in crate::store) fn role(
+    db: &Connection,
+    target: TargetId,
+    person: &str,
+    role: Role,
+    action: i64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    close(db, target, person, Some(role), action, at)
+}
+
+fn close(
+    db: &Connection,
+    target: TargetId,
+    person: &str,
+    role: Option<Role>,
+    action: i64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let over: Vec<(i64, String)> = db
+        .prepare_cached(
+            "UPDATE grants SET removed_at = :at
+             WHERE target = :target AND person = :person AND removed_at IS NULL AND ends_at <= :at
+               AND (:role IS NULL OR role = :role)
+             RETURNING id, email",
+        )?
+        .query_map(
+            named_params! {
+                ":target": target.0, ":person": person, ":at": time::stored(at),
+                ":role": role.map(Role::as_str),
+            },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?
+        .collect::<Result<_, _>>()?;
+    for (grant, email) in over {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "grant.removed",
+                target: Some(target),
+                email: Some(&Email::observed(&email)),
+                payload: &json!({ "grant_id": grant, "action_id": action }),
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// A grant that is over in a team, and whose person a reading did not show.
+struct Ended {
+    person: String,
+    email: String,
+    revoked: bool,
+    due: i64,
+    role: Option<Role>,
+}
+
+/// A team that was read in this pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ReadTeam {
+    pub(crate) team: TargetId,
+    /// In doubt about who is missing.
+    pub(crate) doubtful: bool,
+}
+
+/// Closes the grants that are over and whose absence is believed: nobody was there in two readings
+/// that count, ten minutes apart, or lapsed knows that they have left. Each is an action of this
+/// run that found nothing to do. `cutoff` is the moment that an end has to lie before.
+pub(crate) fn believe(
+    db: &Connection,
+    run: &str,
+    teams: &[ReadTeam],
+    cutoff: Timestamp,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    for read in teams {
+        for ended in ended(db, read.team, cutoff, at)? {
+            believe_one(db, run, *read, &ended, at)?;
+        }
+    }
+    Ok(())
+}
+
+fn believe_one(
+    db: &Connection,
+    run: &str,
+    read: ReadTeam,
+    ended: &Ended,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let key = (read.team, ended.person.as_str());
+    if let Some(role) = ended.role {
+        // A reading shows the flag of who is there; of who is not, the access decides.
+        if is_member(db, key)? && !is_open(db, key, role.as_str())? {
+            let row = found_absent(db, run, key, ended, "member.demote", at)?;
+            self::role(db, key.0, key.1, role, row, at)?;
+        }
+        return Ok(());
+    }
+    if is_there(db, key.0, key.1)? {
+        db.prepare_cached("DELETE FROM absence WHERE target = :target AND person = :person")?
+            .execute(named_params! { ":target": key.0.0, ":person": key.1 })?;
+        return Ok(());
+    }
+    if is_open(db, key, "access")? {
+        return Ok(());
+    }
+    if !has_left(db, key)? && !is_missed_long_enough(db, read, ended, at)? {
+        return Ok(());
+    }
+    let kind = match was_invite(db, key)? {
+        true => "invite.revoke",
+        false => "member.remove",
+    };
+    let row = found_absent(db, run, key, ended, kind, at)?;
+    access(db, key.0, key.1, row, at)?;
+    db.prepare_cached("DELETE FROM absence WHERE target = :target AND person = :person")?
+        .execute(named_params! { ":target": key.0.0, ":person": key.1 })?;
+    Ok(())
+}
+
+/// Whose access, or role, is over in a team: no grant covers it, and the last is not closed.
+fn ended(
+    db: &Connection,
+    team: TargetId,
+    cutoff: Timestamp,
+    at: Timestamp,
+) -> Result<Vec<Ended>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT g.person, g.email, max(g.revoked), max(g.ends_at), g.role
+         FROM grants g INDEXED BY grants_due
+         WHERE g.target = :target AND g.removed_at IS NULL
+           AND g.ends_at <= :at AND g.ends_at <= iif(g.revoked, :at, :cutoff)
+           AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
+                           AND o.removed_at IS NULL AND o.starts_at <= :at
+                           AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :at, :cutoff))
+                           AND (g.role IS NULL OR o.role = g.role))
+         GROUP BY g.person, g.role",
+    )?;
+    let rows = statement.query_map(
+        named_params! {
+            ":target": team.0, ":at": time::stored(at), ":cutoff": time::stored(cutoff),
+        },
+        |row| {
+            let role: Option<String> = row.get(4)?;
+            Ok(Ended {
+                person: row.get(0)?,
+                email: row.get(1)?,
+                revoked: row.get(2)?,
+                due: row.get(3)?,
+                role: role.and_then(|role| role.parse().ok()),
+            })
+        },
+    )?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn is_member(db: &Connection, (team, person): (TargetId, &str)) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM member WHERE target = :target AND email_key = :person
+                            AND valid_to IS NULL AND missing_since IS NULL)",
+        )?
+        .query_row(
+            named_params! { ":target": team.0, ":person": person },
+            |row| row.get(0),
+        )?)
+}
+
+/// Whether what is to be found absent is there, or a removal of it is under way.
+fn is_open(
+    db: &Connection,
+    (team, person): (TargetId, &str),
+    what: &str,
+) -> Result<bool, StoreError> {
+    let flag = match what {
+        "admin" => "is_admin",
+        "manager" => "is_manager",
+        "edit" => "edit_permission",
+        "inspect" => "inspect_permission",
+        _ => "0",
+    };
+    Ok(db
+        .prepare_cached(&format!(
+            "SELECT EXISTS (SELECT 1 FROM member WHERE target = :target AND email_key = :person
+                            AND valid_to IS NULL AND missing_since IS NULL AND {flag})
+                 OR EXISTS (SELECT 1 FROM action WHERE email_key = :person AND target = :target
+                            AND iif(:what = 'access', what IN ('access', 'invite'), what = :what)
+                            AND (state IN ('intent', 'unknown')
+                                 OR (settled_at IS NOT NULL AND state IN ('done', 'absent')
+                                     AND evidence = 'acknowledged')))"
+        ))?
+        .query_row(
+            named_params! { ":target": team.0, ":person": person, ":what": what },
+            |row| row.get(0),
+        )?)
+}
+
+/// Whether lapsed knows that the person has left since access was last given.
+fn has_left(db: &Connection, (team, person): (TargetId, &str)) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (
+                 SELECT 1 FROM (
+                     SELECT max(gone) AS gone FROM (
+                         SELECT max(valid_to) AS gone FROM member WHERE email_key = :person AND target = :target
+                           AND valid_to IS NOT NULL AND gone_by IS NOT NULL AND proven_at IS NOT NULL
+                         UNION ALL SELECT max(gone_at) FROM invite WHERE email_key = :person AND target = :target
+                           AND gone_by IS NOT NULL AND proven_at IS NOT NULL))
+                 WHERE gone >= ifnull((SELECT max(settled_at) FROM provision WHERE email_key = :person
+                                       AND target = :target AND state = 'done'), 0)
+                   AND gone >= ifnull((SELECT max(recorded_at) FROM grants WHERE target = :target
+                                       AND person = :person AND removed_at IS NULL), 0))",
+        )?
+        .query_row(
+            named_params! { ":target": team.0, ":person": person },
+            |row| row.get(0),
+        )?)
+}
+
+/// Counts this reading, and tells whether the absence is believed with it.
+fn is_missed_long_enough(
+    db: &Connection,
+    read: ReadTeam,
+    ended: &Ended,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    let (since, readings): (i64, u32) = db
+        .prepare_cached(
+            "INSERT INTO absence (target, person, since, readings, read_at)
+             VALUES (:target, :person, :at, 1, :at)
+             ON CONFLICT (target, person) DO UPDATE SET
+                readings = readings + (read_at < :at), read_at = max(read_at, :at)
+             RETURNING since, readings",
+        )?
+        .query_row(
+            named_params! {
+                ":target": read.team.0, ":person": ended.person, ":at": time::stored(at),
+            },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+    let missed = Missed {
+        since: time::read(since),
+        readings,
+    };
+    Ok(missed.is_believed(read.doubtful, at))
+}
+
+fn was_invite(db: &Connection, (team, person): (TargetId, &str)) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT ifnull((SELECT max(gone_at) FROM invite WHERE email_key = :person AND target = :target), 0)
+                  > ifnull((SELECT max(valid_to) FROM member WHERE email_key = :person AND target = :target
+                            AND valid_to IS NOT NULL), 0)",
+        )?
+        .query_row(
+            named_params! { ":target": team.0, ":person": person },
+            |row| row.get(0),
+        )?)
+}
+
+/// Notes an action that found nothing to do.
+fn found_absent(
+    db: &Connection,
+    run: &str,
+    (team, person): (TargetId, &str),
+    ended: &Ended,
+    kind: &str,
+    at: Timestamp,
+) -> Result<i64, StoreError> {
+    let reason = match (ended.role, ended.revoked) {
+        (Some(_), _) => "role.ended",
+        (None, true) => "grant.revoked",
+        (None, false) => "grant.ended",
+    };
+    const DETAIL: &str = "readings that count do not show it";
+    let what = match (ended.role, kind) {
+        (Some(role), _) => role.as_str(),
+        (None, "invite.revoke") => "invite",
+        (None, _) => "access",
+    };
+    // What could not be tried until now is the same obligation.
+    let open: Option<i64> = db
+        .prepare_cached(
+            "SELECT id FROM action WHERE target = :target AND email_key = :person AND what = :what
+             AND settled_at IS NULL ORDER BY id LIMIT 1",
+        )?
+        .query_row(
+            named_params! { ":target": team.0, ":person": person, ":what": what },
+            |row| row.get(0),
+        )
+        .optional()?;
+    let row = match open {
+        Some(row) => row,
+        None => {
+            db.prepare_cached(
+                "INSERT INTO action (kind, target, person, what, email, email_key, reason, role, due_at,
+                                     planned_at, run, state)
+                 VALUES (:kind, :target, :person, :what, :email, :person, :reason, :role, :due, :at, :run, 'planned')",
+            )?
+            .execute(named_params! {
+                ":kind": kind, ":target": team.0, ":person": person, ":what": what,
+                ":email": ended.email, ":reason": reason, ":role": ended.role.map(Role::as_str),
+                ":due": ended.due, ":at": time::stored(at), ":run": run,
+            })?;
+            db.last_insert_rowid()
+        }
+    };
+    db.prepare_cached(
+        "UPDATE action SET state = 'absent', evidence = 'verified', detail = :detail, settled_at = :at,
+                next_try_at = NULL, run = :run WHERE id = :id",
+    )?
+    .execute(named_params! {
+        ":id": row, ":detail": DETAIL, ":at": time::stored(at), ":run": run,
+    })?;
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind: "action.result",
+            target: Some(team),
+            email: Some(&Email::observed(&ended.email)),
+            payload: &json!({
+                "action_id": row, "action": kind, "reason": reason,
+                "email": ended.email, "state": "absent", "evidence": "verified",
+                "detail": DETAIL, "attempt": 0, "run": run,
+            }),
+        },
+    )?;
+    Ok(row)
+}
+
+/// Closes, by a person's word, the grants of whoever a doubtful reading did not show; see
+/// `commands::accept`.
+pub(crate) fn all_absent(
+    db: &Connection,
+    team: TargetId,
+    cutoff: Timestamp,
+    at: Timestamp,
+) -> Result<usize, StoreError> {
+    let run = Runs::newest(db)?;
+    let mut closed = 0;
+    for ended in ended(db, team, cutoff, at)? {
+        let key = (team, ended.person.as_str());
+        if ended.role.is_none() && !is_there(db, team, key.1)? && !is_open(db, key, "access")? {
+            let row = found_absent(db, &run, key, &ended, "member.remove", at)?;
+            access(db, team, key.1, row, at)?;
+            closed += 1;
+        }
+    }
+    Ok(closed)
+}

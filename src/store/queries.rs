@@ -1,0 +1,6 @@
+//! Questions that have one answer, a file for each asker.
+
+mod owed;
+pub(crate) mod sql;
+
+pub(crate) use owed::{OwedAt, owed};

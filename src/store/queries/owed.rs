@@ -1,0 +1,101 @@
+//! What is owed: the one answer that outcome, exit code, `status`, page, metrics and report share.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, named_params};
+
+use super::sql;
+use crate::domain::Owed;
+use crate::store::{StoreError, time};
+
+/// A mail that waits this long though nobody has tried to send it is late.
+const UNTRIED: SignedDuration = SignedDuration::from_mins(5);
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct OwedAt {
+    pub(crate) now: Timestamp,
+    /// How long after an end access is left alone.
+    pub(crate) grace: SignedDuration,
+    /// Whether a person has yet to confirm the database.
+    pub(crate) unconfirmed: bool,
+    /// The accounts with teams: what others were is not read any more.
+    pub(crate) accounts: Vec<String>,
+}
+
+/// All that is owed.
+pub(crate) fn owed(db: &Connection, asked: &OwedAt) -> Result<Owed, StoreError> {
+    Ok(Owed {
+        remove: remove(db, asked)?,
+        give: give(db, asked)?,
+        doubt: doubt(db, asked)?,
+        confirm: u64::from(is_held(db)?) + u64::from(asked.unconfirmed),
+        mail: mail(db, asked)?,
+    })
+}
+
+/// Removals that are due: in the ledger, or not taken up by any pass yet.
+fn remove(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
+    let open: u64 = db
+        .prepare_cached(
+            "SELECT count(*) FROM action WHERE settled_at IS NULL AND state <> 'protected'",
+        )?
+        .query_row([], |row| row.get(0))?;
+    let cutoff = asked.now.checked_sub(asked.grace);
+    let params = named_params! {
+        ":now": time::stored(asked.now),
+        ":cutoff": time::stored(cutoff.unwrap_or(Timestamp::MIN)),
+    };
+    let untouched: u64 = db
+        .prepare_cached(&format!("SELECT count(*) FROM ({})", sql::untouched()))?
+        .query_row(params, |row| row.get(0))?;
+    Ok(open + untouched)
+}
+
+/// Access that is to be there by now.
+fn give(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT count(*) FROM provision WHERE settled_at IS NULL
+             AND (state IN ('failed', 'unknown', 'intent') OR due_at <= :now)",
+        )?
+        .query_row(named_params! { ":now": time::stored(asked.now) }, |row| {
+            row.get(0)
+        })?)
+}
+
+/// Sources whose last reading is not believed.
+fn doubt(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT s.account FROM source s LEFT JOIN target t ON t.id = s.target
+         WHERE s.state = 'doubtful' AND (s.target = 0 OR t.listed = 1)",
+    )?;
+    let accounts = statement.query_map([], |row| row.get::<_, String>(0))?;
+    let mut doubts = 0;
+    for account in accounts {
+        doubts += u64::from(asked.accounts.contains(&account?));
+    }
+    Ok(doubts)
+}
+
+/// Whether the guard holds anything that no person has let go ahead.
+pub(crate) fn is_held(db: &Connection) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(&format!(
+            "SELECT EXISTS (SELECT 1 FROM action WHERE settled_at IS NULL AND ({}) = 'held')",
+            sql::STANDS
+        ))?
+        .query_row([], |row| row.get(0))?)
+}
+
+/// Mails that could not be delivered, or that nobody has tried to send.
+fn mail(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
+    let late = asked.now.checked_sub(UNTRIED).unwrap_or(Timestamp::MIN);
+    Ok(db
+        .prepare_cached(
+            "SELECT count(*) FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
+             AND (state = 'failed' OR created_at < :late)",
+        )?
+        .query_row(named_params! { ":late": time::stored(late) }, |row| {
+            row.get(0)
+        })?)
+}

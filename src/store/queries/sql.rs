@@ -1,0 +1,81 @@
+//! Fragments that several questions share: who is covered, who is there, how an action stands. Each
+//! repeats a pure rule, and a test holds it against that rule.
+//!
+//! Parameters: `:now`, and `:cutoff`, the moment that an end has to lie before to be acted on.
+
+use crate::domain::presence::PROOF_AFTER;
+
+/// How an action stands. What a person has let go ahead is planned, though the next pass has yet to
+/// take it up; what is being sent just now is not answered.
+pub(crate) const STANDS: &str = "
+    CASE WHEN state = 'held' AND approved_at IS NOT NULL THEN 'planned'
+         WHEN state = 'intent' THEN 'unknown' ELSE state END";
+
+/// That grant `o` gives access now: it has begun, and its end is not to be acted on yet. Revoked
+/// ones end at once, others after the grace. See `plan::Planner::covering`.
+pub(crate) const COVERS: &str = "(o.starts_at <= :now
+    AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff)))";
+
+/// That no grant covers the person and the role of grant `g`.
+pub(crate) fn uncovered() -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
+                     AND o.removed_at IS NULL AND {COVERS} AND (g.role IS NULL OR o.role = g.role))"
+    )
+}
+
+/// That member `m` came back after the access of grant `g` had ended: see
+/// `plan::returned::is_returned`.
+pub(crate) fn returned() -> String {
+    format!(
+        "(ifnull(m.returned_at > g.ends_at, 0)
+          OR (NOT m.was_invite AND ifnull(m.created_at > g.ends_at + {}, 0)))",
+        PROOF_AFTER.as_millis()
+    )
+}
+
+/// That somebody is there by grant `g`: an entry of a whitelist, a member or an invite as last read,
+/// or a team that nobody could ever read.
+pub(crate) fn is_there() -> String {
+    format!(
+        "(EXISTS (SELECT 1 FROM entry e WHERE e.target = g.target AND e.person = g.person)
+          OR EXISTS (SELECT 1 FROM member m WHERE m.target = g.target AND m.email_key = g.person
+                     AND m.valid_to IS NULL AND m.missing_since IS NULL AND NOT {}
+                     AND CASE g.role WHEN 'admin' THEN m.is_admin WHEN 'manager' THEN m.is_manager
+                                     WHEN 'edit' THEN m.edit_permission WHEN 'inspect' THEN m.inspect_permission
+                                     ELSE 1 END)
+          OR (g.role IS NULL AND EXISTS (SELECT 1 FROM invite i WHERE i.target = g.target
+                     AND i.email_key = g.person AND i.gone_at IS NULL AND i.missing_since IS NULL
+                     AND NOT ifnull(i.returned_at > g.ends_at, 0)))
+          OR EXISTS (SELECT 1 FROM target t WHERE t.id = g.target AND t.provider <> 'sentius'
+                     AND NOT EXISTS (SELECT 1 FROM source s WHERE s.kind = 'team' AND s.target = t.id
+                                     AND s.account = t.account AND s.complete_at IS NOT NULL)))",
+        returned()
+    )
+}
+
+/// Whose last grant on a target (or for a role there) is over, who is there, and who does not stand
+/// in the ledger for it. `due` is the end, `waits` from when on it could have been taken up.
+pub(crate) fn untouched() -> String {
+    format!(
+        "SELECT g.target, g.email, max(g.ends_at) AS due, max(g.revoked) AS revoked,
+                min(g.role IS NOT NULL) AS is_role,
+                max(max(g.ends_at + iif(g.revoked, 0, :now - :cutoff), g.recorded_at)) AS waits
+         FROM grants g INDEXED BY grants_due
+         WHERE g.removed_at IS NULL AND g.ends_at <= iif(g.revoked, :now, :cutoff) AND g.ends_at <= :now
+           AND {} AND {}
+           AND NOT EXISTS (SELECT 1 FROM action a WHERE a.email_key = g.person AND a.target = g.target
+                           AND (a.settled_at IS NULL
+                                OR (a.state IN ('done', 'absent') AND a.evidence = 'acknowledged')))
+         GROUP BY g.target, g.person",
+        uncovered(),
+        is_there()
+    )
+}
+
+/// That no other grant keeps the access beyond the end of grant `g`.
+pub(crate) const NOT_OUTLASTED: &str = "
+    NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
+                AND o.removed_at IS NULL AND (g.role IS NULL OR o.role = g.role)
+                AND o.starts_at <= g.ends_at
+                AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))";

@@ -1,0 +1,49 @@
+//! How far this machine's clock and each account's differed when they were last compared.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use crate::guard::clocks::Clocks;
+use crate::store::{StoreError, time};
+
+/// An account whose clock differs from ours.
+#[derive(Debug, Clone)]
+pub(crate) struct Doubted {
+    /// Such as `sentius:acme`.
+    pub(crate) account: String,
+    /// Since when.
+    pub(crate) since: Timestamp,
+}
+
+/// Notes what was compared; an account that has not told the time keeps what it told last.
+pub(crate) fn compared(db: &Connection, clocks: &Clocks, at: Timestamp) -> Result<(), StoreError> {
+    for (account, skew) in &clocks.accounts {
+        let ahead = i64::try_from(skew.as_millis()).unwrap_or(i64::MAX);
+        db.prepare_cached(
+            "INSERT INTO clock (account, ahead, compared_at, doubted_since)
+             VALUES (:account, :ahead, :at, iif(:differs, :at, NULL))
+             ON CONFLICT (account) DO UPDATE SET ahead = :ahead, compared_at = :at,
+                doubted_since = iif(:differs, ifnull(doubted_since, :at), NULL)
+             WHERE :differs OR doubted_since IS NOT NULL OR compared_at < :at - 3600000",
+        )?
+        .execute(named_params! {
+            ":account": account, ":ahead": ahead, ":at": time::stored(at),
+            ":differs": clocks.differs(*skew),
+        })?;
+    }
+    Ok(())
+}
+
+/// The accounts whose clocks differ from ours, as last compared.
+pub(crate) fn doubted(db: &Connection) -> Result<Vec<Doubted>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT account, doubted_since FROM clock WHERE doubted_since IS NOT NULL ORDER BY account",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(Doubted {
+            account: row.get(0)?,
+            since: time::read(row.get(1)?),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
