@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::then::{Form, Then};
 use super::{StoreError, targets, time};
-use crate::domain::{GrantState, TargetId, TargetRef};
+use crate::domain::{GrantState, TargetId, TargetRef, canonical};
 
 /// The listings' SQL.
 #[derive(Debug)]
@@ -301,7 +301,7 @@ fn covered_then(
 
 /// Leaves out the grants that another one of the person outlasts, as the view `ending` does.
 fn leave_last(grants: &mut Vec<GrantRow>) {
-    let person = |g: &GrantRow| (g.target.id(), g.email.to_lowercase());
+    let person = |g: &GrantRow| (g.target.id(), canonical(&g.email).into_owned());
     let mut open: HashMap<_, Vec<GrantRow>> = HashMap::new();
     for grant in grants.iter().filter(|g| g.state != GrantState::Removed) {
         open.entry(person(grant)).or_default().push(grant.clone());
