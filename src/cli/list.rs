@@ -89,11 +89,19 @@ pub(super) async fn known_target(
         return Ok(None);
     };
     let wanted = target.clone();
-    let found = store.read(move |db| Targets::find(db, &wanted)).await?;
-    match found {
-        Some(found) => Ok(Some(found.id())),
-        None => Err(Failure::usage(format!(
-            "--target: {target} is not on record: no grant names it and no pass has seen it. If several teams have this name, give the team's id"
+    let (found, namesakes) = store
+        .read(move |db| {
+            Ok((
+                Targets::find(db, &wanted)?,
+                Targets::namesakes(db, &wanted)?,
+            ))
+        })
+        .await?;
+    match (found, namesakes) {
+        (Some(found), _) => Ok(Some(found.id())),
+        (None, Some(namesakes)) => Err(Failure::usage(format!("--target: {namesakes}"))),
+        (None, None) => Err(Failure::usage(format!(
+            "--target: {target} is not on record: no grant names it and no pass has seen it"
         ))),
     }
 }

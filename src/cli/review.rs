@@ -230,12 +230,17 @@ impl AboutArgs {
     async fn parties(&self, store: &Store) -> Result<(Email, TargetRef), Failure> {
         let email = giving::person(store, &self.email).await?;
         let wanted = self.target.clone();
-        let target = store.read(move |db| Targets::find(db, &wanted)).await?;
+        let (target, namesakes) = store
+            .read(move |db| {
+                Ok((
+                    Targets::find(db, &wanted)?,
+                    Targets::namesakes(db, &wanted)?,
+                ))
+            })
+            .await?;
         let target = target.ok_or_else(|| {
-            Failure::usage(format!(
-                "--target: {} is not on record: no grant names it",
-                self.target
-            ))
+            let unknown = || format!("{} is not on record: no grant names it", self.target);
+            Failure::usage(format!("--target: {}", namesakes.unwrap_or_else(unknown)))
         })?;
         Ok((email, target))
     }

@@ -83,3 +83,31 @@ async fn a_backup_into_a_folder_that_is_not_there_says_so() {
     assert_eq!(printed.code, 1);
     assert!(printed.stderr.contains("nowhere"), "{}", printed.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_damaged_database_fails_and_leaves_nothing() {
+    let world = World::new().await;
+    let rows: Vec<String> = (0..400)
+        .map(|n| format!("p{n}@example.com,sentius:acme,{PAST}"))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.grants(&rows).await;
+    world.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    // An index that is on the page of another, as after a disk that lost a write.
+    world.sql(
+        "PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'grants_due')
+         WHERE name = 'grants_person';",
+    );
+    let copy = world.path("copy.db");
+
+    let printed = backup(&world, &copy).await;
+
+    assert_eq!(printed.code, 1, "{}", printed.stdout);
+    assert!(
+        printed.stderr.contains("the database is damaged"),
+        "{}",
+        printed.stderr
+    );
+    assert!(!copy.exists());
+}

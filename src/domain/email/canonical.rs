@@ -82,7 +82,10 @@ mod tests {
             ("jörg@bücher.example", "jörg@xn--bcher-kva.example"),
             ("JÖRG@BÜCHER.example", "jörg@xn--bcher-kva.example"),
             ("jörg@XN--BCHER-KVA.Example", "jörg@xn--bcher-kva.example"),
-            ("jo\u{308}rg@bu\u{308}cher.example", "jörg@xn--bcher-kva.example"),
+            (
+                "jo\u{308}rg@bu\u{308}cher.example",
+                "jörg@xn--bcher-kva.example",
+            ),
             ("jane@ｅｘａｍｐｌｅ。com", "jane@example.com"),
             ("x@straße.example", "x@xn--strae-oqa.example"),
             // IDNA refuses it: a label that is no punycode stays as it is.
