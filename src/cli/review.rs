@@ -146,6 +146,12 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
     let asked = about.asked.asked("review keep");
     let restored = store.looks_restored().await?;
     let mut unposted = None;
+    if posts {
+        // What nobody answered for before has no end that could be moved.
+        let (email, target, asked) = (email.clone(), target.clone(), asked.clone());
+        let reopen = move |db: &_| Reviews::reopen(db, &email, &target, &asked, now);
+        store.write(reopen).await?;
+    }
     if posts && let Some(moved) = end.take() {
         let services = Services::connect(&settings, &Metrics::default())?;
         let desk = about
@@ -253,6 +259,12 @@ fn grants(answer: ReviewAnswer, email: &Email, target: &TargetRef) -> Result<usi
         ReviewAnswer::NothingOpen => Err(Failure::usage(format!(
             "no grant is open for {email} on {target}: there is nothing to answer"
         ))),
+        ReviewAnswer::TooLate => Err(Failure::of(
+            Exit::Incomplete,
+            anyhow::anyhow!(
+                "too late: nobody had answered the review, and the access of {email} to {target} is being removed or gone; grant gives it anew"
+            ),
+        )),
         ReviewAnswer::Refused(why) => Err(Failure::usage(giving::option(&why))),
     }
 }

@@ -113,7 +113,7 @@ fn would_end(foreseen: &Foreseen, form: Form) -> Result<Exit, Failure> {
         }
         for place in &foreseen.targets {
             let what: Vec<&str> = place.what.iter().map(|held| held.as_str()).collect();
-            lines.push(format!("  {}: {}", place.target, what.join(", ")));
+            lines.push(format!("{}: {}", place.target, what.join(", ")));
         }
         for line in lines {
             output::if_read(output::line(&one_line(&line)))?;

@@ -64,7 +64,11 @@ impl Email {
             return Err(EmailError::Unprintable);
         }
         let malformed = || EmailError::Malformed(text.to_owned());
-        let (local, domain) = text.rsplit_once('@').ok_or_else(malformed)?;
+        // Letters that are written apart, as some keyboards do, are checked as one.
+        let composed = composed_lower(text);
+        let (local, domain) = composed.rsplit_once('@').ok_or_else(malformed)?;
+        let ascii = canonical_domain(domain);
+        let domain = ascii.as_deref().unwrap_or(domain);
         if !plausible_domain(domain) || lettre::Address::new(local, domain).is_err() {
             return Err(malformed());
         }
@@ -178,6 +182,8 @@ mod tests {
             "a&b#c@example.com",
             "jürgen@bücher.example",
             "x@sub.domain.example",
+            "jo\u{308}rg@bu\u{308}cher.example",
+            "x@हिन्दी.example",
         ] {
             assert!(Email::parse(text).is_ok(), "{text}");
         }

@@ -79,7 +79,8 @@ impl When {
         } else {
             from_now(text, now)?
         };
-        Timestamp::from_millisecond(at.as_millisecond())
+        let last = last_moment(Date::MAX).unwrap_or(at);
+        Timestamp::from_millisecond(at.min(last).as_millisecond())
             .map(Self::At)
             .map_err(|_| WhenError::OutOfRange(text.to_owned()))
     }
@@ -133,7 +134,8 @@ fn calendar(text: &str, tz: &TimeZone, edge: Edge) -> Result<Timestamp, WhenErro
 
 /// The last moment that can be stored, for the days on which it lies in some zone.
 fn last_moment(date: Date) -> Option<Timestamp> {
-    (Date::MAX.yesterday().ok()? <= date).then_some(Timestamp::MAX)
+    let last = Timestamp::from_second(Timestamp::MAX.as_second()).ok()?;
+    (Date::MAX.yesterday().ok()? <= date).then_some(last)
 }
 
 /// Whether something that may be an offset follows the time of day.

@@ -60,6 +60,7 @@ mod reporting;
 mod restored;
 mod review;
 mod revoking;
+mod revoking_unknown;
 mod schemas;
 mod secrets;
 mod side_by_side;

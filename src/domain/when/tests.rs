@@ -155,12 +155,13 @@ fn a_date_with_a_time_is_taken_in_the_zone() {
 
 #[test]
 fn the_end_of_the_calendar_is_the_last_moment_that_can_be_stored() {
-    const LAST: &str = "9999-12-30T22:00:00.999Z";
+    const LAST: &str = "9999-12-30T22:00:00Z";
     for text in [
         "9999-12-31T23:59:59Z",
         "9999-12-31T23:59:59+14:00",
         "9999-12-31 23:59:59",
         "9999-12-31",
+        "9999-12-30T22:00:00.999Z",
         LAST,
     ] {
         assert_eq!(at("UTC", text, Edge::End), LAST, "{text}");
