@@ -4,6 +4,12 @@
 UPDATE grants SET email_key = canonical(email) WHERE email_key <> canonical(email);
 UPDATE grants SET person = canonical(person) WHERE person <> canonical(person);
 UPDATE member SET email_key = canonical(email) WHERE email_key <> canonical(email);
+UPDATE suppressed SET gone_at = max(first_seen, CAST(unixepoch('subsec') * 1000 AS INTEGER))
+WHERE id IN (
+    SELECT id FROM (
+        SELECT id, row_number() OVER (PARTITION BY account, canonical(email) ORDER BY first_seen, id) AS place
+        FROM suppressed WHERE gone_at IS NULL)
+    WHERE place > 1);
 UPDATE suppressed SET email_key = canonical(email) WHERE email_key <> canonical(email);
 
 -- An invite under two spellings: a reading knows one row for each person. What is revoked goes out

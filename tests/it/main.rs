@@ -59,6 +59,7 @@ mod replacing;
 mod reporting;
 mod restored;
 mod review;
+mod review_late;
 mod revoking;
 mod revoking_unknown;
 mod schemas;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::world::{Mail, World};
 
 /// Reviews every 90 days, and the clock may be anywhere.
-async fn world(unanswered: &str) -> World {
+pub(crate) async fn world(unanswered: &str) -> World {
     let mut world = World::new().await;
     world.config.mail = Mail::Smtp;
     world.config.guard = "max_clock_skew = \"36500d\"".to_owned();
@@ -34,7 +34,7 @@ async fn waiting(world: &World, now: &str) -> Vec<String> {
 }
 
 /// The payloads of the events of a kind.
-fn events(world: &World, kind: &str) -> Vec<Value> {
+pub(crate) fn events(world: &World, kind: &str) -> Vec<Value> {
     let events = world.events().into_iter();
     events
         .filter(|e| e.kind == kind)
@@ -43,10 +43,10 @@ fn events(world: &World, kind: &str) -> Vec<Value> {
 }
 
 // 2030-01-01 and 90, 104 and 118 days later; the 90th is a Monday.
-const RECORDED: &str = "2030-01-01T07:00:00Z";
-const ASKED: &str = "2030-04-01T09:00:00Z";
-const REMINDED: &str = "2030-04-15T09:05:00Z";
-const GIVEN_UP: &str = "2030-04-29T09:15:00Z";
+pub(crate) const RECORDED: &str = "2030-01-01T07:00:00Z";
+pub(crate) const ASKED: &str = "2030-04-01T09:00:00Z";
+pub(crate) const REMINDED: &str = "2030-04-15T09:05:00Z";
+pub(crate) const GIVEN_UP: &str = "2030-04-29T09:15:00Z";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn owners_are_asked_in_one_mail_and_keep_what_is_needed() {
@@ -474,69 +474,4 @@ async fn where_mail_does_not_reach_the_owner_others_are_asked() {
     let (_, letters) = world.run_at(ASKED).await;
     let to: Vec<&str> = letters.iter().map(|letter| letter.to.as_str()).collect();
     assert_eq!(to, ["it@acme.example"]);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_keep_after_nobody_answered_gives_the_end_back_while_the_access_is_there() {
-    const LATER: &str = "2030-04-29T10:00:00Z";
-    for (guard, protected) in [("", false), ("protected = [\"jane@example.com\"]\n", true)] {
-        let mut world = world("end").await;
-        world.config.guard += &format!("\n{guard}");
-        world.whitelist(&["jane@example.com"]);
-        world
-            .owned_grants(
-                RECORDED,
-                &["jane@example.com,sentius:acme,2031-01-01T00:00:00Z,olga@acme.example"],
-            )
-            .await;
-        for at in [ASKED, REMINDED, GIVEN_UP] {
-            world.run_at(at).await;
-        }
-        assert_eq!(world.whitelisted().is_empty(), !protected);
-        let keep = [
-            "review",
-            "keep",
-            "jane@example.com",
-            "--target",
-            "sentius:acme",
-        ];
-
-        let kept = world.lapsed_at(LATER, &keep).await;
-
-        if !protected {
-            assert_eq!(
-                (kept.code, kept.stdout.as_str()),
-                (3, ""),
-                "{}",
-                kept.stderr
-            );
-            assert!(kept.stderr.contains("too late"), "{}", kept.stderr);
-            assert!(events(&world, "review.kept").is_empty());
-            continue;
-        }
-        assert_eq!(
-            (kept.code, kept.stdout.as_str()),
-            (0, "jane@example.com keeps sentius:acme (1 grant)\n"),
-            "{}",
-            kept.stderr
-        );
-        let back = &events(&world, "grant.extended")[0];
-        assert_eq!(back["end"], "2031-01-01T00:00:00Z");
-        assert!(
-            back["was"]
-                .as_str()
-                .unwrap()
-                .starts_with("2030-04-29T09:15"),
-            "{back}"
-        );
-        assert_eq!(events(&world, "review.kept").len(), 1);
-        let row = &world.list().await[0];
-        assert_eq!(
-            (&row["end"], &row["removed_at"]),
-            (&json!("2031-01-01T00:00:00Z"), &Value::Null)
-        );
-        let (run, _) = world.run_at("2030-04-29T11:00:00Z").await;
-        assert_eq!(run.json["actions"], json!([]));
-        world.trail_is_whole().await;
-    }
 }

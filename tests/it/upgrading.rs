@@ -251,6 +251,10 @@ async fn addresses_that_are_one_person_become_one() {
         "FROM action WHERE state = 'withdrawn' AND settled_at IS NOT NULL AND detail IS NOT NULL";
     assert_eq!(world.number(&format!("SELECT count(*) {withdrawn}")), 2);
     assert_eq!(world.number("SELECT count(*) FROM entry"), 4);
+    for (table, people) in [("suppressed", 2), ("invite", 3)] {
+        let open = format!("SELECT count(*) FROM {table} WHERE gone_at IS NULL");
+        assert_eq!(world.number(&open), people, "{table}");
+    }
     world.trail_is_whole().await;
 
     let run = world.run().await;

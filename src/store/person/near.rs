@@ -29,7 +29,7 @@ fn beginning(rows: &str) -> String {
     )
 }
 
-/// Addresses on record, in lower case and in order, that begin with `prefix`, which is so too.
+/// Addresses on record, in canonical form and in order, that begin with `prefix`, which is so too.
 pub(crate) fn beginning_with(
     db: &Connection,
     prefix: &str,
