@@ -25,7 +25,7 @@ pub struct Revocation {
     pub email: Email,
     /// Only there; absent: everywhere.
     pub target: Option<Target>,
-    /// Whether the whitelists are called even for somebody of whom nothing is known.
+    /// Whether the whitelists are called even if nothing is known about the person.
     pub unlisted: bool,
 }
 
@@ -253,7 +253,7 @@ impl Desk<'_> {
             .await
     }
 
-    /// Looks where the person may be: at one team, or at all. Somebody of whom nothing is known is
+    /// Looks where the person may be: at one team, or at all. A person nothing is known about is
     /// looked for everywhere, and must be found.
     async fn survey(&self, what: &Revocation, known: bool) -> Result<Observation, GiveError> {
         let seen = match &what.target {

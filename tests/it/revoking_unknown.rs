@@ -8,7 +8,7 @@ use crate::world::{FUTURE, PAST, World};
 const JANE: &str = "jane@example.com";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_whom_nobody_knows_is_a_typing_error() {
+async fn an_address_that_nobody_knows_is_a_typing_error() {
     let world = World::new().await;
     world.whitelist(&["jnae@example.com"]);
     world
