@@ -268,14 +268,14 @@ fn when(
         .map_err(|error| Failure::usage(format!("{option}: {error}")))
 }
 
-/// Reads an option that holds a moment, where it is given.
+/// Reads an option that holds a moment, where it is given: of a date, the last.
 fn moment(
     option: &str,
     text: Option<&str>,
     settings: &Settings,
 ) -> Result<Option<jiff::Timestamp>, Failure> {
     let Some(text) = text else { return Ok(None) };
-    match when(option, text, settings, Edge::Instant)? {
+    match when(option, text, settings, Edge::End)? {
         Some(at) => Ok(Some(at)),
         None => Err(Failure::usage(format!(
             "{option}: \"never\" is no moment; give a time, a date or a span"

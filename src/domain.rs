@@ -21,6 +21,7 @@ mod when;
 
 pub use change::{Changes, FlagChange, KnownMember, believed_date};
 pub use email::{Email, EmailError};
+pub(crate) use email::{canonical, canonical_domain, composed_lower};
 pub use ending::AccessEnd;
 pub use entry::{Entry, Span};
 pub use grant::{Grant, GrantState, Permission, Role};

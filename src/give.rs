@@ -23,7 +23,7 @@ use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreEr
 
 pub use command::{Desk, GiveError, Given, Request};
 pub use note::{note, rehearse_note};
-pub use revoke::Revoked;
+pub use revoke::{Foreseen, Revocation, Revoked, WouldEnd};
 pub use undo::{NotGiven, Undone};
 
 /// Why something in a team that was not read waits.

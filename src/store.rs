@@ -47,7 +47,7 @@ pub(crate) use ending::ending;
 pub use error::StoreError;
 pub(crate) use findings::Findings;
 pub(crate) use grants::{Grants, Recorded};
-pub use grants::{Imported, NewGrant, Same};
+pub use grants::{Held, Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;
 pub(crate) use ledger::closing::{self, ReadTeam};

@@ -25,7 +25,8 @@ use crate::store::{Imported, NewGrant, Same};
 The first line names the columns, in any order: email, target, and where wanted name, permissions
 (joined by ;), role, start, end, owner, reason. An empty end is never. All rows are checked first,
 and one bad row stops the whole file. Importing the same file again changes nothing, and goes on
-where an import was interrupted.
+where an import was interrupted. A span such as 90d counts from the import: once that time is over,
+the same row gives access anew.
 
 Examples:
   lapsed import people.csv --dry-run

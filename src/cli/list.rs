@@ -27,7 +27,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     ending_within: Option<String>,
 
-    /// As it was then: a time or a date
+    /// As it was then: a time or a date (its last moment)
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     as_of: Option<String>,
 
@@ -89,11 +89,19 @@ pub(super) async fn known_target(
         return Ok(None);
     };
     let wanted = target.clone();
-    let found = store.read(move |db| Targets::find(db, &wanted)).await?;
-    match found {
-        Some(found) => Ok(Some(found.id())),
-        None => Err(Failure::usage(format!(
-            "--target: {target} is not on record: no grant names it and no pass has seen it. If several teams have this name, give the team's id"
+    let (found, namesakes) = store
+        .read(move |db| {
+            Ok((
+                Targets::find(db, &wanted)?,
+                Targets::namesakes(db, &wanted)?,
+            ))
+        })
+        .await?;
+    match (found, namesakes) {
+        (Some(found), _) => Ok(Some(found.id())),
+        (None, Some(namesakes)) => Err(Failure::usage(format!("--target: {namesakes}"))),
+        (None, None) => Err(Failure::usage(format!(
+            "--target: {target} is not on record: no grant names it and no pass has seen it"
         ))),
     }
 }

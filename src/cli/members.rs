@@ -1,30 +1,53 @@
 //! `lapsed members`: who is or was in which team, and whether a grant covers them.
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::list::known_target;
-use super::{Common, RowFormat, moment, output};
+use super::{Common, moment, output};
 use crate::clock;
-use crate::config::Keys;
-use crate::domain::Target;
+use crate::config::{Keys, SaplingAccount};
+use crate::domain::{Email, Permission, Target};
+use crate::report::one_line;
 use crate::store::{Listing, MemberFilter, MemberRow};
 
 /// Which members.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  lapsed members --target sapling:acme/Core --as-of 2026-06-30")]
+#[command(after_help = "\
+Members without a grant are put on record with:
+  lapsed members --uncovered --format import > members.csv
+  lapsed import members.csv --record-only
+
+Example:
+  lapsed members --target sapling:acme/Core --as-of 2026-06-30")]
 pub(super) struct MembersArgs {
     /// Only of this team: sapling:ACCOUNT/TEAM
     #[arg(long)]
     target: Option<Target>,
 
-    /// As it was then: a time or a date
+    /// As it was then: a time or a date (its last moment)
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     as_of: Option<String>,
 
+    /// Only members that no grant covers, without the keys' holders
+    #[arg(long)]
+    uncovered: bool,
+
     /// How rows are shown
     #[arg(long, value_name = "FORM", default_value = "table")]
-    format: RowFormat,
+    format: MembersFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MembersFormat {
+    /// For people
+    Table,
+    /// One array of objects
+    Json,
+    /// With a header
+    Csv,
+    /// A file for import --record-only
+    Import,
 }
 
 pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Failure> {
@@ -33,17 +56,70 @@ pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Fail
     let filter = MemberFilter {
         target: known_target(&store, args.target.as_ref()).await?,
         as_of,
+        uncovered: args.uncovered,
+        holders: settings.sapling.iter().filter_map(holder).collect(),
     };
     let now = clock::now();
     let rows = store
         .read(move |db| Listing::members(db, &filter, now))
         .await?;
     match args.format {
-        RowFormat::Json => output::json(&rows)?,
-        RowFormat::Csv => csv(&rows)?,
-        RowFormat::Table => table(&rows)?,
+        MembersFormat::Json => output::json(&rows)?,
+        MembersFormat::Csv => csv(&rows)?,
+        MembersFormat::Table => table(&rows)?,
+        MembersFormat::Import => as_import(&rows)?,
     }
     Ok(Exit::Done)
+}
+
+/// The key's holder of an account, where the configuration names them.
+fn holder(account: &SaplingAccount) -> Option<(String, Email)> {
+    let email = account.self_email.clone()?;
+    Some((account.name.clone(), email))
+}
+
+/// The members as a file that `import` takes: access that is there since they joined. End and owner
+/// are for a person to fill in.
+fn as_import(rows: &[MemberRow]) -> Result<(), Failure> {
+    let (taken, left): (Vec<&MemberRow>, Vec<&MemberRow>) = rows
+        .iter()
+        .partition(|row| Email::parse(&row.email).is_ok());
+    output::raw_csv(
+        &[
+            "email",
+            "target",
+            "permissions",
+            "start",
+            "end",
+            "owner",
+            "reason",
+        ],
+        taken.iter().map(|row| {
+            let flags = [
+                (row.edit_permission, "edit"),
+                (row.inspect_permission, "inspect"),
+            ];
+            let permissions = flags.into_iter().filter(|(has, word)| {
+                // Only what an import takes for a team.
+                *has && word.parse::<Permission>().is_ok()
+            });
+            let permissions: Vec<&str> = permissions.map(|(_, word)| word).collect();
+            [
+                row.email.clone(),
+                row.target.written(),
+                permissions.join(";"),
+                row.created_at.unwrap_or(row.first_seen).to_string(),
+                String::new(),
+                String::new(),
+                String::new(),
+            ]
+        }),
+    )?;
+    for row in left {
+        let text = format!("left out: {} is no address that import takes", row.email);
+        output::complain(&one_line(&text));
+    }
+    Ok(())
 }
 
 fn table(rows: &[MemberRow]) -> Result<(), Failure> {

@@ -146,6 +146,12 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
     let asked = about.asked.asked("review keep");
     let restored = store.looks_restored().await?;
     let mut unposted = None;
+    if posts {
+        // What nobody answered for before has no end that could be moved.
+        let (email, target, asked) = (email.clone(), target.clone(), asked.clone());
+        let reopen = move |db: &_| Reviews::reopen(db, &email, &target, &asked, now);
+        store.write(reopen).await?;
+    }
     if posts && let Some(moved) = end.take() {
         let services = Services::connect(&settings, &Metrics::default())?;
         let desk = about
@@ -230,12 +236,17 @@ impl AboutArgs {
     async fn parties(&self, store: &Store) -> Result<(Email, TargetRef), Failure> {
         let email = giving::person(store, &self.email).await?;
         let wanted = self.target.clone();
-        let target = store.read(move |db| Targets::find(db, &wanted)).await?;
+        let (target, namesakes) = store
+            .read(move |db| {
+                Ok((
+                    Targets::find(db, &wanted)?,
+                    Targets::namesakes(db, &wanted)?,
+                ))
+            })
+            .await?;
         let target = target.ok_or_else(|| {
-            Failure::usage(format!(
-                "--target: {} is not on record: no grant names it",
-                self.target
-            ))
+            let unknown = || format!("{} is not on record: no grant names it", self.target);
+            Failure::usage(format!("--target: {}", namesakes.unwrap_or_else(unknown)))
         })?;
         Ok((email, target))
     }
@@ -248,6 +259,12 @@ fn grants(answer: ReviewAnswer, email: &Email, target: &TargetRef) -> Result<usi
         ReviewAnswer::NothingOpen => Err(Failure::usage(format!(
             "no grant is open for {email} on {target}: there is nothing to answer"
         ))),
+        ReviewAnswer::TooLate => Err(Failure::of(
+            Exit::Incomplete,
+            anyhow::anyhow!(
+                "too late: nobody had answered the review, and the access of {email} to {target} is being removed or gone; grant gives it anew"
+            ),
+        )),
         ReviewAnswer::Refused(why) => Err(Failure::usage(giving::option(&why))),
     }
 }

@@ -6,8 +6,8 @@ use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
 use super::{Common, output, run};
 use crate::config::Keys;
-use crate::domain::Target;
-use crate::give::Revoked;
+use crate::domain::{Email, Target, TargetMessage};
+use crate::give::{Foreseen, Revocation, Revoked};
 use crate::metrics::Metrics;
 use crate::report::one_line;
 use crate::services::Services;
@@ -16,11 +16,13 @@ use crate::services::Services;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --target, everywhere: all grants, every team where the person is a member or invited, and
-each whitelist of which nothing is on record. The guard has its say: nobody protected, no key's
+each whitelist. An address that is on no record and in no reading is refused as a typing error, unless
+--unlisted is given. The guard has its say: nobody protected, no key's
 holder and no team's last admin is removed, and what passes a limit is held. A role alone ends
 without the membership, unless everything ends.
 
 Examples:
+  lapsed revoke jane@example.com --dry-run
   lapsed revoke jane@example.com
   lapsed revoke bob@example.com --target sapling:acme/Core")]
 pub(super) struct RevokeArgs {
@@ -31,21 +33,42 @@ pub(super) struct RevokeArgs {
     #[arg(long)]
     target: Option<Target>,
 
+    /// Show what would be ended: only GETs go out, and nothing is changed
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Call the whitelists for this address even if nothing is known about it
+    #[arg(long)]
+    unlisted: bool,
+
     #[command(flatten)]
     asked: AskedArgs,
 }
 
 pub(super) async fn run(common: &Common, args: RevokeArgs) -> Result<Exit, Failure> {
     let (settings, store) = common.open(Keys::Read)?;
-    let email = giving::person(&store, &args.email).await?;
+    let email = match giving::person(&store, &args.email).await {
+        // As it was typed: a whitelist matches text exactly.
+        Err(_) if args.unlisted && !args.email.trim().is_empty() => Email::observed(&args.email),
+        email => email?,
+    };
     if let Some(target) = &args.target {
         crate::import::known_account(target, &settings)
             .map_err(|fault| Failure::usage(giving::option(&fault)))?;
     }
     let services = Services::connect(&settings, &Metrics::default())?;
     let desk = args.asked.desk("revoke", &settings, &services, &store);
+    let what = Revocation {
+        email,
+        target: args.target,
+        unlisted: args.unlisted,
+    };
+    if args.dry_run {
+        let foreseen = desk.foresee(what, giving::waiting).await;
+        return would_end(&foreseen.map_err(giving::in_options)?, args.asked.format);
+    }
     let revoked = desk
-        .revoke(email, args.target, giving::waiting)
+        .revoke(what, giving::waiting)
         .await
         .map_err(giving::in_options)?;
     if args.asked.format == Form::Json {
@@ -76,7 +99,35 @@ fn text(revoked: &Revoked) -> Result<(), Failure> {
         ))),
     })?;
     output::if_read(run::actions(&revoked.actions))?;
-    for error in &revoked.errors {
+    errors(&revoked.errors)
+}
+
+/// What a dry run shows; exit 3 when something could not be looked at.
+fn would_end(foreseen: &Foreseen, form: Form) -> Result<Exit, Failure> {
+    if form == Form::Json {
+        output::if_read(output::json(foreseen))?;
+    } else {
+        let mut lines = vec![format!("dry run: of {} would end:", foreseen.email)];
+        if foreseen.targets.is_empty() {
+            lines = vec![format!("dry run: {} has nothing there", foreseen.email)];
+        }
+        for place in &foreseen.targets {
+            let what: Vec<&str> = place.what.iter().map(|held| held.as_str()).collect();
+            lines.push(format!("{}: {}", place.target, what.join(", ")));
+        }
+        for line in lines {
+            output::if_read(output::line(&one_line(&line)))?;
+        }
+        errors(&foreseen.errors)?;
+    }
+    Ok(match foreseen.errors.is_empty() {
+        true => Exit::Done,
+        false => Exit::Incomplete,
+    })
+}
+
+fn errors(errors: &[TargetMessage]) -> Result<(), Failure> {
+    for error in errors {
         let text = format!("error: {}: {}", error.place, error.message);
         output::if_read(output::line(&format!("\n{}", one_line(&text))))?;
     }

@@ -29,7 +29,7 @@ pub(super) struct RunArgs {
     #[arg(long, requires = "run_now")]
     dry_run: bool,
 
-    /// The plan as it would be then: a time, a date, or a span such as 30d
+    /// The plan as it would be then: a time, a date (its last moment), or a span such as 30d
     #[arg(
         long,
         value_name = "WHEN",

@@ -1,9 +1,14 @@
-//! An email address: sent as it was first written, matched without case.
+//! An email address: sent as it was first written, matched by its canonical form.
 
+mod canonical;
+
+use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use thiserror::Error;
+
+pub(crate) use canonical::{canonical, canonical_domain, composed_lower};
 
 use super::shown::escaped;
 
@@ -14,11 +19,12 @@ const LONGEST: usize = 254;
 ///
 /// Providers match an address byte for byte (Sentius: "the exact address the person will use to
 /// authenticate"), people write it as they like. So the written form is kept for calls, and two
-/// addresses are equal when they are equal without case.
+/// addresses are equal when their canonical forms are: trimmed, NFC, the domain in IDNA-ASCII, in
+/// lower case.
 #[derive(Clone)]
 pub struct Email {
     written: Box<str>,
-    /// In lower case, where that is another text: most addresses are written so.
+    /// The canonical form, where that is another text: most addresses are written so.
     key: Option<Box<str>>,
 }
 
@@ -41,12 +47,13 @@ pub enum EmailError {
 }
 
 impl Email {
-    /// Reads an address that a person gave: strict, so that a typing error is found at once.
+    /// Reads an address that a person gave: strict, so that a typing error is found at once. Blanks
+    /// around it are left out.
     ///
     /// # Errors
     /// Tells what is wrong with the text.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
-        let text = text.trim_matches(' ');
+        let text = text.trim();
         if text.is_empty() {
             return Err(EmailError::Empty);
         }
@@ -57,7 +64,11 @@ impl Email {
             return Err(EmailError::Unprintable);
         }
         let malformed = || EmailError::Malformed(text.to_owned());
-        let (local, domain) = text.rsplit_once('@').ok_or_else(malformed)?;
+        // Letters that are written apart, as some keyboards do, are checked as one.
+        let composed = composed_lower(text);
+        let (local, domain) = composed.rsplit_once('@').ok_or_else(malformed)?;
+        let ascii = canonical_domain(domain);
+        let domain = ascii.as_deref().unwrap_or(domain);
         if !plausible_domain(domain) || lettre::Address::new(local, domain).is_err() {
             return Err(malformed());
         }
@@ -77,7 +88,7 @@ impl Email {
         &self.written
     }
 
-    /// The address in lower case: what it is matched, stored and sorted by.
+    /// The canonical form: what the address is matched, stored and sorted by.
     #[must_use]
     pub fn key(&self) -> &str {
         self.key.as_deref().unwrap_or(&self.written)
@@ -87,14 +98,13 @@ impl Email {
 /// The same as [`Email::observed`].
 impl From<String> for Email {
     fn from(text: String) -> Self {
-        let is_lower = text
-            .bytes()
-            .all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
-        let key = (!is_lower).then(|| text.to_lowercase());
-        let key = key.filter(|key| *key != text);
+        let key = match canonical(&text) {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(key) => Some(key.into_boxed_str()),
+        };
         Self {
             written: text.into_boxed_str(),
-            key: key.map(String::into_boxed_str),
+            key,
         }
     }
 }
@@ -172,6 +182,8 @@ mod tests {
             "a&b#c@example.com",
             "jürgen@bücher.example",
             "x@sub.domain.example",
+            "jo\u{308}rg@bu\u{308}cher.example",
+            "x@हिन्दी.example",
         ] {
             assert!(Email::parse(text).is_ok(), "{text}");
         }

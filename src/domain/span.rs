@@ -49,6 +49,10 @@ pub fn parse_span(text: &str) -> Result<Duration, SpanError> {
     if text.chars().all(|c| c.is_ascii_digit()) {
         return Err(SpanError::NoUnit(owned()));
     }
+    // A time of day is no length, though it may be read as one.
+    if text.contains(':') {
+        return Err(SpanError::Malformed(owned()));
+    }
     let span: Span = text.parse().map_err(|_| {
         if plausible(text) {
             SpanError::TooLong(owned())
@@ -127,6 +131,8 @@ mod tests {
             ("14d!", "not a span"),
             ("1.5.2h", "not a span"),
             ("٣d", "not a span"),
+            ("18:00:00", "not a span"),
+            ("1d 12:00:00", "not a span"),
         ] {
             let error = parse_span(text).unwrap_err().to_string();
             assert!(error.contains(why), "{text:?}: {error}");

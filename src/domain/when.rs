@@ -1,6 +1,7 @@
 //! A point in time as people write it: a time, a date, a span from now, or never.
 
 use jiff::civil::{Date, DateTime, Time};
+use jiff::fmt::temporal::Pieces;
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -23,8 +24,6 @@ pub enum Edge {
     Start,
     /// Its last millisecond, as in `--end 2026-11-22`: the day itself is still included.
     End,
-    /// Its first, where neither a start nor an end is meant, as in `--as-of 2026-11-22`.
-    Instant,
 }
 
 /// Why a text is not a point in time.
@@ -33,33 +32,37 @@ pub enum Edge {
 pub enum WhenError {
     /// Nothing was there.
     #[error(
-        "the time is empty; write one such as 2026-11-22T07:00:00Z, 2026-11-22, 14d (from now) or never"
+        "the time is empty; write one such as 2026-11-22T07:00:00Z, 2026-11-22, \"2026-11-22 18:00\", 14d (from now) or never"
     )]
     Empty,
-    /// A time of day that could be anywhere.
-    #[error("{0:?} does not say in which zone; add Z for UTC or an offset such as +01:00")]
-    NoOffset(String),
+    /// A time of day that could be any day's.
+    #[error(
+        "{0:?} is a time of day without a date; write both, as in \"2026-11-22 18:00\", or a span from now such as 18h"
+    )]
+    NoDate(String),
     /// Like 30 February.
     #[error("{0:?} is no date that exists; dates are written 2026-11-22")]
     NoSuchDate(String),
     /// Like 25 o'clock.
     #[error("{0:?} is no time that exists; times are written 2026-11-22T07:00:00Z")]
     NoSuchTime(String),
-    /// Before year -9999 or after year 9999.
-    #[error("{0:?} is too far away to be reckoned with")]
+    /// Further away than the calendar goes.
+    #[error("{0:?} is too far away to be stored")]
     OutOfRange(String),
     /// Looked like a span, and is none.
     #[error(transparent)]
     Span(#[from] SpanError),
     /// Anything else.
     #[error(
-        "{0:?} is not a time; write one such as 2026-11-22T07:00:00Z, 2026-11-22, 14d (from now) or never"
+        "{0:?} is not a time; write one such as 2026-11-22T07:00:00Z, 2026-11-22, \"2026-11-22 18:00\", 14d (from now) or never"
     )]
     Malformed(String),
 }
 
 impl When {
-    /// Reads an RFC 3339 time, a date in the zone `tz`, a span from `now`, or `never`.
+    /// Reads an RFC 3339 time, a date or a date with a time in the zone `tz`, a span from `now`, or
+    /// `never`. The last hours of the year 9999, which cannot be stored in every zone, are the last
+    /// moment that can.
     ///
     /// # Errors
     /// Tells what is wrong with the text.
@@ -76,7 +79,8 @@ impl When {
         } else {
             from_now(text, now)?
         };
-        Timestamp::from_millisecond(at.as_millisecond())
+        let last = last_moment(Date::MAX).unwrap_or(at);
+        Timestamp::from_millisecond(at.min(last).as_millisecond())
             .map(Self::At)
             .map_err(|_| WhenError::OutOfRange(text.to_owned()))
     }
@@ -104,24 +108,52 @@ fn calendar(text: &str, tz: &TimeZone, edge: Edge) -> Result<Timestamp, WhenErro
         if text.len() != "2026-11-22".len() {
             return Err(WhenError::NoSuchDate(owned()));
         }
-        return edge_of(date, tz, edge).ok_or_else(|| WhenError::OutOfRange(owned()));
+        return edge_of(date, tz, edge)
+            .or_else(|| last_moment(date))
+            .ok_or_else(|| WhenError::OutOfRange(owned()));
     }
-    text.parse().map_err(|_| {
-        if text.parse::<DateTime>().is_ok() && !has_offset(text) {
-            WhenError::NoOffset(owned())
-        } else {
-            WhenError::NoSuchTime(owned())
-        }
-    })
+    if let Ok(at) = text.parse() {
+        return Ok(at);
+    }
+    let no_such_time = |_| WhenError::NoSuchTime(owned());
+    if has_offset(text) {
+        let pieces = Pieces::parse(text).map_err(no_such_time)?;
+        let offset = pieces.to_numeric_offset();
+        return offset
+            .and_then(|_| last_moment(pieces.date()))
+            .ok_or_else(|| WhenError::NoSuchTime(owned()));
+    }
+    let wall: DateTime = text.parse().map_err(no_such_time)?;
+    // A time that the clocks leave out is as much later; of one that comes twice, the first.
+    tz.to_ambiguous_timestamp(wall)
+        .compatible()
+        .ok()
+        .or_else(|| last_moment(wall.date()))
+        .ok_or_else(|| WhenError::OutOfRange(owned()))
+}
+
+/// The last moment that can be stored, for the days on which it lies in some zone.
+fn last_moment(date: Date) -> Option<Timestamp> {
+    let last = Timestamp::from_second(Timestamp::MAX.as_second()).ok()?;
+    (Date::MAX.yesterday().ok()? <= date).then_some(last)
 }
 
 /// Whether something that may be an offset follows the time of day.
 fn has_offset(text: &str) -> bool {
     text.get(10..)
-        .is_some_and(|time| time.contains(['+', '-', 'Z', 'z']))
+        .is_some_and(|time| time.contains(['+', '-', 'Z', 'z', '[']))
+}
+
+/// Tells `18:00` from a span.
+fn is_time_of_day(text: &str) -> bool {
+    let hour = text.split_once(':').map_or("", |(hour, _)| hour);
+    !hour.is_empty() && hour.bytes().all(|b| b.is_ascii_digit())
 }
 
 fn from_now(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
+    if is_time_of_day(text) {
+        return Err(WhenError::NoDate(text.to_owned()));
+    }
     let span = parse_span(text).map_err(|error| match error {
         SpanError::Malformed(text) => WhenError::Malformed(text),
         error => WhenError::Span(error),
@@ -138,7 +170,7 @@ fn from_now(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
 /// earlier) than the wall says, and back over it, so that midnight comes twice.
 fn edge_of(date: Date, tz: &TimeZone, edge: Edge) -> Option<Timestamp> {
     let wall = match edge {
-        Edge::Start | Edge::Instant => date.to_datetime(Time::midnight()),
+        Edge::Start => date.to_datetime(Time::midnight()),
         Edge::End => date.at(23, 59, 59, 999_000_000),
     };
     let ambiguous = tz.to_ambiguous_timestamp(wall);
@@ -147,12 +179,12 @@ fn edge_of(date: Date, tz: &TimeZone, edge: Edge) -> Option<Timestamp> {
             let before = ambiguous.earlier().ok()?;
             let jump = tz.following(before).next()?.timestamp();
             match edge {
-                Edge::Start | Edge::Instant => Some(jump),
+                Edge::Start => Some(jump),
                 Edge::End => jump.checked_sub(SignedDuration::from_millis(1)).ok(),
             }
         }
         (_, Edge::End) => ambiguous.later().ok(),
-        (_, Edge::Start | Edge::Instant) => ambiguous.earlier().ok(),
+        (_, Edge::Start) => ambiguous.earlier().ok(),
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::Give;
+use super::note::AT_ONCE;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
@@ -137,11 +138,13 @@ impl Desk<'_> {
         let restored = self.store.looks_restored().await?;
         let seen = self.look(&requests).await?;
         checks::all(self.store, &seen, &requests, same).await?;
-        let (asked, at) = (self.asked.clone(), clock::now());
-        let recorded = self
-            .store
-            .write(move |db| record(db, &requests, same, &asked, at))
-            .await?;
+        let at = clock::now();
+        let mut recorded = Vec::with_capacity(requests.len());
+        for some in requests.chunks(AT_ONCE) {
+            let (some, asked) = (some.to_vec(), self.asked.clone());
+            let record = move |db: &Db| record(db, &some, same, &asked, at);
+            recorded.extend(self.store.write(record).await?);
+        }
         let given = self.settle(recorded, &seen).await?;
         self.store.set_mark_unless(restored.as_ref()).await?;
         Ok(given)

@@ -7,7 +7,12 @@ use crate::clock;
 use crate::domain::ProvisionState;
 use crate::store::{Db, Grants, Imported, NewGrant, Same, Standing, Store, StoreError};
 
-/// Records grants, all of them or none.
+/// How many grants are recorded in one transaction. Half a minute of one would outlast the time
+/// for which another process waits for the database. What a crash leaves unrecorded is harmless:
+/// every row was checked before, and importing the same file again changes nothing of what is there.
+pub(super) const AT_ONCE: usize = 5_000;
+
+/// Records grants.
 ///
 /// # Errors
 /// Only of the database.
@@ -18,7 +23,11 @@ pub async fn note(
 ) -> Result<Vec<Given>, StoreError> {
     let restored = store.looks_restored().await?;
     let at = clock::now();
-    let given = store.write(move |db| all(db, &grants, same, at)).await?;
+    let mut given = Vec::with_capacity(grants.len());
+    for some in grants.chunks(AT_ONCE) {
+        let some = some.to_vec();
+        given.extend(store.write(move |db| all(db, &some, same, at)).await?);
+    }
     store.set_mark_unless(restored.as_ref()).await?;
     Ok(given)
 }

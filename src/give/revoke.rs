@@ -15,7 +15,19 @@ use crate::domain::{
 };
 use crate::observe::{self, Errand, Observation};
 use crate::pass::{self, Options};
-use crate::store::{Asked, Db, Grants, Lock, StoreError, Targets};
+use crate::store::person::near;
+use crate::store::{Asked, Db, Grants, Held, Lock, StoreError, Targets};
+
+/// Whose access ends, and where.
+#[derive(Debug, Clone)]
+pub struct Revocation {
+    /// Who.
+    pub email: Email,
+    /// Only there; absent: everywhere.
+    pub target: Option<Target>,
+    /// Whether the whitelists are called even if nothing is known about the person.
+    pub unlisted: bool,
+}
 
 /// What came of it.
 #[derive(Debug, Serialize)]
@@ -34,21 +46,47 @@ pub struct Revoked {
     pub errors: Vec<TargetMessage>,
 }
 
+/// What a revocation would end.
+#[derive(Debug, Serialize)]
+pub struct Foreseen {
+    /// Who.
+    pub email: String,
+    /// Where, and what.
+    pub targets: Vec<WouldEnd>,
+    /// What could not be looked at.
+    pub errors: Vec<TargetMessage>,
+}
+
+/// What a revocation would end at one target.
+#[derive(Debug, Serialize)]
+pub struct WouldEnd {
+    /// Where.
+    pub target: TargetRef,
+    /// What.
+    pub what: Vec<Held>,
+}
+
 impl Desk<'_> {
     /// Ends a person's access on a target, or everywhere, and removes it. `tell` hears of a wait
     /// for another process; when that is not done in time, the next pass removes it.
     ///
     /// # Errors
-    /// When the target is not known, or the database or the pass could not be used. What could not
-    /// be removed is in the result.
+    /// When nobody knows the person or the target, or the database or the pass could not be used.
+    /// What could not be removed is in the result.
     pub async fn revoke(
         &self,
-        email: Email,
-        target: Option<Target>,
+        what: Revocation,
         tell: impl FnOnce(Duration),
     ) -> Result<Revoked, GiveError> {
+        let Revocation { email, target, .. } = &what;
         let restored = self.store.looks_restored().await?;
-        let mut targets = self.end(&email, target.as_ref()).await?;
+        // One word, however often it is written down.
+        let at = clock::now();
+        let known = what.unlisted || self.is_listed(email).await?;
+        let mut targets = match known {
+            true => self.end(email, target.as_ref(), at).await?,
+            false => Vec::new(),
+        };
         self.store.set_mark_unless(restored.as_ref()).await?;
         let lock = match self.lock(tell).await {
             Err(GiveError::Busy(_)) if !targets.is_empty() => {
@@ -63,13 +101,13 @@ impl Desk<'_> {
             }
             lock => lock?,
         };
-        let seen = self.survey(target.as_ref()).await?;
-        targets.extend(self.end(&email, target.as_ref()).await?);
-        targets.extend(self.end_unseen(&email, target.as_ref(), &seen).await?);
+        let seen = self.survey(&what, known).await?;
+        targets.extend(self.end(email, target.as_ref(), at).await?);
+        targets.extend(self.end_unseen(email, target.as_ref(), &seen, at).await?);
         targets.sort();
         targets.dedup();
         if targets.is_empty() {
-            if let Some(target) = &target {
+            if let Some(target) = target {
                 self.must_be_listed(target, &seen).await?;
             }
             return Ok(Revoked {
@@ -85,7 +123,7 @@ impl Desk<'_> {
         let actions: Vec<ActionResult> = outcome
             .actions
             .into_iter()
-            .filter(|action| action.email == email)
+            .filter(|action| action.email == *email)
             .filter(|action| target.is_none() || targets.contains(&action.target))
             .collect();
         Ok(Revoked {
@@ -98,18 +136,88 @@ impl Desk<'_> {
         })
     }
 
+    /// What `revoke` would end: reads, and changes neither provider nor records.
+    ///
+    /// # Errors
+    /// The same.
+    pub async fn foresee(
+        &self,
+        what: Revocation,
+        tell: impl FnOnce(Duration),
+    ) -> Result<Foreseen, GiveError> {
+        let known = what.unlisted || self.is_listed(&what.email).await?;
+        let _lock = self.lock(tell).await?;
+        let seen = self.survey(&what, known).await?;
+        let (email, only, whitelists) =
+            (what.email.clone(), what.target.clone(), self.whitelists());
+        let places = self
+            .store
+            .read(move |db| {
+                let mut places = Grants::held(db, &email, &whitelists)?;
+                if let Some(only) = &only {
+                    let wanted = Targets::find(db, only)?;
+                    places.retain(|place, _| Some(place) == wanted.as_ref() || **place == *only);
+                }
+                Ok(places)
+            })
+            .await?;
+        if let Some(target) = what.target.as_ref().filter(|_| places.is_empty()) {
+            self.must_be_listed(target, &seen).await?;
+        }
+        let targets = places.into_iter().map(|(target, what)| WouldEnd {
+            target,
+            what: what.into_iter().collect(),
+        });
+        Ok(Foreseen {
+            email: what.email.written().to_owned(),
+            targets: targets.collect(),
+            errors: seen.errors,
+        })
+    }
+
+    /// Whether anything is on record about a person, or was ever read.
+    async fn is_listed(&self, email: &Email) -> Result<bool, StoreError> {
+        let email = email.clone();
+        self.store
+            .read(move |db| Grants::is_listed(db, &email))
+            .await
+    }
+
+    /// That nobody knows this person, and who may be meant.
+    async fn not_listed(&self, email: &Email, seen: &Observation) -> Result<GiveError, StoreError> {
+        let wanted = email.clone();
+        let near = self.store.read(move |db| near(db, &wanted)).await?;
+        let mut why = format!("email: {email} is on no record and in no reading");
+        if !near.is_empty() {
+            why.push_str("; nearly the same: ");
+            why.push_str(&near.join(", "));
+        }
+        let unread: Vec<String> = seen.errors.iter().map(|e| e.place.to_string()).collect();
+        if !unread.is_empty() {
+            why.push_str("; could not be read now: ");
+            why.push_str(&unread.join(", "));
+        }
+        why.push_str("; with --unlisted the whitelists are called all the same");
+        Ok(GiveError::Faults(vec![(0, why)]))
+    }
+
+    /// The whitelists of the configuration.
+    fn whitelists(&self) -> Vec<Target> {
+        let whitelist = |account: &SentiusAccount| Target::Sentius {
+            account: account.name.clone(),
+        };
+        self.settings.sentius.iter().map(whitelist).collect()
+    }
+
     /// Ends what is on record, or last read, and says where.
     async fn end(
         &self,
         email: &Email,
         target: Option<&Target>,
+        at: Timestamp,
     ) -> Result<Vec<TargetRef>, StoreError> {
         let (email, target) = (email.clone(), target.cloned());
-        let whitelist = |account: &SentiusAccount| Target::Sentius {
-            account: account.name.clone(),
-        };
-        let whitelists: Vec<Target> = self.settings.sentius.iter().map(whitelist).collect();
-        let (asked, at) = (self.asked.clone(), clock::now());
+        let (whitelists, asked) = (self.whitelists(), self.asked.clone());
         self.store
             .write(move |db| end(db, &email, target.as_ref(), &whitelists, &asked, at))
             .await
@@ -123,11 +231,12 @@ impl Desk<'_> {
         email: &Email,
         target: Option<&Target>,
         seen: &Observation,
+        at: Timestamp,
     ) -> Result<Vec<TargetRef>, StoreError> {
         let read = seen.complete();
         let accounts: Vec<String> = self.services.teams.keys().cloned().collect();
         let (email, target) = (email.clone(), target.cloned());
-        let (asked, at) = (self.asked.clone(), clock::now());
+        let asked = self.asked.clone();
         self.store
             .write(move |db| {
                 let mut unseen = Targets::readable(db, &accounts)?;
@@ -144,32 +253,45 @@ impl Desk<'_> {
             .await
     }
 
-    /// Looks where the person may be: at one team, or at all.
-    async fn survey(&self, target: Option<&Target>) -> Result<Observation, GiveError> {
-        match target {
-            Some(target) => self.look_at(std::slice::from_ref(target)).await,
-            None => {
+    /// Looks where the person may be: at one team, or at all. A person nothing is known about is
+    /// looked for everywhere, and must be found.
+    async fn survey(&self, what: &Revocation, known: bool) -> Result<Observation, GiveError> {
+        let seen = match &what.target {
+            Some(target) if known => self.look_at(std::slice::from_ref(target)).await?,
+            _ => {
                 let errand = Errand::aside("", clock::now());
-                Ok(observe::all(self.services, self.store, errand).await?)
+                observe::all(self.services, self.store, errand).await?
             }
+        };
+        if !known && !self.is_listed(&what.email).await? {
+            return Err(self.not_listed(&what.email, &seen).await?);
         }
+        Ok(seen)
     }
 
     /// A team that nobody knows is a typing error.
     async fn must_be_listed(&self, target: &Target, seen: &Observation) -> Result<(), GiveError> {
         let wanted = target.clone();
-        let found = self
+        let (found, namesakes) = self
             .store
-            .read(move |db| Targets::find(db, &wanted))
+            .read(move |db| {
+                Ok((
+                    Targets::find(db, &wanted)?,
+                    Targets::namesakes(db, &wanted)?,
+                ))
+            })
             .await?;
         let is_there = found.is_some_and(|t| seen.team_ids.contains_key(&t.id()));
         if is_there || target.provider() == Provider::Sentius || !seen.errors.is_empty() {
             return Ok(());
         }
-        let why = format!(
-            "target: {target} is not on record, and no team of the key's holder has this name or id"
-        );
-        Err(GiveError::Faults(vec![(0, why)]))
+        let unknown = || {
+            format!(
+                "{target} is not on record, and no team of the key's holder has this name or id"
+            )
+        };
+        let why = namesakes.unwrap_or_else(unknown);
+        Err(GiveError::Faults(vec![(0, format!("target: {why}"))]))
     }
 
     /// Makes the pass that removes.
@@ -193,7 +315,10 @@ fn end(
     asked: &Asked,
     at: Timestamp,
 ) -> Result<Vec<TargetRef>, StoreError> {
-    let mut places = Grants::whereabouts(db, email, whitelists)?;
+    for whitelist in whitelists {
+        Targets::ensure(db, whitelist)?;
+    }
+    let mut places: Vec<TargetRef> = Grants::held(db, email, whitelists)?.into_keys().collect();
     if let Some(target) = target {
         let wanted = match target.provider() {
             // Nothing shows who is on a whitelist: the removal goes out whatever is on record.

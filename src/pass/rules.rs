@@ -14,6 +14,7 @@ struct Ruled<'a> {
     team: Target,
     found: Option<TargetRef>,
     follows: Option<TargetRef>,
+    namesakes: Option<String>,
 }
 
 impl Pass<'_> {
@@ -52,12 +53,17 @@ impl Pass<'_> {
             let account = ruled.team.account();
             let is_listed = seen.sources.keys().any(|t| t.account() == account);
             if is_listed && self.reach.is_everything() {
-                let detail = "a [[sapling.team]] names it, and no team has this name or id";
+                let detail = match ruled.namesakes {
+                    Some(namesakes) => format!("a [[sapling.team]] names it, and {namesakes}"),
+                    None => {
+                        "a [[sapling.team]] names it, and no team has this name or id".to_owned()
+                    }
+                };
                 seen.findings.push(Finding {
                     finding: FindingKind::TargetUnknown,
                     place: Place::Target(TargetRef::new(TargetId(0), ruled.team)),
                     email: None,
-                    detail: Some(detail.to_owned()),
+                    detail: Some(detail),
                 });
             }
         }
@@ -73,11 +79,13 @@ impl Pass<'_> {
                     team: rule.team.clone(),
                 };
                 let (wanted, followed) = (team.clone(), rule.follow.clone());
-                let (found, follows) = self
+                let (found, follows, namesakes) = self
                     .store
                     .read(move |db| {
                         let followed = followed.as_ref().map(|t| Targets::find(db, t));
-                        Ok((Targets::find(db, &wanted)?, followed.transpose()?.flatten()))
+                        let namesakes = Targets::namesakes(db, &wanted)?;
+                        let found = Targets::find(db, &wanted)?;
+                        Ok((found, followed.transpose()?.flatten(), namesakes))
                     })
                     .await?;
                 all.push(Ruled {
@@ -85,6 +93,7 @@ impl Pass<'_> {
                     team,
                     found,
                     follows,
+                    namesakes,
                 });
             }
         }

@@ -15,8 +15,8 @@ const PAGES: std::ffi::c_int = 4096;
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Store {
-    /// Copies the database into a new file that only the owner can read. The file is whole when
-    /// this returns, and gone when it fails.
+    /// Copies the database into a new file that only the owner can read. The file is whole and was
+    /// checked when this returns, and gone when it fails.
     pub(crate) async fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let to = to.to_owned();
         let fault = |source| StoreError::File {
@@ -30,7 +30,7 @@ impl Store {
             .open(&to)
             .map_err(fault)?;
         let copy = to.clone();
-        let copied = self.read(move |db| copy_into(db, &copy)).await;
+        let copied = self.read(move |db| copy_checked(db, &copy)).await;
         if copied.is_err() {
             // The failure itself is what the caller hears of.
             let _ = fs::remove_file(&to);
@@ -64,6 +64,19 @@ pub(super) fn before_upgrade(
     new.as_file().sync_all().map_err(fault)?;
     new.persist(to).map_err(|e| fault(e.error))?;
     Ok(())
+}
+
+/// A copy that proves to be whole, indexes and all: pages are copied as they are, damaged ones too.
+fn copy_checked(db: &Connection, to: &PathBuf) -> Result<(), StoreError> {
+    copy_into(db, to)?;
+    let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let found: String = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    // It may tell of several things on several lines.
+    let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
+    Err(StoreError::Damaged(found))
 }
 
 fn copy_into(db: &Connection, to: &PathBuf) -> Result<(), StoreError> {

@@ -58,6 +58,9 @@ pub enum StoreError {
     /// SQLite said no.
     #[error("{}", explain(.0))]
     Sqlite(#[source] rusqlite::Error),
+    /// The file is damaged.
+    #[error("the database is damaged: {0}; nothing was copied: restore an earlier backup")]
+    Damaged(String),
     /// What is stored does not make sense.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),

@@ -3,6 +3,7 @@
 mod changes;
 mod covering;
 mod moves;
+mod revoking;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -13,6 +14,7 @@ use super::{StoreError, Targets, time};
 use crate::domain::{Email, Permission, Role, Target, TargetRef};
 
 pub(crate) use changes::Recorded;
+pub use revoking::Held;
 
 /// The grants' SQL.
 #[derive(Debug)]
@@ -47,7 +49,9 @@ impl NewGrant {
     /// Whether its start or end was written as a span from then.
     fn is_relative(&self) -> bool {
         let is_span = |text: &str| {
-            !text.is_empty() && text != "never" && text.as_bytes().get(4) != Some(&b'-')
+            !text.is_empty()
+                && !text.eq_ignore_ascii_case("never")
+                && text.as_bytes().get(4) != Some(&b'-')
         };
         self.as_written.split('|').any(is_span)
     }
@@ -72,7 +76,8 @@ pub enum Imported {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Same {
-    /// Also one that is over: a file that is imported again changes nothing.
+    /// Also one that is over: a file that is imported again changes nothing. A span counts from when
+    /// it is asked for: once its grant is over, the same row is access given anew.
     Ever,
     /// Only one that still gives access: who asks by hand wants access now.
     Running,
@@ -150,7 +155,7 @@ impl Grants {
                     ":email_key": grant.email.key(), ":target": target.id().0,
                     ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
                     ":start": grant.start.map(time::stored), ":end": grant.end.map(time::stored),
-                    ":ever": same == Same::Ever,
+                    ":ever": same == Same::Ever && !grant.is_relative(),
                     // An end that was moved since is another one for who asks by hand; but a span
                     // asked for twice is one wish.
                     ":by_words": same == Same::Ever || grant.is_relative(), ":at": time::stored(at),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::then::{Form, Then};
 use super::{StoreError, targets, time};
-use crate::domain::{GrantState, TargetId, TargetRef};
+use crate::domain::{Email, GrantState, TargetId, TargetRef, canonical};
 
 /// The listings' SQL.
 #[derive(Debug)]
@@ -88,6 +88,19 @@ pub struct MemberFilter {
     pub target: Option<TargetId>,
     /// As it was then.
     pub as_of: Option<Timestamp>,
+    /// Only those who are covered by no grant, but for the holders of the keys.
+    pub uncovered: bool,
+    /// The holders of the keys, by their accounts.
+    pub holders: Vec<(String, Email)>,
+}
+
+impl MemberFilter {
+    fn means(&self, member: &MemberRow, is_holder: bool) -> bool {
+        let holds = |(account, holder): &(String, Email)| {
+            account == member.target.account() && *holder == Email::observed(&member.email)
+        };
+        !self.uncovered || !(member.covered || is_holder || self.holders.iter().any(holds))
+    }
 }
 
 impl Listing {
@@ -168,7 +181,7 @@ impl Listing {
         // CROSS JOIN keeps the order: the planner would walk all members for each team.
         let mut statement = db.prepare(
             "SELECT m.target, m.email, m.email_key, is_admin, is_manager, edit_permission, inspect_permission,
-                    created_at, m.first_seen,
+                    created_at, m.first_seen, ifnull(s.holder_id = m.remote_id, 0) AS is_holder,
                     ifnull(m.last_seen, min(ifnull(m.missing_since, s.complete_at), s.complete_at)) AS last_seen,
                     EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.person = m.email_key
                             AND g.starts_at <= :at AND (g.ends_at IS NULL OR g.ends_at > :at)
@@ -192,7 +205,7 @@ impl Listing {
                 Some(then) => covered_then(db, row.get("target")?, key, &names, then, at)?,
                 None => row.get("covered")?,
             };
-            listed.push(MemberRow {
+            let member = MemberRow {
                 email: row.get("email")?,
                 target: target(row, &names)?,
                 is_admin: row.get("is_admin")?,
@@ -203,7 +216,10 @@ impl Listing {
                 first_seen: time::read(row.get("first_seen")?),
                 last_seen: time::read(row.get("last_seen")?),
                 covered,
-            });
+            };
+            if filter.means(&member, row.get("is_holder")?) {
+                listed.push(member);
+            }
         }
         Ok(listed)
     }
@@ -301,7 +317,7 @@ fn covered_then(
 
 /// Leaves out the grants that another one of the person outlasts, as the view `ending` does.
 fn leave_last(grants: &mut Vec<GrantRow>) {
-    let person = |g: &GrantRow| (g.target.id(), g.email.to_lowercase());
+    let person = |g: &GrantRow| (g.target.id(), canonical(&g.email).into_owned());
     let mut open: HashMap<_, Vec<GrantRow>> = HashMap::new();
     for grant in grants.iter().filter(|g| g.state != GrantState::Removed) {
         open.entry(person(grant)).or_default().push(grant.clone());

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use refinery::Target;
 use rusqlite::config::DbConfig;
+use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
 
 use super::{StoreError, backup};
+use crate::domain::canonical;
 use crate::files;
 
 mod migrations {
@@ -69,6 +71,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
             copy.display()
         );
     }
+    know_canonical(connection)?;
     // Tables that others refer to are made anew.
     connection.pragma_update(None, "foreign_keys", false)?;
     // Each with the note that it was made, or not at all, whenever the process is killed.
@@ -82,6 +85,18 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         });
     connection.pragma_update(None, "foreign_keys", true)?;
     migrated.map(|_| ())
+}
+
+/// Lets migrations say `canonical(address)`.
+fn know_canonical(connection: &Connection) -> Result<(), StoreError> {
+    let flags = FunctionFlags::SQLITE_UTF8
+        | FunctionFlags::SQLITE_DETERMINISTIC
+        | FunctionFlags::SQLITE_DIRECTONLY;
+    connection.create_scalar_function("canonical", 1, flags, |call| {
+        let text = call.get_raw(0).as_str_or_null()?;
+        Ok(text.map(|text| canonical(text).into_owned()))
+    })?;
+    Ok(())
 }
 
 /// Where the copy lies that was made before a database of this form was changed.

@@ -54,6 +54,32 @@ impl Targets {
         })
     }
 
+    /// That several teams of the account have this name, for people; nothing where it is one or none.
+    pub(crate) fn namesakes(
+        db: &Connection,
+        target: &Target,
+    ) -> Result<Option<String>, StoreError> {
+        let Some(team) = target.team() else {
+            return Ok(None);
+        };
+        let mut statement = db.prepare_cached(
+            "SELECT remote_id FROM target
+             WHERE provider = :provider AND account = :account AND name = :name AND listed = 1
+               AND remote_id IS NOT NULL
+             ORDER BY remote_id",
+        )?;
+        let ids: Vec<String> = statement
+            .query_map(key(target).as_slice(), |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
+        Ok((ids.len() > 1).then(|| {
+            format!(
+                "{} teams have the name {team:?}: name the team by its id, one of {}",
+                ids.len(),
+                ids.join(", ")
+            )
+        }))
+    }
+
     /// All targets on record as they are shown, in order.
     pub(crate) fn all(db: &Connection) -> Result<Vec<TargetRef>, StoreError> {
         let mut all: Vec<TargetRef> = names(db)?.into_values().collect();

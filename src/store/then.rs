@@ -13,7 +13,7 @@ use super::{StoreError, time};
 #[derive(Debug, Default)]
 pub(super) struct Then {
     forms: HashMap<i64, Form>,
-    /// The people whose grants these are, by address in lower case.
+    /// The people whose grants these are, by canonical address.
     people: BTreeSet<String>,
 }
 

@@ -83,3 +83,41 @@ async fn a_backup_into_a_folder_that_is_not_there_says_so() {
     assert_eq!(printed.code, 1);
     assert!(printed.stderr.contains("nowhere"), "{}", printed.stderr);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_of_a_damaged_database_fails_and_leaves_nothing() {
+    let world = World::new().await;
+    let rows: Vec<String> = (0..400)
+        .map(|n| format!("p{n}@example.com,sentius:acme,{PAST}"))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.grants(&rows).await;
+    world.sql("PRAGMA wal_checkpoint(TRUNCATE)");
+    assert!(spoil(&world, b"p200@example.com"), "nothing to spoil");
+    let copy = world.path("copy.db");
+
+    let printed = backup(&world, &copy).await;
+
+    assert_eq!(printed.code, 1, "{}", printed.stdout);
+    assert!(
+        printed.stderr.contains("the database is damaged"),
+        "{}",
+        printed.stderr
+    );
+    assert!(!copy.exists());
+}
+
+/// Changes a letter in the file, so that an index and its table no longer agree.
+fn spoil(world: &World, text: &[u8]) -> bool {
+    let file = world.database();
+    let whole = std::fs::read(&file).unwrap();
+    let mut places = whole.windows(text.len()).enumerate();
+    places.any(|(place, found)| {
+        let mut spoilt = whole.clone();
+        spoilt[place] = b'q';
+        found == text && {
+            std::fs::write(&file, &spoilt).unwrap();
+            world.texts("PRAGMA integrity_check(1)") != ["ok"]
+        }
+    })
+}

@@ -59,8 +59,8 @@ fn one_bad_row_stops_the_whole_file_and_is_told_with_its_line() {
             "end: \"2026-02-30\" is no date that exists",
         ),
         (
-            "jane@acme.example,sentius:acme,,,,,2026-11-22T07:00:00,,",
-            "end: \"2026-11-22T07:00:00\" does not say in which zone",
+            "jane@acme.example,sentius:acme,,,,,18:00:00,,",
+            "end: \"18:00:00\" is a time of day without a date; write both, as in \"2026-11-22 18:00\"",
         ),
         (
             "jane@acme.example,sentius:acme,,,,never,,,",

@@ -136,7 +136,7 @@ async fn one_bad_row_stops_the_file_before_the_first_call() {
     for (row, said) in [
         (
             "a@example.com,sapling:acme/Cor,,,,",
-            "line 6: target: no single team",
+            "line 6: target: no team",
         ),
         (
             "a@example.com,sapling:acme/Core,,admin,,",

@@ -26,7 +26,7 @@ async fn what_cannot_be_given_is_refused_before_the_first_call() {
         ),
         (
             &["a@b.cd", "--target", "sapling:acme/Cor"],
-            "--target: no single team of the key's holder has the name or id \"Cor\"; the nearest are Core",
+            "--target: no team of the key's holder has the name or id \"Cor\"; the nearest are Core",
         ),
         (
             &[

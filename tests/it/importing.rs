@@ -160,3 +160,53 @@ fn ten_thousand_rows_are_no_trouble() {
             .starts_with("whole: 10000 events; head 10000:")
     );
 }
+
+#[test]
+fn the_end_of_the_calendar_does_not_stop_an_import_and_comes_back_the_same() {
+    let desk = Desk::new();
+    let csv = "email,target,end\njane@acme.example,sentius:acme,9999-12-31T23:59:59Z\n";
+    assert_eq!(desk.import(csv), "1 recorded, 0 amended, 0 unchanged\n");
+    let row = &list(&desk)[0];
+    assert_eq!(row["end"], "9999-12-30T22:00:00Z");
+    let end = row["end"].as_str().unwrap();
+    let again = format!("email,target,end\njane@acme.example,sentius:acme,{end}\n");
+    assert_eq!(desk.import(&again), "0 recorded, 0 amended, 1 unchanged\n");
+    assert_eq!(desk.import(csv), "0 recorded, 0 amended, 1 unchanged\n");
+}
+
+#[test]
+fn spellings_of_one_address_are_one_grant() {
+    let desk = Desk::new();
+    let row = |email: &str| format!("email,target,end\n\"{email}\",sentius:acme,2099-01-01\n");
+    desk.import(row("jörg@bücher.example"));
+    for email in [
+        "JÖRG@Bücher.example",
+        "jo\u{308}rg@xn--bcher-kva.example",
+        "\u{a0}jörg@bücher.example\u{3000}",
+    ] {
+        assert_eq!(
+            desk.import(row(email)),
+            "0 recorded, 0 amended, 1 unchanged\n",
+            "{email}"
+        );
+    }
+    assert_eq!(list(&desk)[0]["email"], "jörg@bücher.example");
+}
+
+#[test]
+fn many_rows_are_recorded_in_order_and_once() {
+    let desk = Desk::new();
+    let mut csv = "email,target,end\n".to_owned();
+    for n in 0..12_000 {
+        csv.push_str(&format!("p{n}@acme.example,sentius:acme,2099-01-01\n"));
+    }
+    assert_eq!(
+        desk.import(&csv),
+        "12000 recorded, 0 amended, 0 unchanged\n"
+    );
+    assert_eq!(
+        desk.import(&csv),
+        "0 recorded, 0 amended, 12000 unchanged\n"
+    );
+    assert_eq!(list(&desk).len(), 12_000);
+}

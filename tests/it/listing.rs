@@ -4,6 +4,7 @@ use lapsed::sandbox::{SaplingState, SentiusState, TeamUser};
 use serde_json::Value;
 
 use crate::desk::{Desk, Providers};
+use crate::world::{FUTURE, HOLDER, World};
 
 /// A grant in each state.
 const STATES: &str = "email,target,start,end,owner\n\
@@ -250,4 +251,48 @@ fn tables_and_csv_show_the_same_rows() {
     assert_eq!(desk.run(&["members"]).err, "4 members\n");
     let none = desk.run(&["list", "--state", "removed"]);
     assert_eq!((none.out.as_str(), none.err.as_str()), ("", "0 grants\n"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_without_a_grant_are_printed_as_a_file_that_import_takes() {
+    let mut world = World::new().await;
+    world.config.sapling = format!("self_email = {HOLDER:?}\n");
+    world.team(
+        "Core",
+        &["jane@example.com", "bob@example.com", "weird address"],
+    );
+    world
+        .grants(&[&format!("jane@example.com,sapling:acme/Core,{FUTURE}")])
+        .await;
+    assert_eq!(world.dry_run(None).await.code, 0);
+    let uncovered = ["members", "--uncovered", "--format"];
+    let rows = world.rows(&[&uncovered[..], &["json"]].concat()).await;
+    let emails: Vec<&str> = rows.iter().map(|r| r["email"].as_str().unwrap()).collect();
+    assert_eq!(emails, ["bob@example.com", "weird address"]);
+
+    let printed = world.lapsed(&[&uncovered[..], &["import"]].concat()).await;
+    assert_eq!(printed.code, 0);
+    assert!(
+        printed
+            .stdout
+            .starts_with("email,target,permissions,start,end,")
+    );
+    assert!(
+        printed.stderr.contains("weird address"),
+        "{}",
+        printed.stderr
+    );
+    world.import(&printed.stdout).await;
+    let rows = world.rows(&[&uncovered[..], &["json"]].concat()).await;
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let bob = world
+        .list()
+        .await
+        .into_iter()
+        .find(|r| r["email"] == "bob@example.com");
+    let bob = bob.unwrap();
+    assert_eq!(
+        (&bob["start"], &bob["end"]),
+        (&"2024-03-01T00:00:00Z".into(), &Value::Null)
+    );
 }

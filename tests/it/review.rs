@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::world::{Mail, World};
 
 /// Reviews every 90 days, and the clock may be anywhere.
-async fn world(unanswered: &str) -> World {
+pub(crate) async fn world(unanswered: &str) -> World {
     let mut world = World::new().await;
     world.config.mail = Mail::Smtp;
     world.config.guard = "max_clock_skew = \"36500d\"".to_owned();
@@ -34,7 +34,7 @@ async fn waiting(world: &World, now: &str) -> Vec<String> {
 }
 
 /// The payloads of the events of a kind.
-fn events(world: &World, kind: &str) -> Vec<Value> {
+pub(crate) fn events(world: &World, kind: &str) -> Vec<Value> {
     let events = world.events().into_iter();
     events
         .filter(|e| e.kind == kind)
@@ -43,10 +43,10 @@ fn events(world: &World, kind: &str) -> Vec<Value> {
 }
 
 // 2030-01-01 and 90, 104 and 118 days later; the 90th is a Monday.
-const RECORDED: &str = "2030-01-01T07:00:00Z";
-const ASKED: &str = "2030-04-01T09:00:00Z";
-const REMINDED: &str = "2030-04-15T09:05:00Z";
-const GIVEN_UP: &str = "2030-04-29T09:15:00Z";
+pub(crate) const RECORDED: &str = "2030-01-01T07:00:00Z";
+pub(crate) const ASKED: &str = "2030-04-01T09:00:00Z";
+pub(crate) const REMINDED: &str = "2030-04-15T09:05:00Z";
+pub(crate) const GIVEN_UP: &str = "2030-04-29T09:15:00Z";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn owners_are_asked_in_one_mail_and_keep_what_is_needed() {

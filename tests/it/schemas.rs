@@ -209,6 +209,11 @@ async fn what_gives_and_takes_keeps_to_its_schema_too() {
         &["grant", "bob@example.com", "--target", "sapling:acme/Core"],
     )
     .await;
+    look(
+        "revoke-dry-run",
+        &["revoke", "jane@example.com", "--dry-run"],
+    )
+    .await;
     let revoked = look("revoke", &["revoke", "jane@example.com"]).await;
     look("undo", &["undo", revoked["run"].as_str().unwrap()]).await;
     look(

@@ -278,7 +278,13 @@ async fn what_is_on_no_record_is_not_guessed() {
     let world = World::new().await;
     world.whitelist(&["ghost@example.com"]);
     let printed = world
-        .lapsed(&["revoke", "ghost@example.com", "--format", "json"])
+        .lapsed(&[
+            "revoke",
+            "ghost@example.com",
+            "--unlisted",
+            "--format",
+            "json",
+        ])
         .await;
     let json: Value = serde_json::from_str(&printed.stdout).unwrap();
     let run = json["run"].as_str().unwrap();

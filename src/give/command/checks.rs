@@ -119,7 +119,11 @@ impl Looked {
         }
         let listed = found.and_then(|found| self.listed.iter().find(|l| l.id() == found.id()));
         let Some(team) = listed else {
-            return Ok(Err(Lack::Unusable(self.unknown(target))));
+            let why = Targets::namesakes(db, target)?;
+            let why = why.map(|why| format!("target: {why}"));
+            return Ok(Err(Lack::Unusable(
+                why.unwrap_or_else(|| self.unknown(target)),
+            )));
         };
         Ok(match self.forbidden.get(team) {
             // It takes nobody in, today and tomorrow.
@@ -145,9 +149,7 @@ impl Looked {
             [] => "it has no teams".to_owned(),
             names => format!("the nearest are {}", names.join(", ")),
         };
-        format!(
-            "target: no single team of the key's holder has the name or id {wanted:?}; {nearest}"
-        )
+        format!("target: no team of the key's holder has the name or id {wanted:?}; {nearest}")
     }
 }
 

@@ -6,6 +6,7 @@ use rusqlite::{Connection, named_params};
 use super::{Grants, Imported, NewGrant, Same};
 use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, TargetRef};
 use crate::store::members::OF_PERSON;
+use crate::store::queries::sql::OF_ADDRESS;
 use crate::store::tables::entry::How;
 use crate::store::{
     Asked, NewProvision, Provision, Provisions, StoreError, TakeBack, Targets, time,
@@ -167,11 +168,11 @@ impl Grants {
         target: &TargetRef,
         email: &Email,
     ) -> Result<Email, StoreError> {
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare_cached(&format!(
             "SELECT email FROM grants
-             WHERE target = :target AND (person = :email_key OR email_key = :email_key) AND removed_at IS NULL
+             WHERE {OF_ADDRESS}
              ORDER BY id LIMIT 1",
-        )?;
+        ))?;
         let mut rows = statement
             .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
         Ok(match rows.next()? {
@@ -186,10 +187,10 @@ impl Grants {
         grant: &NewGrant,
         target: &TargetRef,
     ) -> Result<Vec<(i64, String)>, StoreError> {
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare_cached(&format!(
             "SELECT id, permissions FROM grants
-             WHERE target = :target AND (person = :email_key OR email_key = :email_key) AND removed_at IS NULL",
-        )?;
+             WHERE {OF_ADDRESS}",
+        ))?;
         let rows = statement.query_map(
             named_params! { ":target": target.id().0, ":email_key": grant.email.key() },
             |row| Ok((row.get(0)?, row.get(1)?)),

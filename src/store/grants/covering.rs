@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::Grants;
 use crate::domain::{Email, Entry, Flags, Permission, ProvisionKind, Reach, Role, Span, TargetRef};
+use crate::store::queries::sql::OF_ADDRESS;
 use crate::store::tables::entry::{self, How};
 use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, time};
 
@@ -68,7 +69,7 @@ impl Grants {
     ) -> Result<OnWhitelist, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT email, name, permissions, starts_at, ends_at FROM grants
-             WHERE target = :target AND (person = :email_key OR email_key = :email_key) AND removed_at IS NULL AND role IS NULL
+             WHERE target = :target AND person = :email_key AND removed_at IS NULL AND role IS NULL
              ORDER BY id",
         )?;
         let mut rows = statement
@@ -193,11 +194,11 @@ impl Grants {
         at: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
         let begins = db
-            .prepare_cached(
+            .prepare_cached(&format!(
                 "SELECT min(starts_at) FROM grants
-                 WHERE target = :target AND (person = :email_key OR email_key = :email_key) AND removed_at IS NULL AND role IS :role
+                 WHERE {OF_ADDRESS} AND role IS :role
                    AND ifnull(ends_at > :at, 1)",
-            )?
+            ))?
             .query_row(
                 named_params! {
                     ":target": target.id().0, ":email_key": email.key(),

@@ -29,7 +29,7 @@ fn beginning(rows: &str) -> String {
     )
 }
 
-/// Addresses on record, in lower case and in order, that begin with `prefix`, which is so too.
+/// Addresses on record, in canonical form and in order, that begin with `prefix`, which is so too.
 pub(crate) fn beginning_with(
     db: &Connection,
     prefix: &str,
@@ -51,26 +51,31 @@ pub(crate) fn beginning_with(
     Ok(found)
 }
 
-/// Addresses on record that are nearly this one: a slip of the keyboard after the first letters,
-/// or another domain.
+/// Addresses on record that are nearly this one: a slip of the keyboard, after the first
+/// letters if there is one, or another domain.
 pub(crate) fn near(db: &Connection, email: &Email) -> Result<Vec<String>, StoreError> {
     let key = email.key();
     let local = key.split('@').next().unwrap_or(key);
-    let begins: String = local.chars().take(3).collect();
-    if begins.is_empty() {
-        return Ok(Vec::new());
+    for letters in [3, 1] {
+        let begins: String = local.chars().take(letters).collect();
+        if begins.is_empty() {
+            break;
+        }
+        let mut near: Vec<(usize, String)> = beginning_with(db, &begins, COMPARED)?
+            .into_iter()
+            .filter_map(|known| {
+                let same_name = known.split('@').next() == Some(local);
+                let slips = strsim::damerau_levenshtein(&known, key);
+                (same_name || slips <= 2).then_some((slips, known))
+            })
+            .collect();
+        if !near.is_empty() {
+            near.sort();
+            near.truncate(TOLD);
+            return Ok(near.into_iter().map(|(_, known)| known).collect());
+        }
     }
-    let mut near: Vec<(usize, String)> = beginning_with(db, &begins, COMPARED)?
-        .into_iter()
-        .filter_map(|known| {
-            let same_name = known.split('@').next() == Some(local);
-            let slips = strsim::damerau_levenshtein(&known, key);
-            (same_name || slips <= 2).then_some((slips, known))
-        })
-        .collect();
-    near.sort();
-    near.truncate(TOLD);
-    Ok(near.into_iter().map(|(_, known)| known).collect())
+    Ok(Vec::new())
 }
 
 #[cfg(test)]

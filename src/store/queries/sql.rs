@@ -16,6 +16,12 @@ pub(crate) const STANDS: &str = "
 pub(crate) const COVERS: &str = "(o.starts_at <= :now
     AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff)))";
 
+/// That a grant is an open one of the person `:email_key` on `:target`, by the address that it was
+/// given to or by the one that its membership bears now.
+pub(crate) const OF_ADDRESS: &str = "id IN (
+    SELECT id FROM grants WHERE target = :target AND person = :email_key AND removed_at IS NULL
+    UNION SELECT id FROM grants WHERE email_key = :email_key AND target = :target AND removed_at IS NULL)";
+
 /// That no grant covers the person and the role of grant `g`.
 pub(crate) fn uncovered() -> String {
     format!(

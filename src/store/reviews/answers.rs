@@ -1,12 +1,13 @@
 //! The answers to the review: access is kept, or ends.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, Row, named_params};
 use serde_json::json;
 
 use super::{Reviews, role};
 use crate::domain::{Email, Role, TargetRef};
 use crate::review::{self, Rules};
+use crate::store::queries::sql::OF_ADDRESS;
 use crate::store::trail::{self, Entry};
 use crate::store::{Asked, Grants, StoreError, time};
 
@@ -20,7 +21,12 @@ pub(crate) enum ReviewAnswer {
     NothingOpen,
     /// The end cannot be moved so, and why.
     Refused(String),
+    /// Nobody had answered before, and the access is being removed or gone.
+    TooLate,
 }
+
+/// Why a grant was ended that nobody answered for; it is found by this again.
+const UNANSWERED: &str = "nobody answered the review";
 
 impl Reviews {
     /// Notes that a person's access on a target is still needed, and with `end` until when. A
@@ -33,9 +39,13 @@ impl Reviews {
         asked: &Asked,
         at: Timestamp,
     ) -> Result<ReviewAnswer, StoreError> {
+        let too_late = Self::reopen(db, email, target, asked, at)?;
         let open = Self::open(db, email, target, at)?;
         if open.is_empty() {
-            return Ok(ReviewAnswer::NothingOpen);
+            return Ok(match too_late {
+                true => ReviewAnswer::TooLate,
+                false => ReviewAnswer::NothingOpen,
+            });
         }
         if let Some(end) = end
             && let Err(why) = Grants::extend(db, email, target, end, asked, at)?
@@ -47,6 +57,26 @@ impl Reviews {
             grant.note(db, "review.kept", &json!({ "by": asked.by }), at)?;
         }
         Ok(ReviewAnswer::Grants(open.len()))
+    }
+
+    /// Gives the grants that nobody had answered for their ends back, while their access is there.
+    /// Returns whether it is too late for one.
+    pub(crate) fn reopen(
+        db: &Connection,
+        email: &Email,
+        target: &TargetRef,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut too_late = false;
+        for (grant, was, gone) in given_up(db, email, target)? {
+            if gone {
+                too_late = true;
+            } else if was.is_none_or(|end| end > at) {
+                grant.take_back(db, was, asked, at)?;
+            }
+        }
+        Ok(too_late)
     }
 
     /// Notes that somebody has said, by whatever command, that a grant is needed: it falls due anew.
@@ -100,25 +130,54 @@ impl Reviews {
         target: &TargetRef,
         at: Timestamp,
     ) -> Result<Vec<OpenGrant>, StoreError> {
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare_cached(&format!(
             "SELECT id, email, role, ends_at FROM grants
-             WHERE target = :target AND (person = :email OR email_key = :email) AND removed_at IS NULL
+             WHERE {OF_ADDRESS} AND revoked = 0
                AND ifnull(ends_at > :now, 1) ORDER BY id",
-        )?;
+        ))?;
         let params = named_params! {
-            ":target": target.id().0, ":email": email.key(), ":now": time::stored(at),
+            ":target": target.id().0, ":email_key": email.key(), ":now": time::stored(at),
         };
-        let rows = statement.query_map(params, |row| {
-            Ok(OpenGrant {
-                id: row.get("id")?,
-                target: target.clone(),
-                email: Email::observed(row.get_ref("email")?.as_str()?),
-                role: role(row)?,
-                end: time::read_if_any(row.get("ends_at")?),
-            })
-        })?;
+        let rows = statement.query_map(params, |row| OpenGrant::read(row, target))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// The grants that were ended since nobody answered, and by nothing later: each with the end that it
+/// had, and whether its access is being removed or gone.
+fn given_up(
+    db: &Connection,
+    email: &Email,
+    target: &TargetRef,
+) -> Result<Vec<(OpenGrant, Option<Timestamp>, bool)>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT g.id, g.email, g.role, g.ends_at, p.body ->> 'was' AS was,
+                g.removed_at IS NOT NULL OR EXISTS (
+                    SELECT 1 FROM action a WHERE a.target = g.target AND a.email_key = g.email_key
+                    AND a.role IS g.role AND a.tried_at >= g.ends_at
+                    AND (a.state = 'intent' OR a.state = 'unknown' OR a.state = 'done' OR a.state = 'absent')
+                ) AS gone
+         FROM grants g
+         JOIN event_payload p ON p.seq = (
+             SELECT max(e.seq) FROM event_payload o JOIN event e USING (seq)
+             WHERE o.email_key = g.email_key AND e.kind = 'grant.revoked' AND o.body ->> 'grant_id' = g.id)
+         WHERE g.target = :target AND g.email_key = :email AND g.revoked = 1
+           AND p.body ->> 'why' = :why
+         ORDER BY g.id",
+    )?;
+    let params = named_params! {
+        ":target": target.id().0, ":email": email.key(), ":why": UNANSWERED,
+    };
+    let rows = statement.query_map(params, |row| {
+        let was: Option<String> = row.get("was")?;
+        let grant = OpenGrant::read(row, target)?;
+        Ok((
+            grant,
+            was.and_then(|was| was.parse().ok()),
+            row.get("gone")?,
+        ))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// An open grant that is answered for.
@@ -131,13 +190,37 @@ struct OpenGrant {
 }
 
 impl OpenGrant {
+    fn read(row: &Row<'_>, target: &TargetRef) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get("id")?,
+            target: target.clone(),
+            email: Email::observed(row.get_ref("email")?.as_str()?),
+            role: role(row)?,
+            end: time::read_if_any(row.get("ends_at")?),
+        })
+    }
+
+    /// Gives it the end back that it had before it was given up.
+    fn take_back(
+        &self,
+        db: &Connection,
+        end: Option<Timestamp>,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached("UPDATE grants SET revoked = 0, ends_at = :end WHERE id = :id")?
+            .execute(named_params! { ":id": self.id, ":end": end.map(time::stored) })?;
+        let why = "the review was answered before the access was removed";
+        let more = json!({ "was": self.end, "end": end, "by": asked.by, "why": why });
+        self.note(db, "grant.extended", &more, at)
+    }
+
     /// Ends it, since nobody answered for it.
     fn give_up(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE grants SET revoked = 1, ends_at = :at WHERE id = :id")?
             .execute(named_params! { ":id": self.id, ":at": time::stored(at) })?;
         forget(db, self.id)?;
-        let why = "nobody answered the review";
-        let more = json!({ "was": self.end, "end": at, "by": "lapsed", "why": why });
+        let more = json!({ "was": self.end, "end": at, "by": "lapsed", "why": UNANSWERED });
         self.note(db, "grant.revoked", &more, at)
     }
 
