@@ -1,5 +1,6 @@
 //! The command line: what may be written, and which command it means.
 
+mod accept;
 mod approve;
 mod audit;
 mod backup;
@@ -27,6 +28,7 @@ mod run;
 mod status;
 mod undo;
 mod why;
+mod write_off;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -129,6 +131,10 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Let the plan that the guard held in a run go ahead, once
     Approve(approve::ApproveArgs),
+    /// Believe what a doubtful reading shows, once
+    Accept(accept::AcceptArgs),
+    /// Give up what is owed at a target that can no longer be reached
+    WriteOff(write_off::WriteOffArgs),
     /// Show what waits for an owner's yes, or answer it
     Review(review::ReviewArgs),
     /// Copy the database consistently while passes run
@@ -204,6 +210,8 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Report(args)) => wait(report::run(&common, args)),
         Some(Command::Audit(command)) => wait(audit::run(&common, command)),
         Some(Command::Approve(args)) => wait(approve::run(&common, args)),
+        Some(Command::Accept(args)) => wait(accept::run(&common, args)),
+        Some(Command::WriteOff(args)) => wait(write_off::run(&common, args)),
         Some(Command::Review(args)) => wait(review::run(&common, args)),
         Some(Command::Backup(args)) => wait(backup::run(&common, args)),
         Some(Command::Check(args)) => wait(check::run(&common, args)),

@@ -3,6 +3,7 @@
 mod apply;
 pub mod cli;
 pub mod clock;
+pub mod commands;
 pub mod config;
 pub mod daemon;
 pub mod domain;

@@ -122,6 +122,7 @@ pub(crate) async fn under(
     let unmended = pass.give_entries().await?;
     let mut seen = pass.observe().await?;
     seen.errors.extend(unmended);
+    seen.findings.extend(pass.unconfirmed().await?);
     pass.compare_clocks(&mut seen).await?;
     pass.give_members(&mut seen).await?;
     pass.end_unanswered().await?;
@@ -220,6 +221,25 @@ impl Pass<'_> {
         Ok(())
     }
 
+    /// Tells that a person has yet to confirm the database; the run is the one to approve.
+    async fn unconfirmed(&self) -> Result<Option<Finding>, StoreError> {
+        let Some(why) = self.restored.clone() else {
+            return Ok(None);
+        };
+        if !self.options.dry_run {
+            let (run, at, why) = (self.run.clone(), self.started_at, why.clone());
+            self.store
+                .write(move |db| Holds::doubt(db, &run, &why, at))
+                .await?;
+        }
+        Ok(Some(Finding {
+            finding: FindingKind::DatabaseUnconfirmed,
+            place: Place::Database,
+            email: None,
+            detail: Some(format!("{why}; lapsed approve {} confirms it", self.run)),
+        }))
+    }
+
     /// Tells of clocks that differ, and notes what was compared.
     async fn compare_clocks(&self, seen: &mut Observation) -> Result<(), StoreError> {
         let clocks = self.clocks();
@@ -297,14 +317,10 @@ impl Pass<'_> {
         let run = self.run.clone();
         let at = self.started_at;
         let read = seen.readable();
-        let restored = self.restored.clone();
         let within = reach.clone();
         let recorded = self
             .store
             .write(move |db| {
-                if let Some(why) = restored.filter(|_| !reviewed.held.is_empty()) {
-                    Holds::doubt(db, &run, &why, at)?;
-                }
                 let refused = refusals(reviewed.held, reviewed.protected);
                 Ledger::record_plan(
                     db,
@@ -413,13 +429,7 @@ impl Pass<'_> {
     /// What is owed now. A look has written nothing down: what it would do is due, and what it would
     /// hold waits for a person's word.
     async fn owed(&self, dry_run: bool, counts: Counts) -> Result<Owed, StoreError> {
-        let accounts = self.settings.sapling.iter();
-        let asked = queries::OwedAt {
-            now: clock::now(),
-            grace: self.grace(),
-            unconfirmed: self.restored.is_some(),
-            accounts: accounts.map(|account| account.name.clone()).collect(),
-        };
+        let asked = queries::OwedAt::new(self.settings, clock::now(), self.restored.is_some());
         let mut owed = self.store.read(move |db| queries::owed(db, &asked)).await?;
         if dry_run {
             owed.remove = counts.planned + counts.held;

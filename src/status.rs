@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Counts, Verdict};
+use crate::domain::{Counts, Owed, Verdict};
 use crate::report::Trail;
 use crate::schedule;
 use crate::store::{self, Daemon, Store, StoreError};
@@ -37,6 +37,12 @@ pub struct Status {
     /// Access past its end and grace that is not taken away yet. What is held or protected is not
     /// counted here.
     pub overdue: Overdue,
+    /// All that is owed, as in the outcome of a pass.
+    pub owed: Owed,
+    /// Why a person has to confirm the database, if so.
+    pub unconfirmed: Option<String>,
+    /// The accounts whose clocks differ from this machine's, as `sapling:NAME`, and since when.
+    pub clocks: BTreeMap<String, Timestamp>,
     /// What the guard holds until a person approves.
     pub held: Held,
     /// What is due and never done, by a rule.
@@ -208,7 +214,8 @@ pub struct Source {
 /// When the database cannot be read.
 pub async fn ask(store: &Store, settings: &Settings, timer: bool) -> Result<Status, StoreError> {
     let now = clock::now();
-    let wanted = store::standing::Wanted::new(settings, now);
+    let unconfirmed = store.looks_restored().await?;
+    let wanted = store::standing::Wanted::new(settings, now, unconfirmed);
     let beside = store.clone();
     let mut status = store
         .read(move |db| {

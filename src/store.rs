@@ -66,7 +66,7 @@ pub(crate) use provisions::{
 pub use reviews::ReviewRow;
 pub(crate) use reviews::{ReviewAnswer, Reviews};
 pub(crate) use runs::Runs;
-pub(crate) use sources::{SourceKind, SourceState, Sources};
+pub(crate) use sources::{Doubt, SourceKind, SourceState, Sources};
 pub(crate) use targets::{ListedTeam, Targets};
 pub(crate) use teams::{Look, Taken, Teams};
 

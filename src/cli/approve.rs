@@ -50,11 +50,31 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
         && !store.read(move |db| Holds::doubted(db, &run)).await?
     {
         return Err(Failure::usage(format!(
-            "{why}, and {} does not hold anything for that: start a pass, look at what it holds, and approve that",
+            "{why}, and {} did not say so: make a pass, look at what it tells, and approve that",
             args.run
         )));
     }
     let run = args.run.clone();
+    if restored.is_some() {
+        // The plan that this database makes is judged once it is the one that acts here.
+        store
+            .write(move |db| Holds::confirm_database(db, &run, &by, clock::now()))
+            .await?;
+        store.set_mark().await?;
+        let confirmed = Approved {
+            run: &args.run,
+            actions: 0,
+            dropped: 0,
+            database_confirmed: true,
+        };
+        match args.format {
+            Form::Json => output::json(&confirmed)?,
+            Form::Text => output::line(
+                "the database is confirmed as the one that acts here, and nothing else; the next pass goes on with it",
+            )?,
+        }
+        return Ok(Exit::Done);
+    }
     let approval = store
         .write(move |db| Holds::approve(db, &run, &by, clock::now()))
         .await?;
@@ -78,12 +98,9 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
                     run: &args.run,
                     actions,
                     dropped,
-                    database_confirmed: restored.is_some(),
+                    database_confirmed: false,
                 })?;
                 return Ok(Exit::Done);
-            }
-            if restored.is_some() {
-                output::line("the database is confirmed as the one that acts here")?;
             }
             output::line(&format!(
                 "{} approved; the next pass does them",

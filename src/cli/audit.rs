@@ -51,8 +51,13 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
             let verified = store
                 .read(move |db| trail::verify(db, head.as_ref()))
                 .await?;
+            let unconfirmed = store.looks_restored().await?;
             if format == Form::Json {
-                return for_scripts(&verified);
+                let exit = for_scripts(&verified)?;
+                return Ok(match (exit, unconfirmed) {
+                    (Exit::Done, Some(_)) => Exit::Held,
+                    (exit, _) => exit,
+                });
             }
             match verified {
                 Verified::Whole { head, erased } => {
@@ -61,6 +66,12 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
                         n => format!(", {n} with their data erased"),
                     };
                     output::line(&format!("whole: {} events{erased}; head {head}", head.seq))?;
+                    if let Some(why) = unconfirmed {
+                        output::complain(&format!(
+                            "it is not the trail that last acted here, or a person has yet to say so: {why}"
+                        ));
+                        return Ok(Exit::Held);
+                    }
                     Ok(Exit::Done)
                 }
                 Verified::Broken { seq, why } => Err(Failure::could_not_run(anyhow::anyhow!(

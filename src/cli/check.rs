@@ -75,14 +75,22 @@ async fn everything(common: &Common, found: &mut Findings) -> Result<Exit, Failu
     };
     let head = store.read(trail::head).await?;
     let database = format!("{}, {} audit events", settings.database.display(), head.seq);
-    found.line(Health::Ok, "database", &database)?;
+    let unconfirmed = store.looks_restored().await?;
+    match &unconfirmed {
+        None => found.line(Health::Ok, "database", &database)?,
+        Some(why) => {
+            let why =
+                format!("{why}; a person has to confirm it: lapsed approve RUN, as a pass tells");
+            found.line(Health::Failed, "database", &why)?;
+        }
+    }
     let services = Services::connect(&settings, &Metrics::default())?;
     let mut all_well = providers(&settings, &services, found).await?;
     all_well &= mail(&settings, found).await?;
-    Ok(if all_well {
-        Exit::Done
-    } else {
-        Exit::Incomplete
+    Ok(match (unconfirmed.is_some(), all_well) {
+        (true, _) => Exit::Held,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::Incomplete,
     })
 }
 
@@ -111,7 +119,10 @@ async fn providers(
         let name = format!("sapling:{name}");
         match account.reader.teams().await {
             Ok(teams) => {
-                let what = format!("key accepted, {}", output::count(teams.len(), "team"));
+                let mut what = format!("key accepted, {}", output::count(teams.len(), "team"));
+                if account.holder.is_none() {
+                    what.push_str("; without self_email no rule of a team removes an admin");
+                }
                 found.line(Health::Ok, &name, &what)?;
             }
             Err(error) => {

@@ -126,7 +126,7 @@ async fn leave_report(
     store: &Store,
     wanted: Option<PathBuf>,
 ) -> Result<PathBuf, Failure> {
-    let scope = pass::scope(settings, None, clock::now());
+    let scope = pass::scope(settings, None, clock::now(), false);
     let summary = store.read(move |db| summary::gather(db, scope)).await?;
     let html = report::render(&summary, Format::Html)
         .map_err(|error| Failure::could_not_run(error.into()))?;

@@ -70,7 +70,8 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
             "--since: {from} is still to come; give a time that has been"
         )));
     }
-    let scope = pass::scope(&settings, from, now);
+    let unconfirmed = store.looks_restored().await?.is_some();
+    let scope = pass::scope(&settings, from, now, unconfirmed);
     let summary = store.read(move |db| summary::gather(db, scope)).await?;
     let text = report::render(&summary, args.format.into())
         .map_err(|error| Failure::could_not_run(error.into()))?;

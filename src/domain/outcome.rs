@@ -248,6 +248,8 @@ pub enum Place {
     Target(TargetRef),
     /// All of an account, as `sapling:ACCOUNT`.
     Account(Provider, String),
+    /// The database itself.
+    Database,
 }
 
 impl Place {
@@ -267,6 +269,7 @@ impl Place {
         match self {
             Self::Target(target) => target.account(),
             Self::Account(_, account) => account,
+            Self::Database => "",
         }
     }
 }
@@ -276,6 +279,7 @@ impl fmt::Display for Place {
         match self {
             Self::Target(target) => target.fmt(f),
             Self::Account(provider, account) => write!(f, "{provider}:{account}"),
+            Self::Database => f.write_str("database"),
         }
     }
 }
@@ -284,7 +288,7 @@ impl Serialize for Place {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Target(target) => target.serialize(serializer),
-            Self::Account(..) => serializer.collect_str(self),
+            Self::Account(..) | Self::Database => serializer.collect_str(self),
         }
     }
 }

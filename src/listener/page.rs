@@ -155,7 +155,7 @@ pub(super) async fn render(
     status: &Status,
 ) -> Result<String, PageError> {
     let zone = settings.timezone.clone();
-    let wanted = Wanted::new(settings, status.at);
+    let wanted = Wanted::new(settings, status.at, status.unconfirmed.clone());
     let (of_status, of_zone) = (status.clone(), zone.clone());
     let (mut board, mut listed) = store
         .read(move |db| {

@@ -18,6 +18,7 @@ use crate::mail;
 use crate::report::Summary;
 use crate::report::letter::Scene;
 use crate::schedule;
+use crate::store::queries::OwedAt;
 use crate::store::summary::{self, Scope};
 use crate::store::{Holds, NewMail, Outbox, Runs, Store, StoreError};
 
@@ -43,7 +44,12 @@ fn organization(settings: &Settings) -> String {
 }
 
 /// What a report covers, from `from` until now.
-pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp) -> Scope {
+pub(crate) fn scope(
+    settings: &Settings,
+    from: Option<Timestamp>,
+    to: Timestamp,
+    unconfirmed: bool,
+) -> Scope {
     Scope {
         organization: organization(settings),
         run: None,
@@ -52,6 +58,7 @@ pub(crate) fn scope(settings: &Settings, from: Option<Timestamp>, to: Timestamp)
         timezone: settings.timezone.clone(),
         next_report: schedule::next(&settings.schedule.report, &settings.timezone, to),
         holders: holders(settings),
+        owed: OwedAt::new(settings, to, unconfirmed),
     }
 }
 
@@ -74,7 +81,7 @@ pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pas
     };
     let from = last_report(pass.store).await?;
     let to = clock::now();
-    let mut scope = scope(pass.settings, from, to);
+    let mut scope = scope(pass.settings, from, to, pass.restored.is_some());
     scope.run = Some(pass.run.clone());
     let summary = pass
         .store
@@ -98,7 +105,7 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pass
         return Ok(Vec::new());
     }
     let at = clock::now();
-    let mut scope = scope(pass.settings, Some(at), at);
+    let mut scope = scope(pass.settings, Some(at), at, pass.restored.is_some());
     scope.run = Some(pass.run.clone());
     let summary = pass
         .store

@@ -5,6 +5,8 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Serialize, Serializer};
 
+use crate::domain::Owed;
+
 /// Weeks drawn in the look ahead: thirteen cover the 90 days that [`Summary::ending`] holds.
 pub(crate) const WEEKS: usize = 13;
 
@@ -32,6 +34,8 @@ pub struct Summary {
     pub ended: Vec<Ended>,
     /// What is due and not done, whenever it became due.
     pub debts: Vec<Debt>,
+    /// All that is owed, as in the outcome of a pass.
+    pub owed: Owed,
     /// What the guard holds.
     pub held: Vec<Held>,
     /// What is due but never done, by a rule.
@@ -286,6 +290,7 @@ impl Summary {
             timezone,
             ended: Vec::new(),
             debts: Vec::new(),
+            owed: Owed::default(),
             held: Vec::new(),
             protected: Vec::new(),
             ending: Vec::new(),

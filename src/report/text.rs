@@ -21,6 +21,7 @@ pub(super) fn render(summary: &Summary) -> String {
         next,
         footer,
         trail,
+        owed,
     } = view(summary);
     let mut page = Page::default();
     let heading = match title.as_str() {
@@ -31,6 +32,9 @@ pub(super) fn render(summary: &Summary) -> String {
     page.wrapped("", &period);
     page.blank();
     page.wrapped("", &format!("{gist}."));
+    if let Some(owed) = &owed {
+        page.wrapped("", owed);
+    }
     if let Some(alarm) = &alarm {
         held(&mut page, alarm);
     }

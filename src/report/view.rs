@@ -8,6 +8,7 @@ use super::clean::one_line;
 use super::subject::gist;
 use super::summary::{Summary, Week, weeks, zone_name};
 use super::words::{count, hours};
+use crate::domain::Owed;
 pub(super) use rows::joined;
 
 /// Rows of a list that a person still reads; the rest is in the CSV.
@@ -28,6 +29,8 @@ pub(crate) enum Tone {
 pub(super) struct View {
     pub(super) title: String,
     pub(super) gist: String,
+    /// What is owed, in a sentence; absent when nothing is.
+    pub(super) owed: Option<String>,
     pub(super) period: String,
     pub(super) tiles: Vec<Tile>,
     pub(super) alarm: Option<Alarm>,
@@ -101,6 +104,7 @@ pub(super) fn view(summary: &Summary) -> View {
     View {
         title: one_line(&summary.organization),
         gist,
+        owed: owed(summary.owed),
         period: period(summary),
         tiles: tiles(summary),
         alarm: alarm(summary),
@@ -109,6 +113,27 @@ pub(super) fn view(summary: &Summary) -> View {
         footer: footer(summary),
         trail: one_line(&summary.trail.head),
     }
+}
+
+/// What is owed, in a sentence; absent when nothing is.
+fn owed(owed: Owed) -> Option<String> {
+    let parts = [
+        (
+            owed.confirm,
+            "decision of a person",
+            "decisions of a person",
+        ),
+        (owed.remove, "removal", "removals"),
+        (owed.give, "grant to give", "grants to give"),
+        (owed.doubt, "reading in doubt", "readings in doubt"),
+        (owed.mail, "mail", "mails"),
+    ];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|(number, ..)| *number > 0)
+        .map(|(number, one, many)| count(number, one, many))
+        .collect();
+    (!parts.is_empty()).then(|| format!("Owed: {}.", parts.join(", ")))
 }
 
 fn period(summary: &Summary) -> String {

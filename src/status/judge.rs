@@ -31,6 +31,11 @@ pub(super) fn judge(
     let mut reasons = Vec::new();
     let age = |since: Timestamp| age(now.duration_since(since));
 
+    if let Some(why) = &status.unconfirmed {
+        reasons.push(format!(
+            "the database waits for a person to confirm it: {why}"
+        ));
+    }
     let held = &status.held;
     if held.count > 0 {
         let since = held.oldest.map(|at| format!(", due for {}", age(at)));
@@ -71,6 +76,16 @@ pub(super) fn judge(
         let were = plural(overdue.unknown, "removal was", "removals were");
         reasons.push(format!("{were} sent and not answered"));
     }
+    for (account, since) in &status.clocks {
+        reasons.push(format!(
+            "this machine's clock and that of {account} differ, for {}",
+            age(*since)
+        ));
+    }
+    if status.owed.give > 0 && !passes.running {
+        let were = plural(status.owed.give, "grant is", "grants are");
+        reasons.push(format!("{were} not given yet"));
+    }
     let sources = &status.sources;
     if sources.failing > 0 {
         let what = plural(sources.failing, "source", "sources");
@@ -96,7 +111,7 @@ pub(super) fn judge(
 
     status.verdict = match reasons.is_empty() {
         true => Health::Well,
-        false if status.held.count > 0 => Health::Held,
+        false if status.owed.confirm > 0 => Health::Held,
         false => Health::Failing,
     };
     status.reasons = reasons;

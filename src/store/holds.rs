@@ -95,6 +95,25 @@ impl Holds {
         )
     }
 
+    /// Notes that a person has confirmed the database as the one that acts here.
+    pub(crate) fn confirm_database(
+        db: &Connection,
+        run: &str,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "database.confirmed",
+                target: None,
+                email: None,
+                payload: &json!({ "run": run, "by": by }),
+            },
+        )
+    }
+
     /// Whether a run took the database for an older copy: who approves what it held was told.
     pub(crate) fn doubted(db: &Connection, run: &str) -> Result<bool, StoreError> {
         Ok(db

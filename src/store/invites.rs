@@ -235,6 +235,22 @@ fn missing(
     Ok(true)
 }
 
+/// Ends the stay of every invite that is missing. Returns the addresses.
+pub(super) fn end_missing(
+    db: &Connection,
+    team: TargetId,
+    at: Timestamp,
+) -> Result<Vec<String>, StoreError> {
+    let mut gone = Vec::new();
+    for invite in known(db, team)? {
+        if invite.missed.is_some() {
+            end_stay(db, invite.row, GoneBy::Readings, at)?;
+            gone.push(invite.email.written().to_owned());
+        }
+    }
+    Ok(gone)
+}
+
 /// Ends an invite's stay.
 pub(super) fn end_stay(
     db: &Connection,

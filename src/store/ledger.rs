@@ -6,6 +6,7 @@ mod list;
 mod plan;
 mod proof;
 mod undo;
+mod write_off;
 
 use std::collections::HashSet;
 

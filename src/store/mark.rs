@@ -60,6 +60,12 @@ fn path(database: &Path) -> PathBuf {
 
 fn doubt(db: &Connection, mark: &Head) -> Result<Option<String>, StoreError> {
     let head = trail::head(db)?;
+    if head.seq == 0 && mark.seq > 0 {
+        return Ok(Some(format!(
+            "the database is new, and {} audit events were there when lapsed last acted here: it was deleted or replaced",
+            mark.seq
+        )));
+    }
     if head.seq < mark.seq {
         return Ok(Some(format!(
             "the database holds {} audit events, and {} were there when lapsed last acted here: it is an older copy",

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
+use thiserror::Error;
 
 use super::trail::{self, Entry};
 use super::{StoreError, time};
@@ -64,11 +65,30 @@ impl SourceState {
     }
 }
 
+/// Why a reading cannot be accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum Doubt {
+    /// Not on record.
+    #[error("no such target is on record")]
+    NoTarget,
+    /// It was never read.
+    #[error("it was never read")]
+    NeverRead,
+    /// The last reading is believed, or there was none.
+    #[error("its last reading is not in doubt")]
+    None,
+    /// No reading at all.
+    #[error("nobody can accept this reading: {0}")]
+    Impossible(String),
+}
+
 /// A source as it is stored.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SourceRow {
     /// When it was last read completely.
     pub complete_at: Option<Timestamp>,
+    /// When it was last read with a reading that counts, in doubt or not.
+    pub counted_at: Option<Timestamp>,
     /// The digest of that reading.
     pub digest: Option<Digest>,
     /// Nothing awaits a second reading.
@@ -81,6 +101,8 @@ pub(crate) struct SourceRow {
     pub doubt_since: Option<Timestamp>,
     /// The membership of the key's holder, once it was seen.
     pub holder_id: Option<String>,
+    /// The digest of a doubtful reading that a person has accepted.
+    pub accepted: Option<Digest>,
 }
 
 /// A believed reading, as it is noted.
@@ -100,7 +122,8 @@ impl Sources {
         let (kind, target) = kind.columns();
         let row = db
             .prepare_cached(
-                "SELECT complete_at, digest, settled, doubt_digest, doubt_streak, doubt_since, holder_id FROM source
+                "SELECT complete_at, digest, settled, doubt_digest, doubt_streak, doubt_since, holder_id,
+                        iif(accepted IS NULL, NULL, unhex(accepted)), counted_at FROM source
                  WHERE kind = :kind AND account = :account AND target = :target",
             )?
             .query_row(
@@ -114,6 +137,8 @@ impl Sources {
                         doubt_streak: row.get(4)?,
                         doubt_since: time::read_if_any(row.get(5)?),
                         holder_id: row.get(6)?,
+                        accepted: row.get(7)?,
+                        counted_at: time::read_if_any(row.get(8)?),
                     })
                 },
             )
@@ -136,11 +161,64 @@ impl Sources {
         };
         let source = Self::get(db, account, SourceKind::Teams)?;
         let agrees = source.doubt_digest.as_ref() == Some(missing);
+        if counts && source.accepted == Some(*missing) {
+            return Ok(None);
+        }
         let long = |since: Timestamp| at.duration_since(since) >= BELIEVED_AFTER.1;
         let enough = agrees
             && source.doubt_streak + 1 >= BELIEVED_AFTER.0
             && source.doubt_since.is_some_and(long);
         Ok((!(counts && enough)).then_some(doubt))
+    }
+
+    /// Believes the last list of teams that was in doubt: the next one that lacks the same teams is
+    /// taken over.
+    pub(crate) fn accept_list(
+        db: &Connection,
+        account: &str,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Result<String, Doubt>, StoreError> {
+        let doubt = match Self::in_doubt(db, account, SourceKind::Teams)? {
+            Ok(doubt) => doubt,
+            Err(why) => return Ok(Err(why)),
+        };
+        db.prepare_cached(
+            "UPDATE source SET accepted = hex(doubt_digest) WHERE kind = 'teams' AND account = :account",
+        )?
+        .execute(named_params! { ":account": account })?;
+        note_accepted(db, account, None, &doubt, &[], by, at)?;
+        Ok(Ok(doubt))
+    }
+
+    /// Why the last reading of a source is in doubt; or why nobody can accept it.
+    pub(super) fn in_doubt(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+    ) -> Result<Result<String, Doubt>, StoreError> {
+        let (word, target) = kind.columns();
+        let found: Option<(String, Option<String>, bool)> = db
+            .prepare_cached(
+                "SELECT state, detail, impossible FROM source
+                 WHERE kind = :kind AND account = :account AND target = :target",
+            )?
+            .query_row(
+                named_params! { ":kind": word, ":account": account, ":target": target },
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+            )
+            .optional()?;
+        Ok(match found {
+            Some((state, why, impossible)) if state == SourceState::Doubtful.as_str() => {
+                let why = why.unwrap_or_default();
+                match impossible {
+                    true => Err(Doubt::Impossible(why)),
+                    false => Ok(why),
+                }
+            }
+            Some(_) => Err(Doubt::None),
+            None => Err(Doubt::NeverRead),
+        })
     }
 
     /// The membership of the holder of the key with which a team is read, once it was seen.
@@ -256,7 +334,8 @@ impl Sources {
         let (kind, target) = kind.columns();
         db.prepare_cached(
             "UPDATE source SET complete_at = :at, digest = :digest, settled = :settled,
-                               doubt_digest = NULL, doubt_streak = 0, doubt_since = NULL, impossible = 0
+                               doubt_digest = NULL, doubt_streak = 0, doubt_since = NULL, impossible = 0,
+                               accepted = NULL
              WHERE kind = :kind AND account = :account AND target = :target",
         )?
         .execute(named_params! {
@@ -377,4 +456,26 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// Notes that a person has accepted a doubtful reading.
+pub(super) fn note_accepted(
+    db: &Connection,
+    account: &str,
+    target: Option<TargetId>,
+    doubt: &str,
+    gone: &[String],
+    by: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind: "observation.accepted",
+            target,
+            email: None,
+            payload: &json!({ "account": account, "doubt": doubt, "gone": gone, "by": by }),
+        },
+    )
 }

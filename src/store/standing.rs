@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::queries::sql::{self, NOT_OUTLASTED, STANDS};
-use super::{Daemon, StoreError, targets, time, trail};
+use super::queries::{self, OwedAt};
+use super::{Daemon, StoreError, tables, targets, time, trail};
 use crate::config::Settings;
 use crate::domain::{TargetId, Verdict};
 use crate::report::Trail;
@@ -22,16 +23,20 @@ const MOST_SOURCES: usize = 20;
 #[derive(Debug, Clone)]
 pub(crate) struct Wanted {
     pub(super) now: Timestamp,
+    unconfirmed: Option<String>,
+    owed: OwedAt,
     grace: SignedDuration,
     /// The accounts with teams, and whether suppressed addresses are read there.
     accounts: BTreeMap<String, bool>,
 }
 
 impl Wanted {
-    pub(crate) fn new(settings: &Settings, now: Timestamp) -> Self {
+    pub(crate) fn new(settings: &Settings, now: Timestamp, unconfirmed: Option<String>) -> Self {
         let accounts = settings.sapling.iter();
         Self {
             now,
+            owed: OwedAt::new(settings, now, unconfirmed.is_some()),
+            unconfirmed,
             grace: SignedDuration::try_from(settings.policy.grace).unwrap_or(SignedDuration::MAX),
             accounts: accounts
                 .map(|a| (a.name.clone(), a.organization_id.is_some()))
@@ -72,6 +77,9 @@ pub(crate) fn gather(
         passes: passes(db, running)?,
         ends: ends(db, wanted)?,
         overdue,
+        owed: queries::owed(db, &wanted.owed)?,
+        unconfirmed: wanted.unconfirmed.clone(),
+        clocks: tables::clock::doubted(db)?,
         held,
         protected,
         mail: mail(db, wanted)?,

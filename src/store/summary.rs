@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::Connection;
 
+use super::queries::{self, OwedAt};
 use super::{StoreError, targets, trail};
 use crate::domain::Email;
 use crate::report::{Summary, Trail};
@@ -29,6 +30,8 @@ pub(crate) struct Scope {
     pub(crate) next_report: Option<Timestamp>,
     /// The keys' holders by account, who need no grant.
     pub(crate) holders: BTreeMap<String, Email>,
+    /// What is asked of what is owed.
+    pub(crate) owed: OwedAt,
 }
 
 /// Everything the report tells, in one consistent view.
@@ -38,6 +41,7 @@ pub(crate) fn gather(db: &Connection, scope: Scope) -> Result<Summary, StoreErro
     summary.run = scope.run;
     summary.from = scope.from;
     summary.next_report = scope.next_report;
+    summary.owed = queries::owed(db, &scope.owed)?;
     let read = Reader {
         db,
         names: &names,

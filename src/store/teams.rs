@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde::Serialize;
 
+use super::ledger::closing;
 use super::members::Absent;
-use super::sources::{Complete, SourceKind, Sources};
+use super::sources::{self, Complete, Doubt, SourceKind, Sources};
 use super::trail::{self, Entry};
 use super::{Ledger, StoreError, invites, members, stays};
 use crate::domain::{
-    ActionKind, Changes, Digest, Email, Finding, FindingKind, FlagChange, KnownMember, Place,
-    Provider, Signs, TargetId, TargetRef, TeamReading,
+    ActionKind, Changes, Digest, Email, Finding, FindingKind, FlagChange, GoneBy, KnownMember,
+    Place, Provider, Signs, TargetId, TargetRef, TeamReading,
 };
 
 /// The team observations' SQL.
@@ -130,6 +131,44 @@ impl Teams {
         };
         Sources::complete(db, team.account(), kind, complete, at)?;
         Ok(Taken::Believed(found))
+    }
+
+    /// Believes what the last doubtful reading of a team showed, by a person's word: who was missing
+    /// from it is gone. Returns why it was in doubt, and who is gone.
+    pub(crate) fn accept(
+        db: &Connection,
+        team: &TargetRef,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Result<(String, Vec<String>), Doubt>, StoreError> {
+        let kind = SourceKind::Team(team.id());
+        let doubt = match Sources::in_doubt(db, team.account(), kind)? {
+            Ok(doubt) => doubt,
+            Err(why) => return Ok(Err(why)),
+        };
+        let source = Sources::get(db, team.account(), kind)?;
+        let last_seen = source.complete_at.unwrap_or(at);
+        let mut gone = Vec::new();
+        for member in members::known(db, team.id())? {
+            if member.missed.is_some() {
+                members::end_stay(db, member.row, GoneBy::Readings, last_seen, at)?;
+                gone.push(member.email.written().to_owned());
+            }
+        }
+        gone.extend(invites::end_missing(db, team.id(), at)?);
+        closing::all_absent(db, team.id(), at)?;
+        Sources::complete(
+            db,
+            team.account(),
+            kind,
+            Complete {
+                digest: None,
+                settled: false,
+            },
+            source.counted_at.unwrap_or(at),
+        )?;
+        sources::note_accepted(db, team.account(), Some(team.id()), &doubt, &gone, by, at)?;
+        Ok(Ok((doubt, gone)))
     }
 
     /// How many people a target has: a team's members and invitees, a whitelist's open grants. Counts

@@ -132,6 +132,7 @@ fn form_at(events: &[Event], grant: i64, as_of: Timestamp) -> Option<Form> {
                 closed_by = event.body["action_id"].as_i64();
                 known.removed_at = Some(event.at);
             }
+            "grant.reopened" => known.removed_at = None,
             // What was over already did not last until then.
             "grant.revoked" => known.end = [end, known.end].into_iter().flatten().min(),
             "grant.refused" => known.take_back(&event.body["undone"], event.at),

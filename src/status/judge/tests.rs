@@ -5,7 +5,9 @@ use jiff::tz::TimeZone;
 
 use super::super::{Daemon, Ends, Held, Mail, Overdue, Pass, Passes, Pile, Source, Sources};
 use super::*;
-use crate::domain::Counts;
+use std::collections::BTreeMap;
+
+use crate::domain::{Counts, Owed};
 use crate::report::Trail;
 use crate::schedule;
 
@@ -53,6 +55,9 @@ pub(in crate::status) fn quiet() -> Status {
             within_7d: 19,
         },
         overdue: Overdue::default(),
+        owed: Owed::default(),
+        unconfirmed: None,
+        clocks: BTreeMap::new(),
         held: Held::default(),
         protected: Pile::default(),
         mail: Mail::default(),

@@ -375,23 +375,20 @@ fn found_absent(
     Ok(row)
 }
 
-/// Closes, by a person's word, the grants of whoever a doubtful reading did not show; see
-/// `commands::accept`.
-pub(crate) fn all_absent(
+/// Closes, by a person's word, the grants that are over and whose people a doubtful reading did not
+/// show.
+pub(in crate::store) fn all_absent(
     db: &Connection,
     team: TargetId,
-    cutoff: Timestamp,
     at: Timestamp,
-) -> Result<usize, StoreError> {
+) -> Result<(), StoreError> {
     let run = Runs::newest(db)?;
-    let mut closed = 0;
-    for ended in ended(db, team, cutoff, at)? {
+    for ended in ended(db, team, at, at)? {
         let key = (team, ended.person.as_str());
         if ended.role.is_none() && !is_there(db, team, key.1)? && !is_open(db, key, "access")? {
             let row = found_absent(db, &run, key, &ended, "member.remove", at)?;
             access(db, team, key.1, row, at)?;
-            closed += 1;
         }
     }
-    Ok(closed)
+    Ok(())
 }

@@ -177,14 +177,15 @@ impl Provisions {
         })
     }
 
-    /// Takes back what is open for a person on a target: access there is to end.
+    /// Takes back what is open for a person on a target: access there is to end. Returns how many.
     pub(crate) fn withdraw(
         db: &Connection,
         target: TargetId,
         email: &Email,
         why: &str,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<usize, StoreError> {
+        let mut withdrawn = 0;
         for role in [
             None,
             Some(crate::domain::Role::Admin),
@@ -196,9 +197,10 @@ impl Provisions {
                     ..Answered::new(ProvisionState::Withdrawn)
                 };
                 Self::settle(db, &provision, &answered, at)?;
+                withdrawn += 1;
             }
         }
-        Ok(())
+        Ok(withdrawn)
     }
 
     /// Notes that it could not even be tried; an event only when the reason is news.

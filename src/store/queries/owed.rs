@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 
 use super::sql;
+use crate::config::Settings;
 use crate::domain::Owed;
 use crate::store::{StoreError, time};
 
@@ -20,6 +21,18 @@ pub(crate) struct OwedAt {
     pub(crate) unconfirmed: bool,
     /// The accounts with teams: what others were is not read any more.
     pub(crate) accounts: Vec<String>,
+}
+
+impl OwedAt {
+    pub(crate) fn new(settings: &Settings, now: Timestamp, unconfirmed: bool) -> Self {
+        let grace = SignedDuration::try_from(settings.policy.grace);
+        Self {
+            now,
+            grace: grace.unwrap_or(SignedDuration::MAX),
+            unconfirmed,
+            accounts: settings.sapling.iter().map(|a| a.name.clone()).collect(),
+        }
+    }
 }
 
 /// All that is owed.

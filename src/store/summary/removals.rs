@@ -4,6 +4,7 @@ use rusqlite::{Row, named_params};
 
 use super::Reader;
 use crate::report::{Debt, Ended, Held, Protected, Summary};
+use crate::store::queries::sql::STANDS;
 use crate::store::{StoreError, time};
 
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
@@ -27,10 +28,10 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
     })?;
     summary.ended = rows.collect::<Result<_, _>>()?;
 
-    let mut statement = read.db.prepare_cached(
-        "SELECT kind, target, email, reason, state, due_at, attempts, next_try_at, detail, run FROM action
+    let mut statement = read.db.prepare_cached(&format!(
+        "SELECT kind, target, email, reason, {STANDS} AS state, due_at, attempts, next_try_at, detail, run FROM action
          WHERE settled_at IS NULL ORDER BY due_at, id",
-    )?;
+    ))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         match row.get_ref("state")?.as_str()? {
@@ -49,11 +50,7 @@ fn debt(read: &Reader<'_>, row: &Row<'_>) -> rusqlite::Result<Debt> {
         target: read.target(row.get("target")?),
         email: row.get("email")?,
         reason: row.get("reason")?,
-        state: if state == "intent" {
-            "unknown".to_owned()
-        } else {
-            state
-        },
+        state,
         since: time::read(row.get("due_at")?),
         attempts: row.get("attempts")?,
         next_try: time::read_if_any(row.get("next_try_at")?),

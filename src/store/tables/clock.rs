@@ -1,19 +1,12 @@
 //! How far this machine's clock and each account's differed when they were last compared.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use crate::guard::clocks::Clocks;
 use crate::store::{StoreError, time};
-
-/// An account whose clock differs from ours.
-#[derive(Debug, Clone)]
-pub(crate) struct Doubted {
-    /// Such as `sentius:acme`.
-    pub(crate) account: String,
-    /// Since when.
-    pub(crate) since: Timestamp,
-}
 
 /// Notes what was compared; an account that has not told the time keeps what it told last.
 pub(crate) fn compared(db: &Connection, clocks: &Clocks, at: Timestamp) -> Result<(), StoreError> {
@@ -34,16 +27,11 @@ pub(crate) fn compared(db: &Connection, clocks: &Clocks, at: Timestamp) -> Resul
     Ok(())
 }
 
-/// The accounts whose clocks differ from ours, as last compared.
-pub(crate) fn doubted(db: &Connection) -> Result<Vec<Doubted>, StoreError> {
+/// The accounts whose clocks differ from ours, as last compared, and since when.
+pub(crate) fn doubted(db: &Connection) -> Result<BTreeMap<String, Timestamp>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT account, doubted_since FROM clock WHERE doubted_since IS NOT NULL ORDER BY account",
+        "SELECT account, doubted_since FROM clock WHERE doubted_since IS NOT NULL",
     )?;
-    let rows = statement.query_map([], |row| {
-        Ok(Doubted {
-            account: row.get(0)?,
-            since: time::read(row.get(1)?),
-        })
-    })?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, time::read(row.get(1)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -1,0 +1,75 @@
+//! `accept`: a person says that a doubtful reading is right. Whoever it did not show is gone from
+//! now on; an impossible reading cannot be accepted, whatever anybody says.
+
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::clock;
+use crate::domain::Target;
+use crate::store::{Doubt, Sources, Store, StoreError, Targets, Teams};
+
+/// What was believed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Accepted {
+    /// Which target.
+    pub target: String,
+    /// Why its reading was in doubt.
+    pub doubt: String,
+    /// Who is believed to be gone: members and invitees, as written.
+    pub gone: Vec<String>,
+}
+
+/// Why nothing was accepted.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// Nothing is in doubt there, or nobody can accept it.
+    #[error("{0}")]
+    Refused(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Believes what the last reading of a target shows, once. `target` is a team, or an account whose
+/// list of teams is in doubt, as `sapling:ACCOUNT`.
+///
+/// # Errors
+/// When nothing is in doubt there, or the reading is impossible.
+pub async fn accept(store: &Store, target: &str, by: &str) -> Result<Accepted, AcceptError> {
+    let (target, by) = (target.to_owned(), by.to_owned());
+    let at = clock::now();
+    let restored = store.looks_restored().await?;
+    let accepted = store
+        .write(move |db| {
+            if let Some(account) = list_of(&target) {
+                let accepted = Sources::accept_list(db, account, &by, at)?;
+                return Ok(accepted.map(|doubt| Accepted {
+                    target: target.clone(),
+                    doubt,
+                    gone: Vec::new(),
+                }));
+            }
+            let Ok(named) = target.parse::<Target>() else {
+                return Ok(Err(Doubt::NoTarget));
+            };
+            let Some(team) = Targets::find(db, &named)? else {
+                return Ok(Err(Doubt::NoTarget));
+            };
+            let accepted = Teams::accept(db, &team, &by, at)?;
+            Ok(accepted.map(|(doubt, gone)| Accepted {
+                target: team.written(),
+                doubt,
+                gone,
+            }))
+        })
+        .await?;
+    store.set_mark_unless(restored.as_ref()).await?;
+    accepted.map_err(|why| AcceptError::Refused(why.to_string()))
+}
+
+/// The account whose list of teams is meant, where no team is named.
+fn list_of(target: &str) -> Option<&str> {
+    let account = target.strip_prefix("sapling:")?;
+    (!account.is_empty() && !account.contains('/')).then_some(account)
+}
