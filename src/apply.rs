@@ -3,7 +3,6 @@
 
 mod attempt;
 mod call;
-mod pace;
 mod work;
 
 use std::collections::{BTreeSet, HashMap};
@@ -14,13 +13,13 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{ActionState, Evidence, Means, TargetId, TargetRef};
 use crate::gates::Clocks;
 use crate::pass::Stop;
 use crate::services::Services;
 use crate::store::{Ledger, Settled, Store, StoreError, Tracked};
-use pace::Course;
 use work::Work;
 
 /// Why an action in a team that was not read waits.
@@ -115,21 +114,21 @@ impl Apply<'_> {
     /// calls have failed, the rest waits for the next pass; the other accounts go on.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
         let mut works = works.into_iter();
-        let course = Course::new(self.services.concurrency * UNDER_WAY);
+        let breaker = Breaker::new(self.services.concurrency * UNDER_WAY);
         let mut under_way = FuturesUnordered::new();
         loop {
-            while course.lets_in(under_way.len())
+            while breaker.lets_in(under_way.len())
                 && !self.stop.is_set()
                 && let Some(work) = works.next()
             {
-                under_way.push(self.one(work, &course, shared));
+                under_way.push(self.one(work, &breaker, shared));
             }
             match under_way.next().await {
                 Some(done) => done?,
                 None => break,
             }
         }
-        if let Some(why) = course.stopped() {
+        if let Some(why) = breaker.stopped() {
             let rest = works.flat_map(|work| work.into_parts().0).collect();
             self.not_tried(rest, &why).await?;
         }
@@ -137,10 +136,10 @@ impl Apply<'_> {
     }
 
     /// One call's work.
-    async fn one(&self, work: Work, course: &Course, shared: &Shared) -> Result<(), StoreError> {
+    async fn one(&self, work: Work, breaker: &Breaker, shared: &Shared) -> Result<(), StoreError> {
         let (actions, team) = (work.len() as u64, work.team());
         let (due, by_bulk) = work.into_parts();
-        if self.attempt(due, by_bulk, course).await? {
+        if self.attempt(due, by_bulk, breaker).await? {
             shared.touch(team);
         }
         let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;

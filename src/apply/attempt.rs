@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Apply, Course, call};
+use super::{Apply, call};
+use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Action, ActionState, Reason};
 use crate::failpoint;
@@ -24,9 +25,9 @@ impl Apply<'_> {
         &self,
         mut actions: Vec<Tracked>,
         by_bulk: bool,
-        course: &Course,
+        breaker: &Breaker,
     ) -> Result<bool, StoreError> {
-        if let Some(why) = course.stopped() {
+        if let Some(why) = breaker.stopped() {
             self.not_tried(actions, &why).await?;
             return Ok(false);
         }
@@ -42,7 +43,13 @@ impl Apply<'_> {
             if results.iter().any(Option::is_some) {
                 any_sent = true;
                 let failed = results.iter().flatten().any(|sent| sent.is_general);
-                course.answered(failed, self.clocks_differ());
+                breaker.note(failed, |last| {
+                    let (failed, tried) = (last.failed, last.tried);
+                    format!("not tried: {failed} of the last {tried} calls before it failed")
+                });
+                if let Some(why) = self.clocks_differ() {
+                    breaker.stop(why);
+                }
             }
             actions = withheld(&intended, &results);
             self.note(intended, results).await?;
