@@ -18,7 +18,7 @@ use crate::clock;
 use crate::domain::{ActionState, Evidence, Means, TargetId, TargetRef};
 use crate::gates::Clocks;
 use crate::pass::Stop;
-use crate::services::Services;
+use crate::services::{self, Services};
 use crate::store::{Ledger, Settled, Store, StoreError, Tracked};
 use work::Work;
 
@@ -73,6 +73,7 @@ impl Apply<'_> {
         &self,
         tracked: Vec<Tracked>,
     ) -> Result<BTreeSet<TargetRef>, StoreError> {
+        let unproven = self.services.recall_proofs(self.store).await?;
         let now = clock::now();
         let (mut gone, mut unreadable, mut doubtful) = (Vec::new(), Vec::new(), Vec::new());
         let mut to_call = Vec::with_capacity(tracked.len());
@@ -104,6 +105,8 @@ impl Apply<'_> {
         .buffer_unordered(usize::MAX)
         .try_collect::<Vec<()>>()
         .await?;
+        // What was answered with 404 while another call proved the account is tried again too.
+        services::try_again(self.store, unproven).await?;
         Ok(shared
             .touched
             .into_inner()

@@ -40,6 +40,7 @@ impl Apply<'_> {
             failpoint::reach("after-intent");
             let results = call::send(self, &intended, by_bulk, &self.still_due(&intended)).await;
             failpoint::reach("after-call");
+            self.services.keep_proofs(self.store).await?;
             if results.iter().any(Option::is_some) {
                 any_sent = true;
                 let failed = results.iter().flatten().any(|sent| sent.is_general);
