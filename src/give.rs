@@ -3,6 +3,7 @@
 
 mod call;
 mod command;
+mod exists;
 mod extend;
 mod note;
 mod revoke;
