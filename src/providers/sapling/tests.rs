@@ -133,6 +133,7 @@ async fn what_is_not_there_is_absent_unless_a_page_says_so() {
     assert_eq!(writer_of_it.remove("u1").await, Ok(Gone::Absent));
     let (page, _stub) = writer(html(404)).await;
     assert!(page.remove("u1").await.is_err());
+    assert!(page.take_flags("u1", Flags::default()).await.is_err());
     let (page, _stub) = writer(html(200)).await;
     let error = page.revoke_invite("t1", &jane()).await.unwrap_err();
     assert!(error.is_unknown_outcome());

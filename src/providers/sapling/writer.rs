@@ -131,6 +131,16 @@ impl Writer {
         self.access.http.judge(true).acknowledgement(&answer)
     }
 
+    /// Takes flags from a member, by the same call: whoever is no member any more has none.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn take_flags(&self, user_id: &str, flags: Flags) -> Result<Gone, CallError> {
+        let path = format!("/team_user/{}", segment(user_id)?);
+        let call = self.access.send(Method::PATCH, &path, &flags)?;
+        self.access.http.remove(call).await
+    }
+
     /// Takes back the invites of somebody who never joined:
     /// `DELETE team_user_invite/{team_id}`.
     ///
