@@ -96,21 +96,33 @@ impl Apply<'_> {
             done: AtomicU64::new(0),
             touched: Mutex::new(BTreeSet::new()),
         };
-        let accounts = work::by_account(to_call, self.services);
-        stream::iter(
-            accounts
-                .into_iter()
-                .map(|works| self.account(works, &shared)),
-        )
-        .buffer_unordered(usize::MAX)
-        .try_collect::<Vec<()>>()
-        .await?;
-        // What was answered with 404 while another call proved the account is tried again too.
-        services::try_again(self.store, unproven).await?;
+        let mut again = match unproven.is_empty() {
+            true => Vec::new(),
+            false => to_call.clone(),
+        };
+        self.call(to_call, &shared).await?;
+        // What was answered with 404 before another call proved the account.
+        let doubted = services::try_again(self.store, unproven).await?;
+        again.retain(|tracked| doubted.contains(&tracked.row));
+        self.call(again, &shared).await?;
         Ok(shared
             .touched
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Makes the calls, those of each account beside those of the others.
+    async fn call(&self, due: Vec<Tracked>, shared: &Shared) -> Result<(), StoreError> {
+        let accounts = work::by_account(due, self.services);
+        stream::iter(
+            accounts
+                .into_iter()
+                .map(|works| self.account(works, shared)),
+        )
+        .buffer_unordered(usize::MAX)
+        .try_collect::<Vec<()>>()
+        .await?;
+        Ok(())
     }
 
     /// One account's work, the oldest first, but last what failed before. Once most of the last
@@ -146,7 +158,7 @@ impl Apply<'_> {
             shared.touch(team);
         }
         let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;
-        (self.progress)(done, shared.total);
+        (self.progress)(done.min(shared.total), shared.total);
         Ok(())
     }
 

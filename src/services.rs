@@ -1,6 +1,6 @@
 //! The configured accounts, connected: who can be read and who can be called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::SignedDuration;
 
@@ -191,17 +191,23 @@ impl Services {
 }
 
 /// Has what was answered with a 404 that proved nothing tried again at once, at those of these
-/// accounts that have proven themselves meanwhile.
-pub(crate) async fn try_again(store: &Store, unproven: Vec<Proof>) -> Result<(), StoreError> {
+/// accounts that have proven themselves meanwhile. Returns the rows of those actions.
+pub(crate) async fn try_again(
+    store: &Store,
+    unproven: Vec<Proof>,
+) -> Result<HashSet<i64>, StoreError> {
     let proven: Vec<Proof> = unproven.into_iter().filter(Proof::is_given).collect();
     if proven.is_empty() {
-        return Ok(());
+        return Ok(HashSet::new());
     }
     let at = clock::now();
     store
         .write(move |db| {
-            let mut accounts = proven.iter().map(Proof::account);
-            accounts.try_for_each(|account| Answering::try_again(db, account, NEVER_PROVEN, at))
+            let mut rows = HashSet::new();
+            for proof in &proven {
+                rows.extend(Answering::try_again(db, proof.account(), NEVER_PROVEN, at)?);
+            }
+            Ok(rows)
         })
         .await
 }

@@ -74,22 +74,22 @@ impl Answering {
         Ok(())
     }
 
-    /// Has the account's removals that are unknown for this reason tried again now.
+    /// Has the account's removals that are unknown for this reason tried again now; returns them.
     pub(crate) fn try_again(
         db: &Connection,
         account: &str,
         why: &str,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
-        db.prepare_cached(
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut statement = db.prepare_cached(
             "UPDATE action SET next_try_at = :at
              WHERE state = 'unknown' AND settled_at IS NULL AND instr(detail, :why) > 0
-               AND target IN (SELECT id FROM target WHERE provider || ':' || account = :account)",
-        )?
-        .execute(named_params! {
-            ":account": account, ":why": why, ":at": time::stored(at),
-        })?;
-        Ok(())
+               AND target IN (SELECT id FROM target WHERE provider || ':' || account = :account)
+             RETURNING id",
+        )?;
+        let params = named_params! { ":account": account, ":why": why, ":at": time::stored(at) };
+        let rows = statement.query_map(params, |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 }
 

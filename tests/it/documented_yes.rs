@@ -140,6 +140,29 @@ async fn a_404_of_an_account_that_never_answered_is_unknown_until_it_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_404_before_the_first_yes_of_a_pass_is_settled_by_the_same_pass() {
+    let mut world = jane_is_due(false).await;
+    world.whitelist(&["later@example.com"]);
+    world.config.http += "concurrency = 1\n";
+    world
+        .grants(&["later@example.com,sentius:acme,2025-07-31T12:00:00Z"])
+        .await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.actions());
+    assert_eq!(
+        world.writes(),
+        [
+            "DELETE /admin/whitelist 404",
+            "DELETE /admin/whitelist 204",
+            "DELETE /admin/whitelist 404"
+        ]
+    );
+    world.all_settled_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn that_an_account_has_answered_is_remembered_by_address_and_key() {
     let world = jane_is_due(true).await;
     assert_eq!(world.run().await.code, 0);
