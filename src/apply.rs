@@ -3,7 +3,6 @@
 
 mod attempt;
 mod call;
-mod pace;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -14,13 +13,13 @@ use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
+use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Means, TargetId, TargetRef};
 use crate::guard::clocks::Clocks;
 use crate::pass::Stop;
-use crate::services::Services;
+use crate::services::{self, Services};
 use crate::store::{Ledger, Store, StoreError, Tracked};
-use pace::Course;
 use work::Work;
 
 /// Why an action in a team that was not read waits.
@@ -77,6 +76,7 @@ impl Apply<'_> {
         &self,
         tracked: Vec<Tracked>,
     ) -> Result<BTreeSet<TargetRef>, StoreError> {
+        let unproven = self.services.recall_proofs(self.store).await?;
         let now = clock::now();
         let mut unreadable = Vec::new();
         let mut doubtful: BTreeMap<String, Vec<Tracked>> = BTreeMap::new();
@@ -104,40 +104,54 @@ impl Apply<'_> {
             done: AtomicU64::new(0),
             touched: Mutex::new(BTreeSet::new()),
         };
-        let accounts = work::by_account(to_call, self.services);
-        stream::iter(
-            accounts
-                .into_iter()
-                .map(|works| self.account(works, &shared)),
-        )
-        .buffer_unordered(usize::MAX)
-        .try_collect::<Vec<()>>()
-        .await?;
+        let mut again = match unproven.is_empty() {
+            true => Vec::new(),
+            false => to_call.clone(),
+        };
+        self.call(to_call, &shared).await?;
+        // What was answered with 404 before another call proved the account.
+        let doubted = services::try_again(self.store, unproven).await?;
+        again.retain(|tracked| doubted.contains(&tracked.row));
+        self.call(again, &shared).await?;
         Ok(shared
             .touched
             .into_inner()
             .unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// Makes the calls, those of each account beside those of the others.
+    async fn call(&self, due: Vec<Tracked>, shared: &Shared) -> Result<(), StoreError> {
+        let accounts = work::by_account(due, self.services);
+        stream::iter(
+            accounts
+                .into_iter()
+                .map(|works| self.account(works, shared)),
+        )
+        .buffer_unordered(usize::MAX)
+        .try_collect::<Vec<()>>()
+        .await?;
+        Ok(())
+    }
+
     /// One account's work, the oldest first, but last what failed before. Once most of the last
     /// calls have failed, the rest waits for the next pass; the other accounts go on.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
         let mut works = works.into_iter();
-        let course = Course::new(self.services.concurrency * UNDER_WAY);
+        let breaker = Breaker::new(self.services.concurrency * UNDER_WAY);
         let mut under_way = FuturesUnordered::new();
         loop {
-            while course.lets_in(under_way.len())
+            while breaker.lets_in(under_way.len())
                 && !self.stop.is_set()
                 && let Some(work) = works.next()
             {
-                under_way.push(self.one(work, &course, shared));
+                under_way.push(self.one(work, &breaker, shared));
             }
             match under_way.next().await {
                 Some(done) => done?,
                 None => break,
             }
         }
-        if let Some(why) = course.stopped() {
+        if let Some(why) = breaker.stopped() {
             let rest = works.flat_map(|work| work.into_parts().0).collect();
             self.not_tried(rest, &why).await?;
         }
@@ -145,14 +159,14 @@ impl Apply<'_> {
     }
 
     /// One call's work.
-    async fn one(&self, work: Work, course: &Course, shared: &Shared) -> Result<(), StoreError> {
+    async fn one(&self, work: Work, breaker: &Breaker, shared: &Shared) -> Result<(), StoreError> {
         let (actions, team) = (work.len() as u64, work.team());
         let (due, by_bulk) = work.into_parts();
-        if self.attempt(due, by_bulk, course).await? {
+        if self.attempt(due, by_bulk, breaker).await? {
             shared.touch(team);
         }
         let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;
-        (self.progress)(done, shared.total);
+        (self.progress)(done.min(shared.total), shared.total);
         Ok(())
     }
 

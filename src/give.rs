@@ -3,6 +3,7 @@
 
 mod call;
 mod command;
+mod exists;
 mod extend;
 mod note;
 mod revoke;
@@ -60,6 +61,7 @@ impl Give<'_> {
     /// # Errors
     /// Only of the database: what cannot be written down is not done.
     pub(crate) async fn all(&self, provisions: Vec<Provision>) -> Result<Gave, StoreError> {
+        self.services.recall_proofs(self.store).await?;
         let total = provisions.len() as u64;
         let done = AtomicU64::new(0);
         // A role comes after the membership that it needs.
@@ -119,6 +121,7 @@ impl Give<'_> {
             failpoint::reach("give-after-intent");
             let answered = call::send(self, provision, &intent).await?;
             failpoint::reach("give-after-call");
+            self.services.keep_proofs(self.store).await?;
             let (row, at) = (provision.clone(), clock::now());
             let next = self
                 .store

@@ -1,6 +1,7 @@
 //! lapsed takes access away when its time is over, and proves it.
 
 mod apply;
+mod breaker;
 pub mod cli;
 pub mod clock;
 pub mod commands;

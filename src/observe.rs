@@ -4,10 +4,10 @@
 mod overtaken;
 mod some;
 mod team;
+mod teams;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
@@ -25,11 +25,8 @@ use crate::store::{
 
 pub(crate) use overtaken::Overtaken;
 pub(crate) use some::some;
-pub(crate) use team::Read;
-
-/// So many teams are read or stored at a time, however few calls are allowed at once: enough that
-/// the next are read while the last are committed together. Each is in memory meanwhile.
-const UNDER_WAY: usize = 128;
+use team::Read;
+use teams::Listed;
 
 /// What a pass found, beyond what it stored.
 #[derive(Debug, Default)]
@@ -116,7 +113,15 @@ async fn account_teams(
         Ok(teams) => take_list(store, name, teams, errand).await?,
         Err(error) => {
             let state = state_of(&error);
-            note_problem(store, name, SourceKind::Teams, state, &error, errand.at).await?;
+            note_problem(
+                store,
+                name,
+                SourceKind::Teams,
+                state,
+                &error.to_string(),
+                errand.at,
+            )
+            .await?;
             if state == SourceState::Doubtful {
                 seen.findings
                     .push(doubtful(place.clone(), error.to_string()));
@@ -154,26 +159,29 @@ async fn account_teams(
     listed.retain(|(_, target)| errand.reach.holds(target.id()));
     let total = listed.len() as u64;
     let known = &store.read(Teams::nothing_new_if).await?;
-    let mut readings = stream::iter(listed)
-        .map(|(team, target)| async move {
-            let read = team::read(account, store, &team.remote_id, &target, known, errand).await;
-            (team, target, read)
-        })
-        .buffer_unordered(UNDER_WAY);
+    let listed = listed
+        .into_iter()
+        .map(|(team, target)| (team.remote_id, target));
     let mut done = 0;
     let mut unchanged = Vec::new();
-    while let Some((team, target, read)) = readings.next().await {
-        let read = read?;
-        if matches!(read, Read::Unchanged) {
-            unchanged.push(target.clone());
-        }
-        let health = seen.take(&target, read);
-        seen.sources.insert(target.clone(), health);
-        seen.team_ids.insert(target.id(), team.remote_id);
-        done += 1;
-        (errand.progress)(done, total);
-    }
-    drop(readings);
+    teams::read(
+        account,
+        store,
+        listed.collect(),
+        known,
+        errand,
+        |(id, target), read| {
+            if matches!(read, Read::Unchanged) {
+                unchanged.push(target.clone());
+            }
+            let health = seen.take(&target, read);
+            seen.team_ids.insert(target.id(), id);
+            seen.sources.insert(target, health);
+            done += 1;
+            (errand.progress)(done, total);
+        },
+    )
+    .await?;
     unchanged.retain(|team: &TargetRef| errand.times_overtaken(team.id()) == 0);
     note_unchanged(store, unchanged, errand).await?;
     Finding::sort(&mut seen.findings);
@@ -246,29 +254,27 @@ pub(crate) async fn read_back(
     errand: Errand<'_>,
 ) -> Result<Vec<Finding>, StoreError> {
     let known = &store.read(Teams::nothing_new_if).await?;
-    let mut calls = Vec::with_capacity(teams.len());
+    let mut accounts: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
     for (target, id) in teams {
-        if let Some(account) = services.teams.get(target.account()) {
-            calls.push(async move {
-                let read = team::read(account, store, &id, &target, known, errand).await;
-                (target, read)
-            });
-        }
+        let of_account = accounts.entry(target.account().to_owned()).or_default();
+        of_account.push((id, target));
     }
-    let mut readings = stream::iter(calls).buffer_unordered(UNDER_WAY);
     let mut findings = Vec::new();
     let mut unchanged = Vec::new();
-    while let Some((target, read)) = readings.next().await {
-        match read? {
+    for (name, teams) in accounts {
+        let Some(account) = services.teams.get(&name) else {
+            continue;
+        };
+        teams::read(account, store, teams, known, errand, |(_, target), read| match read {
             Read::Complete(found) => findings.extend(found),
             Read::Unchanged => unchanged.push(target),
             Read::Doubted(_, found) => findings.extend(found),
             Read::Forbidden(why) | Read::Doubtful(why) | Read::Failed(why) => {
                 tracing::warn!(%target, why, "removals from {target} could not be read back: {why}; a later pass proves them");
             }
-        }
+        })
+        .await?;
     }
-    drop(readings);
     note_unchanged(store, unchanged, errand).await?;
     Ok(findings)
 }
@@ -381,7 +387,15 @@ async fn suppressed(
         Err(error) => error,
     };
     let state = state_of(&error);
-    note_problem(store, name, SourceKind::Suppressed, state, &error, at).await?;
+    note_problem(
+        store,
+        name,
+        SourceKind::Suppressed,
+        state,
+        &error.to_string(),
+        at,
+    )
+    .await?;
     let place = Place::Account(Provider::Sapling, name.to_owned());
     let message = format!("suppressed emails: {error}");
     match state {
@@ -407,10 +421,10 @@ async fn note_problem(
     account: &str,
     kind: SourceKind,
     state: SourceState,
-    error: &CallError,
+    why: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let (account, detail) = (account.to_owned(), error.to_string());
+    let (account, detail) = (account.to_owned(), why.to_owned());
     store
         .write(move |db| Sources::problem(db, &account, kind, state, &detail, None, at))
         .await

@@ -8,12 +8,15 @@
 
 mod answer;
 mod dates;
+mod denial;
 mod encode;
 mod error;
 mod http;
 mod limits;
+mod proof;
 mod redact;
 mod retry;
+mod room;
 pub mod sapling;
 pub mod sentius;
 #[cfg(test)]
@@ -23,7 +26,9 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub use error::{BuildError, CallError};
+pub use error::{BuildError, CallError, NEVER_PROVEN};
+pub(crate) use proof::Proof;
+pub use room::Room;
 
 /// Asked right before a write goes out, after all waiting: whether it is still to be done.
 #[derive(Clone)]

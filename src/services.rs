@@ -1,15 +1,17 @@
 //! The configured accounts, connected: who can be read and who can be called.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::SignedDuration;
 
+use crate::clock;
 use crate::config::Settings;
 use crate::domain::{Email, Provider, Reach};
 use crate::metrics::Metrics;
-use crate::providers::BuildError;
 use crate::providers::sapling::{self, Reader, Writer};
 use crate::providers::sentius::Whitelist;
+use crate::providers::{BuildError, NEVER_PROVEN, Proof, StillDue};
+use crate::store::{Answering, Store, StoreError};
 
 /// Every account of both providers, by name.
 #[derive(Debug)]
@@ -39,6 +41,17 @@ impl TeamAccount {
     pub(crate) fn is_clock_trusted(&self) -> bool {
         let within = |skew: SignedDuration| skew.unsigned_abs() <= self.max_skew.unsigned_abs();
         self.reader.skew().is_none_or(within)
+    }
+
+    /// The same, whose readings go out only while they are still wanted.
+    pub(crate) fn while_due(&self, still: StillDue) -> Self {
+        Self {
+            reader: self.reader.while_due(still),
+            writer: self.writer.clone(),
+            holder: self.holder.clone(),
+            organization_id: self.organization_id.clone(),
+            max_skew: self.max_skew,
+        }
     }
 
     fn urgent(&self) -> Self {
@@ -101,6 +114,60 @@ impl Services {
         }
     }
 
+    /// Whether each account has ever answered with success.
+    fn proofs(&self) -> impl Iterator<Item = &Proof> {
+        let whitelists = self.whitelists.values().map(Whitelist::proof);
+        whitelists.chain(self.teams.values().map(|team| team.reader.proof()))
+    }
+
+    /// Learns from the database which accounts have answered with success before, by the same
+    /// address and key: before writes go out. Returns those that have not.
+    pub(crate) async fn recall_proofs(&self, store: &Store) -> Result<Vec<Proof>, StoreError> {
+        let unknown: Vec<Proof> = self.proofs().filter(|p| !p.is_given()).cloned().collect();
+        if unknown.is_empty() {
+            return Ok(unknown);
+        }
+        store
+            .read(move |db| {
+                let Some(salt) = Answering::salt(db)? else {
+                    return Ok(unknown);
+                };
+                let mut unproven = Vec::new();
+                for proof in unknown {
+                    if Answering::knows(db, proof.account(), &proof.fingerprint(&salt))? {
+                        proof.keep();
+                    } else {
+                        unproven.push(proof);
+                    }
+                }
+                Ok(unproven)
+            })
+            .await
+    }
+
+    /// Writes down which accounts have just answered with success for the first time; what of
+    /// theirs was answered with a 404 that proved nothing is tried again at once.
+    pub(crate) async fn keep_proofs(&self, store: &Store) -> Result<(), StoreError> {
+        if !self.proofs().any(Proof::is_news) {
+            return Ok(());
+        }
+        let news: Vec<Proof> = self.proofs().filter(|p| p.is_news()).cloned().collect();
+        let at = clock::now();
+        let kept = news.clone();
+        store
+            .write(move |db| {
+                let salt = Answering::salt_or_new(db)?;
+                for proof in &news {
+                    Answering::note(db, proof.account(), &proof.fingerprint(&salt), at)?;
+                    Answering::try_again(db, proof.account(), NEVER_PROVEN, at)?;
+                }
+                Ok(())
+            })
+            .await?;
+        kept.iter().for_each(Proof::keep);
+        Ok(())
+    }
+
     /// How far each account's clock is ahead of ours (behind: negative), as far as they have told.
     pub(crate) fn skews(&self) -> BTreeMap<String, SignedDuration> {
         let whitelists = self
@@ -147,4 +214,26 @@ impl Services {
         };
         self.teams.iter().filter_map(known).collect()
     }
+}
+
+/// Has what was answered with a 404 that proved nothing tried again at once, at those of these
+/// accounts that have proven themselves meanwhile. Returns the rows of those actions.
+pub(crate) async fn try_again(
+    store: &Store,
+    unproven: Vec<Proof>,
+) -> Result<HashSet<i64>, StoreError> {
+    let proven: Vec<Proof> = unproven.into_iter().filter(Proof::is_given).collect();
+    if proven.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let at = clock::now();
+    store
+        .write(move |db| {
+            let mut rows = HashSet::new();
+            for proof in &proven {
+                rows.extend(Answering::try_again(db, proof.account(), NEVER_PROVEN, at)?);
+            }
+            Ok(rows)
+        })
+        .await
 }

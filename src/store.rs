@@ -2,6 +2,7 @@
 //! tables each.
 
 mod agenda;
+mod answering;
 mod backup;
 pub(crate) mod board;
 mod ending;
@@ -43,6 +44,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::Connection;
 
 pub(crate) use agenda::Agenda;
+pub(crate) use answering::Answering;
 pub(crate) use ending::ending;
 pub use error::StoreError;
 pub(crate) use findings::Findings;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Apply, Course, call};
+use super::{Apply, call};
+use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Action, ActionState, Reason};
 use crate::failpoint;
@@ -24,9 +25,9 @@ impl Apply<'_> {
         &self,
         mut actions: Vec<Tracked>,
         by_bulk: bool,
-        course: &Course,
+        breaker: &Breaker,
     ) -> Result<bool, StoreError> {
-        if let Some(why) = course.stopped() {
+        if let Some(why) = breaker.stopped() {
             self.not_tried(actions, &why).await?;
             return Ok(false);
         }
@@ -39,11 +40,18 @@ impl Apply<'_> {
             failpoint::reach("after-intent");
             let results = call::send(self, &intended, by_bulk, &self.still_due(&intended)).await;
             failpoint::reach("after-call");
+            self.services.keep_proofs(self.store).await?;
             if results.iter().any(Option::is_some) {
                 any_sent = true;
                 let failed = results.iter().flatten().any(|sent| sent.is_general);
+                breaker.note(failed, |last| {
+                    let (failed, tried) = (last.failed, last.tried);
+                    format!("not tried: {failed} of the last {tried} calls before it failed")
+                });
                 let target = intended.first().map(|first| &first.action.target);
-                course.answered(failed, target.and_then(|target| self.clock_differs(target)));
+                if let Some(why) = target.and_then(|target| self.clock_differs(target)) {
+                    breaker.stop(why);
+                }
             }
             actions = withheld(&intended, &results);
             self.note(intended, results).await?;

@@ -93,11 +93,7 @@ async fn demote(writer: &Writer, id: &str, role: Role) -> Option<Settled> {
         Role::Admin => flags.is_admin = Some(false),
         Role::Manager => flags.is_manager = Some(false),
     }
-    let changed = writer.change(id, flags).await;
-    gone(match changed {
-        Err(CallError::Refused { status: 404, .. }) => Ok(Gone::Absent),
-        other => other.map(|()| Gone::Acknowledged),
-    })
+    gone(writer.take_flags(id, flags).await)
 }
 
 /// Removes members by address. A list that is refused is split until the address that causes it

@@ -1,6 +1,7 @@
 //! The calls: which endpoint gives what, and what its answer means.
 
 use super::Give;
+use super::exists::says_that_it_exists;
 use crate::clock;
 use crate::domain::{Email, Flags, Permission, Provided, ProvisionKind, ProvisionState, Role};
 use crate::failpoint;
@@ -205,31 +206,6 @@ fn done(result: Provided) -> Answered {
     }
 }
 
-/// How a refusal may say that an entry is there; "does not exist" is another matter.
-const EXISTS: [&str; 7] = [
-    "exists",
-    "already exist",
-    "already in",
-    "already on",
-    "already added",
-    "already whitelisted",
-    "duplicate",
-];
-
-/// The document does not say what a second entry for an address comes to: any refusal that says
-/// so in one way or another.
-fn says_that_it_exists(error: &CallError) -> bool {
-    let CallError::Refused {
-        status, message, ..
-    } = error
-    else {
-        return false;
-    };
-    let message = message.to_lowercase();
-    *status == 409
-        || (matches!(status, 400 | 422) && EXISTS.iter().any(|words| message.contains(words)))
-}
-
 /// 400 and 422 are about what was sent: sending it again changes nothing.
 fn is_for_good(error: &CallError) -> bool {
     matches!(error.status(), Some(400 | 422))
@@ -269,25 +245,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_refusal_that_says_so_means_that_an_entry_exists() {
-        let refused = |status, message: &str| CallError::Refused {
+    fn what_was_sent_is_refused_for_good_and_all_else_is_tried_again() {
+        let refused = |status| CallError::Refused {
             status,
-            message: message.to_owned(),
+            message: String::new(),
             retry_after: None,
         };
-        for (error, exists, for_good) in [
-            (refused(409, "Conflict"), true, false),
-            (refused(400, "User already in whitelist"), true, true),
-            (refused(422, "email: Duplicate entry"), true, true),
-            (refused(400, "User already exists"), true, true),
-            (refused(400, "email is not an address"), false, true),
-            (refused(400, "this domain does not exist"), false, true),
-            (refused(422, "the quota is already used up"), false, true),
-            (refused(500, "already"), false, false),
-            (refused(403, "already expired key"), false, false),
+        let denied = CallError::Denied {
+            status: 200,
+            message: "not allowed".to_owned(),
+        };
+        for (error, state) in [
+            (refused(400), ProvisionState::Refused),
+            (refused(422), ProvisionState::Refused),
+            (refused(401), ProvisionState::Failed),
+            (refused(409), ProvisionState::Failed),
+            (refused(429), ProvisionState::Failed),
+            (refused(500), ProvisionState::Unknown),
+            (refused(503), ProvisionState::Unknown),
+            (denied, ProvisionState::Failed),
         ] {
-            assert_eq!(says_that_it_exists(&error), exists, "{error}");
-            assert_eq!(is_for_good(&error), for_good, "{error}");
+            assert_eq!(failed(&error).state, state, "{error}");
         }
     }
 }

@@ -1,8 +1,6 @@
 //! Reads some teams alone, for a command that is about them.
 
-use futures_util::{StreamExt, stream};
-
-use super::{Errand, List, Observation, note_problem, state_of, take_list, team};
+use super::{Errand, List, Observation, note_problem, state_of, take_list, teams};
 use crate::domain::{Place, Provider, SourceHealth, Target, TargetMessage, TargetRef};
 use crate::services::Services;
 use crate::store::{SourceKind, Store, StoreError, Teams};
@@ -28,7 +26,7 @@ pub(crate) async fn some(
         let place = Place::Account(Provider::Sapling, name.clone());
         let answer = account.reader.teams().await;
         if !account.is_clock_trusted() {
-            let message = team::CLOCK.to_owned();
+            let message = super::team::CLOCK.to_owned();
             seen.errors.push(TargetMessage { place, message });
             continue;
         }
@@ -36,7 +34,15 @@ pub(crate) async fn some(
             Ok(list) => take_list(store, name, list, errand).await?,
             Err(error) => {
                 let state = state_of(&error);
-                note_problem(store, name, SourceKind::Teams, state, &error, errand.at).await?;
+                note_problem(
+                    store,
+                    name,
+                    SourceKind::Teams,
+                    state,
+                    &error.to_string(),
+                    errand.at,
+                )
+                .await?;
                 let message = format!("the list of teams: {error}");
                 seen.errors.push(TargetMessage { place, message });
                 continue;
@@ -56,32 +62,20 @@ pub(crate) async fn some(
                 .any(|team| *team == id || target.team() == Some(*team))
         };
         let known = &store.read(Teams::nothing_new_if).await?;
-        let mut readings = stream::iter(listed)
-            .map(|(listed, target)| {
-                let is_wanted = named(&listed.remote_id, &target);
-                async move {
-                    let read = if is_wanted {
-                        Some(
-                            team::read(account, store, &listed.remote_id, &target, known, errand)
-                                .await?,
-                        )
-                    } else {
-                        None
-                    };
-                    Ok::<_, StoreError>((listed, target, read))
-                }
-            })
-            .buffer_unordered(services.concurrency * 4);
-        while let Some(reading) = readings.next().await {
-            let (listed, target, read) = reading?;
-            seen.team_ids.insert(target.id(), listed.remote_id);
-            if let Some(read) = read {
-                let health = seen.take(&target, read);
-                seen.sources.insert(target, health);
+        let mut asked = Vec::new();
+        for (listed, target) in listed {
+            seen.team_ids.insert(target.id(), listed.remote_id.clone());
+            if named(&listed.remote_id, &target) {
+                asked.push((listed.remote_id, target));
             } else {
                 seen.sources.insert(target, SourceHealth::Missing);
             }
         }
+        teams::read(account, store, asked, known, errand, |(_, target), read| {
+            let health = seen.take(&target, read);
+            seen.sources.insert(target, health);
+        })
+        .await?;
     }
     Ok(seen)
 }

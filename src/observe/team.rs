@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{Errand, note_problem, state_of};
+use super::{Errand, note_problem, state_of, teams};
+use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{
     Email, Finding, Flags, ReadInvite, ReadMember, TargetId, TargetRef, TeamReading as Reading,
 };
+use crate::providers::CallError;
 use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
 use crate::services::TeamAccount;
 use crate::store::{Look, SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams};
@@ -41,6 +43,7 @@ pub(super) async fn read(
     team: &TargetRef,
     nothing_new_if: &HashMap<TargetId, [u8; 32]>,
     errand: Errand<'_>,
+    breaker: &Breaker,
 ) -> Result<Read, StoreError> {
     let counts = errand.counts;
     let kind = SourceKind::Team(team.id());
@@ -52,6 +55,7 @@ pub(super) async fn read(
             return Ok(Read::Unchanged);
         }
         let answer = account.reader.team_users(remote_id, known.as_ref()).await;
+        teams::note(breaker, &answer);
         if errand.times_overtaken(team.id()) == times {
             let at = if times > 0 { clock::now() } else { errand.at };
             break (answer, at);
@@ -63,10 +67,13 @@ pub(super) async fn read(
     }
     let reading = match answer {
         Ok(reading) => reading,
+        Err(CallError::Withheld) => {
+            return teams::not_asked(store, team, breaker, errand).await;
+        }
         Err(error) => {
             let state = state_of(&error);
-            note_problem(store, team.account(), kind, state, &error, at).await?;
             let why = error.to_string();
+            note_problem(store, team.account(), kind, state, &why, at).await?;
             return Ok(match state {
                 SourceState::Forbidden => Read::Forbidden(why),
                 SourceState::Doubtful => Read::Doubtful(why),
@@ -79,6 +86,7 @@ pub(super) async fn read(
         users,
         pending,
         digest,
+        room,
     } = reading
     else {
         return Ok(Read::Unchanged);
@@ -100,6 +108,8 @@ pub(super) async fn read(
             Teams::take(db, &target, &reading, holder.as_ref(), look)
         })
         .await?;
+    // Others may be read now in its place.
+    drop(room);
     Ok(match taken {
         Taken::Believed(findings) => Read::Complete(findings),
         Taken::Doubted(why, findings) => Read::Doubted(why, findings),

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use reqwest::StatusCode;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
+use super::denial::{denial, is_yes};
+use super::proof::Proof;
 use super::redact::Redactor;
+use super::room::Room;
 use super::{CallError, Gone};
 
 /// An answer as it came, its body whole.
@@ -16,7 +19,12 @@ pub(super) struct Answer {
     /// What kind of body its header promises, in lower case without parameters.
     pub(super) content_type: Option<String>,
     pub(super) retry_after: Option<Duration>,
+    /// Its `Link` header names a next page.
+    pub(super) has_next_page: bool,
+    /// Empty where the body was too large for memory: then it was read by [`super::http::Call::large`].
     pub(super) body: Vec<u8>,
+    /// What the body takes of the memory for bodies.
+    pub(super) room: Room,
 }
 
 /// What a body is, by its header and its content.
@@ -31,13 +39,15 @@ enum Body {
 /// How answers to one call are judged.
 pub(super) struct Judge<'a> {
     pub(super) redactor: &'a Redactor,
+    /// Whether the account has ever answered with success.
+    pub(super) proof: &'a Proof,
     /// The call was a write: what is implausible is then unknown too.
     pub(super) write: bool,
 }
 
 impl Answer {
     /// Whether the header allows for JSON: it says so, or says nothing.
-    fn may_be_json(&self) -> bool {
+    pub(super) fn may_be_json(&self) -> bool {
         self.content_type.as_deref().is_none_or(|essence| {
             essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
         })
@@ -87,23 +97,48 @@ impl Judge<'_> {
 
     /// Lets the answers to a removal through: done, or nothing there to remove.
     ///
-    /// A 404 that is a page comes from something that is not the provider, and proves nothing.
+    /// A 404 that is a page comes from something that is not the provider, and proves nothing;
+    /// nor does one from an account that has never answered with success.
     pub(super) fn removal(&self, answer: Answer) -> Result<Gone, CallError> {
         if answer.status == StatusCode::NOT_FOUND
             && matches!(answer.kind(), Body::Empty | Body::Json)
         {
-            return Ok(Gone::Absent);
+            if self.proof.is_given() {
+                return Ok(Gone::Absent);
+            }
+            return Err(CallError::Unproven {
+                message: self.message(&answer),
+            });
         }
         self.acknowledgement(&self.success(answer)?)?;
         Ok(Gone::Acknowledged)
     }
 
-    /// Takes a success whose content does not matter: nothing, or any JSON.
+    /// Takes a success whose content does not matter unless it says no: nothing, any JSON, or a
+    /// short text such as `OK`.
     pub(super) fn acknowledgement(&self, answer: &Answer) -> Result<(), CallError> {
         match answer.kind() {
-            Body::Empty | Body::Json => Ok(()),
-            Body::Html => Err(self.implausible("an HTML page")),
-            Body::Other => Err(self.implausible("a body that is not JSON")),
+            Body::Empty => {}
+            Body::Json => self.refuse_denial(answer)?,
+            Body::Html => return Err(self.implausible("an HTML page")),
+            Body::Other if is_yes(answer.body.trim_ascii()) => {}
+            Body::Other => return Err(self.implausible("a body that is not JSON")),
+        }
+        self.proof.give();
+        Ok(())
+    }
+
+    /// Refuses a document that says that nothing was done, whatever its status.
+    pub(super) fn refuse_denial(&self, answer: &Answer) -> Result<(), CallError> {
+        let said = serde_json::from_slice::<Value>(&answer.body)
+            .ok()
+            .and_then(|value| denial(&value));
+        match said {
+            None => Ok(()),
+            Some(said) => Err(CallError::Denied {
+                status: answer.status.as_u16(),
+                message: self.redactor.clean(&said),
+            }),
         }
     }
 
@@ -120,7 +155,25 @@ impl Judge<'_> {
         if !answer.body.trim_ascii_start().starts_with(b"{") {
             return Err(self.implausible("a body that is no JSON object"));
         }
-        serde_json::from_slice(&answer.body).map_err(|error| self.implausible(&error.to_string()))
+        let document = serde_json::from_slice(&answer.body)
+            .map_err(|error| self.implausible(&error.to_string()))?;
+        Ok(document)
+    }
+
+    /// The same of a write whose content matters: what it tells in detail goes before what it
+    /// says of itself as a whole, so `is_telling` says whether there is any detail.
+    pub(super) fn told<T: DeserializeOwned>(
+        &self,
+        answer: &Answer,
+        is_telling: impl Fn(&T) -> bool,
+    ) -> Result<T, CallError> {
+        let document = self.json(answer);
+        if !document.as_ref().is_ok_and(is_telling) && answer.kind() == Body::Json {
+            self.refuse_denial(answer)?;
+        }
+        let document = document?;
+        self.proof.give();
+        Ok(document)
     }
 
     /// Refuses what its header says is not JSON, without looking at the body.
@@ -181,17 +234,33 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             content_type: content_type.map(str::to_owned),
             retry_after: None,
+            has_next_page: false,
             body: body.as_bytes().to_vec(),
+            room: Room::default(),
         }
     }
 
-    fn removal(status: u16, content_type: Option<&str>, body: &str) -> Result<Gone, CallError> {
+    fn stranger() -> Proof {
+        let base = "https://a.example".parse().unwrap();
+        Proof::new("sentius:acme", &base, &SecretString::from("sk-secret"))
+    }
+
+    /// What a removal comes to at an account with this proof.
+    fn removal_at(proof: &Proof, answer: Answer) -> Result<Gone, CallError> {
         let redactor = Redactor::new(&SecretString::from("sk-secret"));
         Judge {
             redactor: &redactor,
+            proof,
             write: true,
         }
-        .removal(answer(status, content_type, body))
+        .removal(answer)
+    }
+
+    /// The same at one that has answered before.
+    fn removal(status: u16, content_type: Option<&str>, body: &str) -> Result<Gone, CallError> {
+        let proof = stranger();
+        proof.give();
+        removal_at(&proof, answer(status, content_type, body))
     }
 
     fn message(status: u16, body: &str) -> String {
@@ -213,6 +282,9 @@ mod tests {
             (200, JSON, "{\"any\": 1}"),
             (200, None, "{}"),
             (202, Some("application/problem+json"), "[]"),
+            (200, JSON, "{\"error\": null, \"detail\": \"User deleted\"}"),
+            (200, Some("text/plain"), "OK\n"),
+            (200, None, "deleted"),
         ] {
             let gone = removal(status, content_type, body);
             assert_eq!(gone, Ok(Gone::Acknowledged), "{status} {body}");
@@ -240,12 +312,54 @@ mod tests {
             (HTML, "<!doctype html><p>Sign in"),
             (HTML, "{}"),
             (JSON, "<html>"),
-            (None, "OK"),
+            (HTML, "OK"),
+            (None, "hello"),
+            (Some("text/plain"), "not deleted"),
             (JSON, "{\"cut\": "),
         ] {
             let error = removal(200, content_type, body).unwrap_err();
             assert!(error.is_unknown_outcome(), "{body}");
         }
+    }
+
+    #[test]
+    fn a_document_with_200_that_says_no_is_a_known_refusal() {
+        for body in [
+            r#"{"error": "contract sk-secret is over"}"#,
+            r#"{"success": false}"#,
+            r#"{"status": "error"}"#,
+            r#"{"detail": "not allowed"}"#,
+        ] {
+            let error = removal(200, JSON, body).unwrap_err();
+            assert!(
+                matches!(error, CallError::Denied { status: 200, .. }),
+                "{error:?}"
+            );
+            assert!(!error.is_unknown_outcome(), "{body}");
+            assert!(!error.to_string().contains("sk-secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_404_proves_nothing_until_the_account_has_answered_with_success() {
+        let proof = stranger();
+        let not_found = || answer(404, JSON, "{\"detail\": \"Not Found\"}");
+        let error = removal_at(&proof, not_found()).unwrap_err();
+        assert!(matches!(error, CallError::Unproven { .. }), "{error:?}");
+        assert!(error.to_string().contains("Not Found"), "{error}");
+        for (status, content_type, body) in [
+            (200, HTML, "<html>Sign in"),
+            (200, JSON, "{\"error\": \"x\"}"),
+            (302, None, ""),
+            (403, JSON, "{}"),
+        ] {
+            let answer = answer(status, content_type, body);
+            assert!(removal_at(&proof, answer).is_err(), "{body}");
+            assert!(removal_at(&proof, not_found()).is_err(), "{body}");
+        }
+        let done = removal_at(&proof, answer(204, None, ""));
+        assert_eq!(done, Ok(Gone::Acknowledged));
+        assert_eq!(removal_at(&proof, not_found()), Ok(Gone::Absent));
     }
 
     #[test]

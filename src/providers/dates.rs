@@ -27,6 +27,17 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
         .map(clock::millis)
 }
 
+/// The first moment of 2000: no account is older than the providers.
+const FIRST: Timestamp = Timestamp::constant(946_684_800, 0);
+/// How far ahead a provider's clock, or its time zone, may be.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Whether a date can be one of something that has happened by `now`. Others, such as 1970, the
+/// year 1 or 9999, stand for "unknown".
+pub(super) fn is_believable(at: Timestamp, now: Timestamp) -> bool {
+    at >= FIRST && at.duration_since(now) <= AHEAD
+}
+
 /// When the answer was made, by the provider's clock. An answer out of a cache does not count.
 pub(super) fn made_at(headers: &HeaderMap) -> Option<Timestamp> {
     if headers.contains_key(AGE) {

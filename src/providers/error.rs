@@ -46,6 +46,10 @@ pub(super) fn key_present(account: &str, key: &SecretString) -> Result<(), Build
     Ok(())
 }
 
+/// Why a 404 is not taken for "gone already", in words that stay the same: what failed by them is
+/// found again in the database and tried again once the account has proven itself.
+pub const NEVER_PROVEN: &str = "this account has never answered a write with success, so that it may be a wrong base_url rather than an entry that is gone";
+
 /// How a call failed. No variant's text holds the key, nor the address that was called.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -66,6 +70,12 @@ pub enum CallError {
         /// Why, for people.
         reason: String,
     },
+    /// The same, after `http.timeout` had passed.
+    #[error("did not answer: no whole answer within {timeout:?}")]
+    TimedOut {
+        /// How long was waited.
+        timeout: Duration,
+    },
     /// The provider, or a proxy before it, answered with an HTTP error status.
     #[error("refused with {status}: {message}")]
     Refused {
@@ -75,6 +85,21 @@ pub enum CallError {
         message: String,
         /// How long the provider asked to be left alone.
         retry_after: Option<Duration>,
+    },
+    /// The status says yes and the document below it says no: nothing was done.
+    #[error("answered with {status}, and said no: {message}")]
+    Denied {
+        /// The HTTP status, 200 to 299.
+        status: u16,
+        /// What the answer said, in one line of at most 200 characters.
+        message: String,
+    },
+    /// A removal was answered with 404 by an account that has never answered a write with
+    /// success: the address or the path may be wrong, and then everything is answered with 404.
+    #[error("answered with 404, and {}: {message}", NEVER_PROVEN)]
+    Unproven {
+        /// What the answer said, in one line of at most 200 characters.
+        message: String,
     },
     /// An answer that is neither the documented success nor an error: an HTML page, a missing
     /// key, a redirect, a body without end.
@@ -97,14 +122,15 @@ impl CallError {
     /// Whether a write may have been done all the same, so that it must be settled: by reading
     /// where that is possible, by sending it again where not.
     ///
-    /// A 504 counts: a proxy sent the request on and gave up waiting.
+    /// Every 5xx counts: the provider may have failed after it had done what was asked, and a
+    /// proxy may have sent the request on. 429 and 4xx say that nothing was done.
     #[must_use]
     pub fn is_unknown_outcome(&self) -> bool {
         match self {
-            Self::Unanswered { .. } => true,
+            Self::Unanswered { .. } | Self::TimedOut { .. } | Self::Unproven { .. } => true,
             Self::Implausible { write, .. } => *write,
-            Self::Refused { status, .. } => *status == 504,
-            Self::NotSent { .. } | Self::Withheld => false,
+            Self::Refused { status, .. } => *status >= 500,
+            Self::NotSent { .. } | Self::Denied { .. } | Self::Withheld => false,
         }
     }
 
@@ -112,9 +138,12 @@ impl CallError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         match self {
-            Self::NotSent { .. } | Self::Unanswered { .. } => true,
+            Self::NotSent { .. } | Self::Unanswered { .. } | Self::TimedOut { .. } => true,
             Self::Refused { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
-            Self::Implausible { .. } | Self::Withheld => false,
+            Self::Denied { .. }
+            | Self::Unproven { .. }
+            | Self::Implausible { .. }
+            | Self::Withheld => false,
         }
     }
 
@@ -123,9 +152,27 @@ impl CallError {
     #[must_use]
     pub fn is_general(&self) -> bool {
         match self {
-            Self::NotSent { .. } | Self::Unanswered { .. } | Self::Implausible { .. } => true,
+            Self::NotSent { .. }
+            | Self::Unanswered { .. }
+            | Self::TimedOut { .. }
+            | Self::Implausible { .. } => true,
             Self::Refused { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
-            Self::Withheld => false,
+            // The next may be the one that proves the account.
+            Self::Unproven { .. } | Self::Denied { .. } | Self::Withheld => false,
+        }
+    }
+
+    /// Whether the provider as a whole seems to be down or overloaded. What it answers about one
+    /// team, such as 403 or a strange document, is no sign of that.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        match self {
+            Self::NotSent { .. } | Self::Unanswered { .. } | Self::TimedOut { .. } => true,
+            Self::Refused { status, .. } => matches!(status, 429 | 500..),
+            Self::Denied { .. }
+            | Self::Unproven { .. }
+            | Self::Implausible { .. }
+            | Self::Withheld => false,
         }
     }
 
@@ -171,11 +218,41 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_known_unless_a_proxy_gave_up_waiting() {
-        for status in [400, 401, 403, 404, 429, 500, 503] {
+    fn a_refusal_is_known_unless_the_provider_failed_while_it_worked() {
+        for status in [400, 401, 403, 404, 408, 409, 422, 429] {
             assert!(!refused(status).is_unknown_outcome(), "{status}");
         }
-        assert!(refused(504).is_unknown_outcome());
+        for status in [500, 501, 502, 503, 504, 520, 599] {
+            assert!(refused(status).is_unknown_outcome(), "{status}");
+        }
+    }
+
+    #[test]
+    fn a_no_with_a_status_of_success_is_known_and_a_404_of_a_stranger_is_not() {
+        let denied = CallError::Denied {
+            status: 200,
+            message: "not allowed".to_owned(),
+        };
+        assert!(!denied.is_unknown_outcome());
+        assert_eq!(
+            denied.to_string(),
+            "answered with 200, and said no: not allowed"
+        );
+        let unproven = CallError::Unproven {
+            message: "Not Found".to_owned(),
+        };
+        assert!(unproven.is_unknown_outcome());
+        assert!(unproven.to_string().contains(NEVER_PROVEN));
+    }
+
+    #[test]
+    fn only_what_tells_of_the_whole_provider_is_an_outage() {
+        for status in [429, 500, 503] {
+            assert!(refused(status).is_outage(), "{status}");
+        }
+        for status in [400, 401, 403, 404] {
+            assert!(!refused(status).is_outage(), "{status}");
+        }
     }
 
     #[test]

@@ -1,6 +1,10 @@
-//! One account's HTTP: how a request is sent, and how its answer is received within limits.
+//! One account's HTTP: who may call when, again how often, and what is noted of each call.
+
+mod receive;
+mod send;
 
 use std::fmt;
+use std::io::Read;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::Poll;
@@ -8,27 +12,22 @@ use std::time::{Duration, Instant};
 
 use futures_util::poll;
 use jiff::SignedDuration;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderValue};
+use reqwest::header::HeaderValue;
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response, Url};
+use reqwest::{Client, Method, Url};
 use secrecy::SecretString;
 use serde::Serialize;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::answer::{Answer, Judge};
 use super::limits::Gate;
+use super::proof::Proof;
 use super::redact::Redactor;
+use super::room::{Room, Rooms};
 use super::{BuildError, CallError, Gone, StillDue, dates, retry};
-use crate::clock;
 use crate::config::HttpSettings;
 use crate::metrics::Metrics;
 
-/// The most that a success may hold, decompressed: a team of 100,000 takes about as much.
-const LARGEST_BODY: usize = 32 << 20;
-/// Room is made at once for an announced body of up to so much: what is announced may not come.
-const EXPECTED_BODY: usize = 1 << 20;
-/// The most that is read of a refusal, for its message.
-const LARGEST_REFUSAL: usize = 64 << 10;
 /// The longest that connecting may take; never more than half of the whole, so that a
 /// connection that never came about is told apart from an answer that did not come.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
@@ -49,11 +48,16 @@ struct Inner {
     base: Url,
     client: Client,
     gate: Gate,
+    rooms: Rooms,
+    proof: Proof,
     redactor: Redactor,
     skew: dates::Skew,
     timeout: Duration,
     metrics: Metrics,
 }
+
+/// Reads the body of a success that is too large for memory, while it comes in.
+pub(super) type Large = Arc<dyn Fn(&mut dyn Read) -> Result<(), String> + Send + Sync>;
 
 /// One request. It holds the key, and so has no `Debug`.
 pub(super) struct Call {
@@ -68,6 +72,17 @@ pub(super) struct Call {
     pub(super) body: Option<Vec<u8>>,
     /// The `Authorization` header, marked as sensitive.
     pub(super) authorization: Option<HeaderValue>,
+    /// The answer may be large: it takes room until it is stored, and this reads it where it is
+    /// too large for memory.
+    pub(super) large: Option<Large>,
+}
+
+/// What sending a request comes to.
+enum Sent {
+    /// An answer, and what it takes of the memory for bodies if it was read while it came in.
+    Answered(Answer),
+    /// The answer is too large for memory, and there is no room just now to read it.
+    Crowded,
 }
 
 impl Http {
@@ -87,6 +102,8 @@ impl Http {
             reason: redactor.reason(error),
         })?;
         let shared = Arc::new(Inner {
+            rooms: Rooms::new(),
+            proof: Proof::new(&account, base, key),
             account,
             base: base.clone(),
             client,
@@ -129,10 +146,16 @@ impl Http {
         self.shared.skew.forget();
     }
 
+    /// Whether the account has ever answered with success.
+    pub(super) fn proof(&self) -> &Proof {
+        &self.shared.proof
+    }
+
     /// The judge of answers to reads, or to writes.
     pub(super) fn judge(&self, write: bool) -> Judge<'_> {
         Judge {
             redactor: &self.shared.redactor,
+            proof: &self.shared.proof,
             write,
         }
     }
@@ -197,17 +220,45 @@ impl Http {
             self.count(call, "withheld", None);
             return Err(CallError::Withheld);
         }
+        // Whoever holds room needs no place to give it back, so that waiting here ends.
+        let mut room = Room::default();
+        loop {
+            match self.once(call, judge, &mut room).await? {
+                Sent::Answered(mut answer) => {
+                    if call.large.is_some() && !room.is_taken() {
+                        room = self.shared.rooms.take(answer.body.len()).await;
+                    }
+                    answer.room = room;
+                    return Ok(answer);
+                }
+                Sent::Crowded => room = self.shared.rooms.take_all().await,
+            }
+        }
+    }
+
+    /// Sends a request once, and notes what came of it.
+    async fn once(
+        &self,
+        call: &Call,
+        judge: &Judge<'_>,
+        room: &mut Room,
+    ) -> Result<Sent, CallError> {
         let start = Instant::now();
-        let result = self.send(call, judge).await;
+        let result = self.send(call, judge, room).await;
         let took = start.elapsed();
         self.count(call, outcome(&result), Some(took));
         let (account, method, path) = (&self.shared.account, &call.method, &call.path);
         let millis = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
         match &result {
-            Ok(answer) => tracing::debug!(
+            Ok(Sent::Answered(answer)) => tracing::debug!(
                 target: "lapsed::providers",
                 %account, %method, path, status = answer.status.as_u16(), millis,
                 "the provider answered"
+            ),
+            Ok(Sent::Crowded) => tracing::debug!(
+                target: "lapsed::providers",
+                %account, %method, path, millis,
+                "the answer is large, and is asked for again once there is room"
             ),
             Err(error) => tracing::debug!(
                 target: "lapsed::providers",
@@ -222,102 +273,6 @@ impl Http {
         let (account, method) = (&self.shared.account, call.method.as_str());
         self.shared.metrics.call(account, method, outcome, took);
     }
-
-    async fn send(&self, call: &Call, judge: &Judge<'_>) -> Result<Answer, CallError> {
-        let mut url = self.shared.base.clone();
-        url.set_path(&format!(
-            "{}{}",
-            self.shared.base.path().trim_end_matches('/'),
-            call.path
-        ));
-        url.set_query(call.query.as_deref());
-        url.set_fragment(None);
-        let mut request = self
-            .shared
-            .client
-            .request(call.method.clone(), url)
-            .header(ACCEPT, call.accept);
-        if let Some(authorization) = &call.authorization {
-            request = request.header(AUTHORIZATION, authorization);
-        }
-        if let Some(body) = &call.body {
-            request = request
-                .header(CONTENT_TYPE, "application/json")
-                .body(body.clone());
-        }
-        let sent = clock::now();
-        let response = request.send().await.map_err(|error| self.failure(error))?;
-        let received = clock::now();
-        if let Some(date) = dates::made_at(response.headers()) {
-            self.shared.skew.note(date, sent, received);
-        }
-        let mut answer = Answer {
-            status: response.status(),
-            content_type: content_type(&response),
-            retry_after: dates::retry_after(response.headers(), received),
-            body: Vec::new(),
-        };
-        let (largest, whole) = if answer.status.is_success() {
-            (LARGEST_BODY, true)
-        } else {
-            (LARGEST_REFUSAL, false)
-        };
-        match self.receive(response, largest).await {
-            Ok(Some(body)) => answer.body = body,
-            Ok(None) if whole => {
-                let limit = largest >> 20;
-                return Err(judge.implausible(&format!("a body of more than {limit} MiB")));
-            }
-            Err(error) if whole => return Err(error),
-            // The status is known, which is all that matters of a refusal. What could not be
-            // read must not pass for an empty body, which would let a 404 mean "gone".
-            Ok(None) | Err(_) => answer.body = b"?".to_vec(),
-        }
-        Ok(answer)
-    }
-
-    /// The whole body, or `None` as soon as it is known to be larger than allowed.
-    async fn receive(
-        &self,
-        mut response: Response,
-        largest: usize,
-    ) -> Result<Option<Vec<u8>>, CallError> {
-        let announced = response.content_length().unwrap_or(0);
-        if announced > largest as u64 {
-            return Ok(None);
-        }
-        let expected = usize::try_from(announced).unwrap_or_default();
-        let mut body = Vec::with_capacity(expected.min(EXPECTED_BODY));
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.cut(error))? {
-            if body.len() + chunk.len() > largest {
-                return Ok(None);
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok(Some(body))
-    }
-
-    /// The one place where an error of the HTTP library becomes ours, before any answer.
-    fn failure(&self, error: reqwest::Error) -> CallError {
-        let never_left = error.is_builder() || error.is_connect();
-        if !never_left {
-            return self.cut(error);
-        }
-        CallError::NotSent {
-            reason: self.shared.redactor.reason(error),
-        }
-    }
-
-    /// The same, once the request may have reached the provider.
-    fn cut(&self, error: reqwest::Error) -> CallError {
-        CallError::Unanswered {
-            reason: if error.is_timeout() {
-                format!("no whole answer within {:?}", self.shared.timeout)
-            } else {
-                self.shared.redactor.reason(error)
-            },
-        }
-    }
 }
 
 impl fmt::Debug for Http {
@@ -327,9 +282,10 @@ impl fmt::Debug for Http {
 }
 
 /// What came of a call, as it is counted: the answer's class, or why there is none.
-fn outcome(result: &Result<Answer, CallError>) -> &'static str {
+fn outcome(result: &Result<Sent, CallError>) -> &'static str {
     match result {
-        Ok(answer) => match answer.status.as_u16() {
+        Ok(Sent::Crowded) => "2xx",
+        Ok(Sent::Answered(answer)) => match answer.status.as_u16() {
             200..=299 => "2xx",
             300..=399 => "3xx",
             400..=499 => "4xx",
@@ -337,16 +293,9 @@ fn outcome(result: &Result<Answer, CallError>) -> &'static str {
             _ => "implausible",
         },
         Err(CallError::NotSent { .. }) => "not_sent",
-        Err(CallError::Unanswered { .. }) => "unanswered",
+        Err(CallError::Unanswered { .. } | CallError::TimedOut { .. }) => "unanswered",
         Err(_) => "implausible",
     }
-}
-
-/// The content type without its parameters, in lower case.
-fn content_type(response: &Response) -> Option<String> {
-    let text = response.headers().get(CONTENT_TYPE)?.as_bytes();
-    let essence = text.split(|byte| *byte == b';').next()?;
-    Some(String::from_utf8_lossy(essence.trim_ascii()).to_lowercase())
 }
 
 /// The one kind of HTTP client: no redirects, no referer, all timeouts set, TLS verified.

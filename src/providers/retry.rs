@@ -10,6 +10,9 @@ use super::CallError;
 const READ_WAIT: Duration = Duration::from_millis(200);
 /// How often a read is made again.
 const READ_RETRIES: usize = 3;
+/// How often a read may run into its time limit. It has waited long already, and a provider that
+/// hangs must not cost more than about two of them.
+const READ_TIMEOUTS: usize = 2;
 /// What a read's waits may add up to. A provider that wants to be left alone for longer ends
 /// the try: the next pass comes anyway.
 const READ_PATIENCE: Duration = Duration::from_secs(60);
@@ -34,6 +37,7 @@ where
     F: Future<Output = Result<T, CallError>>,
 {
     let mut waited = Duration::ZERO;
+    let mut timeouts = 0;
     call.retry(
         ExponentialBuilder::new()
             .with_min_delay(READ_WAIT)
@@ -42,7 +46,10 @@ where
             .with_max_times(READ_RETRIES),
     )
     .sleep(sleeper)
-    .when(CallError::is_retryable)
+    .when(|error: &CallError| {
+        timeouts += usize::from(matches!(error, CallError::TimedOut { .. }));
+        error.is_retryable() && timeouts < READ_TIMEOUTS
+    })
     .adjust(|error: &CallError, wait| {
         let wait = wait?.max(error.retry_after().unwrap_or_default());
         waited = waited.saturating_add(wait);
@@ -130,6 +137,12 @@ mod tests {
             assert!(took >= Duration::from_millis(1400), "{took:?}");
             assert!(took <= Duration::from_millis(2900), "{took:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_read_that_runs_into_its_time_limit_is_made_once_more() {
+        let timeout = Duration::from_secs(30);
+        assert_eq!(tries(true, CallError::TimedOut { timeout }).await.0, 2);
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod digest;
 mod lenient;
+mod page;
 mod reader;
 mod wire;
 mod writer;
@@ -131,6 +132,7 @@ impl Access {
             accept: "application/json",
             body,
             authorization: self.bearer.clone(),
+            large: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::error::key_present;
 use super::http::{Call, Http};
-use super::{BuildError, CallError, Gone, StillDue, encode};
+use super::{BuildError, CallError, Gone, Proof, StillDue, encode};
 use crate::config::{HttpSettings, SentiusAccount};
 use crate::domain::Email;
 use crate::metrics::Metrics;
@@ -111,6 +111,7 @@ impl Whitelist {
             accept: "application/json",
             body: Some(self.http.document(&posted)?),
             authorization: None,
+            large: None,
         };
         let answer = self.http.write(call).await?;
         self.http.judge(true).acknowledgement(&answer)
@@ -119,7 +120,7 @@ impl Whitelist {
     /// Ends access: `DELETE /admin/whitelist`, everything in the query.
     ///
     /// It can be sent again without harm. What it answers for an unknown address is not
-    /// documented; a 404 is read as [`Gone::Absent`].
+    /// documented; a 404 is read as [`Gone::Absent`] once the account has answered a write.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -135,6 +136,7 @@ impl Whitelist {
             accept: "*/*",
             body: None,
             authorization: None,
+            large: None,
         };
         self.http.remove(call).await
     }
@@ -150,9 +152,15 @@ impl Whitelist {
             accept: "*/*",
             body: None,
             authorization: None,
+            large: None,
         };
         let _ = self.http.exchange(&Arc::new(call), false).await;
         self.http.skew()
+    }
+
+    /// Whether the account has ever answered a write with success.
+    pub(crate) fn proof(&self) -> &Proof {
+        self.http.proof()
     }
 
     /// How far the provider's clock is ahead of ours (behind: negative), by the `Date` of its

@@ -1,5 +1,7 @@
 //! How each thing that is read from a provider fared.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
@@ -320,6 +322,21 @@ impl Sources {
                 },
                 |row| row.get(0),
             )?)
+    }
+
+    /// The teams that could not be read when they were last asked. `not_asked` is how the reason
+    /// begins where one was not asked at all.
+    pub(crate) fn failing(
+        db: &Connection,
+        not_asked: &str,
+    ) -> Result<HashSet<TargetId>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT target FROM source
+             WHERE kind = 'team' AND state = 'unreadable' AND ifnull(instr(detail, :not_asked), 0) <> 1",
+        )?;
+        let params = named_params! { ":not_asked": not_asked };
+        let rows = statement.query_map(params, |row| row.get(0).map(TargetId))?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Notes a complete reading.

@@ -123,7 +123,7 @@ async fn what_fails_at_its_end_is_tried_again_when_its_wait_is_over() {
         daemon.log().contains("pass ended")
     })
     .await;
-    let refused = Fault::status(500);
+    let refused = Fault::status(403);
     world.sentius.faults().once(When::method("DELETE"), refused);
     world
         .grants(&[&format!("jane@example.com,sentius:acme,{}", soon())])

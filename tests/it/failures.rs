@@ -27,7 +27,7 @@ async fn what_the_provider_fails_to_do_is_done_by_the_next_run() {
     assert_eq!(run.code, 3);
     assert_eq!(
         run.actions(),
-        ["whitelist.remove sentius:acme jane@example.com grant.ended failed -"]
+        ["whitelist.remove sentius:acme jane@example.com grant.ended unknown -"]
     );
     assert!(
         run.detail().contains("refused with 500: scripted"),
@@ -65,7 +65,7 @@ async fn one_address_that_fails_does_not_stop_the_others() {
 
     assert_eq!(run.code, 3);
     assert_eq!(run.json["counts"]["done"], json!(4));
-    assert_eq!(run.json["counts"]["failed"], json!(1));
+    assert_eq!(run.json["counts"]["unknown"], json!(1));
     assert_eq!(world.whitelisted(), ["c@example.com"]);
 }
 

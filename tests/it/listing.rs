@@ -47,10 +47,15 @@ fn observed() -> (Providers, Desk) {
     core.add_member(TeamUser::new("Ever@acme.example", since).manager());
     core.add_member(TeamUser::new("stray@acme.example", since));
     sapling.add_team("Sales");
-    let providers = Providers::start(
-        SentiusState::new("0123456789abcdef0123456789abcdef"),
-        sapling,
-    );
+    let mut sentius = SentiusState::new("0123456789abcdef0123456789abcdef");
+    sentius.add(lapsed::sandbox::Entry {
+        name: "Past".to_owned(),
+        email: "past@acme.example".to_owned(),
+        permissions: vec!["can_read".to_owned()],
+        start_date: since,
+        end_date: None,
+    });
+    let providers = Providers::start(sentius, sapling);
     let desk = providers.desk("");
     desk.import(STATES);
     let look = desk.run(&["--run-now", "--dry-run"]);

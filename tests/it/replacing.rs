@@ -93,7 +93,7 @@ async fn a_half_done_replacement_that_cannot_be_mended_is_an_error_of_each_pass(
         let run = world.run().await;
         assert_eq!(run.code, 3);
         assert!(
-            run.errors()[0].starts_with("sentius:acme: whitelist.renew jane@example.com: failed"),
+            run.errors()[0].starts_with("sentius:acme: whitelist.renew jane@example.com: unknown"),
             "{:?}",
             run.errors()
         );
@@ -138,7 +138,7 @@ async fn an_old_entry_that_cannot_be_taken_off_stays() {
     world
         .sentius
         .faults()
-        .once(When::method("DELETE"), Fault::status(500));
+        .once(When::method("DELETE"), Fault::status(403));
     let said = ask(&world, &EXTEND).await;
     assert_eq!(
         (said.code, &said.results[0]["state"]),

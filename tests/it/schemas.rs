@@ -200,7 +200,7 @@ async fn what_gives_and_takes_keeps_to_its_schema_too() {
     };
     world.sentius.faults().once(When::any(), Fault::status(500));
     let failed = look("given", &grant).await;
-    assert_eq!(failed["results"][0]["state"], "failed");
+    assert_eq!(failed["results"][0]["state"], "unknown");
     look("run", &["--run-now"]).await;
     look("given", &extend).await;
     look("given", &import).await;

@@ -178,15 +178,14 @@ async fn what_failed_or_could_not_be_read_is_three() {
     world
         .grants(&[&format!("jane@example.com,sentius:acme,{PAST}")])
         .await;
-    let broken = || Fault::status(500);
     world
         .sentius
         .faults()
-        .always(When::method("DELETE"), broken());
+        .always(When::method("DELETE"), Fault::status(403));
     world
         .sapling
         .faults()
-        .always(When::method("GET").path("team_user"), broken());
+        .always(When::method("GET").path("team_user"), Fault::status(500));
     assert_eq!(world.run().await.code, 3);
 
     let (code, json) = by_timer(&world).await;

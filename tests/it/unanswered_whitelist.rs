@@ -17,6 +17,7 @@ async fn jane_is_due() -> World {
     world
         .grants(&[&format!("jane@example.com,sentius:acme,{PAST}")])
         .await;
+    world.whitelist_is_known();
     world
 }
 

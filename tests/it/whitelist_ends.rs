@@ -129,6 +129,7 @@ async fn an_entry_that_the_provider_no_longer_has_is_absent_and_over() {
     world
         .grants(&[&format!("jane@example.com,sentius:acme,{PAST}")])
         .await;
+    world.whitelist_is_known();
 
     let run = world.run().await;
 

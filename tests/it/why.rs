@@ -80,7 +80,7 @@ async fn the_life_of_a_grant_is_explained_at_each_of_its_stages() {
         "whitelist.remove grant.ended due",
     );
 
-    let fault = Fault::status(500);
+    let fault = Fault::status(403);
     world.sentius.faults().once(When::method("DELETE"), fault);
     world.run().await;
     let said = one(&world, "bob@example.com").await;
@@ -91,7 +91,7 @@ async fn the_life_of_a_grant_is_explained_at_each_of_its_stages() {
     );
     let text = world.lapsed(&["why", "bob@example.com"]).await.stdout;
     assert!(
-        text.contains("attempt 1 failed (refused with 500"),
+        text.contains("attempt 1 failed (refused with 403"),
         "{text}"
     );
     assert!(text.contains("tried again "), "{text}");
@@ -254,7 +254,7 @@ async fn what_stands_before_a_removal_is_told() {
 async fn what_was_asked_for_is_no_access_before_the_provider_has_said_yes() {
     let world = World::new().await;
     let jane = ["jane@example.com", "--target", "sentius:acme"];
-    let fault = Fault::status(500);
+    let fault = Fault::status(403);
     world.sentius.faults().once(When::any(), fault);
     world
         .lapsed(&[&["grant"], &jane[..], &["--end", FUTURE, "--by", "ann"]].concat())

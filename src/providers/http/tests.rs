@@ -30,6 +30,7 @@ fn call(method: Method) -> Call {
         accept: "*/*",
         body: Some(serde_json::to_vec(&serde_json::json!({ "key": KEY })).unwrap()),
         authorization: None,
+        large: None,
     }
 }
 

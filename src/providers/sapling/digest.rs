@@ -1,8 +1,13 @@
 //! By what a reading is known to be the same as the one before.
 
 use std::fmt;
+use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
+
+/// What stands before each body: another one makes every team be read anew once, which is needed
+/// whenever the same body is taken differently than by an earlier version.
+const TAKEN_BY: &[u8] = b"2\n";
 
 /// SHA-256 of an answer's body, by which the next answer is known to be the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -12,7 +17,8 @@ impl Digest {
     /// The digest of a body.
     #[must_use]
     pub fn of(body: &[u8]) -> Self {
-        Self(Sha256::digest(body).into())
+        let hasher = Sha256::new_with_prefix(TAKEN_BY);
+        Self(hasher.chain_update(body).finalize().into())
     }
 
     /// A digest that was kept.
@@ -25,6 +31,34 @@ impl Digest {
     #[must_use]
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// A body that is read while its digest is computed.
+pub(super) struct Digesting<R> {
+    body: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Digesting<R> {
+    pub(super) fn new(body: R) -> Self {
+        Self {
+            body,
+            hasher: Sha256::new_with_prefix(TAKEN_BY),
+        }
+    }
+
+    /// Of what has been read.
+    pub(super) fn digest(self) -> Digest {
+        Digest(self.hasher.finalize().into())
+    }
+}
+
+impl<R: Read> Read for Digesting<R> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let length = self.body.read(into)?;
+        self.hasher.update(&into[..length]);
+        Ok(length)
     }
 }
 
@@ -41,6 +75,13 @@ impl fmt::Debug for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_in_parts_has_the_digest_of_the_whole() {
+        let mut parts = Digesting::new(b"{\"a\"".chain(&b": 1}"[..]));
+        io::copy(&mut parts, &mut io::sink()).unwrap();
+        assert_eq!(parts.digest(), Digest::of(b"{\"a\": 1}"));
+    }
 
     #[test]
     fn a_digest_survives_being_kept() {

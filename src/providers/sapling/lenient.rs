@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use crate::clock;
 use crate::providers::dates;
 
 /// A flag that may be absent or null, which is no.
@@ -33,7 +34,7 @@ where
     Ok(T::deserialize(value).ok())
 }
 
-/// A date, or `None` for whatever is not one: a member with a strange date is still a member.
+/// A date, or `None` for whatever is not one or stands for "unknown": a member with a strange date is still a member.
 pub(super) fn date<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
@@ -47,7 +48,7 @@ pub(super) fn date<'de, D: Deserializer<'de>>(
         }
 
         fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
-            Ok(dates::instant(text))
+            Ok(dates::instant(text).filter(|at| dates::is_believable(*at, clock::now())))
         }
 
         fn visit_unit<E>(self) -> Result<Self::Value, E> {

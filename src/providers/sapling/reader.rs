@@ -1,14 +1,18 @@
 //! What can be read of Sapling: teams, members and invites, suppressed addresses.
 
-use std::sync::Arc;
+use std::io::{BufReader, Read};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::SignedDuration;
 use serde::Deserialize;
 
-use super::wire::{Members, Suppressed, Teams, check_emails, check_ids};
+use super::digest::Digesting;
+use super::page::{Members, Signs, Suppressed, Teams};
+use super::wire::{check_emails, check_ids};
 use super::{Access, Digest, PendingUser, Team, TeamUser, segment};
-use crate::providers::CallError;
 use crate::providers::answer::Answer;
+use crate::providers::http::{Call, Large};
+use crate::providers::{CallError, Proof, Room, StillDue};
 
 /// Reads one account. It can change nothing.
 #[derive(Debug, Clone)]
@@ -29,8 +33,16 @@ pub enum TeamReading {
         pending: Vec<PendingUser>,
         /// What to give at the next reading, once this one is believed.
         digest: Digest,
+        /// The memory that it takes, to be kept until it is stored.
+        room: Room,
     },
 }
+
+/// So many bytes of a large answer are taken at once.
+const AT_ONCE: usize = 64 << 10;
+
+/// What a team's large answer came to while it was received.
+type Slot = Arc<Mutex<Option<(Members, Digest)>>>;
 
 impl Reader {
     pub(super) fn new(access: Arc<Access>) -> Self {
@@ -43,13 +55,20 @@ impl Reader {
         Self::new(self.access.by(self.access.http.urgent()))
     }
 
+    /// The same reader, for calls that are to be made only while they are still wanted.
+    #[must_use]
+    pub fn while_due(&self, still: StillDue) -> Self {
+        Self::new(self.access.by(self.access.http.while_due(still)))
+    }
+
     /// The teams that the key holder is a member of: `GET team`.
     ///
     /// # Errors
-    /// See [`CallError`]; a repeated id is implausible.
+    /// See [`CallError`]; a repeated id is implausible, and so is a part of a longer list.
     pub async fn teams(&self) -> Result<Vec<Team>, CallError> {
         let answer = self.get("/team").await?;
-        let Teams { teams } = self.parse(&answer)?;
+        let Teams { teams, signs } = self.parse(&answer)?;
+        self.is_whole(&answer, &signs, teams.len(), 0)?;
         self.plausible(check_ids(
             "team id",
             teams.iter().map(|team| team.id.as_str()),
@@ -63,24 +82,41 @@ impl Reader {
     /// With `unless`, the digest of a reading that was believed, an answer with the same body
     /// is not even parsed.
     ///
+    /// A body of more than some MiB is parsed while it comes in, and takes all the memory there is
+    /// for bodies: others wait until it is stored.
+    ///
     /// # Errors
-    /// See [`CallError`]. A list or a flag that is missing, an id that is repeated and an
-    /// address that is empty are implausible: no part of such a reading is returned.
+    /// See [`CallError`]. A list that is missing or a part of a longer one, an id that is repeated
+    /// and an address that is empty are implausible: no part of such a reading is returned.
     pub async fn team_users(
         &self,
         team_id: &str,
         unless: Option<&Digest>,
     ) -> Result<TeamReading, CallError> {
         let path = format!("/team/{}/team_user", segment(team_id)?);
-        let answer = self.get(&path).await?;
-        let digest = Digest::of(&answer.body);
+        let slot = Slot::default();
+        let call = Call {
+            large: Some(into(&slot)),
+            ..self.access.get(&path)
+        };
+        let mut answer = self.answer(call).await?;
+        let streamed = slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let digest = match &streamed {
+            Some((_, digest)) => *digest,
+            None => Digest::of(&answer.body),
+        };
         if unless == Some(&digest) {
             return Ok(TeamReading::Unchanged);
         }
         let Members {
             users,
             pending_users: pending,
-        } = self.parse(&answer)?;
+            signs,
+        } = match streamed {
+            Some((members, _)) => members,
+            None => self.parse(&answer)?,
+        };
+        self.is_whole(&answer, &signs, users.len(), pending.len())?;
         self.plausible(check_ids(
             "user id",
             users.iter().map(|user| user.id.as_str()),
@@ -97,6 +133,7 @@ impl Reader {
             users,
             pending,
             digest,
+            room: std::mem::take(&mut answer.room),
         })
     }
 
@@ -112,7 +149,11 @@ impl Reader {
             segment(organization_id)?
         );
         let answer = self.get(&path).await?;
-        let Suppressed { suppressed_emails } = self.parse(&answer)?;
+        let Suppressed {
+            suppressed_emails,
+            signs,
+        } = self.parse(&answer)?;
+        self.is_whole(&answer, &signs, suppressed_emails.len(), 0)?;
         self.plausible(check_emails(
             "address",
             suppressed_emails.iter().map(String::as_str),
@@ -132,8 +173,17 @@ impl Reader {
         self.access.http.forget_clock();
     }
 
+    /// Whether the account has ever answered with success.
+    pub(crate) fn proof(&self) -> &Proof {
+        self.access.http.proof()
+    }
+
     async fn get(&self, path: &str) -> Result<Answer, CallError> {
-        let answer = self.access.http.read(self.access.get(path)).await?;
+        self.answer(self.access.get(path)).await
+    }
+
+    async fn answer(&self, call: Call) -> Result<Answer, CallError> {
+        let answer = self.access.http.read(call).await?;
         self.access.http.judge(false).expect_json(&answer)?;
         Ok(answer)
     }
@@ -142,7 +192,42 @@ impl Reader {
         self.access.http.judge(false).json(answer)
     }
 
+    /// Takes a list for the whole one unless something says that it is a part. What then answers
+    /// is the provider.
+    fn is_whole(
+        &self,
+        answer: &Answer,
+        signs: &Signs,
+        rows: usize,
+        pending: usize,
+    ) -> Result<(), CallError> {
+        let doubt = signs.doubt(rows, pending).or_else(|| {
+            let linked = "a page of a longer list: a Link header names the next page";
+            let part = "a page of a longer list: status 206";
+            (answer.has_next_page.then_some(linked))
+                .or((answer.status.as_u16() == 206).then_some(part))
+                .map(str::to_owned)
+        });
+        self.plausible(doubt.map_or(Ok(()), Err))?;
+        self.proof().give();
+        Ok(())
+    }
+
     fn plausible(&self, check: Result<(), String>) -> Result<(), CallError> {
         check.map_err(|reason| self.access.http.judge(false).implausible(&reason))
     }
+}
+
+/// Reads a team into the slot while its answer comes in.
+fn into(slot: &Slot) -> Large {
+    let slot = Arc::clone(slot);
+    Arc::new(move |body: &mut dyn Read| {
+        // The parser takes one byte at a time.
+        let mut body = BufReader::with_capacity(AT_ONCE, Digesting::new(body));
+        let members =
+            serde_json::from_reader::<_, Members>(&mut body).map_err(|error| error.to_string())?;
+        let read = (members, body.into_inner().digest());
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
+        Ok(())
+    })
 }

@@ -112,10 +112,28 @@ async fn a_removal_sends_its_key_in_a_body() {
 
 #[tokio::test]
 async fn what_is_not_there_is_absent_unless_a_page_says_so() {
-    let (absent, _stub) = writer(json(404, "{\"msg\": \"no such user\"}")).await;
-    assert_eq!(absent.remove("u1").await, Ok(Gone::Absent));
+    let not_found = || json(404, "{\"msg\": \"no such user\"}");
+    let (stranger, _stub) = writer(not_found()).await;
+    let error = stranger.remove("u1").await.unwrap_err();
+    assert!(matches!(error, CallError::Unproven { .. }), "{error:?}");
+    // A list that is the documented one proves the account; its errors and a page do not.
+    let stub = Stub::start([
+        json(403, "{}"),
+        html(200),
+        not_found(),
+        json(200, "{\"teams\": []}"),
+        not_found(),
+    ])
+    .await;
+    let account = account(&stub, SaplingAuth::Parameter, KEY);
+    let (reader, writer_of_it) = connect(&account, &settings(), &Metrics::default()).unwrap();
+    assert!(reader.teams().await.is_err() && reader.teams().await.is_err());
+    assert!(writer_of_it.remove("u1").await.is_err());
+    reader.teams().await.unwrap();
+    assert_eq!(writer_of_it.remove("u1").await, Ok(Gone::Absent));
     let (page, _stub) = writer(html(404)).await;
     assert!(page.remove("u1").await.is_err());
+    assert!(page.take_flags("u1", Flags::default()).await.is_err());
     let (page, _stub) = writer(html(200)).await;
     let error = page.revoke_invite("t1", &jane()).await.unwrap_err();
     assert!(error.is_unknown_outcome());
@@ -262,6 +280,93 @@ async fn what_is_no_reading_of_a_team_never_looks_like_an_empty_one() {
         );
         assert_no_key_in(&error);
     }
+}
+
+#[tokio::test]
+async fn a_part_of_a_longer_list_is_no_reading() {
+    let team = r#"{"users": [], "pending_users": [], "has_more": true}"#;
+    let linked = &[
+        "content-type: application/json",
+        "link: </x?page=2>; rel=\"next\"",
+    ];
+    for reply in [
+        json(200, team),
+        json(206, EMPTY_TEAM),
+        answer(200, linked, EMPTY_TEAM),
+    ] {
+        let (reader, _stub) = reader(reply).await;
+        let error = reader.team_users("t1", None).await.unwrap_err();
+        let part = "answered with something else than documented: a page of a longer list: ";
+        assert!(error.to_string().starts_with(part), "{error}");
+    }
+    let (teams, _stub) = reader(json(200, r#"{"teams": [], "next": "/x"}"#)).await;
+    assert!(teams.teams().await.is_err());
+    let suppressed = r#"{"suppressed_emails": ["a@x.com"], "total": 2}"#;
+    let (suppressed, _stub) = reader(json(200, suppressed)).await;
+    assert!(suppressed.suppressed_emails("o1").await.is_err());
+}
+
+#[tokio::test]
+async fn a_large_team_is_read_as_a_small_one_and_known_again() {
+    let filler = "x".repeat(9 << 20);
+    let rows = r#"[{"id": "u1", "login_email": "a@x.com", "is_admin": true}]"#;
+    let team = format!(r#"{{"filler": "{filler}", "users": {rows}, "pending_users": []}}"#);
+    let stub = Stub::start([json(200, &team), json(200, &team), json(200, &team[1..])]).await;
+    let patient = HttpSettings {
+        timeout: std::time::Duration::from_secs(60),
+        ..settings()
+    };
+    let account = account(&stub, SaplingAuth::Parameter, KEY);
+    let (reader, _) = connect(&account, &patient, &Metrics::default()).unwrap();
+    let first = reader.team_users("t1", None).await.unwrap();
+    let TeamReading::Read {
+        users,
+        digest,
+        room,
+        ..
+    } = first
+    else {
+        panic!("{first:?}");
+    };
+    assert!(users[0].is_admin);
+    assert_eq!(digest, Digest::of(team.as_bytes()));
+    drop(room);
+    let again = reader.team_users("t1", Some(&digest)).await;
+    assert_eq!(again, Ok(TeamReading::Unchanged));
+    let broken = reader.team_users("t1", None).await.unwrap_err();
+    assert!(
+        matches!(broken, CallError::Implausible { .. }),
+        "{broken:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_yes_whose_document_says_no_is_a_no() {
+    let says = r#"{"error": "not an admin"}"#;
+    let denied = |error: CallError| {
+        assert!(matches!(error, CallError::Denied { .. }), "{error:?}");
+        assert!(error.to_string().contains("not an admin"), "{error}");
+    };
+    let (client, _stub) = writer(json(200, says)).await;
+    denied(client.remove("u1").await.unwrap_err());
+    denied(client.change("u1", Flags::default()).await.unwrap_err());
+    denied(client.revoke_invite("t1", &jane()).await.unwrap_err());
+    denied(client.remove_many("t1", &[&jane()]).await.unwrap_err());
+    denied(
+        client
+            .add("t1", &jane(), Flags::default())
+            .await
+            .unwrap_err(),
+    );
+
+    // What is told of each person goes before what is said of the whole.
+    let part = r#"{"errors": [{"email": "c@x.com", "reason": "not allowed"}], "error": "some"}"#;
+    let (client, _stub) = writer(json(200, part)).await;
+    let added = client.add("t1", &jane(), Flags::default()).await.unwrap();
+    assert_eq!(added.errors[0].reason, "not allowed");
+    let (client, _stub) = writer(answer(200, &["content-type: text/plain"], "OK")).await;
+    assert_eq!(client.remove("u1").await, Ok(Gone::Acknowledged));
+    client.change("u1", Flags::default()).await.unwrap();
 }
 
 #[tokio::test]

@@ -16,7 +16,7 @@ pub struct Team {
     pub name: String,
 }
 
-/// A member of a team.
+/// A member of a team. A flag that is missing or null is no.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TeamUser {
     /// Opaque; "each user has a unique id per team".
@@ -24,17 +24,21 @@ pub struct TeamUser {
     /// The address as the provider has it.
     pub login_email: String,
     /// Admin of the team.
+    #[serde(default, deserialize_with = "lenient::flag")]
     pub is_admin: bool,
     /// Manager of the team.
+    #[serde(default, deserialize_with = "lenient::flag")]
     pub is_manager: bool,
     /// Dictionary, custom errors, snippets.
+    #[serde(default, deserialize_with = "lenient::flag")]
     pub edit_permission: bool,
     /// Can view reporting.
+    #[serde(default, deserialize_with = "lenient::flag")]
     pub inspect_permission: bool,
-    /// When the membership began; `None` when absent or unreadable.
+    /// When the membership began; `None` when absent, unreadable or not to be believed.
     #[serde(default, deserialize_with = "lenient::date")]
     pub created_at: Option<Timestamp>,
-    /// When it last changed; `None` when absent or unreadable.
+    /// When it last changed; `None` when absent, unreadable or not to be believed.
     #[serde(default, deserialize_with = "lenient::date")]
     pub updated_at: Option<Timestamp>,
 }
@@ -138,25 +142,6 @@ pub struct DeletedUser {
     pub email: String,
 }
 
-/// `GET team`.
-#[derive(Deserialize)]
-pub(super) struct Teams {
-    pub(super) teams: Vec<Team>,
-}
-
-/// `GET team/{id}/team_user`.
-#[derive(Deserialize)]
-pub(super) struct Members {
-    pub(super) users: Vec<TeamUser>,
-    pub(super) pending_users: Vec<PendingUser>,
-}
-
-/// `GET organization/{id}/suppressed_emails`.
-#[derive(Deserialize)]
-pub(super) struct Suppressed {
-    pub(super) suppressed_emails: Vec<String>,
-}
-
 /// `POST team/{id}/team_user`.
 #[derive(Deserialize)]
 pub(super) struct AddedAnswer {
@@ -184,6 +169,23 @@ impl From<AddedAnswer> for Added {
             errors: answer.errors,
             already_exists: addresses(answer.already_exists),
         }
+    }
+}
+
+impl AddedAnswer {
+    /// Whether it tells of anybody.
+    pub(super) fn is_telling(&self) -> bool {
+        !(self.added.is_empty()
+            && self.invited.is_empty()
+            && self.errors.is_empty()
+            && self.already_exists.is_empty())
+    }
+}
+
+impl BulkRemoved {
+    /// Whether it tells of anybody.
+    pub(super) fn is_telling(&self) -> bool {
+        !(self.deleted.is_empty() && self.not_found.is_empty())
     }
 }
 

@@ -116,7 +116,8 @@ impl Writer {
         };
         let call = self.access.send(Method::DELETE, &path, &said)?;
         let answer = self.access.http.write(call).await?;
-        self.access.http.judge(true).json(&answer)
+        let judge = self.access.http.judge(true);
+        judge.told(&answer, BulkRemoved::is_telling)
     }
 
     /// Changes those flags of a member that are given: `PATCH team_user/{user_id}`.
@@ -128,6 +129,16 @@ impl Writer {
         let call = self.access.send(Method::PATCH, &path, &flags)?;
         let answer = self.access.http.write(call).await?;
         self.access.http.judge(true).acknowledgement(&answer)
+    }
+
+    /// Takes flags from a member, by the same call: whoever is no member any more has none.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub async fn take_flags(&self, user_id: &str, flags: Flags) -> Result<Gone, CallError> {
+        let path = format!("/team_user/{}", segment(user_id)?);
+        let call = self.access.send(Method::PATCH, &path, &flags)?;
+        self.access.http.remove(call).await
     }
 
     /// Takes back the invites of somebody who never joined:
@@ -155,9 +166,10 @@ impl Writer {
         let answer = self.access.http.write(call).await?;
         let judge = self.access.http.judge(true);
         if answer.body.trim_ascii().is_empty() {
+            judge.acknowledgement(&answer)?;
             return Ok(Added::default());
         }
-        let mut added = judge.json::<AddedAnswer>(&answer).map(Added::from)?;
+        let mut added = Added::from(judge.told(&answer, AddedAnswer::is_telling)?);
         for refused in &mut added.errors {
             refused.reason = judge.redactor.clean(&refused.reason);
         }

@@ -69,6 +69,16 @@ async fn a_page_instead_of_an_answer_is_no_entry() {
 }
 
 #[tokio::test]
+async fn a_look_at_the_clock_proves_nothing() {
+    let stub = Stub::start([json(200, "{}"), json(404, "{}")]).await;
+    let whitelist = Whitelist::new(&account(&stub, KEY), &settings(), &Metrics::default()).unwrap();
+    whitelist.look_at_clock().await;
+    let jane = Email::observed("jane@example.com");
+    let error = whitelist.remove(&jane).await.unwrap_err();
+    assert!(matches!(error, CallError::Unproven { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn every_character_of_an_address_survives_the_query() {
     for (email, encoded) in [
         ("user@example.com", "user%40example.com"),
@@ -92,8 +102,17 @@ async fn every_character_of_an_address_survives_the_query() {
 #[tokio::test]
 async fn an_unknown_address_is_absent_and_a_missing_page_is_not() {
     let jane = Email::observed("jane@example.com");
-    let (absent, _stub) = whitelist(json(404, "{\"detail\": \"Not Found\"}")).await;
-    assert_eq!(absent.remove(&jane).await, Ok(Gone::Absent));
+    let not_found = || json(404, "{\"detail\": \"Not Found\"}");
+    let stub = Stub::start([not_found(), json(200, "{}"), not_found()]).await;
+    let known = Whitelist::new(&account(&stub, KEY), &settings(), &Metrics::default()).unwrap();
+    let error = known.remove(&jane).await.unwrap_err();
+    assert!(error.is_unknown_outcome(), "{error:?}");
+    assert!(
+        error.to_string().contains("may be a wrong base_url"),
+        "{error}"
+    );
+    known.add(&entry(None)).await.unwrap();
+    assert_eq!(known.remove(&jane).await, Ok(Gone::Absent));
     let (page, _stub) = whitelist(html(404)).await;
     assert_eq!(page.remove(&jane).await.unwrap_err().status(), Some(404));
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use lapsed::sandbox::{
-    Fault, Invite, MailOptions, MailSink, SaplingState, SentiusState, TeamUser, When,
+    Entry, Fault, Invite, MailOptions, MailSink, SaplingState, SentiusState, TeamUser, When,
 };
 use mail_parser::{MessageParser, PartType};
 
@@ -34,7 +34,17 @@ impl Scene {
             team.add_member(TeamUser::new(&format!("{name}@acme.example"), since));
         }
         team.add_invite(Invite::new("four@acme.example"));
-        let providers = Providers::start(SentiusState::new(SENTIUS), sapling);
+        let mut sentius = SentiusState::new(SENTIUS);
+        for name in ["one", "two", "three", "four"] {
+            sentius.add(Entry {
+                name: name.to_owned(),
+                email: format!("{name}@acme.example"),
+                permissions: vec!["can_read".to_owned()],
+                start_date: since,
+                end_date: None,
+            });
+        }
+        let providers = Providers::start(sentius, sapling);
         let options = MailOptions {
             credentials: Some(("lapsed".to_owned(), PASSWORD.to_owned())),
             ..MailOptions::default()

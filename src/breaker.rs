@@ -1,20 +1,23 @@
-//! How much of an account's work may be under way, and when no more may: its answers tell.
+//! A circuit breaker for one account: how many calls may be under way, and when no more may. Pure.
+//!
+//! A fault of the provider, or of ours, shows before everything was tried: few calls go first, more
+//! as they succeed, and none once most of the last ones failed.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// So many go first, to see whether the provider takes them.
 const FIRST: usize = 5;
-/// So many more may be under way for each call that was taken.
+/// So many more may be under way for each call that succeeded.
 const GROWS: usize = 4;
 /// So many of the last calls say how the provider is now.
 const RECENT: usize = 20;
 /// So many failures that tell of the provider are needed before their share says anything.
 const FAILURES: usize = 5;
 
-/// How an account's work goes, for all that is under way there.
+/// How an account's calls go, for all that is under way there.
 #[derive(Debug)]
-pub(super) struct Course(Mutex<State>);
+pub(crate) struct Breaker(Mutex<State>);
 
 #[derive(Debug)]
 struct State {
@@ -22,9 +25,9 @@ struct State {
     stopped: Option<String>,
 }
 
-impl Course {
+impl Breaker {
     /// `most` may be under way at last.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         Self(Mutex::new(State {
             pace: Pace::new(most),
             stopped: None,
@@ -32,24 +35,30 @@ impl Course {
     }
 
     /// Whether another may begin beside those under way.
-    pub(super) fn lets_in(&self, under_way: usize) -> bool {
+    pub(crate) fn lets_in(&self, under_way: usize) -> bool {
         let state = self.state();
         state.stopped.is_none() && state.pace.lets_in(under_way)
     }
 
     /// Why nothing more is to begin, once that is so.
-    pub(super) fn stopped(&self) -> Option<String> {
+    pub(crate) fn stopped(&self) -> Option<String> {
         self.state().stopped.clone()
     }
 
-    /// A call was answered, or failed in a way that tells of the provider as a whole; `doubt` is
-    /// another reason to stop, if there is one.
-    pub(super) fn answered(&self, failed: bool, doubt: Option<String>) {
+    /// A call ended: with an answer about the one thing that was asked, or by a failure that tells
+    /// of the provider as a whole. `stop` says why nothing more is to begin, should this be one
+    /// failure too many.
+    pub(crate) fn note(&self, failed: bool, stop: impl FnOnce(Failures) -> String) {
         let mut state = self.state();
         state.pace.note(failed);
         if state.stopped.is_none() {
-            state.stopped = state.pace.stops().or(doubt);
+            state.stopped = state.pace.stops().map(stop);
         }
+    }
+
+    /// There is another reason that nothing more is to begin.
+    pub(crate) fn stop(&self, why: String) {
+        self.state().stopped.get_or_insert(why);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -57,8 +66,16 @@ impl Course {
     }
 }
 
-/// An account's pace: slow until calls are taken, and no further when most of the last ones failed.
-/// A fault of the provider, or of ours, shows before everything was tried.
+/// So many of the last calls failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failures {
+    /// That failed.
+    pub(crate) failed: usize,
+    /// Of so many.
+    pub(crate) tried: usize,
+}
+
+/// An account's pace: slow until calls succeed, and no further when most of the last ones failed.
 #[derive(Debug)]
 struct Pace {
     /// So many may be under way.
@@ -92,11 +109,10 @@ impl Pace {
         }
     }
 
-    /// Why nothing more is to begin, if so.
-    fn stops(&self) -> Option<String> {
+    /// The failures after which nothing more is to begin, if so.
+    fn stops(&self) -> Option<Failures> {
         let (failed, tried) = (self.failed(), self.recent.len());
-        (failed >= FAILURES && failed * 2 > tried)
-            .then(|| format!("not tried: {failed} of the last {tried} calls before it failed"))
+        (failed >= FAILURES && failed * 2 > tried).then_some(Failures { failed, tried })
     }
 
     fn failed(&self) -> usize {
@@ -146,8 +162,24 @@ mod tests {
         }
         assert_eq!(pace.stops(), None);
         pace.note(true);
-        let why = pace.stops().unwrap();
-        assert_eq!(why, "not tried: 5 of the last 5 calls before it failed");
+        let five = Failures {
+            failed: 5,
+            tried: 5,
+        };
+        assert_eq!(pace.stops(), Some(five));
+    }
+
+    #[test]
+    fn a_breaker_that_has_stopped_stays_so_for_its_first_reason() {
+        let breaker = Breaker::new(80);
+        assert!(breaker.lets_in(4) && !breaker.lets_in(5));
+        for _ in 0..6 {
+            breaker.note(true, |f| format!("{} of {}", f.failed, f.tried));
+        }
+        breaker.stop("another".to_owned());
+        breaker.note(false, |_| String::new());
+        assert_eq!(breaker.stopped().as_deref(), Some("5 of 5"));
+        assert!(!breaker.lets_in(0));
     }
 
     #[test]

@@ -1,0 +1,221 @@
+//! Whether a refusal says that the whitelist has an entry for the address already. The document
+//! does not say what a second entry comes to, so this goes by what refusals say in words.
+
+use crate::providers::CallError;
+
+/// Words that say so, after which nothing more is needed.
+const PLAIN: [&str; 3] = ["duplicate", "duplicated", "duplicates"];
+
+/// What may follow "already" where it is about an entry.
+const ALREADY: [&str; 13] = [
+    "added",
+    "exist",
+    "existing",
+    "exists",
+    "granted",
+    "has",
+    "in",
+    "invited",
+    "listed",
+    "on",
+    "present",
+    "registered",
+    "whitelisted",
+];
+
+/// What "exists" or "already in" may be said of; of anything else it says nothing about the entry.
+const SUBJECTS: [&str; 11] = [
+    "address",
+    "email",
+    "emails",
+    "entry",
+    "it",
+    "list",
+    "member",
+    "person",
+    "record",
+    "user",
+    "whitelist",
+];
+
+/// What a refusal may name that is something else than the entry.
+const OTHERS: [&str; 22] = [
+    "account",
+    "concurrent",
+    "contract",
+    "contracts",
+    "domain",
+    "key",
+    "licence",
+    "license",
+    "limit",
+    "locked",
+    "modified",
+    "permission",
+    "permissions",
+    "plan",
+    "progress",
+    "quota",
+    "request",
+    "retry",
+    "seat",
+    "seats",
+    "subscription",
+    "version",
+];
+
+/// Words that turn what is said into its opposite.
+const NOT: [&str; 14] = [
+    "cannot",
+    "cant",
+    "doesnt",
+    "dont",
+    "isnt",
+    "neither",
+    "never",
+    "no",
+    "nobody",
+    "none",
+    "nonexistent",
+    "nor",
+    "not",
+    "without",
+];
+
+/// Whether the refusal says that an entry exists. A 409 does where it says nothing against it.
+pub(super) fn says_that_it_exists(error: &CallError) -> bool {
+    let (status, message) = match error {
+        CallError::Refused {
+            status, message, ..
+        } => (*status, message),
+        // A document that says no under a status of success says as much as one with 400.
+        CallError::Denied { message, .. } => (400, message),
+        _ => return false,
+    };
+    let message = message.to_lowercase().replace(['\'', '’'], "");
+    match status {
+        400 | 422 => clauses(&message).any(|words| says_so(&words)),
+        409 => {
+            clauses(&message).any(|words| says_so(&words))
+                || !clauses(&message).any(|words| {
+                    let speaks_against = |word: &&str| NOT.contains(word) || OTHERS.contains(word);
+                    words.iter().any(speaks_against)
+                })
+        }
+        _ => false,
+    }
+}
+
+/// The words of each clause: "not" in one says nothing about the next.
+fn clauses(message: &str) -> impl Iterator<Item = Vec<&str>> {
+    message.split(['.', ',', ';', ':', '!', '?']).map(|clause| {
+        let words = clause.split(|c: char| !c.is_alphanumeric());
+        words.filter(|word| !word.is_empty()).collect()
+    })
+}
+
+fn says_so(words: &[&str]) -> bool {
+    if words.iter().any(|word| NOT.contains(word)) {
+        return false;
+    }
+    if words.iter().any(|word| PLAIN.contains(word)) {
+        return true;
+    }
+    let already = words.iter().position(|word| *word == "already");
+    let already = already.and_then(|at| {
+        let before = at.checked_sub(1).and_then(|at| words.get(at));
+        let after = words.get(at + 1);
+        let about = |word: Option<&&str>| word.is_some_and(|word| ALREADY.contains(word));
+        // "already exists", and "exists already".
+        (about(after) || about(before)).then_some(())
+    });
+    let exists = words.contains(&"exists");
+    if already.is_none() && !exists {
+        return false;
+    }
+    let is_alone = words.len() <= 2;
+    let is_about_it = words.iter().any(|word| SUBJECTS.contains(word));
+    let is_about_another = words.iter().any(|word| OTHERS.contains(word));
+    (is_alone || is_about_it) && !is_about_another
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(status: u16, message: &str) -> CallError {
+        CallError::Refused {
+            status,
+            message: message.to_owned(),
+            retry_after: None,
+        }
+    }
+
+    #[test]
+    fn only_a_refusal_that_says_so_means_that_an_entry_exists() {
+        for (message, exists) in [
+            ("User already in whitelist", true),
+            ("User already exists", true),
+            ("User already exists in whitelist", true),
+            ("already exists", true),
+            ("exists already", true),
+            ("Exists", true),
+            ("email: Duplicate entry", true),
+            ("An entry for this email exists.", true),
+            ("user is already on the whitelist", true),
+            ("This address is already whitelisted", true),
+            ("User already in your organization", true),
+            ("the email has been added: it exists already", true),
+            ("user already added, not changed", true),
+            ("no contract exists beyond 2027-01-01", false),
+            ("No account exists for this email", false),
+            ("this domain does not exist", false),
+            ("user doesn't exist", false),
+            ("the user does not exist yet", false),
+            ("a contract exists with another end", false),
+            ("a request for this user exists already", false),
+            ("organization already exists", false),
+            ("the quota is already used up", false),
+            ("the limit already in place is 5", false),
+            ("email is not an address", false),
+            ("already expired key", false),
+            ("nonexistent user", false),
+            ("", false),
+        ] {
+            for status in [400, 422] {
+                let error = refused(status, message);
+                assert_eq!(says_that_it_exists(&error), exists, "{message}");
+            }
+            let denied = CallError::Denied {
+                status: 200,
+                message: message.to_owned(),
+            };
+            assert_eq!(says_that_it_exists(&denied), exists, "{message}");
+            for status in [401, 403, 404, 429, 500] {
+                assert!(!says_that_it_exists(&refused(status, message)), "{message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_conflict_means_it_unless_it_says_something_else() {
+        for (message, exists) in [
+            ("Conflict", true),
+            ("", true),
+            ("User already exists", true),
+            ("try again: the user exists already", true),
+            ("no contract exists beyond 2027", false),
+            ("the user does not exist", false),
+            ("version is stale, retry", false),
+            ("another change is in progress", false),
+            ("all seats are taken", false),
+            ("quota reached", false),
+        ] {
+            assert_eq!(
+                says_that_it_exists(&refused(409, message)),
+                exists,
+                "{message}"
+            );
+        }
+    }
+}

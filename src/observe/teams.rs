@@ -1,0 +1,99 @@
+//! Reads many teams of one account: as many at a time as its answers have earned, and no more once
+//! most of the last ones failed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::team::{self, Read};
+use super::{Errand, note_problem};
+use crate::breaker::{Breaker, Failures};
+use crate::domain::{TargetId, TargetRef};
+use crate::providers::{CallError, StillDue};
+use crate::services::TeamAccount;
+use crate::store::{SourceKind, SourceState, Sources, Store, StoreError};
+
+/// So many teams are read or stored at a time, however few calls are allowed at once: enough that
+/// the next are read while the last are committed together. What is in memory meanwhile is bound by
+/// the room that each body takes.
+const UNDER_WAY: usize = 128;
+
+/// A team of an account: the provider's id of it, and ours.
+pub(super) type Listed = (String, TargetRef);
+
+/// How the reason begins why a team was not asked.
+const NOT_ASKED: &str = "not asked: ";
+
+/// Reads the teams of one account and hands over what came of each, in no order. Those that could
+/// not be read the last time come last: they must not keep the others from being read.
+pub(super) async fn read(
+    account: &TeamAccount,
+    store: &Store,
+    mut teams: Vec<Listed>,
+    known: &HashMap<TargetId, [u8; 32]>,
+    errand: Errand<'_>,
+    mut take: impl FnMut(Listed, Read),
+) -> Result<(), StoreError> {
+    let failing = store.read(|db| Sources::failing(db, NOT_ASKED)).await?;
+    teams.sort_by_key(|(_, target)| failing.contains(&target.id()));
+    let breaker = Arc::new(Breaker::new(UNDER_WAY));
+    let account = &account.while_due(goes_on(&breaker));
+    let breaker = &breaker;
+    let mut teams = teams.into_iter();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        while breaker.lets_in(under_way.len())
+            && let Some((id, target)) = teams.next()
+        {
+            under_way.push(async move {
+                let read = team::read(account, store, &id, &target, known, errand, breaker).await;
+                ((id, target), read)
+            });
+        }
+        match under_way.next().await {
+            Some((team, read)) => take(team, read?),
+            None => break,
+        }
+    }
+    for (id, target) in teams {
+        let read = not_asked(store, &target, breaker, errand).await?;
+        take((id, target), read);
+    }
+    Ok(())
+}
+
+/// Asked right before each call goes out, after all waiting for its turn.
+fn goes_on(breaker: &Arc<Breaker>) -> StillDue {
+    let breaker = Arc::clone(breaker);
+    StillDue::by(move || {
+        let goes_on = breaker.stopped().is_none();
+        Box::pin(std::future::ready(goes_on))
+    })
+}
+
+/// Tells the breaker what came of a reading.
+pub(super) fn note<T>(breaker: &Breaker, answer: &Result<T, CallError>) {
+    let failed = match answer {
+        Ok(_) => false,
+        Err(CallError::Withheld) => return,
+        Err(error) => error.is_outage(),
+    };
+    breaker.note(failed, |Failures { failed, tried }| {
+        format!("{NOT_ASKED}{failed} of the last {tried} readings failed")
+    });
+}
+
+/// A team that is not asked, since the account seems to be down.
+pub(super) async fn not_asked(
+    store: &Store,
+    team: &TargetRef,
+    breaker: &Breaker,
+    errand: Errand<'_>,
+) -> Result<Read, StoreError> {
+    let why = breaker.stopped().unwrap_or_default();
+    let (kind, state) = (SourceKind::Team(team.id()), SourceState::Unreadable);
+    note_problem(store, team.account(), kind, state, &why, errand.at).await?;
+    Ok(Read::Failed(why))
+}

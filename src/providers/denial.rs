@@ -1,0 +1,330 @@
+//! Documents and texts that come with a status of success, and what they say about it: yes or no.
+
+use serde_json::{Map, Value};
+
+/// The longest plain text that is taken for a yes.
+const LONGEST_YES: usize = 80;
+
+/// Words by which a text says that something was done.
+const YES: [&str; 22] = [
+    "accepted",
+    "acknowledged",
+    "added",
+    "applied",
+    "changed",
+    "complete",
+    "completed",
+    "created",
+    "deleted",
+    "done",
+    "gone",
+    "granted",
+    "invited",
+    "ok",
+    "okay",
+    "removed",
+    "revoked",
+    "saved",
+    "success",
+    "successful",
+    "successfully",
+    "updated",
+];
+
+/// Words by which a text says that it was not.
+const NO: [&str; 27] = [
+    "aborted",
+    "bad",
+    "cannot",
+    "cant",
+    "couldnt",
+    "denied",
+    "didnt",
+    "disallowed",
+    "doesnt",
+    "error",
+    "errors",
+    "exception",
+    "fail",
+    "failed",
+    "failure",
+    "forbidden",
+    "invalid",
+    "missing",
+    "never",
+    "no",
+    "not",
+    "rejected",
+    "refused",
+    "unable",
+    "unauthorized",
+    "unsuccessful",
+    "wasnt",
+];
+
+/// Parts of an answer in which the verdict may stand instead of at the top.
+const INSIDE: [&str; 4] = ["data", "result", "response", "results"];
+
+/// What a text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Yes,
+    No,
+    Neither,
+}
+
+/// Whether a plain text, which is no document, says that what was asked is done.
+pub(super) fn is_yes(text: &[u8]) -> bool {
+    text.len() <= LONGEST_YES && std::str::from_utf8(text).is_ok_and(|text| says(text) == Says::Yes)
+}
+
+/// What a document says against the success that its status tells of; `None` where it agrees,
+/// or says nothing about it.
+///
+/// An error field that is empty, false or null is no error.
+pub(super) fn denial(value: &Value) -> Option<String> {
+    match value {
+        Value::Bool(false) => Some("false".to_owned()),
+        Value::String(text) => (says(text) == Says::No).then(|| text.clone()),
+        Value::Array(items) => items
+            .iter()
+            .filter(|item| item.is_object())
+            .find_map(denial),
+        Value::Object(fields) => in_object(fields, 2),
+        _ => None,
+    }
+}
+
+/// Whether an error stands in this field.
+pub(super) fn is_error(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(is) => *is,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !matches!(
+            text.trim().to_lowercase().as_str(),
+            "" | "0" | "false" | "no" | "no error" | "none" | "null" | "ok" | "success"
+        ),
+        Value::Array(items) => items.iter().any(is_error),
+        Value::Object(fields) => fields.values().any(is_error),
+    }
+}
+
+fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
+    let field = |names: &[&str]| names.iter().find_map(|name| fields.get(*name));
+    let text = || {
+        let names = ["message", "msg", "detail", "reason", "description"];
+        names.iter().find_map(|name| fields.get(*name)?.as_str())
+    };
+    let told = |what: String| text().map_or(what, str::to_owned);
+
+    for name in ["error", "errors"] {
+        if let Some(error) = fields.get(name).filter(|error| is_error(error)) {
+            let own = words_of(error);
+            return Some(own.unwrap_or_else(|| told(format!("{name}: {error}"))));
+        }
+    }
+    let mut agrees = false;
+    for name in ["success", "ok", "succeeded"] {
+        match fields.get(name).map(truth) {
+            Some(Says::No) => return Some(told(format!("{name}: {}", fields[name]))),
+            Some(Says::Yes) => agrees = true,
+            _ => {}
+        }
+    }
+    if let Some(status) = field(&["status", "status_code", "statusCode"]) {
+        match status_says(status) {
+            Says::No => return Some(told(format!("status: {status}"))),
+            Says::Yes => agrees = true,
+            Says::Neither => {}
+        }
+    }
+    if levels > 0 {
+        for name in INSIDE {
+            match fields.get(name) {
+                Some(Value::Object(inner)) => {
+                    if let Some(no) = in_object(inner, levels - 1) {
+                        return Some(no);
+                    }
+                }
+                Some(Value::String(text)) if says(text) == Says::No => return Some(text.clone()),
+                _ => {}
+            }
+        }
+    }
+    if agrees {
+        return None;
+    }
+    // By convention a refusal stands in `detail`; the others carry messages of either kind.
+    if let Some(detail) = fields.get("detail").filter(|detail| is_error(detail)) {
+        let words = words_of(detail).unwrap_or_else(|| detail.to_string());
+        if says(&words) != Says::Yes {
+            return Some(words);
+        }
+    }
+    let message = field(&["message", "msg"]).and_then(Value::as_str)?;
+    (says(message) == Says::No).then(|| message.to_owned())
+}
+
+/// What a text says of itself: one word against it outweighs all that speak for it.
+fn says(text: &str) -> Says {
+    let text = text.to_lowercase().replace(['\'', '’'], "");
+    // An address may hold any of the words.
+    let words = text.split_whitespace().filter(|word| !word.contains('@'));
+    let mut said = Says::Neither;
+    for word in words.flat_map(|word| word.split(|c: char| !c.is_alphanumeric())) {
+        if NO.contains(&word) {
+            return Says::No;
+        }
+        if YES.contains(&word) {
+            said = Says::Yes;
+        }
+    }
+    said
+}
+
+/// What a field that is true or false says, however that is written.
+fn truth(value: &Value) -> Says {
+    match value {
+        Value::Bool(true) => Says::Yes,
+        Value::Bool(false) => Says::No,
+        Value::Number(number) if number.as_f64() == Some(0.0) => Says::No,
+        Value::String(text) if matches!(text.trim(), "false" | "False" | "0" | "no") => Says::No,
+        Value::String(text) if matches!(text.trim(), "true" | "True" | "1" | "yes") => Says::Yes,
+        _ => Says::Neither,
+    }
+}
+
+fn status_says(value: &Value) -> Says {
+    match value {
+        Value::Number(number) => match number.as_u64() {
+            Some(200..300) => Says::Yes,
+            Some(400..600) => Says::No,
+            _ => Says::Neither,
+        },
+        Value::String(text) => says(text),
+        other => truth(other),
+    }
+}
+
+/// The first text in an error, however deep.
+fn words_of(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text.clone()),
+        Value::Array(items) => items.iter().find_map(words_of),
+        Value::Object(fields) => ["message", "msg", "detail", "reason", "description"]
+            .iter()
+            .find_map(|name| words_of(fields.get(*name)?))
+            .or_else(|| fields.values().find_map(words_of)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn no(json: &str) -> Option<String> {
+        denial(&serde_json::from_str(json).unwrap())
+    }
+
+    #[test]
+    fn a_document_that_says_no_is_none_of_a_yes() {
+        for (json, said) in [
+            (r#"{"error": "no such contract"}"#, "no such contract"),
+            (r#"{"error": {"code": 7, "message": "quota"}}"#, "quota"),
+            (r#"{"error": true, "message": "try later"}"#, "try later"),
+            (r#"{"error": true}"#, "error: true"),
+            (r#"{"errors": ["a", "b"]}"#, "a"),
+            (
+                r#"{"errors": [{"loc": ["x"], "msg": "missing"}]}"#,
+                "missing",
+            ),
+            (r#"{"success": false}"#, "success: false"),
+            (r#"{"success": false, "message": "deleted"}"#, "deleted"),
+            (r#"{"success": "false"}"#, "success: \"false\""),
+            (r#"{"ok": false, "msg": "nope"}"#, "nope"),
+            (r#"{"ok": 0}"#, "ok: 0"),
+            (r#"{"status": "error"}"#, "status: \"error\""),
+            (r#"{"status": "failed", "reason": "busy"}"#, "busy"),
+            (r#"{"status": 403, "detail": "key"}"#, "key"),
+            (r#"{"detail": "not allowed"}"#, "not allowed"),
+            (r#"{"detail": "the quota"}"#, "the quota"),
+            (
+                r#"{"detail": [{"msg": "field required"}]}"#,
+                "field required",
+            ),
+            (
+                r#"{"message": "User could not be added"}"#,
+                "User could not be added",
+            ),
+            (r#"{"data": {"success": false}}"#, "success: false"),
+            (r#"{"result": "failed"}"#, "failed"),
+            (r#"{"success": true, "error": "half of it"}"#, "half of it"),
+            (r#"[{"error": "x"}]"#, "x"),
+            ("false", "false"),
+            (r#""Error: wasn't deleted""#, "Error: wasn't deleted"),
+        ] {
+            assert_eq!(no(json).as_deref(), Some(said), "{json}");
+        }
+    }
+
+    #[test]
+    fn a_document_that_agrees_or_says_nothing_of_note_is_a_yes() {
+        for json in [
+            "null",
+            "{}",
+            "[]",
+            "true",
+            "7",
+            r#""OK""#,
+            r#"{"error": null}"#,
+            r#"{"error": "", "errors": []}"#,
+            r#"{"error": false, "errors": {}}"#,
+            r#"{"error": 0}"#,
+            r#"{"errors": [null, ""]}"#,
+            r#"{"success": true}"#,
+            r#"{"success": true, "detail": "see the log"}"#,
+            r#"{"ok": true, "message": "not needed"}"#,
+            r#"{"status": "ok", "detail": "1"}"#,
+            r#"{"status": 200}"#,
+            r#"{"status": "active"}"#,
+            r#"{"detail": "User removed from whitelist"}"#,
+            r#"{"message": "jane@example.com"}"#,
+            r#"{"message": "Deleted."}"#,
+            r#"{"message": "no.one@failed.example is deleted"}"#,
+            r#"{"name": "No Error", "email": "not@failed.example", "permissions": ["can_read"]}"#,
+            r#"{"warning": "not for long"}"#,
+        ] {
+            assert_eq!(no(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn a_short_text_that_says_so_is_a_yes() {
+        for text in [
+            "OK",
+            "ok",
+            "Success!",
+            "deleted",
+            "Done.",
+            "User deleted",
+            " OK\n",
+        ] {
+            assert!(is_yes(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "",
+            "hello",
+            "not deleted",
+            "Error: OK",
+            "wasn’t deleted",
+            "broken",
+            "404 page not found",
+            &"ok ".repeat(40),
+        ] {
+            assert!(!is_yes(text.as_bytes()), "{text}");
+        }
+        assert!(!is_yes(b"ok \xff"));
+    }
+}
