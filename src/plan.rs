@@ -12,8 +12,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{
-    Action, ActionKind, Email, Grant, Invite, LeftAlone, Member, Plan, Snapshot, SourceHealth,
-    TargetRef, Why,
+    Action, ActionKind, Email, Grant, Invite, LeftAlone, Member, Plan, Role, Snapshot,
+    SourceHealth, TargetRef, Why,
 };
 
 /// How patient the plan is.
@@ -49,7 +49,7 @@ struct Planner<'a> {
     members: Vec<&'a Member>,
     /// By target, person and age.
     invites: Vec<&'a Invite>,
-    actions: BTreeMap<(TargetRef, Email, ActionKind), Action>,
+    actions: BTreeMap<(TargetRef, Email, ActionKind, Option<Role>), Action>,
     left_alone: Vec<LeftAlone>,
 }
 
@@ -145,8 +145,9 @@ impl<'a> Planner<'a> {
 
     /// Adds an action unless another rule has already asked for the same.
     fn due(&mut self, action: Action) {
+        let (target, email) = (action.target.clone(), action.email.clone());
         self.actions
-            .entry((action.target.clone(), action.email.clone(), action.kind))
+            .entry((target, email, action.kind, action.role))
             .or_insert(action);
     }
 
@@ -181,7 +182,8 @@ impl<'a> Planner<'a> {
         self.left_alone.dedup();
         let mut actions: Vec<Action> = self.actions.into_values().collect();
         actions.sort_by(|a, b| {
-            (a.due, &a.target, &a.email, a.kind).cmp(&(b.due, &b.target, &b.email, b.kind))
+            (a.due, &a.target, &a.email, a.kind, a.role)
+                .cmp(&(b.due, &b.target, &b.email, b.kind, b.role))
         });
         Plan {
             actions,

@@ -60,11 +60,7 @@ async fn single(apply: &Apply<'_>, tracked: &Tracked, still: &StillDue) -> Optio
 }
 
 async fn demote(writer: &Writer, id: &str, role: Role) -> Option<Settled> {
-    let mut flags = Flags::default();
-    match role {
-        Role::Admin => flags.is_admin = Some(false),
-        Role::Manager => flags.is_manager = Some(false),
-    }
+    let flags = Flags::set(crate::domain::Flags::only(role), false);
     let changed = writer.change(id, flags).await;
     gone(match changed {
         Err(CallError::Refused { status: 404, .. }) => Ok(Gone::Absent),

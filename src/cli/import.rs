@@ -25,7 +25,9 @@ use crate::store::{Imported, NewGrant, Same};
 The first line names the columns, in any order: email, target, and where wanted name, permissions
 (joined by ;), role, start, end, owner, reason. An empty end is never. All rows are checked first,
 and one bad row stops the whole file. Importing the same file again changes nothing, and goes on
-where an import was interrupted.
+where an import was interrupted. Permissions are those of --permission: can_read and so on for a
+whitelist, edit and inspect for a team. While it gives, passes and other commands get their turn each
+few seconds.
 
 Examples:
   lapsed import people.csv --dry-run
@@ -104,7 +106,7 @@ async fn give_all(desk: &Desk<'_>, rows: Vec<Row>, dry_run: bool) -> Result<Vec<
     if dry_run {
         return Ok(desk.rehearse(&lock, requests, Same::Ever).await?);
     }
-    let given = desk.give(&lock, requests, Same::Ever);
+    let given = desk.give(lock, requests, Same::Ever);
     tokio::pin!(given);
     tokio::select! {
         given = &mut given => return Ok(given?),

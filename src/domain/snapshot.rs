@@ -52,6 +52,10 @@ pub struct Member {
     pub is_admin: bool,
     /// `is_manager`.
     pub is_manager: bool,
+    /// `edit_permission`.
+    pub edit_permission: bool,
+    /// `inspect_permission`.
+    pub inspect_permission: bool,
     /// When the membership began: the provider's date, else when it was first seen.
     pub since: Timestamp,
 }
@@ -63,6 +67,8 @@ impl Member {
         match role {
             Role::Admin => self.is_admin,
             Role::Manager => self.is_manager,
+            Role::Edit => self.edit_permission,
+            Role::Inspect => self.inspect_permission,
         }
     }
 }

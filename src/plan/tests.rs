@@ -9,5 +9,5 @@ mod roles;
 mod team;
 
 use super::*;
-use crate::domain::{Means, Reason, Role, TeamPolicy};
+use crate::domain::{Flags, Means, Reason, Role, TeamPolicy};
 use builder::*;

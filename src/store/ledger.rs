@@ -256,7 +256,7 @@ fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), Store
            AND g.removed_at IS NULL AND g.ends_at <= a.due_at
            AND (a.role IS NULL OR g.role = a.role)
            AND NOT EXISTS (SELECT 1 FROM action o WHERE o.target = a.target AND o.email_key = a.email_key
-                           AND o.settled_at IS NULL AND o.reason = a.reason)
+                           AND o.settled_at IS NULL AND o.reason = a.reason AND o.role IS a.role)
            AND NOT (a.kind = 'member.remove' AND EXISTS (
                 SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
                 AND m.valid_to IS NULL AND m.missing_since IS NULL AND m.remote_id <> a.remote_id

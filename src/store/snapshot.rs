@@ -220,7 +220,7 @@ impl Loader<'_> {
 
     fn grants(&self, target: i64, email: &str, into: &mut Vec<Grant>) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT target, email, role, starts_at, ends_at, revoked FROM grants
+            "SELECT target, email, role, permissions, starts_at, ends_at, revoked FROM grants
              WHERE target = :target AND email_key = :email AND removed_at IS NULL",
         )?;
         let mut rows = statement.query(named_params! { ":target": target, ":email": email })?;
@@ -230,6 +230,7 @@ impl Loader<'_> {
                 target: self.target(row)?,
                 email: Email::observed(row.get_ref("email")?.as_str()?),
                 role: role.and_then(|r| r.parse::<Role>().ok()),
+                flags: super::grants::flags(row.get_ref("permissions")?.as_str()?),
                 start: time::read(row.get("starts_at")?),
                 end: time::read_if_any(row.get("ends_at")?),
                 revoked: row.get("revoked")?,
@@ -240,7 +241,8 @@ impl Loader<'_> {
 
     fn members(&self, target: i64, email: &str, into: &mut Vec<Member>) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT target, remote_id, email, is_admin, is_manager, ifnull(created_at, first_seen) AS since
+            "SELECT target, remote_id, email, is_admin, is_manager, edit_permission, inspect_permission,
+                    ifnull(created_at, first_seen) AS since
              FROM member WHERE target = :target AND email_key = :email AND valid_to IS NULL",
         )?;
         let mut rows = statement.query(named_params! { ":target": target, ":email": email })?;
@@ -251,6 +253,8 @@ impl Loader<'_> {
                 email: Email::observed(row.get_ref("email")?.as_str()?),
                 is_admin: row.get("is_admin")?,
                 is_manager: row.get("is_manager")?,
+                edit_permission: row.get("edit_permission")?,
+                inspect_permission: row.get("inspect_permission")?,
                 since: time::read(row.get("since")?),
             });
         }

@@ -39,6 +39,7 @@ pub(super) fn grant(target: &TargetRef, end: Option<i64>) -> Grant {
         target: target.clone(),
         email: ann(),
         role: None,
+        flags: Flags::default(),
         start: at(0),
         end: end.map(at),
         revoked: false,
@@ -52,7 +53,7 @@ pub(super) fn role(role: Role, end: Option<i64>) -> Grant {
     }
 }
 
-/// A member since hour 0 with both roles.
+/// A member since hour 0 with all roles.
 pub(super) fn member() -> Member {
     Member {
         target: team(),
@@ -60,6 +61,8 @@ pub(super) fn member() -> Member {
         email: address("ann@example.com"),
         is_admin: true,
         is_manager: true,
+        edit_permission: true,
+        inspect_permission: true,
         since: at(0),
     }
 }

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::Grants;
-use crate::domain::{Email, Entry, Permission, Role, Span, TargetRef};
+use super::{Grants, flags};
+use crate::domain::{Email, Entry, Flags, Permission, Role, Span, TargetRef};
 use crate::store::{Posting, StoreError, time};
 
 /// A person's open grants on a whitelist.
@@ -110,7 +110,30 @@ impl Grants {
             .optional()?)
     }
 
-    /// When the first of a person's open grants of this role that are not over begins.
+    /// The flags that a person's running grants of access to a team come to: all that any of them gives.
+    pub(crate) fn team_flags(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+        at: Timestamp,
+    ) -> Result<Flags, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT permissions FROM grants
+             WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS NULL
+               AND permissions <> '' AND starts_at <= :at AND ifnull(ends_at > :at, 1)",
+        )?;
+        let mut rows = statement.query(named_params! {
+            ":target": target.id().0, ":email_key": email.key(), ":at": time::stored(at),
+        })?;
+        let mut all = Flags::default();
+        while let Some(row) = rows.next()? {
+            all = all.or(flags(row.get_ref(0)?.as_str()?));
+        }
+        Ok(all)
+    }
+
+    /// When the first of a person's open grants of this role that are not over begins. A flag is
+    /// also given by a grant of access that has it among its permissions.
     pub(crate) fn covers_or_begins(
         db: &Connection,
         target: &TargetRef,
@@ -121,7 +144,9 @@ impl Grants {
         let begins = db
             .prepare_cached(
                 "SELECT min(starts_at) FROM grants
-                 WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS :role
+                 WHERE target = :target AND email_key = :email_key AND removed_at IS NULL
+                   AND (role IS :role OR (:role IS NOT NULL AND role IS NULL
+                                          AND instr(';' || permissions || ';', ';' || :role || ';') > 0))
                    AND ifnull(ends_at > :at, 1)",
             )?
             .query_row(

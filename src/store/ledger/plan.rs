@@ -97,12 +97,13 @@ fn upsert(
     let open: Option<(i64, Option<i64>, u32)> = db
         .prepare_cached(
             "SELECT id, next_try_at, attempts FROM action
-             WHERE target = :target AND email_key = :email_key AND kind = :kind AND settled_at IS NULL",
+             WHERE target = :target AND email_key = :email_key AND kind = :kind AND role IS :role
+               AND settled_at IS NULL",
         )?
         .query_row(
             named_params! {
                 ":target": action.target.id().0, ":email_key": action.email.key(),
-                ":kind": action.kind.as_str(),
+                ":kind": action.kind.as_str(), ":role": action.role.map(Role::as_str),
             },
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )

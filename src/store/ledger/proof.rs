@@ -95,7 +95,8 @@ fn unproven(db: &Connection, team: TargetId) -> Result<Vec<Unproven>, StoreError
               WHEN 'member.demote' THEN EXISTS (
                 SELECT 1 FROM member m WHERE m.target = a.target AND m.email_key = a.email_key
                 AND m.valid_to IS NULL AND m.missing_since IS NULL
-                AND ((a.role = 'admin' AND m.is_admin) OR (a.role = 'manager' AND m.is_manager)))
+                AND ((a.role = 'admin' AND m.is_admin) OR (a.role = 'manager' AND m.is_manager)
+                     OR (a.role = 'edit' AND m.edit_permission) OR (a.role = 'inspect' AND m.inspect_permission)))
               ELSE EXISTS (
                 SELECT 1 FROM invite i WHERE i.target = a.target AND i.email_key = a.email_key
                 AND i.gone_at IS NULL AND i.first_seen <= a.tried_at)

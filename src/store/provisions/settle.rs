@@ -1,11 +1,11 @@
 //! One attempt ends: what the provider answered, and what follows for the grants.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, named_params};
+use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::{NewProvision, Provision, Provisions, TakeBack};
-use crate::domain::{Email, Flags, Provided, ProvisionKind, ProvisionState, TargetId};
+use crate::domain::{Email, Flags, Provided, ProvisionKind, ProvisionState, Role, TargetId};
 use crate::store::ledger::wait_after;
 use crate::store::trail::{self, Entry};
 use crate::store::{Grants, StoreError, time};
@@ -26,6 +26,8 @@ pub(crate) struct Answered {
     pub(crate) not_before: Option<Timestamp>,
     /// The old entry is surely still there, though it was about to be replaced.
     pub(crate) kept: bool,
+    /// The flags that the member surely has.
+    pub(crate) has: Flags,
 }
 
 impl Answered {
@@ -36,6 +38,7 @@ impl Answered {
             detail: None,
             not_before: None,
             kept: false,
+            has: Flags::default(),
         }
     }
 }
@@ -156,6 +159,12 @@ impl Provisions {
                     undo(db, provision, change, at)?;
                 }
             }
+            ProvisionState::Done if provision.target.team().is_some() => {
+                let follows = plan_flags(db, provision, answered, at)?;
+                if !follows {
+                    plan_next_start(db, provision, &take_back, at)?;
+                }
+            }
             ProvisionState::Done => plan_next_change(db, provision, at)?,
             _ => {}
         }
@@ -179,11 +188,7 @@ impl Provisions {
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        for role in [
-            None,
-            Some(crate::domain::Role::Admin),
-            Some(crate::domain::Role::Manager),
-        ] {
+        for role in Role::ALL.map(Some).into_iter().chain([None]) {
             if let Some(provision) = Self::open(db, target, email, role)? {
                 let answered = Answered {
                     detail: Some(why.to_owned()),
@@ -238,15 +243,84 @@ impl Provisions {
     }
 }
 
+/// Flags that did not come with the membership follow by a call of their own: at once for a member,
+/// and for somebody who is invited once a reading shows that the invite was accepted. Returns
+/// whether any do.
+fn plan_flags(
+    db: &Connection,
+    provision: &Provision,
+    answered: &Answered,
+    at: Timestamp,
+) -> Result<bool, StoreError> {
+    if provision.kind != ProvisionKind::MemberAdd || answered.result == Some(Provided::Promoted) {
+        return Ok(false);
+    }
+    let wanted = Provisions::wanted(db, provision, at)?;
+    if wanted.without(answered.has).is_empty() {
+        return Ok(false);
+    }
+    let new = NewProvision {
+        kind: ProvisionKind::MemberPromote,
+        target: &provision.target,
+        email: &provision.email,
+        role: None,
+        flags: provision.flags,
+        due: at,
+        take_back: Vec::new(),
+        asked: &provision.asked,
+    };
+    let row = Provisions::plan(db, &new, at)?;
+    let is_invite = |result| matches!(result, Provided::Invited | Provided::AlreadyInvited);
+    if answered.result.is_some_and(is_invite) {
+        Provisions::wait_for_invite(db, row, answered.detail.as_deref(), at)?;
+    }
+    Ok(true)
+}
+
+/// What was asked for together may begin at different times: what begins later is given then.
+fn plan_next_start(
+    db: &Connection,
+    provision: &Provision,
+    asked_for: &[TakeBack],
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut later: Option<(Timestamp, Vec<TakeBack>)> = None;
+    for change in asked_for {
+        let (TakeBack::Close(grant) | TakeBack::End(grant, _) | TakeBack::Permissions(grant, _)) =
+            change;
+        let starts: Option<i64> = db
+            .prepare_cached("SELECT starts_at FROM grants WHERE id = :id AND removed_at IS NULL")?
+            .query_row(named_params! { ":id": grant }, |row| row.get(0))
+            .optional()?;
+        let starts = starts.map(time::read).filter(|starts| *starts > at);
+        if let Some(starts) = starts {
+            let (due, changes) = later.get_or_insert((starts, Vec::new()));
+            *due = starts.min(*due);
+            changes.push(change.clone());
+        }
+    }
+    if let Some((due, take_back)) = later {
+        let new = NewProvision {
+            kind: provision.kind,
+            target: &provision.target,
+            email: &provision.email,
+            role: provision.role,
+            flags: Flags::default(),
+            due,
+            take_back,
+            asked: &provision.asked,
+        };
+        Provisions::plan(db, &new, at)?;
+    }
+    Ok(())
+}
+
 /// The whitelist's entry is right until another grant begins or ends: then it is posted anew.
 fn plan_next_change(
     db: &Connection,
     provision: &Provision,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    if provision.target.team().is_some() {
-        return Ok(());
-    }
     let grants = Grants::on_whitelist(db, &provision.target, &provision.email, at)?;
     let Some(due) = grants.next_change(at) else {
         return Ok(());

@@ -35,7 +35,7 @@ impl<'a> Oracle<'a> {
         let grants = self.grants(target, email);
         grants
             .iter()
-            .any(|g| (role.is_none() || g.role == role) && g.start <= self.now && !self.is_over(g))
+            .any(|g| role.is_none_or(|r| g.gives(r)) && g.start <= self.now && !self.is_over(g))
     }
 
     /// All that is due, by target, person and kind.
@@ -68,7 +68,7 @@ impl<'a> Oracle<'a> {
         let lost = |role| {
             over.iter().any(|g| g.role == Some(role)) && !self.covered(target, email, Some(role))
         };
-        if !access_over && (lost(Role::Admin) || lost(Role::Manager)) {
+        if !access_over && Role::ALL.into_iter().any(lost) {
             kinds.insert(ActionKind::MemberDemote);
         }
         let snapshot = &self.world.snapshot;
