@@ -1,6 +1,6 @@
 //! `lapsed import`: many grants from a CSV file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,7 +11,7 @@ use super::giving::{self, AskedArgs, Form, Results};
 use super::{Common, output};
 use crate::clock;
 use crate::config::Keys;
-use crate::domain::{Flags, ProvisionState};
+use crate::domain::{Flags, Provided, ProvisionState};
 use crate::give::{self, Desk, GiveError, Given, Request};
 use crate::import::{self, Faults, Row};
 use crate::metrics::Metrics;
@@ -193,8 +193,21 @@ fn text(args: &ImportArgs, given: &[Given]) -> Result<(), Failure> {
         let words: Vec<String> = results.iter().map(|(w, n)| format!("{n} {w}")).collect();
         output::if_read(output::line(&words.join(", ")))?;
     }
-    let is_told = |g: &&Given| g.state.is_amiss() || (args.dry_run && g.provision.is_some());
-    let told: Vec<Given> = given.iter().filter(is_told).cloned().collect();
+    let is_invite =
+        |g: &Given| matches!(g.result, Some(Provided::Invited | Provided::AlreadyInvited));
+    let is_told = |g: &&Given| {
+        g.state.is_amiss()
+            || (args.dry_run && g.provision.is_some())
+            || (is_invite(g) && g.detail.is_some())
+    };
+    // Several grants of a person on a target are one wish, and told of once.
+    let mut once = HashSet::new();
+    let mut told = Vec::new();
+    for one in given.iter().filter(is_told) {
+        if args.dry_run || once.insert((&one.email, &one.target, one.role)) {
+            told.push(one.clone());
+        }
+    }
     Ok(output::if_read(giving::table(&told))?)
 }
 

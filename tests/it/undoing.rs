@@ -15,7 +15,7 @@ async fn undo(world: &World, run: &str, more: &[&str]) -> Said {
 }
 
 /// The flags of a member, as they are set.
-fn flags(world: &World, team: &str, email: &str) -> Vec<&'static str> {
+pub(crate) fn flags(world: &World, team: &str, email: &str) -> Vec<&'static str> {
     world.sapling.with(|state| {
         let user = state.team(team).unwrap().member(email).unwrap();
         let flags = [
