@@ -134,7 +134,10 @@ fn plan(lost: Vec<Lost>, run: &str, end: Option<Option<Timestamp>>) -> Plan {
         }
         let roles = lost.closed.iter().filter(|kept| kept.grant.role.is_some());
         for kept in roles {
-            let is_due = lost.role == kept.grant.role;
+            let is_due = kept
+                .grant
+                .role
+                .is_some_and(|role| lost.roles.contains(&role));
             match (running(&lost, kept), kept.end, end) {
                 (Some(running), ..) => grants.push(running),
                 (None, Some(own), _) => grants.push(until(kept, own)),

@@ -2,6 +2,8 @@
 
 mod after;
 mod attempt;
+mod follow;
+mod seen;
 mod settle;
 mod team;
 
@@ -17,8 +19,9 @@ use crate::domain::{
 };
 
 pub(crate) use attempt::{Intent, Posting};
+pub(crate) use seen::Presence;
 pub(crate) use settle::{Answered, Next, Standing};
-pub(crate) use team::{Outlook, Presence, not_with_an_invite};
+pub(crate) use team::{Outlook, not_with_an_invite};
 
 /// The ledger's SQL.
 #[derive(Debug)]

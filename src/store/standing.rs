@@ -214,7 +214,8 @@ pub(super) const UNTOUCHED: &str = "
       AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
                       AND o.removed_at IS NULL AND o.starts_at <= :now
                       AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff))
-                      AND (g.role IS NULL OR o.role = g.role))
+                      AND (g.role IS NULL OR o.role = g.role
+                           OR (o.role IS NULL AND instr(';' || o.permissions || ';', ';' || g.role || ';') > 0)))
       AND NOT EXISTS (SELECT 1 FROM action a WHERE a.target = g.target AND a.email_key = g.email_key
                       AND a.settled_at IS NULL AND a.reason IN ('grant.ended', 'grant.revoked', 'role.ended'))
     GROUP BY g.target, g.email_key";
@@ -238,7 +239,9 @@ fn untouched(db: &Connection, wanted: &Wanted, overdue: &mut Overdue) -> Result<
 /// That no other grant keeps the access beyond the end of grant `g`.
 pub(super) const NOT_OUTLASTED: &str = "
     NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.email_key = g.email_key
-                AND o.removed_at IS NULL AND (g.role IS NULL OR o.role = g.role)
+                AND o.removed_at IS NULL
+                AND (g.role IS NULL OR o.role = g.role
+                     OR (o.role IS NULL AND instr(';' || o.permissions || ';', ';' || g.role || ';') > 0))
                 AND o.starts_at <= g.ends_at
                 AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))";
 

@@ -316,6 +316,9 @@ async fn the_end_of_a_role_leaves_what_the_membership_was_given_with() {
     );
     assert_eq!(bobs(&world), ["edit"]);
     assert!(world.writes().is_empty());
+    let status = world.lapsed(&["status", "--format", "json"]).await.stdout;
+    let status: Value = serde_json::from_str(&status).unwrap();
+    assert_eq!(status["overdue"]["count"], 0, "{status:#}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
