@@ -166,7 +166,8 @@ impl Desk<'_> {
             .store
             .write(move |db| record(db, &requests, same, &asked, at))
             .await?;
-        let given = self.settle(lock, recorded, seen).await?;
+        let mut lock = Some(lock);
+        let given = self.settle(&mut lock, recorded, seen).await?;
         self.store.set_mark_unless(restored.as_ref()).await?;
         Ok(given)
     }
@@ -242,7 +243,7 @@ impl Desk<'_> {
     /// Gives what is open for what was recorded.
     pub(super) async fn settle(
         &self,
-        lock: Lock,
+        lock: &mut Option<Lock>,
         recorded: Vec<Recorded>,
         seen: &Observation,
     ) -> Result<Vec<Given>, GiveError> {

@@ -43,7 +43,8 @@ impl Desk<'_> {
             Err(error) => return Err(error),
             Ok(lock) => {
                 self.look_at(&[]).await?;
-                self.settle(lock, recorded, &Observation::default()).await?
+                self.settle(&mut Some(lock), recorded, &Observation::default())
+                    .await?
             }
         };
         self.store.set_mark_unless(restored.as_ref()).await?;

@@ -21,11 +21,12 @@ const TURN: Duration = ASK_AGAIN.saturating_add(Duration::from_millis(100));
 pub(super) type Standings = HashMap<i64, Standing>;
 
 impl Desk<'_> {
-    /// Gives these rows. What is not given when another process does not end in time, or when
-    /// somebody asks to stop, stays planned, and the next pass gives it.
+    /// Gives these rows, and gives the lock up between batches; it is `None` in the end when another
+    /// process did not end in time. What is not given then, or when somebody asks to stop, stays
+    /// planned, and the next pass gives it.
     pub(super) async fn give_in_turns(
         &self,
-        lock: Lock,
+        lock: &mut Option<Lock>,
         rows: Vec<Provision>,
         seen: &Observation,
     ) -> Result<Standings, GiveError> {
@@ -42,7 +43,6 @@ impl Desk<'_> {
         let most = calls_in(BATCH, self.settings.http.requests_per_second);
         let mut standings = Standings::new();
         let mut works = give.works(rows).await?;
-        let mut lock = Some(lock);
         let mut ours = None;
         while !works.is_empty() && !self.stop.is_set() {
             let batch = work::next(&mut works, most);
@@ -60,7 +60,7 @@ impl Desk<'_> {
             }
             drop(lock.take());
             tokio::time::sleep(TURN).await;
-            lock = match self.lock(|_| {}).await {
+            *lock = match self.lock(|_| {}).await {
                 Ok(lock) => Some(lock),
                 Err(GiveError::Busy(_)) => break,
                 Err(error) => return Err(error),

@@ -230,6 +230,8 @@ async fn a_kill_while_flags_are_set_is_settled_by_the_next_pass() {
         die(&world, &args, place).await;
         assert_eq!(world.run().await.code, 0, "{place}");
         assert_eq!(bobs(&world), ["edit"], "{place}");
+        let results = world.texts("SELECT result FROM provision");
+        assert_eq!(results, ["promoted"], "{place}");
         assert_eq!(
             world.number("SELECT count(*) FROM provision WHERE settled_at IS NULL"),
             0

@@ -76,6 +76,18 @@ pub(super) fn just_added(
     Ok(words.map(|words| super::flags(&words)))
 }
 
+/// Whether an addition was planned, and the person was first seen as a member after that.
+pub(super) fn came_since(db: &Connection, provision: &Provision) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM provision p
+             JOIN member m ON m.target = p.target AND m.email_key = p.email_key
+             WHERE p.id = :id AND p.kind = 'member.add' AND p.role IS NULL
+               AND m.valid_to IS NULL AND m.first_seen >= p.planned_at)",
+        )?
+        .query_row(named_params! { ":id": provision.row }, |row| row.get(0))?)
+}
+
 pub(super) fn is_invited(
     db: &Connection,
     target: TargetId,

@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params};
 use serde_json::{Map, Value, json};
 
 use super::attempt::Intent;
-use super::seen::{is_invited, just_added, member};
+use super::seen::{came_since, is_invited, just_added, member};
 use super::settle::{Answered, Standing};
 use super::{Provision, Provisions, words};
 use crate::domain::{Flags, Provided, ProvisionKind, ProvisionState, Role};
@@ -88,8 +88,8 @@ impl Provisions {
                 detail,
                 has,
             } => Some(done(db, &sent, result, detail, has, at)?),
-            // Whoever is there now lacks only flags, which the next pass gives.
-            Decision::Promote(..) if sent.kind == ProvisionKind::MemberAdd => {
+            // Whoever was added lacks only flags, which follow.
+            Decision::Promote(..) if came_since(db, &sent)? => {
                 let has = member(db, sent.target.id(), &sent.email)?;
                 let has = has.map_or_else(Flags::default, |(_, has)| has);
                 Some(done(db, &sent, Provided::Added, None, has, at)?)
@@ -187,10 +187,10 @@ fn of_membership(
             if !lacks.is_empty() {
                 return Ok(Decision::Promote(id, lacks));
             }
-            let result = match (sent, only_flags) {
-                (true, true) => Provided::Promoted,
-                (true, false) => Provided::Added,
-                (false, _) => Provided::AlreadyExists,
+            let result = match sent {
+                true if !only_flags && came_since(db, provision)? => Provided::Added,
+                true => Provided::Promoted,
+                false => Provided::AlreadyExists,
             };
             Decision::Done {
                 result,
