@@ -77,9 +77,9 @@ proptest! {
     #[test]
     fn a_plan_is_in_order_past_and_without_repetition(raw in raw(), now in 0_i64..12) {
         let plan = world(&raw).plan(at(now));
-        let keys: BTreeSet<_> = plan.actions.iter().map(|a| (&a.target, &a.email, a.kind)).collect();
+        let keys: BTreeSet<_> = plan.actions.iter().map(|a| (&a.target, &a.email, a.kind, a.role)).collect();
         prop_assert_eq!(keys.len(), plan.actions.len());
-        prop_assert!(plan.actions.is_sorted_by_key(|a| (a.due, &a.target, &a.email, a.kind)));
+        prop_assert!(plan.actions.is_sorted_by_key(|a| (a.due, &a.target, &a.email, a.kind, a.role)));
         prop_assert!(plan.actions.iter().all(|a| a.due <= at(now)));
         let left: BTreeSet<_> = plan.left_alone.iter().map(|l| (&l.target, &l.email, l.why)).collect();
         prop_assert_eq!(left.len(), plan.left_alone.len());
@@ -95,7 +95,7 @@ proptest! {
             // A removal takes the role with it.
             let still = then.iter().any(|is| {
                 (&is.target, &is.email) == (&was.target, &was.email)
-                    && (is.kind == was.kind
+                    && ((is.kind, is.role) == (was.kind, was.role)
                         || (was.kind, is.kind) == (ActionKind::MemberDemote, ActionKind::MemberRemove)
                         || (was.kind, is.kind) == (ActionKind::MemberDemote, ActionKind::InviteRevoke))
             });
