@@ -42,8 +42,9 @@ const LOOK: Duration = Duration::from_secs(1);
 const JUMP: SignedDuration = SignedDuration::from_secs(5);
 /// How long the loop waits after a pass that could not be run.
 const AFTER_FAULT: Duration = Duration::from_secs(30);
-/// How long it waits while another process runs a pass.
-const WHILE_BUSY: Duration = Duration::from_secs(2);
+/// How often it looks whether another process still runs a pass: a long import lets others in for
+/// a moment only.
+const WHILE_BUSY: Duration = Duration::from_millis(200);
 /// How long calls may take to come to their end once the daemon is told to stop.
 const LAST_CALLS: Duration = Duration::from_secs(15);
 
@@ -114,6 +115,7 @@ async fn attend(
         outbox: Arc::new(Notify::new()),
         last: store.read(Runs::last).await?,
         told: String::new(),
+        busy: false,
         window: Window::default(),
     };
     daemon.look_out(wanted.as_ref())?;
@@ -156,6 +158,8 @@ struct Daemon {
     last: Option<(Timestamp, Verdict)>,
     /// What systemd was told last.
     told: String,
+    /// Another process was running a pass when one was to be made here.
+    busy: bool,
     window: Window,
 }
 
@@ -200,6 +204,7 @@ impl Daemon {
                 version: self.store.version(),
             });
             let until = match due::ask(&settings, &self.store, asked.at).await {
+                Ok(Asked::Now(_)) if self.is_still_busy() => in_a_while(WHILE_BUSY),
                 Ok(Asked::Now(due)) => match self.serve(due, signals).await {
                     Some(until) => {
                         // What the pass wrote is no reason to cut a wait after a fault short.
@@ -269,9 +274,18 @@ impl Daemon {
         };
         Some(match self.conclude(due, ended).await {
             Ok(()) => clock::now(),
-            Err(PassError::Busy(_)) => in_a_while(WHILE_BUSY),
+            Err(PassError::Busy(_)) => {
+                self.busy = true;
+                in_a_while(WHILE_BUSY)
+            }
             Err(error) => after_fault(error),
         })
+    }
+
+    /// Whether the process that kept the last pass from being made still runs its own.
+    fn is_still_busy(&mut self) -> bool {
+        self.busy = self.busy && self.store.pass_runs().unwrap_or(false);
+        self.busy
     }
 
     /// A pass on a task of its own: one that panics takes nothing with it.

@@ -1,23 +1,27 @@
 //! Gives access: for each provision what is to be sent goes to disk, then the call, then its
 //! result goes to disk. What lies between is settled by the next pass, half-replaced entries first.
 
+mod back;
 mod call;
 mod command;
 mod exists;
 mod extend;
+mod many;
 mod note;
 mod revoke;
+mod turns;
 mod undo;
+mod work;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use tokio::time::Instant;
 
 use crate::clock;
-use crate::domain::{Email, Finding, Provider, ProvisionState, TargetId, TargetRef};
+use crate::domain::{Finding, Provider, ProvisionState, TargetId};
 use crate::failpoint;
-use crate::observe::{self, Errand};
 use crate::pass::{Progress, Stage, Stop};
 use crate::services::Services;
 use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreError};
@@ -26,6 +30,7 @@ pub use command::{Desk, GiveError, Given, Request};
 pub use note::{note, rehearse_note};
 pub use revoke::{Foreseen, Revocation, Revoked, WouldEnd};
 pub use undo::{NotGiven, Undone};
+use work::Work;
 
 /// Why something in a team that was not read waits.
 const UNREADABLE: &str = "the team could not be read, or is not among those of the key's holder";
@@ -44,66 +49,143 @@ pub(crate) struct Give<'a> {
     /// Set when nothing new is to be begun.
     pub(crate) stop: &'a Stop,
     pub(crate) progress: &'a Progress,
+    /// How many rows are given, of how many.
+    pub(crate) tally: Tally,
+}
+
+/// How far the giving has come.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    done: AtomicU64,
+    total: AtomicU64,
 }
 
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Gave {
-    /// In no order; what was not begun any more is missing.
-    pub(crate) given: Vec<(Provision, Standing)>,
+    /// By row; what was not begun any more is missing.
+    pub(crate) given: BTreeMap<i64, (Provision, Standing)>,
     /// What reading back showed beyond what was given.
     pub(crate) findings: Vec<Finding>,
+    /// What is still to be done.
+    left: Vec<Work>,
+}
+
+impl Gave {
+    /// The last word on a row counts.
+    fn put(&mut self, row: Provision, standing: Standing) {
+        self.given.insert(row.row, (row, standing));
+    }
 }
 
 impl Give<'_> {
-    /// Tries everything, several people at once, and reads back the teams that were changed.
+    /// Tries everything, several at once, and reads back the teams that were changed.
     ///
     /// # Errors
     /// Only of the database: what cannot be written down is not done.
-    pub(crate) async fn all(&self, provisions: Vec<Provision>) -> Result<Gave, StoreError> {
+    pub(crate) async fn all(&self, rows: Vec<Provision>) -> Result<Gave, StoreError> {
         self.services.recall_proofs(self.store).await?;
-        let total = provisions.len() as u64;
-        let done = AtomicU64::new(0);
-        // A role comes after the membership that it needs.
-        let mut people: BTreeMap<(TargetRef, Email), Vec<Provision>> = BTreeMap::new();
-        let mut order = Vec::new();
-        for provision in provisions {
-            let key = (provision.target.clone(), provision.email.clone());
-            let of_person = people.entry(key.clone()).or_insert_with(|| {
-                order.push(key);
-                Vec::new()
-            });
-            of_person.push(provision);
+        let mut works = self.works(rows).await?;
+        let mut all = Gave::default();
+        while !works.is_empty() && !self.stop.is_set() {
+            let gave = self.batch(works.drain(..).collect(), None).await?;
+            all.given.extend(gave.given);
+            all.findings.extend(gave.findings);
+            works.extend(gave.left);
         }
-        let people = order.into_iter().filter_map(|key| people.remove(&key));
-        let people: Vec<Vec<Provision>> = people.collect();
-        let given: Vec<Vec<(Provision, Standing)>> = stream::iter(people)
-            .map(|mut provisions| {
-                let done = &done;
-                async move {
-                    provisions.sort_by_key(|p| p.role);
-                    let mut given = Vec::new();
-                    for provision in provisions {
-                        if self.stop.is_set() {
-                            break;
-                        }
-                        let standing = self.one(&provision).await?;
-                        given.push((provision, standing));
-                        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-                        self.progress.tell(Stage::Give, done, total);
-                    }
-                    Ok::<_, StoreError>(given)
+        Ok(all)
+    }
+
+    /// The calls that these rows will take.
+    async fn works(&self, rows: Vec<Provision>) -> Result<VecDeque<Work>, StoreError> {
+        let total = rows.len() as u64;
+        self.tally.total.fetch_add(total, Ordering::Relaxed);
+        let (at, read) = (clock::now(), self.read.clone());
+        let outlooks = self
+            .store
+            .read(move |db| {
+                let mut outlooks = Vec::with_capacity(rows.len());
+                for row in rows {
+                    let outlook = match is_unread(&row, &read) {
+                        true => crate::store::Outlook::Nothing,
+                        false => Provisions::outlook(db, &row, at)?,
+                    };
+                    outlooks.push((row, outlook));
                 }
+                Ok(outlooks)
             })
-            .buffer_unordered(self.services.concurrency * 3)
+            .await?;
+        Ok(work::group(outlooks))
+    }
+
+    /// Does these works: first what gives memberships, then, once that was read back, what needs
+    /// one. Begins nothing new after `until`; what is left then is in the result.
+    async fn batch(&self, works: Vec<Work>, until: Option<Instant>) -> Result<Gave, StoreError> {
+        let (follows, first): (Vec<Work>, _) = works.into_iter().partition(Work::follows);
+        let mut gave = self.run(first, until).await?;
+        self.read_back(&mut gave).await?;
+        let lacking = self.lacking(&gave).await?;
+        let then = lacking.iter().map(|(row, _)| Work::alone(row.clone()));
+        let then = then.chain(follows);
+        let mut then = self.run(then.collect(), until).await?;
+        self.read_back(&mut then).await?;
+        gave.findings.append(&mut then.findings);
+        gave.left.append(&mut then.left);
+        for (lacking, membership) in lacking {
+            let flags = then.given.remove(&lacking.row);
+            if let Some(((_, flags), (_, membership))) = flags.zip(gave.given.get_mut(&membership))
+            {
+                back::join(membership, flags);
+            }
+        }
+        gave.given.append(&mut then.given);
+        Ok(gave)
+    }
+
+    async fn run(&self, works: Vec<Work>, until: Option<Instant>) -> Result<Gave, StoreError> {
+        let at_once = match until {
+            // What is under way when the time is over has to end too.
+            Some(_) => self.services.concurrency,
+            None => self.services.concurrency * 3,
+        };
+        let is_over = || until.is_some_and(|until| Instant::now() >= until);
+        let done: Vec<Gave> = stream::iter(works)
+            .map(|work| async {
+                let mut gave = Gave::default();
+                if self.stop.is_set() || is_over() {
+                    gave.left.push(work);
+                    return Ok(gave);
+                }
+                let rows = work.rows.len() as u64;
+                match <[Provision; 1]>::try_from(work.rows) {
+                    Ok([row]) => {
+                        let standing = self.one(&row).await?;
+                        gave.put(row, standing);
+                    }
+                    Err(rows) => self.many(rows, &mut gave).await?,
+                }
+                self.tell(rows);
+                Ok::<_, StoreError>(gave)
+            })
+            .buffer_unordered(at_once.max(1))
             .try_collect()
             .await?;
-        self.read_back(given.into_iter().flatten().collect()).await
+        let mut all = Gave::default();
+        for mut gave in done {
+            all.given.append(&mut gave.given);
+            all.left.append(&mut gave.left);
+        }
+        Ok(all)
+    }
+
+    fn tell(&self, rows: u64) {
+        let done = self.tally.done.fetch_add(rows, Ordering::Relaxed) + rows;
+        let total = self.tally.total.load(Ordering::Relaxed).max(done);
+        self.progress.tell(Stage::Give, done, total);
     }
 
     async fn one(&self, provision: &Provision) -> Result<Standing, StoreError> {
-        let target = &provision.target;
-        if target.provider() == Provider::Sapling && !self.read.contains(&target.id()) {
+        if is_unread(provision, &self.read) {
             let (row, at) = (provision.clone(), clock::now());
             let note = move |db: &_| Provisions::not_tried(db, &row, UNREADABLE, at);
             return self.store.write(note).await;
@@ -119,15 +201,7 @@ impl Give<'_> {
                 return Ok(refused.unwrap_or(standing));
             }
             failpoint::reach("give-after-intent");
-            let answered = call::send(self, provision, &intent).await?;
-            failpoint::reach("give-after-call");
-            self.services.keep_proofs(self.store).await?;
-            let (row, at) = (provision.clone(), clock::now());
-            let next = self
-                .store
-                .write(move |db| Provisions::settle(db, &row, &answered, at))
-                .await?;
-            failpoint::reach("give-after-result");
+            let next = self.call(provision, &intent).await?;
             match (next, refused.take()) {
                 (Next::Mend(standing), _) => refused = Some(standing),
                 (Next::Rest(mended), Some(mut standing)) => {
@@ -150,46 +224,20 @@ impl Give<'_> {
         }))
     }
 
-    /// Looks again at the teams that were changed: what was not answered may be there.
-    async fn read_back(&self, given: Vec<(Provision, Standing)>) -> Result<Gave, StoreError> {
-        let mut gave = Gave {
-            given,
-            findings: Vec::new(),
-        };
-        let is_changed = |(provision, standing): &&(Provision, Standing)| {
-            provision.target.provider() == Provider::Sapling
-                && matches!(
-                    standing.state,
-                    ProvisionState::Done | ProvisionState::Unknown
-                )
-                && self.read.contains(&provision.target.id())
-        };
-        let changed = gave.given.iter().filter(is_changed);
-        let changed: BTreeSet<TargetRef> = changed.map(|(p, _)| p.target.clone()).collect();
-        if changed.is_empty() {
-            return Ok(gave);
-        }
-        let teams = changed.into_iter().filter_map(|team| {
-            let id = self.team_ids.get(&team.id())?.clone();
-            Some((team, id))
-        });
-        let errand = Errand::aside(self.run, clock::now());
-        let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
-        let people: HashSet<&Email> = gave.given.iter().map(|(p, _)| &p.email).collect();
-        let is_news =
-            |finding: &Finding| finding.email.as_ref().is_none_or(|e| !people.contains(e));
-        gave.findings = found.into_iter().filter(is_news).collect();
-        for (provision, standing) in &mut gave.given {
-            if standing.state == ProvisionState::Unknown
-                && provision.target.provider() == Provider::Sapling
-            {
-                let (row, at) = (provision.clone(), clock::now());
-                let look = move |db: &_| Provisions::settle_by_reading(db, &row, at);
-                if let Some(there) = self.store.write(look).await? {
-                    *standing = there;
-                }
-            }
-        }
-        Ok(gave)
+    /// Sends what is on disk as intended, and writes down what came of it.
+    async fn call(&self, provision: &Provision, intent: &Intent) -> Result<Next, StoreError> {
+        let answered = call::send(self, provision, intent).await?;
+        failpoint::reach("give-after-call");
+        let (row, at) = (provision.clone(), clock::now());
+        let next = self
+            .store
+            .write(move |db| Provisions::settle(db, &row, &answered, at))
+            .await?;
+        failpoint::reach("give-after-result");
+        Ok(next)
     }
+}
+
+fn is_unread(row: &Provision, read: &HashSet<TargetId>) -> bool {
+    row.target.provider() == Provider::Sapling && !read.contains(&row.target.id())
 }

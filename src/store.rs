@@ -62,8 +62,8 @@ pub(crate) use outbox::{NewMail, Outbox};
 pub use presence::{Daemon, Presence};
 pub use provisions::Asked;
 pub(crate) use provisions::{
-    Answered, Intent, NewProvision, Next, Posting, Provision, Provisions, Standing, TakeBack,
-    not_with_an_invite,
+    Answered, Intent, NewProvision, Next, Outlook, Posting, Provision, Provisions, Standing,
+    TakeBack, not_with_an_invite,
 };
 pub use reviews::ReviewRow;
 pub(crate) use reviews::{ReviewAnswer, Reviews};
@@ -76,6 +76,8 @@ pub(crate) use teams::{Look, Taken, Teams};
 /// locked.
 const PASS: &str = "lock";
 const MAIL: &str = "mail";
+/// The same of whoever gives so much that passes come between.
+const GIVING: &str = "giving";
 /// A connection, for those who only hand it on.
 pub(crate) type Db = Connection;
 
@@ -246,6 +248,17 @@ impl Store {
     /// When the lock file beside the database cannot be made.
     pub fn lock_mail(&self) -> Result<Option<Lock>, StoreError> {
         Lock::take(&self.inner.path, MAIL)
+    }
+
+    /// Takes the right to what a long import is still to give: passes that come between leave that to
+    /// it. `None` while another process has it.
+    pub(crate) fn lock_giving(&self) -> Result<Option<Lock>, StoreError> {
+        Lock::take(&self.inner.path, GIVING)
+    }
+
+    /// Whether a process gives what a long import is still to give.
+    pub(crate) fn is_giving(&self) -> Result<bool, StoreError> {
+        Lock::is_taken(&self.inner.path, GIVING)
     }
 
     /// Whether a process runs a pass on this database now.

@@ -88,11 +88,7 @@ where
 }
 
 async fn demote(writer: &Writer, id: &str, role: Role) -> Option<Settled> {
-    let mut flags = Flags::default();
-    match role {
-        Role::Admin => flags.is_admin = Some(false),
-        Role::Manager => flags.is_manager = Some(false),
-    }
+    let flags = Flags::set(crate::domain::Flags::only(role), false);
     gone(writer.take_flags(id, flags).await)
 }
 

@@ -12,6 +12,7 @@ use clap_complete::{ArgValueCompleter, CompletionCandidate, Shell};
 
 use super::Cli;
 use crate::config;
+use crate::domain::{Permission, Role};
 use crate::store::{Store, Targets, person};
 
 /// How many targets or addresses are offered at most: more nobody reads.
@@ -42,6 +43,8 @@ fn knowing(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_id().as_str() {
         "target" => arg.add(ArgValueCompleter::new(targets)),
         "email" => arg.add(ArgValueCompleter::new(people)),
+        "permissions" => arg.add(ArgValueCompleter::new(permissions)),
+        "role" => arg.add(ArgValueCompleter::new(roles)),
         _ => arg,
     });
     command.mut_subcommands(knowing)
@@ -100,6 +103,22 @@ fn people(current: &OsStr) -> Vec<CompletionCandidate> {
             _ => known,
         });
     offered(typed)
+}
+
+/// Permissions of whitelists and teams that begin like `current`.
+fn permissions(current: &OsStr) -> Vec<CompletionCandidate> {
+    words(current, Permission::ALL.map(Permission::as_str))
+}
+
+/// Roles that begin like `current`.
+fn roles(current: &OsStr) -> Vec<CompletionCandidate> {
+    words(current, Role::ALL.map(Role::as_str))
+}
+
+fn words<const N: usize>(current: &OsStr, words: [&str; N]) -> Vec<CompletionCandidate> {
+    let begun = current.to_str().unwrap_or_default();
+    let words = words.into_iter().filter(|word| word.starts_with(begun));
+    offered(words.map(str::to_owned))
 }
 
 /// Those of the texts that can stand on a command line, and not too many.

@@ -18,13 +18,17 @@ use crate::store::{NewGrant, Same};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Everything is checked before the first call; what was sent and not answered is settled by the next
-pass. Who is a member or invited already is not invited again. A role is for members and is taken
-back at its end; the membership stays.
+pass. Who is a member or invited already is not invited again.
+
+In a team, --permission gives the membership with edit or inspect: a member who lacks it is given it,
+and somebody who is invited gets it once a reading shows that the invite was accepted. It ends with
+the membership. --role is a flag for a time, for a member: it is taken back at its end, and the
+membership stays.
 
 Examples:
   lapsed grant jane@example.com --target sentius:acme --permission can_read --permission can_use_api \\
       --end 2026-12-31 --owner it@example.com --reason 'audit'
-  lapsed grant bob@example.com --target sapling:acme/Core --end 90d
+  lapsed grant bob@example.com --target sapling:acme/Core --permission edit --end 90d
   lapsed grant bob@example.com --target sapling:acme/Core --role manager --end 14d")]
 pub(super) struct GrantArgs {
     /// Who; a whitelist needs the exact address that the person signs in with
@@ -38,11 +42,12 @@ pub(super) struct GrantArgs {
     #[arg(long)]
     name: Option<String>,
 
-    /// What the whitelist's entry allows; can_read must be among them [default: can_read]
+    /// What it allows: on a whitelist can_read [default], can_use_api, can_use_whitelist, can_delegate, with
+    /// can_read always among them; in a team edit, inspect [default: neither]
     #[arg(long = "permission", value_name = "P")]
     permissions: Vec<String>,
 
-    /// A role for a time, for a member of a team: admin or manager
+    /// A role for a time, for a member of a team: admin, manager, edit or inspect
     #[arg(long)]
     role: Option<String>,
 
@@ -101,7 +106,7 @@ async fn give(common: &Common, args: &GrantArgs) -> Result<Vec<Given>, Failure> 
         grant,
         flags: Flags::default(),
     };
-    desk.give(&lock, vec![request], Same::Running)
+    desk.give(lock, vec![request], Same::Running)
         .await
         .map_err(giving::in_options)
 }

@@ -1,6 +1,6 @@
 //! `lapsed import`: many grants from a CSV file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,7 +11,7 @@ use super::giving::{self, AskedArgs, Form, Results};
 use super::{Common, output};
 use crate::clock;
 use crate::config::Keys;
-use crate::domain::{Flags, ProvisionState};
+use crate::domain::{Flags, Provided, ProvisionState};
 use crate::give::{self, Desk, GiveError, Given, Request};
 use crate::import::{self, Faults, Row};
 use crate::metrics::Metrics;
@@ -26,7 +26,9 @@ The first line names the columns, in any order: email, target, and where wanted 
 (joined by ;), role, start, end, owner, reason. An empty end is never. All rows are checked first,
 and one bad row stops the whole file. Importing the same file again changes nothing, and goes on
 where an import was interrupted. A span such as 90d counts from the import: once that time is over,
-the same row gives access anew.
+the same row gives access anew. Permissions are those of --permission: can_read and so on for a
+whitelist, edit and inspect for a team. While it gives, passes and other commands get their turn each
+few seconds.
 
 Examples:
   lapsed import people.csv --dry-run
@@ -105,7 +107,7 @@ async fn give_all(desk: &Desk<'_>, rows: Vec<Row>, dry_run: bool) -> Result<Vec<
     if dry_run {
         return Ok(desk.rehearse(&lock, requests, Same::Ever).await?);
     }
-    let given = desk.give(&lock, requests, Same::Ever);
+    let given = desk.give(lock, requests, Same::Ever);
     tokio::pin!(given);
     tokio::select! {
         given = &mut given => return Ok(given?),
@@ -192,8 +194,21 @@ fn text(args: &ImportArgs, given: &[Given]) -> Result<(), Failure> {
         let words: Vec<String> = results.iter().map(|(w, n)| format!("{n} {w}")).collect();
         output::if_read(output::line(&words.join(", ")))?;
     }
-    let is_told = |g: &&Given| g.state.is_amiss() || (args.dry_run && g.provision.is_some());
-    let told: Vec<Given> = given.iter().filter(is_told).cloned().collect();
+    let is_invite =
+        |g: &Given| matches!(g.result, Some(Provided::Invited | Provided::AlreadyInvited));
+    let is_told = |g: &&Given| {
+        g.state.is_amiss()
+            || (args.dry_run && g.provision.is_some())
+            || (is_invite(g) && g.detail.is_some())
+    };
+    // Several grants of a person on a target are one wish, and told of once.
+    let mut once = HashSet::new();
+    let mut told = Vec::new();
+    for one in given.iter().filter(is_told) {
+        if args.dry_run || once.insert((&one.email, &one.target, one.role)) {
+            told.push(one.clone());
+        }
+    }
     Ok(output::if_read(giving::table(&told))?)
 }
 

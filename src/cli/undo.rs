@@ -16,8 +16,8 @@ use crate::services::Services;
 #[command(after_help = "\
 Everything that the run removed is given back with the same permissions, flags and ends, as new
 grants. Who needs an end, because theirs has passed or they never had a grant, gets --end. A member
-without an account becomes an invite, and flags do not come with it; it is said what could not be
-given back as it was. Doing it twice changes nothing.
+without an account becomes an invite, and gets the flags once a reading shows that it was accepted; it
+is said what could not be given back as it was. Doing it twice changes nothing.
 
 Example:
   lapsed undo 01a20149-fd16-7322-a797-13fd24b3d3a7 --end 30d")]
@@ -42,7 +42,7 @@ pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure
     let desk = args.asked.desk("undo", &settings, &services, &store);
     let lock = giving::lock(&desk).await?;
     let undone = desk
-        .undo(&lock, args.run, end)
+        .undo(lock, args.run, end)
         .await
         .map_err(giving::in_options)?;
     if args.asked.format == Form::Json {

@@ -6,9 +6,10 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Email, TargetRef};
+use super::{Email, Flags, Provider, TargetRef};
 
-/// What an entry of the Sentius whitelist may allow (Sentius, "Adding user to whitelist").
+/// What a grant may allow: an entry of the Sentius whitelist (Sentius, "Adding user to whitelist"),
+/// or a member of a Sapling team (Sapling, "Team User POST").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -21,18 +22,42 @@ pub enum Permission {
     CanUseWhitelist,
     /// Can delegate tasks to others.
     CanDelegate,
+    /// `edit_permission` of a team: dictionary, custom errors, snippets.
+    Edit,
+    /// `inspect_permission` of a team: can view reporting.
+    Inspect,
 }
 
 impl Permission {
     /// All of them, as documented.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::CanRead,
         Self::CanUseApi,
         Self::CanUseWhitelist,
         Self::CanDelegate,
+        Self::Edit,
+        Self::Inspect,
     ];
 
-    /// The provider's word for it.
+    /// Whose it is.
+    #[must_use]
+    pub fn provider(self) -> Provider {
+        match self {
+            Self::CanRead | Self::CanUseApi | Self::CanUseWhitelist | Self::CanDelegate => {
+                Provider::Sentius
+            }
+            Self::Edit | Self::Inspect => Provider::Sapling,
+        }
+    }
+
+    /// The words of those that a provider knows, for messages.
+    #[must_use]
+    pub fn words_of(provider: Provider) -> String {
+        let known = Self::ALL.into_iter().filter(|p| p.provider() == provider);
+        known.map(Self::as_str).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The word in files, on the command line and, on a whitelist, at the provider.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +65,8 @@ impl Permission {
             Self::CanUseApi => "can_use_api",
             Self::CanUseWhitelist => "can_use_whitelist",
             Self::CanDelegate => "can_delegate",
+            Self::Edit => "edit",
+            Self::Inspect => "inspect",
         }
     }
 }
@@ -60,7 +87,7 @@ impl FromStr for Permission {
     }
 }
 
-/// A team role held for a time: it ends, the membership stays.
+/// A flag of a member held for a time: it ends, the membership stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -69,15 +96,35 @@ pub enum Role {
     Admin,
     /// `is_manager`.
     Manager,
+    /// `edit_permission`.
+    Edit,
+    /// `inspect_permission`.
+    Inspect,
 }
 
 impl Role {
+    /// All of them, as documented.
+    pub const ALL: [Self; 4] = [Self::Admin, Self::Manager, Self::Edit, Self::Inspect];
+
     /// The word in files and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Admin => "admin",
             Self::Manager => "manager",
+            Self::Edit => "edit",
+            Self::Inspect => "inspect",
+        }
+    }
+
+    /// The provider's name of the flag.
+    #[must_use]
+    pub fn flag(self) -> &'static str {
+        match self {
+            Self::Admin => "is_admin",
+            Self::Manager => "is_manager",
+            Self::Edit => "edit_permission",
+            Self::Inspect => "inspect_permission",
         }
     }
 }
@@ -86,13 +133,15 @@ impl FromStr for Role {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "admin" => Ok(Self::Admin),
-            "manager" => Ok(Self::Manager),
-            _ => Err(format!(
-                "{text:?} is not a role; there are admin and manager"
-            )),
-        }
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == text)
+            .ok_or_else(|| {
+                format!(
+                    "{text:?} is not a role; there are {}",
+                    Self::ALL.map(Self::as_str).join(", ")
+                )
+            })
     }
 }
 
@@ -113,6 +162,8 @@ pub struct Grant {
     pub person: Email,
     /// A role for a time; absent: the access itself.
     pub role: Option<Role>,
+    /// The flags that the membership is given with; none with a role.
+    pub flags: Flags,
     /// From when on.
     pub start: Timestamp,
     /// Until when; absent: for ever.
@@ -130,6 +181,12 @@ impl Grant {
     #[must_use]
     pub fn is_over(&self, at: Timestamp) -> bool {
         self.end.is_some_and(|end| end <= at)
+    }
+
+    /// Whether the grant is one of this flag: a role for a time, or a permission of the membership.
+    #[must_use]
+    pub fn gives(&self, role: Role) -> bool {
+        self.role == Some(role) || (self.role.is_none() && self.flags.has(role))
     }
 
     /// Whether the grant gives access at `at`.

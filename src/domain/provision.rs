@@ -15,7 +15,7 @@ pub enum ProvisionKind {
     /// Adds or invites to a team.
     #[serde(rename = "member.add")]
     MemberAdd,
-    /// Gives a member a role for a time.
+    /// Gives a member a role for a time, or what is missing of the flags of the membership.
     #[serde(rename = "member.promote")]
     MemberPromote,
 }
@@ -72,6 +72,24 @@ pub enum ProvisionState {
 }
 
 impl ProvisionState {
+    const ALL: [Self; 9] = [
+        Self::Done,
+        Self::Recorded,
+        Self::Unchanged,
+        Self::Scheduled,
+        Self::Planned,
+        Self::Failed,
+        Self::Unknown,
+        Self::Refused,
+        Self::Withdrawn,
+    ];
+
+    /// Reads the word back.
+    #[must_use]
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.as_str() == word)
+    }
+
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -104,9 +122,9 @@ pub enum Provided {
     Posted,
     /// Is a member now.
     Added,
-    /// Was invited, for want of an account; flags count for nothing in an invite.
+    /// Was invited; flags count for nothing in an invite, and are set once it is accepted.
     Invited,
-    /// Has the role now.
+    /// Was a member, and has the role or the flags now.
     Promoted,
     /// Was there before.
     AlreadyExists,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Email, Role};
+use super::{Email, Permission, Role};
 
 /// SHA-256 of an answer's body: equal bodies need not be compared again.
 pub type Digest = [u8; 32];
@@ -35,7 +35,7 @@ pub struct ReadMember {
 }
 
 /// The four flags of a member.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 pub struct Flags {
     /// Is an admin of the team.
     pub is_admin: bool,
@@ -48,15 +48,6 @@ pub struct Flags {
 }
 
 impl Flags {
-    /// Whether the flag of this role is set.
-    #[must_use]
-    pub fn has(self, role: Role) -> bool {
-        match role {
-            Role::Admin => self.is_admin,
-            Role::Manager => self.is_manager,
-        }
-    }
-
     /// The flags with the provider's names.
     #[must_use]
     pub fn named(self) -> [(&'static str, bool); 4] {
@@ -66,6 +57,78 @@ impl Flags {
             ("edit_permission", self.edit_permission),
             ("inspect_permission", self.inspect_permission),
         ]
+    }
+
+    /// The flags that a membership with these permissions is given with.
+    #[must_use]
+    pub fn of(permissions: &[Permission]) -> Self {
+        Self {
+            edit_permission: permissions.contains(&Permission::Edit),
+            inspect_permission: permissions.contains(&Permission::Inspect),
+            ..Self::default()
+        }
+    }
+
+    /// Only the flag of this role.
+    #[must_use]
+    pub fn only(role: Role) -> Self {
+        Self {
+            is_admin: role == Role::Admin,
+            is_manager: role == Role::Manager,
+            edit_permission: role == Role::Edit,
+            inspect_permission: role == Role::Inspect,
+        }
+    }
+
+    /// Whether the flag of this role is set.
+    #[must_use]
+    pub fn has(self, role: Role) -> bool {
+        match role {
+            Role::Admin => self.is_admin,
+            Role::Manager => self.is_manager,
+            Role::Edit => self.edit_permission,
+            Role::Inspect => self.inspect_permission,
+        }
+    }
+
+    /// Those that are set here or there.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            is_admin: self.is_admin || other.is_admin,
+            is_manager: self.is_manager || other.is_manager,
+            edit_permission: self.edit_permission || other.edit_permission,
+            inspect_permission: self.inspect_permission || other.inspect_permission,
+        }
+    }
+
+    /// Those that are set here and not there.
+    #[must_use]
+    pub fn without(self, there: Self) -> Self {
+        Self {
+            is_admin: self.is_admin && !there.is_admin,
+            is_manager: self.is_manager && !there.is_manager,
+            edit_permission: self.edit_permission && !there.edit_permission,
+            inspect_permission: self.inspect_permission && !there.inspect_permission,
+        }
+    }
+
+    /// Whether none is set.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
+
+    /// Those that are set, in words for people: `edit and inspect`.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        let set = Role::ALL.into_iter().filter(|role| self.has(*role));
+        let words: Vec<&str> = set.map(Role::as_str).collect();
+        match words.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+            None => String::new(),
+        }
     }
 }
 
@@ -80,4 +143,29 @@ pub struct ReadInvite {
     pub confirmed: bool,
     /// What the member would be permitted, in the provider's words.
     pub permissions: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_joined_compared_and_told() {
+        let edit = Flags::of(&[Permission::Edit, Permission::CanRead]);
+        let both = edit.or(Flags::only(Role::Inspect));
+        assert_eq!(both.without(edit), Flags::only(Role::Inspect));
+        assert!(edit.without(both).is_empty() && !both.is_empty());
+        let all = Role::ALL.into_iter().map(Flags::only);
+        let all = all.reduce(Flags::or).unwrap();
+        assert_eq!(all.in_words(), "admin, manager, edit and inspect");
+        assert_eq!(
+            (edit.in_words(), Flags::default().in_words()),
+            ("edit".to_owned(), String::new())
+        );
+        for role in Role::ALL {
+            let set = Flags::only(role).named().into_iter().filter(|(_, is)| *is);
+            assert_eq!(set.map(|(name, _)| name).collect::<Vec<_>>(), [role.flag()]);
+            assert_eq!(role.as_str().parse(), Ok(role));
+        }
+    }
 }

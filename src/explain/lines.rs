@@ -150,9 +150,11 @@ fn of_action(action: &ActionFact, words: &Words) -> String {
 
 /// What was asked to be given last, and what came of it.
 fn of_provision(provision: &ProvisionFact, words: &Words) -> String {
+    let has_role = provision.role.is_some();
+    let to_give = to_give(&provision.provision, has_role);
     let mut said = match (&provision.result, provision.settled_at) {
-        (Some(result), Some(at)) => format!("{} {}", given(result), words.moment(at)),
-        _ => format!("{}: {}", to_give(&provision.provision), provision.state),
+        (Some(result), Some(at)) => format!("{} {}", given(result, has_role), words.moment(at)),
+        _ => format!("{to_give}: {}", provision.state),
     };
     if let (Some(at), None) = (provision.tried_at, provision.settled_at) {
         said.push_str(&format!(", last tried {}", words.both(at)));

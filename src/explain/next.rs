@@ -133,7 +133,7 @@ fn due(planned: &Planned, open: Option<&ActionFact>, words: &Words) -> Next {
 /// What is still to be given.
 fn give(provision: &ProvisionFact, words: &Words) -> Option<Next> {
     let what = ProvisionKind::from_word(&provision.provision)?.as_str();
-    let to_give = to_give(what);
+    let to_give = to_give(what, provision.role.is_some());
     let detail = provision.detail.as_deref().unwrap_or("no reason was noted");
     let is_due = provision.due <= words.now;
     let when = if is_due {
@@ -153,6 +153,8 @@ fn give(provision: &ProvisionFact, words: &Words) -> Option<Next> {
                 provision.attempts
             ),
         ),
+        // What became of the person so far is an invite.
+        _ if provision.result.is_some() => ("waiting", detail.to_owned()),
         _ if is_due => ("due", when),
         _ => ("coming", when),
     };

@@ -213,9 +213,12 @@ impl Judge<'_> {
         }
         let read = self.on.source.as_ref().and_then(|s| s.complete_at);
         let last = self.on.provisions.iter().rev().find(|p| p.state == "done");
-        let given = last.and_then(|p| Some((p.result.as_deref()?, p.settled_at?)));
-        if let Some((result, at)) = given.filter(|(_, at)| read.is_none_or(|read| *at >= read)) {
-            let (given, at) = (given_words(result), self.words.both(at));
+        let given = last.and_then(|p| {
+            let said = given_words(p.result.as_deref()?, p.role.is_some());
+            Some((said, p.settled_at?))
+        });
+        if let Some((given, at)) = given.filter(|(_, at)| read.is_none_or(|read| *at >= read)) {
+            let at = self.words.both(at);
             let until = self.words.until(grant.end);
             let text = format!("granted {until}: {given} {at}, and not read since");
             return verdict(Access::Unseen, grant.end, text);

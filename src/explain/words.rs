@@ -42,9 +42,10 @@ impl Words {
     }
 }
 
-/// What is to be given.
-pub(crate) fn to_give(provision: &str) -> &str {
+/// What is to be given. Without a role, what a member is still to be given is flags.
+pub(crate) fn to_give(provision: &str, has_role: bool) -> &str {
     match provision {
+        "member.promote" if !has_role => "flags to be set",
         "whitelist.add" => "to be put on the whitelist",
         "whitelist.renew" => "whitelist entry to be posted anew",
         "member.add" => "to be added to the team",
@@ -54,8 +55,9 @@ pub(crate) fn to_give(provision: &str) -> &str {
 }
 
 /// What the provider made of it.
-pub(crate) fn given(result: &str) -> &str {
+pub(crate) fn given(result: &str, has_role: bool) -> &str {
     match result {
+        "promoted" if !has_role => "flags set",
         "posted" => "the whitelist took the entry",
         "added" => "added to the team",
         "invited" => "invited to the team",

@@ -1,17 +1,18 @@
 //! The calls: which endpoint gives what, and what its answer means.
 
+mod adding;
+
 use super::Give;
 use super::exists::says_that_it_exists;
 use crate::clock;
-use crate::domain::{Email, Flags, Permission, Provided, ProvisionKind, ProvisionState, Role};
+use crate::domain::{Flags, Permission, Provided, ProvisionKind, ProvisionState};
 use crate::failpoint;
 use crate::providers::CallError;
 use crate::providers::sapling::{self, Writer};
 use crate::providers::sentius::{Entry, Whitelist};
 use crate::store::tables::entry::{self, Taken};
-use crate::store::{
-    Answered, Intent, Posting, Provision, Provisions, StoreError, not_with_an_invite,
-};
+use crate::store::{Answered, Intent, Posting, Provision, Provisions, StoreError};
+pub(super) use adding::{Many, send_many};
 
 /// Sends what was intended.
 pub(super) async fn send(
@@ -32,9 +33,11 @@ pub(super) async fn send(
     let team = give.team_ids.get(&provision.target.id());
     Ok(match (intent, team) {
         (Intent::Add(flags), Some(team)) => {
-            add(&account.writer, team, &provision.email, *flags).await
+            adding::add(&account.writer, team, &provision.email, *flags).await
         }
-        (Intent::Promote(membership, role), _) => promote(&account.writer, membership, *role).await,
+        (Intent::Promote(membership, flags), _) => {
+            promote(&account.writer, provision, membership, *flags).await
+        }
         _ => not_configured(provision),
     })
 }
@@ -151,51 +154,22 @@ async fn put_back(
     })
 }
 
-async fn add(writer: &Writer, team: &str, email: &Email, flags: Flags) -> Answered {
-    let wanted = |is: bool| is.then_some(true);
-    let asked = sapling::Flags {
-        is_admin: wanted(flags.is_admin),
-        is_manager: wanted(flags.is_manager),
-        edit_permission: wanted(flags.edit_permission),
-        inspect_permission: wanted(flags.inspect_permission),
-    };
-    let answer = match writer.add(team, email, asked).await {
-        Ok(answer) => answer,
-        Err(error) => return failed(&error),
-    };
-    let is = |other: &str| Email::observed(other) == *email;
-    if let Some(refused) = answer.errors.iter().find(|e| is(&e.email)) {
-        return Answered {
-            detail: Some(format!("the provider refused: {}", refused.reason)),
-            ..Answered::new(ProvisionState::Refused)
-        };
-    }
-    if answer.added.iter().any(|a| is(&a.email)) {
-        done(Provided::Added)
-    } else if answer.invited.iter().any(|e| is(e)) {
-        Answered {
-            detail: not_with_an_invite(flags),
-            ..done(Provided::Invited)
+/// Gives a member what is missing of these flags. A membership is there whatever becomes of it, so
+/// no refusal is for good: the grant stays, and its end is acted on.
+async fn promote(writer: &Writer, provision: &Provision, id: &str, flags: Flags) -> Answered {
+    match writer.change(id, sapling::Flags::set(flags, true)).await {
+        Ok(()) => Answered {
+            detail: (provision.kind == ProvisionKind::MemberAdd)
+                .then(|| format!("was a member already, and has {} now", flags.in_words())),
+            ..done(Provided::Promoted)
+        },
+        Err(error) => {
+            let mut answered = failed(&error);
+            if provision.role.is_none() && answered.state == ProvisionState::Refused {
+                answered.state = ProvisionState::Failed;
+            }
+            answered
         }
-    } else if answer.already_exists.iter().any(|e| is(e)) {
-        done(Provided::AlreadyExists)
-    } else {
-        Answered {
-            detail: Some("the answer does not mention this address".to_owned()),
-            ..Answered::new(ProvisionState::Unknown)
-        }
-    }
-}
-
-async fn promote(writer: &Writer, membership: &str, role: Role) -> Answered {
-    let mut flags = sapling::Flags::default();
-    match role {
-        Role::Admin => flags.is_admin = Some(true),
-        Role::Manager => flags.is_manager = Some(true),
-    }
-    match writer.change(membership, flags).await {
-        Ok(()) => done(Provided::Promoted),
-        Err(error) => failed(&error),
     }
 }
 

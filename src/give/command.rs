@@ -3,7 +3,7 @@
 
 mod checks;
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +11,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::Give;
 use super::note::AT_ONCE;
 use crate::clock;
 use crate::config::Settings;
@@ -27,7 +26,7 @@ use crate::store::{
 };
 
 /// How often the lock is asked for while another process has it.
-const ASK_AGAIN: Duration = Duration::from_millis(200);
+pub(super) const ASK_AGAIN: Duration = Duration::from_millis(200);
 
 /// Why access could not be given at all.
 #[derive(Debug, Error)]
@@ -131,13 +130,38 @@ impl Desk<'_> {
     /// recorded and nobody was called. What a provider refused is in the result.
     pub async fn give(
         &self,
-        _lock: &Lock,
+        lock: Lock,
         requests: Vec<Request>,
         same: Same,
     ) -> Result<Vec<Given>, GiveError> {
-        let restored = self.store.looks_restored().await?;
         let seen = self.look(&requests).await?;
         checks::all(self.store, &seen, &requests, same).await?;
+        self.give_checked(lock, requests, same, &seen).await
+    }
+
+    /// What is wrong with these requests, each with its place; and what was seen for that.
+    pub(super) async fn check(
+        &self,
+        requests: &[Request],
+        same: Same,
+    ) -> Result<(Observation, Vec<(usize, String)>), GiveError> {
+        let seen = self.look(requests).await?;
+        match checks::all(self.store, &seen, requests, same).await {
+            Ok(()) => Ok((seen, Vec::new())),
+            Err(GiveError::Faults(faults)) => Ok((seen, faults)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Records and gives what nothing is wrong with.
+    pub(super) async fn give_checked(
+        &self,
+        lock: Lock,
+        requests: Vec<Request>,
+        same: Same,
+        seen: &Observation,
+    ) -> Result<Vec<Given>, GiveError> {
+        let restored = self.store.looks_restored().await?;
         let at = clock::now();
         let mut recorded = Vec::with_capacity(requests.len());
         for some in requests.chunks(AT_ONCE) {
@@ -145,7 +169,8 @@ impl Desk<'_> {
             let record = move |db: &Db| record(db, &some, same, &asked, at);
             recorded.extend(self.store.write(record).await?);
         }
-        let given = self.settle(recorded, &seen).await?;
+        let mut lock = Some(lock);
+        let given = self.settle(&mut lock, recorded, seen).await?;
         self.store.set_mark_unless(restored.as_ref()).await?;
         Ok(given)
     }
@@ -221,32 +246,20 @@ impl Desk<'_> {
     /// Gives what is open for what was recorded.
     pub(super) async fn settle(
         &self,
+        lock: &mut Option<Lock>,
         recorded: Vec<Recorded>,
         seen: &Observation,
     ) -> Result<Vec<Given>, GiveError> {
         let now = clock::now();
         let mut open: Vec<Provision> = Vec::new();
+        let mut rows = HashSet::new();
         let due = recorded.iter().filter_map(|r| r.open.as_ref());
         for provision in due.filter(|p| p.due <= now || p.tried || p.gap) {
-            if !open.iter().any(|o| o.row == provision.row) {
+            if rows.insert(provision.row) {
                 open.push(provision.clone());
             }
         }
-        let give = Give {
-            services: self.services,
-            store: self.store,
-            run: "",
-            team_ids: &seen.team_ids,
-            read: readable(seen).iter().map(TargetRef::id).collect(),
-            stop: &self.stop,
-            progress: &self.progress,
-        };
-        let gave = give.all(open).await?;
-        let standings: HashMap<i64, Standing> = gave
-            .given
-            .into_iter()
-            .map(|(provision, standing)| (provision.row, standing))
-            .collect();
+        let standings = self.give_in_turns(lock, open, seen).await?;
         let given = recorded.into_iter().map(|recorded| {
             let row = recorded.open.as_ref().map(|p| p.row);
             let standing = row.and_then(|row| standings.get(&row).cloned());

@@ -41,9 +41,10 @@ impl Desk<'_> {
         let given = match self.lock(tell).await {
             Err(GiveError::Busy(_)) => return Ok(self.untried(recorded)),
             Err(error) => return Err(error),
-            Ok(_lock) => {
+            Ok(lock) => {
                 self.look_at(&[]).await?;
-                self.settle(recorded, &Observation::default()).await?
+                self.settle(&mut Some(lock), recorded, &Observation::default())
+                    .await?
             }
         };
         self.store.set_mark_unless(restored.as_ref()).await?;

@@ -65,7 +65,7 @@ impl Desk<'_> {
     /// When there is no such run, or an end is needed and none is given.
     pub async fn undo(
         &self,
-        lock: &Lock,
+        lock: Lock,
         run: String,
         end: Option<Option<Timestamp>>,
     ) -> Result<Undone, GiveError> {
@@ -95,18 +95,15 @@ impl Desk<'_> {
                 plan.endless[..plan.endless.len().min(NAMED)].join(", ")
             )));
         }
-        let (mut results, were_members) =
-            match self.give(lock, plan.requests.clone(), Same::Running).await {
-                Err(GiveError::Faults(faults)) => {
-                    plan.leave_out(faults);
-                    let results = self.give(lock, plan.requests, Same::Running).await?;
-                    (results, plan.were_members)
-                }
-                results => (results?, plan.were_members),
-            };
-        for (given, was_member) in results.iter_mut().zip(were_members) {
+        let (seen, faults) = self.check(&plan.requests, Same::Running).await?;
+        plan.leave_out(faults);
+        let mut results = self
+            .give_checked(lock, plan.requests, Same::Running, &seen)
+            .await?;
+        for (given, was_member) in results.iter_mut().zip(plan.were_members) {
             if was_member && given.result == Some(Provided::Invited) {
-                let flags = given.detail.take().map(|d| format!("; {d}"));
+                let flags = given.detail.take();
+                let flags = flags.map(|d| format!("; {}", d.trim_start_matches("invited; ")));
                 let flags = flags.unwrap_or_default();
                 given.detail = Some(format!("was a member, and is invited now{flags}"));
             }
@@ -137,7 +134,10 @@ fn plan(lost: Vec<Lost>, run: &str, end: Option<Option<Timestamp>>) -> Plan {
         }
         let roles = lost.closed.iter().filter(|kept| kept.grant.role.is_some());
         for kept in roles {
-            let is_due = lost.role == kept.grant.role;
+            let is_due = kept
+                .grant
+                .role
+                .is_some_and(|role| lost.roles.contains(&role));
             match (running(&lost, kept), kept.end, end) {
                 (Some(running), ..) => grants.push(running),
                 (None, Some(own), _) => grants.push(until(kept, own)),

@@ -64,6 +64,12 @@ impl Written<'_> {
         known_account(&target, settings)?;
         let permissions = permissions(self.permissions, &target)?;
         let role = role(self.role, &target)?;
+        if role.is_some() && !permissions.is_empty() {
+            return Err(
+                "permissions: a role is a flag for a time and has none; give the membership in a grant of its own, without a role"
+                    .to_owned(),
+            );
+        }
         let start = match self.start {
             "" => None,
             text => Some(
@@ -175,11 +181,19 @@ fn permissions(text: &str, target: &Target) -> Result<Vec<Permission>, String> {
         .collect::<Result<Vec<_>, _>>()?;
     permissions.sort_unstable();
     permissions.dedup();
-    match target.provider() {
-        Provider::Sapling if permissions.is_empty() => Ok(permissions),
-        Provider::Sapling => {
-            Err("permissions: a team knows none of these; leave them out, or use role".to_owned())
-        }
+    let provider = target.provider();
+    if let Some(other) = permissions.iter().find(|p| p.provider() != provider) {
+        let (place, other) = match provider {
+            Provider::Sentius => ("a whitelist", format!("{} is of a team", other.as_str())),
+            Provider::Sapling => ("a team", format!("{} is of a whitelist", other.as_str())),
+        };
+        return Err(format!(
+            "permissions: {other}; {place} knows {}",
+            Permission::words_of(provider)
+        ));
+    }
+    match provider {
+        Provider::Sapling => Ok(permissions),
         // Nobody named any: the least that gives access.
         Provider::Sentius if permissions.is_empty() => Ok(vec![Permission::CanRead]),
         Provider::Sentius if permissions.contains(&Permission::CanRead) => Ok(permissions),

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::config;
+use crate::domain::{Permission, Role};
 
 const NOW: &str = "2026-11-22T07:00:00Z";
 
@@ -63,8 +64,16 @@ fn each_fault_is_told_with_its_line_and_what_would_be_right() {
         ),
         ("jane@example.com,sentius:acme,,,can_use_api,", "can_read"),
         (
-            "jane@example.com,sapling:acme/Core,,,can_read,",
-            "permissions",
+            "jane@example.com,sapling:acme/Core,,,can_read;edit,",
+            "permissions: can_read is of a whitelist; a team knows edit, inspect",
+        ),
+        (
+            "jane@example.com,sentius:acme,,,can_read;inspect,",
+            "permissions: inspect is of a team; a whitelist knows can_read, can_use_api",
+        ),
+        (
+            "jane@example.com,sapling:acme/Core,,,edit,manager",
+            "permissions: a role is a flag for a time",
         ),
         ("jane@example.com,sentius:acme,,,,admin", "role"),
         ("jane@example.com,sapling:acme/Core,,,,king", "king"),
@@ -80,6 +89,17 @@ fn each_fault_is_told_with_its_line_and_what_would_be_right() {
         assert_eq!(faults[0].0, 3, "{row}");
         assert!(faults[0].1.contains(what), "{row}: {}", faults[0].1);
     }
+}
+
+#[test]
+fn a_team_knows_permissions_of_its_own_and_four_roles() {
+    let rows = parsed(
+        b"email,target,permissions,role\na@example.com,sapling:acme/Core,inspect; edit,\na@example.com,sapling:acme/Core,,inspect\n",
+    )
+    .unwrap();
+    let permissions = [Permission::Edit, Permission::Inspect];
+    assert_eq!(rows[0].grant.permissions, permissions);
+    assert_eq!(rows[1].grant.role, Some(Role::Inspect));
 }
 
 #[test]

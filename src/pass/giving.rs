@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Pass;
 use crate::clock;
 use crate::domain::{Place, Provider, ProvisionState, SourceHealth, TargetMessage};
-use crate::give::Give;
+use crate::give::{Give, Tally};
 use crate::observe::Observation;
 use crate::store::{Grants, Provisions, StoreError};
 
@@ -42,6 +42,8 @@ impl Pass<'_> {
             return Ok(());
         }
         let (patient, at) = (self.options.patient, clock::now());
+        // A long import gives its own rows, and lets passes come between.
+        let is_giving = self.store.is_giving()?;
         let (restored, reach) = (self.restored.clone(), self.reach.clone());
         let due = self
             .store
@@ -52,6 +54,7 @@ impl Pass<'_> {
                 }
                 let mut due = Provisions::due(db, provider, patient, at)?;
                 due.retain(|p| !(only_new && p.tried) && reach.holds(p.target.id()));
+                due.retain(|p| p.tried || !(is_giving && p.asked.is_for_many()));
                 let Some(why) = restored else {
                     return Ok((due, Vec::new()));
                 };
@@ -81,10 +84,11 @@ impl Pass<'_> {
             read: complete.map(|(team, _)| team.id()).collect(),
             stop: &self.options.stop,
             progress: &self.options.progress,
+            tally: Tally::default(),
         };
         if !due.is_empty() {
             let gave = give.all(due).await?;
-            given.extend(gave.given);
+            given.extend(gave.given.into_values());
             seen.findings.extend(gave.findings);
         }
         for (provision, standing) in given {

@@ -10,9 +10,6 @@ use crate::domain::{
     Action, ActionKind, Email, Grant, Invite, Means, Member, Provider, Reason, Role, Why,
 };
 
-/// Every role that can be held for a time.
-const ROLES: [Role; 2] = [Role::Admin, Role::Manager];
-
 pub(super) fn ended(planner: &mut Planner<'_>) {
     let people: Vec<(Who<'_>, Vec<&Grant>)> = planner
         .grants
@@ -184,19 +181,21 @@ fn unless_readable(readable: bool, action: Action) -> Action {
     }
 }
 
-/// Roles whose end has come, of a person who keeps the membership.
+/// Roles whose end has come, of a person who keeps the membership. A flag that another grant gives
+/// stays, be it as a role or as a permission of the membership; a permission alone ends only with
+/// the membership.
 fn roles(planner: &mut Planner<'_>, who: Who<'_>, ended: &[&Grant]) {
-    for role in ROLES {
-        let of_role: Vec<&&Grant> = ended.iter().filter(|g| g.role == Some(role)).collect();
-        if of_role.is_empty() {
+    for role in Role::ALL {
+        if !ended.iter().any(|g| g.role == Some(role)) {
             continue;
         }
-        if let Some(still) = planner.longest(who, |g| g.role == Some(role)) {
+        if let Some(still) = planner.longest(who, |g| g.gives(role)) {
             planner.leave_covered(who, still);
             continue;
         }
-        let over = of_role.into_iter().filter(|g| planner.is_over(g));
-        if let Some(last) = over.max_by_key(|g| g.end) {
+        let over = ended.iter().filter(|g| g.gives(role) && planner.is_over(g));
+        let is_role_over = over.clone().any(|g| g.role == Some(role));
+        if let Some(last) = over.max_by_key(|g| g.end).filter(|_| is_role_over) {
             demote(planner, who, role, last);
         }
     }

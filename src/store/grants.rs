@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::trail::{self, Entry};
 use super::{StoreError, Targets, time};
-use crate::domain::{Email, Permission, Role, Target, TargetRef};
+use crate::domain::{Email, Flags, Permission, Role, Target, TargetRef};
 
 pub(crate) use changes::Recorded;
 pub use revoking::Held;
@@ -29,7 +29,7 @@ pub struct NewGrant {
     pub target: Target,
     /// The person's full name.
     pub name: Option<String>,
-    /// Sorted, without repetition; empty for a team.
+    /// Sorted, without repetition; of a team those that the membership is given with.
     pub permissions: Vec<Permission>,
     /// A role for a time.
     pub role: Option<Role>,
@@ -102,16 +102,17 @@ impl Grants {
         at: Timestamp,
     ) -> Result<(i64, Imported), StoreError> {
         let target = Targets::ensure(db, &grant.target)?;
-        let permissions = words(&grant.permissions);
         if let Some((id, removed)) = Self::same(db, &target, grant, same, at)? {
             let mut grant = grant.clone();
             if same == Same::Running {
                 // Who asks by hand and leaves something out means it to stay.
                 Self::keep(db, id, &mut grant)?;
             }
+            let permissions = words(&grant.permissions);
             let amended = Self::amend(db, id, removed, &target, &grant, &permissions, at)?;
             return Ok((id, amended));
         }
+        let permissions = words(&grant.permissions);
         let outlasted_by = Self::outlasting(db, &target, grant, at)?;
         let start = grant.start.unwrap_or(at);
         db.prepare_cached(
@@ -167,11 +168,15 @@ impl Grants {
 
     /// Takes over what is on record where nothing else is given.
     fn keep(db: &Connection, id: i64, grant: &mut NewGrant) -> Result<(), StoreError> {
-        let (name, owner, reason): (_, Option<String>, _) = db
-            .prepare_cached("SELECT name, owner, reason FROM grants WHERE id = :id")?
+        let (name, owner, reason, permissions): (_, Option<String>, _, String) = db
+            .prepare_cached("SELECT name, owner, reason, permissions FROM grants WHERE id = :id")?
             .query_row(named_params! { ":id": id }, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?;
+        if grant.permissions.is_empty() {
+            let known = permissions.split(';').filter_map(|word| word.parse().ok());
+            grant.permissions = known.collect();
+        }
         grant.name = grant.name.take().or(name);
         grant.owner = grant.owner.take().or(owner.map(|o| Email::observed(&o)));
         grant.reason = grant.reason.take().or(reason);
@@ -261,6 +266,12 @@ fn note(
             }),
         },
     )
+}
+
+/// The flags that a membership is given with, of permissions as they are stored.
+pub(crate) fn flags(permissions: &str) -> Flags {
+    let known = permissions.split(';').filter_map(|word| word.parse().ok());
+    Flags::of(&known.collect::<Vec<Permission>>())
 }
 
 /// Permissions as they are stored and as a CSV has them: joined by `;`.

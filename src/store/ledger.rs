@@ -213,7 +213,8 @@ impl Ledger {
                 "SELECT 1 FROM grants
                  WHERE target IN (:target, :follows) AND person = :email_key AND removed_at IS NULL
                    AND starts_at <= :at AND (ends_at IS NULL OR ends_at > iif(revoked, :at, :cutoff))
-                   AND (:role IS NULL OR role = :role)
+                   AND (:role IS NULL OR role = :role
+                        OR (role IS NULL AND instr(';' || permissions || ';', ';' || :role || ';') > 0))
                  LIMIT 1",
             )?
             .query_row(

@@ -2,7 +2,10 @@
 
 mod after;
 mod attempt;
+mod follow;
+mod seen;
 mod settle;
+mod team;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -11,10 +14,14 @@ use serde_json::json;
 
 use super::trail::{self, Entry};
 use super::{StoreError, targets, time};
-use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, TargetId, TargetRef};
+use crate::domain::{
+    Email, Flags, Provided, Provider, ProvisionKind, ProvisionState, Role, TargetId, TargetRef,
+};
 
-pub(crate) use attempt::{Intent, Posting, Presence, not_with_an_invite};
+pub(crate) use attempt::{Intent, Posting};
+pub(crate) use seen::Presence;
 pub(crate) use settle::{Answered, Next, Standing};
+pub(crate) use team::{Outlook, not_with_an_invite};
 
 /// The ledger's SQL.
 #[derive(Debug)]
@@ -29,6 +36,13 @@ pub struct Asked {
     pub by: String,
 }
 
+impl Asked {
+    /// Whether the command gives to many, and so in turns.
+    pub(crate) fn is_for_many(&self) -> bool {
+        matches!(self.command.as_str(), "import" | "undo")
+    }
+}
+
 /// What is to be given.
 #[derive(Debug, Clone)]
 pub(crate) struct NewProvision<'a> {
@@ -36,7 +50,7 @@ pub(crate) struct NewProvision<'a> {
     pub(crate) target: &'a TargetRef,
     pub(crate) email: &'a Email,
     pub(crate) role: Option<Role>,
-    /// Of a member who is given back.
+    /// Beyond what the grants give: of a member who is given back.
     pub(crate) flags: Flags,
     /// Not before then.
     pub(crate) due: Timestamp,
@@ -104,11 +118,12 @@ impl Provisions {
         let take_back = json!(take_back).to_string();
         let row = match open {
             Some((row, _)) => {
-                // Whether an entry was there before is known best by who renews it.
+                // Whether an entry was there before is known best by who renews it; and who asks for
+                // the membership asks for more than its flags.
                 db.prepare_cached(
                     "UPDATE provision SET take_back = :take_back, due_at = min(due_at, :due),
                             flags = iif(:flags = '', flags, :flags), command = :command, asked_by = :by,
-                            kind = iif(:kind = 'whitelist.renew', :kind, kind)
+                            kind = iif(:kind IN ('whitelist.renew', 'member.add'), :kind, kind)
                      WHERE id = :id",
                 )?
                 .execute(named_params! {
@@ -144,7 +159,8 @@ impl Provisions {
                 email: Some(new.email),
                 payload: &json!({
                     "provision_id": row, "provision": new.kind, "target": new.target,
-                    "email": new.email.written(), "role": new.role, "due": new.due,
+                    "email": new.email.written(), "role": new.role, "flags": words(new.flags),
+                    "due": new.due,
                     "command": new.asked.command, "by": new.asked.by,
                 }),
             },
@@ -180,8 +196,8 @@ impl Provisions {
         Ok(rows.len())
     }
 
-    /// What is to be given now, the half-replaced first. `patient` leaves what failed until its
-    /// next try.
+    /// What is to be given now, the half-replaced first, and what waited for somebody to join who is a member by
+    /// the last reading. `patient` leaves what failed until its next try.
     pub(crate) fn due(
         db: &Connection,
         provider: Provider,
@@ -191,12 +207,45 @@ impl Provisions {
         select(
             db,
             "WHERE p.settled_at IS NULL AND t.provider = :provider
-               AND (p.due_at <= :now OR p.gap_since IS NOT NULL OR (NOT :patient AND p.attempts > 0))
+               AND (p.due_at <= :now OR p.gap_since IS NOT NULL OR (NOT :patient AND p.attempts > 0)
+                    OR (p.state = 'planned' AND p.result = 'invited' AND EXISTS (
+                        SELECT 1 FROM member m WHERE m.target = p.target AND m.email_key = p.email_key
+                        AND m.valid_to IS NULL AND m.missing_since IS NULL)))
              ORDER BY p.gap_since IS NULL, p.due_at, p.role IS NOT NULL, p.id",
             named_params! {
                 ":provider": provider.as_str(), ":now": time::stored(now), ":patient": patient,
             },
         )
+    }
+
+    /// The row as it is now; or how it stands, once it is settled.
+    pub(crate) fn current(
+        db: &Connection,
+        row: i64,
+    ) -> Result<Result<Provision, Standing>, StoreError> {
+        let open = select(
+            db,
+            "WHERE p.id = :id AND p.settled_at IS NULL",
+            named_params! { ":id": row },
+        )?;
+        match open.into_iter().next() {
+            Some(provision) => Ok(Ok(provision)),
+            None => Ok(Err(Self::standing(db, row)?)),
+        }
+    }
+
+    fn standing(db: &Connection, row: i64) -> Result<Standing, StoreError> {
+        let (state, result, detail): (String, Option<String>, Option<String>) = db
+            .prepare_cached("SELECT state, result, detail FROM provision WHERE id = :id")?
+            .query_row(named_params! { ":id": row }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        Ok(Standing {
+            state: ProvisionState::from_word(&state)
+                .ok_or_else(|| StoreError::Corrupt("a provision's state".to_owned()))?,
+            result: result.and_then(|word| Provided::from_word(&word)),
+            detail,
+        })
     }
 
     /// The open row of a person, target and role.
@@ -264,11 +313,7 @@ pub(super) fn words(flags: Flags) -> String {
 }
 
 fn flags(words: &str) -> Flags {
-    let has = |name| words.split(';').any(|word| word == name);
-    Flags {
-        is_admin: has("is_admin"),
-        is_manager: has("is_manager"),
-        edit_permission: has("edit_permission"),
-        inspect_permission: has("inspect_permission"),
-    }
+    let has = |role: &Role| words.split(';').any(|word| word == role.flag());
+    let set = Role::ALL.into_iter().filter(has).map(Flags::only);
+    set.fold(Flags::default(), Flags::or)
 }

@@ -106,13 +106,6 @@ impl Runs {
         Ok(value.and_then(|v| v.parse().ok()))
     }
 
-    /// Forgets a single fact.
-    pub(crate) fn drop_fact(db: &Connection, name: &str) -> Result<(), StoreError> {
-        db.prepare_cached("DELETE FROM fact WHERE name = :name")?
-            .execute(named_params! { ":name": name })?;
-        Ok(())
-    }
-
     /// Writes a single fact.
     pub(crate) fn set_fact(
         db: &Connection,

@@ -250,11 +250,11 @@ impl Loader<'_> {
     /// nothing about who is there.
     fn grants(&self, target: i64, person: &str, into: &mut Vec<Grant>) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT target, email, person, role, starts_at, ends_at, revoked, removed_at IS NOT NULL AS closed,
+            "SELECT target, email, person, role, permissions, starts_at, ends_at, revoked, removed_at IS NOT NULL AS closed,
                     reopened_at IS NOT NULL AS reopened
              FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
              UNION ALL
-             SELECT target, email, person, role, starts_at, ends_at, revoked, 1, reopened_at IS NOT NULL
+             SELECT target, email, person, role, permissions, starts_at, ends_at, revoked, 1, reopened_at IS NOT NULL
              FROM grants WHERE target = :target AND person = :person AND removed_at IS NOT NULL AND NOT refused",
         )?;
         let mut rows = statement.query(named_params! { ":target": target, ":person": person })?;
@@ -271,6 +271,7 @@ impl Loader<'_> {
                 },
                 email,
                 role: role.and_then(|r| r.parse::<Role>().ok()),
+                flags: super::grants::flags(row.get_ref("permissions")?.as_str()?),
                 start: time::read(row.get("starts_at")?),
                 end: time::read_if_any(row.get("ends_at")?),
                 revoked: row.get("revoked")?,

@@ -80,7 +80,7 @@ fn one_bad_row_stops_the_whole_file_and_is_told_with_its_line() {
         ),
         (
             "jane@acme.example,sapling:acme/Core,,can_read,,,,,",
-            "permissions: a team knows none of these",
+            "permissions: can_read is of a whitelist; a team knows edit, inspect",
         ),
         (
             "jane@acme.example,sentius:acme,,,admin,,,,",

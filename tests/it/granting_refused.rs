@@ -60,7 +60,23 @@ async fn what_cannot_be_given_is_refused_before_the_first_call() {
         ),
         (
             &["a@b.cd", "--target", core, "--permission", "can_read"],
-            "--permission: a team knows none of these",
+            "--permission: can_read is of a whitelist; a team knows edit, inspect",
+        ),
+        (
+            &["a@b.cd", "--target", "sentius:acme", "--permission", "edit"],
+            "--permission: edit is of a team; a whitelist knows can_read,",
+        ),
+        (
+            &[
+                "a@b.cd",
+                "--target",
+                core,
+                "--permission",
+                "edit",
+                "--role",
+                "edit",
+            ],
+            "--permission: a role is a flag for a time",
         ),
         (
             &["a@b.cd", "--target", "sentius:acme", "--role", "admin"],

@@ -35,6 +35,8 @@ mod failures;
 mod forbidden;
 mod full_disk;
 mod giving_files;
+mod giving_flags;
+mod giving_many;
 mod granting;
 mod granting_faults;
 mod granting_refused;

@@ -22,7 +22,7 @@ pub(super) struct Narrator<'a> {
     /// What was last said of each grant.
     grants: HashMap<i64, Map<String, Value>>,
     /// What each provision is: its later events give the number alone.
-    provisions: HashMap<i64, String>,
+    provisions: HashMap<i64, (String, bool)>,
 }
 
 impl<'a> Narrator<'a> {
@@ -147,9 +147,11 @@ impl<'a> Narrator<'a> {
     fn provision(&mut self, what: &str, detail: &Value) -> Option<String> {
         let id = detail["provision_id"].as_i64()?;
         if let Some(word) = text(&detail["provision"]) {
-            self.provisions.insert(id, word.to_owned());
+            let has_role = !detail["role"].is_null();
+            self.provisions.insert(id, (word.to_owned(), has_role));
         }
-        let to_give = to_give(self.provisions.get(&id)?);
+        let (word, has_role) = self.provisions.get(&id)?;
+        let to_give = to_give(word, *has_role);
         let more =
             |key: &str| text(&detail[key]).map_or_else(String::new, |why| format!(": {why}"));
         Some(match what {
@@ -170,7 +172,7 @@ impl<'a> Narrator<'a> {
             "not_tried" => format!("{to_give}: could not be tried{}", more("why")),
             "withdrawn" => format!("{to_give}: withdrawn{}", more("detail")),
             "result" => match (text(&detail["state"])?, text(&detail["result"])) {
-                ("done", result) => given(result.unwrap_or("given")).to_owned(),
+                ("done", result) => given(result.unwrap_or("given"), *has_role).to_owned(),
                 ("refused", _) => format!("{to_give}: refused for good{}", more("detail")),
                 ("unknown", _) => format!("{to_give}: sent, and not answered{}", more("detail")),
                 _ => {

@@ -40,6 +40,7 @@ pub(super) fn grant(target: &TargetRef, end: Option<i64>) -> Grant {
         email: ann(),
         person: ann(),
         role: None,
+        flags: Flags::default(),
         start: at(0),
         end: end.map(at),
         revoked: false,
@@ -55,7 +56,7 @@ pub(super) fn role(role: Role, end: Option<i64>) -> Grant {
     }
 }
 
-/// A member since hour 0 with both roles.
+/// A member since hour 0 with all roles.
 pub(super) fn member() -> Member {
     Member {
         target: team(),
@@ -64,7 +65,8 @@ pub(super) fn member() -> Member {
         flags: Flags {
             is_admin: true,
             is_manager: true,
-            ..Flags::default()
+            edit_permission: true,
+            inspect_permission: true,
         },
         created_at: Some(at(0)),
         first_seen: at(0),

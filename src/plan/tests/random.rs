@@ -85,7 +85,7 @@ proptest! {
         let plan = world(&raw).plan(at(now));
         let keys: BTreeSet<_> = plan.actions.iter().map(Action::obligation).collect();
         prop_assert_eq!(keys.len(), plan.actions.len());
-        prop_assert!(plan.actions.is_sorted_by_key(|a| (a.due, &a.target, &a.email, a.kind)));
+        prop_assert!(plan.actions.is_sorted_by_key(|a| (a.due, &a.target, &a.email, a.kind, a.role)));
         prop_assert!(plan.actions.iter().all(|a| a.due <= at(now)));
         let left: BTreeSet<_> = plan.left_alone.iter().map(|l| (&l.target, &l.email, l.why)).collect();
         prop_assert_eq!(left.len(), plan.left_alone.len());
@@ -101,7 +101,7 @@ proptest! {
             // A removal takes the role with it.
             let still = then.iter().any(|is| {
                 (&is.target, &is.email) == (&was.target, &was.email)
-                    && (is.kind == was.kind
+                    && ((is.kind, is.role) == (was.kind, was.role)
                         || (was.kind, is.kind) == (ActionKind::MemberDemote, ActionKind::MemberRemove)
                         || (was.kind, is.kind) == (ActionKind::MemberDemote, ActionKind::InviteRevoke))
             });

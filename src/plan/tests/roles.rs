@@ -4,7 +4,12 @@ use super::*;
 
 #[test]
 fn an_ended_role_demotes_and_never_removes() {
-    for (ended, is_admin) in [(Role::Admin, true), (Role::Manager, false)] {
+    for (ended, is_admin) in [
+        (Role::Admin, true),
+        (Role::Manager, false),
+        (Role::Edit, false),
+        (Role::Inspect, false),
+    ] {
         let world = World::new([role(ended, Some(10))]).member(member());
         let plan = world.plan(at(12));
         let action = only(&plan);
@@ -110,11 +115,46 @@ fn a_removal_takes_the_roles_with_it() {
 }
 
 #[test]
-fn two_roles_that_are_over_are_two_obligations() {
-    let world = World::new([role(Role::Manager, Some(10)), role(Role::Admin, Some(10))]);
-    let plan = world.member(member()).plan(at(12));
-    let roles: Vec<Option<Role>> = plan.actions.iter().map(|a| a.role).collect();
-    assert_eq!(roles, [Some(Role::Admin), Some(Role::Manager)]);
+fn each_role_that_is_over_goes_with_an_action_of_its_own() {
+    let ends = [Role::Inspect, Role::Edit, Role::Manager, Role::Admin].map(|r| role(r, Some(9)));
+    let plan = World::new(ends).member(member()).plan(at(12));
+    let roles: Vec<_> = plan.actions.iter().filter_map(|a| a.role).collect();
+    assert_eq!(roles, Role::ALL);
+}
+
+/// Access until then, given with `edit`.
+fn with_edit(end: i64) -> Grant {
+    Grant {
+        flags: Flags::only(Role::Edit),
+        ..grant(&team(), Some(end))
+    }
+}
+
+#[test]
+fn a_role_that_a_membership_was_given_with_is_not_taken_back() {
+    let world = World::new([with_edit(20), role(Role::Edit, Some(10))]).member(member());
+    assert!(world.due(15).is_empty());
+    assert_eq!(world.left(15), [Why::CoveredUntil(Some(at(20)))]);
+    assert_eq!(world.due(20), ["member.remove grant.ended"]);
+    // Another flag is no cover.
+    let world = World::new([with_edit(20), role(Role::Inspect, Some(10))]).member(member());
+    assert_eq!(world.due(15), ["member.demote role.ended"]);
+}
+
+#[test]
+fn a_role_goes_with_the_last_grant_that_gave_its_flag_and_a_permission_alone_stays() {
+    let plain = grant(&team(), Some(30));
+    let world = World::new([plain.clone(), with_edit(20), role(Role::Edit, Some(10))]);
+    let world = world.member(member());
+    assert!(world.due(19).is_empty());
+    let plan = world.plan(at(25));
+    assert_eq!(words(&plan), ["member.demote role.ended"]);
+    assert_eq!(
+        (only(&plan).role, only(&plan).due),
+        (Some(Role::Edit), at(20))
+    );
+    let world = World::new([plain, with_edit(20)]).member(member());
+    assert!(world.due(25).is_empty());
 }
 
 #[test]

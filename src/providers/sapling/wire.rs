@@ -77,6 +77,32 @@ pub struct Flags {
     pub inspect_permission: Option<bool>,
 }
 
+impl Flags {
+    /// Those that are set in `which` are to be this; the others are left to the provider.
+    #[must_use]
+    pub fn set(which: crate::domain::Flags, to: bool) -> Self {
+        let set = |is: bool| is.then_some(to);
+        Self {
+            is_admin: set(which.is_admin),
+            is_manager: set(which.is_manager),
+            edit_permission: set(which.edit_permission),
+            inspect_permission: set(which.inspect_permission),
+        }
+    }
+}
+
+impl From<&TeamUser> for crate::domain::Flags {
+    /// All four as this member has them.
+    fn from(user: &TeamUser) -> Self {
+        Self {
+            is_admin: user.is_admin,
+            is_manager: user.is_manager,
+            edit_permission: user.edit_permission,
+            inspect_permission: user.inspect_permission,
+        }
+    }
+}
+
 impl From<&TeamUser> for Flags {
     /// All four as this member has them.
     fn from(user: &TeamUser) -> Self {

@@ -18,6 +18,8 @@ pub struct SaplingState {
     pub holder: String,
     /// Whether the holder may add people with an account without inviting them.
     pub superuser: bool,
+    /// Whether people are added without the flags that were asked for.
+    pub ignores_flags: bool,
     /// The holder's organization.
     pub organization_id: String,
     /// Whether the organization was granted access to its suppressed addresses.
@@ -44,6 +46,7 @@ impl SaplingState {
             api_key: "SANDBOXSANDBOXSANDBOXSANDBOX0001".to_owned(),
             holder: holder.to_owned(),
             superuser: false,
+            ignores_flags: false,
             organization_id: "0a9e0000-0000-4000-8000-000000000001".to_owned(),
             suppressed_access: false,
             suppressed: Vec::new(),

@@ -44,6 +44,7 @@ impl Grants {
         let is_whitelist = target.provider() == Provider::Sentius;
         let before = Self::on_whitelist(db, &target, &email, at)?;
         let was = before.entry(at);
+        let had = Self::team_flags(db, &target, &email, at)?;
         let permissions = Self::permissions_of(db, &grant, &target)?;
         let (id, imported) = Self::record(db, &grant, same, at)?;
         let take_back = match &imported {
@@ -55,6 +56,7 @@ impl Grants {
             Imported::Unchanged => None,
         };
         let start = grant.start.unwrap_or(at).max(at);
+        let mut only_flags = false;
         let due = if is_whitelist {
             let on = Self::on_whitelist(db, &target, &email, at)?;
             match on.entry(at) {
@@ -66,14 +68,17 @@ impl Grants {
             // what is new: somebody may have been taken out of the team since.
             let is_new = matches!(imported, Imported::Recorded { .. });
             let asks = is_new || same == Same::Running;
-            asks.then_some(start)
+            let has = Self::team_flags(db, &target, &email, at)?;
+            let gained = imported == Imported::Amended && !has.without(had).is_empty();
+            only_flags = gained && !asks;
+            (asks || gained).then_some(start)
         };
         if let Some(due) = due.filter(|_| grant.end.is_none_or(|end| end > at)) {
             let kind = match (is_whitelist, before.may_be_there, grant.role) {
                 (true, false, _) => ProvisionKind::WhitelistAdd,
                 (true, true, _) => ProvisionKind::WhitelistRenew,
-                (false, _, None) => ProvisionKind::MemberAdd,
-                (false, _, Some(_)) => ProvisionKind::MemberPromote,
+                (false, _, None) if !only_flags => ProvisionKind::MemberAdd,
+                (false, _, _) => ProvisionKind::MemberPromote,
             };
             // What a whitelist gets only later is of no concern to what it is sent before.
             let take_back = take_back.filter(|_| due <= at || !is_whitelist);

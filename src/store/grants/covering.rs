@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::Grants;
+use super::{Grants, flags};
 use crate::domain::{Email, Entry, Flags, Permission, ProvisionKind, Reach, Role, Span, TargetRef};
 use crate::store::queries::sql::OF_ADDRESS;
 use crate::store::tables::entry::{self, How};
@@ -185,7 +185,30 @@ impl Grants {
             .optional()?)
     }
 
-    /// When the first of a person's open grants of this role that are not over begins.
+    /// The flags that a person's running grants of access to a team come to: all that any of them gives.
+    pub(crate) fn team_flags(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+        at: Timestamp,
+    ) -> Result<Flags, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT permissions FROM grants
+             WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS NULL
+               AND permissions <> '' AND starts_at <= :at AND ifnull(ends_at > :at, 1)",
+        )?;
+        let mut rows = statement.query(named_params! {
+            ":target": target.id().0, ":email_key": email.key(), ":at": time::stored(at),
+        })?;
+        let mut all = Flags::default();
+        while let Some(row) = rows.next()? {
+            all = all.or(flags(row.get_ref(0)?.as_str()?));
+        }
+        Ok(all)
+    }
+
+    /// When the first of a person's open grants of this role that are not over begins. A flag is
+    /// also given by a grant of access that has it among its permissions.
     pub(crate) fn covers_or_begins(
         db: &Connection,
         target: &TargetRef,
@@ -196,7 +219,9 @@ impl Grants {
         let begins = db
             .prepare_cached(&format!(
                 "SELECT min(starts_at) FROM grants
-                 WHERE {OF_ADDRESS} AND role IS :role
+                 WHERE {OF_ADDRESS}
+                   AND (role IS :role OR (:role IS NOT NULL AND role IS NULL
+                                          AND instr(';' || permissions || ';', ';' || :role || ';') > 0))
                    AND ifnull(ends_at > :at, 1)",
             ))?
             .query_row(

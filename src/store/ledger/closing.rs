@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use crate::domain::{Email, Missed, Role, TargetId};
+use crate::store::queries::sql::GIVES;
 use crate::store::trail::{self, Entry};
 use crate::store::{Runs, StoreError, time};
 
@@ -171,7 +172,7 @@ fn ended(
     cutoff: Timestamp,
     at: Timestamp,
 ) -> Result<Vec<Ended>, StoreError> {
-    let mut statement = db.prepare_cached(
+    let mut statement = db.prepare_cached(&format!(
         "SELECT g.person, g.email, max(g.revoked), max(g.ends_at), g.role
          FROM grants g INDEXED BY grants_due
          WHERE g.target = :target AND g.removed_at IS NULL
@@ -179,9 +180,9 @@ fn ended(
            AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
                            AND o.removed_at IS NULL AND o.starts_at <= :at
                            AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :at, :cutoff))
-                           AND (g.role IS NULL OR o.role = g.role))
+                           AND {GIVES})
          GROUP BY g.person, g.role",
-    )?;
+    ))?;
     let rows = statement.query_map(
         named_params! {
             ":target": team.0, ":at": time::stored(at), ":cutoff": time::stored(cutoff),

@@ -18,7 +18,8 @@ pub(crate) struct Lost {
     pub(crate) was_member: bool,
     /// Of the membership.
     pub(crate) flags: Flags,
-    pub(crate) role: Option<Role>,
+    /// The roles that were taken back.
+    pub(crate) roles: Vec<Role>,
     pub(crate) reason: Reason,
     /// The grants that were closed with it.
     pub(crate) closed: Vec<Kept>,
@@ -64,12 +65,14 @@ impl Ledger {
             let target = target.ok_or_else(|| unexpected("target"))?;
             let email = Email::observed(row.get_ref("email")?.as_str()?);
             let role: Option<String> = row.get("role")?;
+            let role: Option<Role> = role.and_then(|role| role.parse().ok());
             let reason = Reason::from_word(row.get_ref("reason")?.as_str()?)
                 .ok_or_else(|| unexpected("reason"))?;
             let closed = closed_by(db, row.get("id")?, &email, target, at)?;
             let is_same = |lost: &&mut Lost| lost.target == *target && lost.email == email;
             if let Some(lost) = all.last_mut().filter(is_same) {
                 lost.closed.extend(closed);
+                lost.roles.extend(role);
                 continue;
             }
             let was_member = kind == ActionKind::MemberRemove;
@@ -81,7 +84,7 @@ impl Ledger {
                     Some(id) => flags_of(db, target, &email, &id)?,
                     None => Flags::default(),
                 },
-                role: role.and_then(|role| role.parse().ok()),
+                roles: role.into_iter().collect(),
                 reason,
                 closed,
                 running: running(db, target, &email, at)?,

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 use serde_json::json;
 
+use super::follow::{plan_flags, plan_next_start};
 use super::{Provision, Provisions, TakeBack};
-use crate::domain::{Email, Provided, ProvisionState, TargetId};
+use crate::domain::{Email, Flags, Provided, ProvisionState, Role, TargetId};
 use crate::store::ledger::{LONGEST_WAIT, wait_after};
 use crate::store::tables::entry::{self, How};
 use crate::store::trail::{self, Entry};
@@ -27,6 +28,8 @@ pub(crate) struct Answered {
     pub(crate) not_before: Option<Timestamp>,
     /// The old entry is surely still there, though it was about to be replaced.
     pub(crate) kept: bool,
+    /// The flags that the member surely has.
+    pub(crate) has: Flags,
 }
 
 impl Answered {
@@ -37,6 +40,7 @@ impl Answered {
             detail: None,
             not_before: None,
             kept: false,
+            has: Flags::default(),
         }
     }
 }
@@ -162,6 +166,12 @@ impl Provisions {
                 }
                 entry::was_refused(db, provision.target.id(), &provision.email)?;
             }
+            ProvisionState::Done if provision.target.team().is_some() => {
+                let follows = plan_flags(db, provision, answered, at)?;
+                if !follows {
+                    plan_next_start(db, provision, &take_back, at)?;
+                }
+            }
             ProvisionState::Done => taken(db, provision, answered.result, at)?,
             _ => {}
         }
@@ -186,11 +196,7 @@ impl Provisions {
         at: Timestamp,
     ) -> Result<usize, StoreError> {
         let mut withdrawn = 0;
-        for role in [
-            None,
-            Some(crate::domain::Role::Admin),
-            Some(crate::domain::Role::Manager),
-        ] {
+        for role in Role::ALL.map(Some).into_iter().chain([None]) {
             if let Some(provision) = Self::open(db, target, email, role)? {
                 let answered = Answered {
                     detail: Some(why.to_owned()),

@@ -22,11 +22,16 @@ pub(crate) const OF_ADDRESS: &str = "id IN (
     SELECT id FROM grants WHERE target = :target AND person = :email_key AND removed_at IS NULL
     UNION SELECT id FROM grants WHERE email_key = :email_key AND target = :target AND removed_at IS NULL)";
 
+/// That grant `o` gives what grant `g` gave: any access, or the role as such or as a permission of the
+/// membership. See `domain::Grant::gives`.
+pub(crate) const GIVES: &str = "(g.role IS NULL OR o.role = g.role
+    OR (o.role IS NULL AND instr(';' || o.permissions || ';', ';' || g.role || ';') > 0))";
+
 /// That no grant covers the person and the role of grant `g`.
 pub(crate) fn uncovered() -> String {
     format!(
         "NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
-                     AND o.removed_at IS NULL AND {COVERS} AND (g.role IS NULL OR o.role = g.role))"
+                     AND o.removed_at IS NULL AND {COVERS} AND {GIVES})"
     )
 }
 
@@ -82,6 +87,8 @@ pub(crate) fn untouched() -> String {
 /// That no other grant keeps the access beyond the end of grant `g`.
 pub(crate) const NOT_OUTLASTED: &str = "
     NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
-                AND o.removed_at IS NULL AND (g.role IS NULL OR o.role = g.role)
+                AND o.removed_at IS NULL
+                AND (g.role IS NULL OR o.role = g.role
+                     OR (o.role IS NULL AND instr(';' || o.permissions || ';', ';' || g.role || ';') > 0))
                 AND o.starts_at <= g.ends_at
                 AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))";

@@ -16,8 +16,6 @@ pub(crate) enum How {
     Recorded,
     /// The provider said that one is there, and not what it allows.
     Exists,
-    /// It may be there: a call was begun, or a person typed the address.
-    Typed,
 }
 
 impl How {
@@ -26,7 +24,6 @@ impl How {
             Self::Posted => "posted",
             Self::Recorded => "recorded",
             Self::Exists => "exists",
-            Self::Typed => "typed",
         }
     }
 }

@@ -35,7 +35,7 @@ impl<'a> Oracle<'a> {
         let grants = self.grants(target, email);
         grants
             .iter()
-            .any(|g| (role.is_none() || g.role == role) && g.start <= self.now && !self.is_over(g))
+            .any(|g| role.is_none_or(|r| g.gives(r)) && g.start <= self.now && !self.is_over(g))
     }
 
     /// All that is due, by target, person and kind.
@@ -85,7 +85,7 @@ impl<'a> Oracle<'a> {
         let held = |role| {
             lost(role) && (members.iter().any(|m| m.has(role)) || !readable && members.is_empty())
         };
-        if !access_over && (held(Role::Admin) || held(Role::Manager)) {
+        if !access_over && Role::ALL.into_iter().any(held) {
             kinds.insert(ActionKind::MemberDemote);
         }
         // Who joined only after the end is another matter.

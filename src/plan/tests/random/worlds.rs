@@ -35,7 +35,7 @@ pub(super) fn raw() -> impl Strategy<Value = Raw> {
     use proptest::collection::vec;
     use proptest::option::of;
     let person = || (0..PEOPLE.len(), any::<bool>());
-    let role = || of(prop_oneof![Just(Role::Admin), Just(Role::Manager)]);
+    let role = || of((0..Role::ALL.len()).prop_map(|n| Role::ALL[n]));
     let grant = (
         0_usize..4,
         person(),
@@ -113,6 +113,11 @@ impl Raw {
             email: person(who),
             person: person(who),
             role: role.filter(|_| at >= 2),
+            // Half of the memberships come with a flag.
+            flags: match role {
+                None if at >= 2 && start % 2 == 0 => Flags::only(Role::Edit),
+                _ => Flags::default(),
+            },
             start: time(start),
             end: end.map(time),
             revoked: revoked && end.is_some(),
@@ -133,7 +138,8 @@ impl Raw {
                 flags: Flags {
                     is_admin,
                     is_manager,
-                    ..Flags::default()
+                    edit_permission: is_manager,
+                    inspect_permission: is_admin,
                 },
                 created_at: Some(time(since)),
                 first_seen: time(since),

@@ -1,0 +1,104 @@
+//! Several people who are added to a team in one call: an intent for each, the call, a result for
+//! each.
+
+use super::call::{self, Many};
+use super::work::Work;
+use super::{Gave, Give};
+use crate::clock;
+use crate::domain::Flags;
+use crate::failpoint;
+use crate::store::{Answered, Intent, Provision, Provisions, Standing, StoreError};
+
+impl Give<'_> {
+    /// Adds people together. Whoever needs another call after all gets that; where the whole call is
+    /// refused for what was sent, each is left to be tried alone.
+    pub(super) async fn many(
+        &self,
+        rows: Vec<Provision>,
+        gave: &mut Gave,
+    ) -> Result<(), StoreError> {
+        let mut together: Vec<Provision> = Vec::with_capacity(rows.len());
+        let mut apart: Vec<(Provision, Intent)> = Vec::new();
+        let mut flags: Option<Flags> = None;
+        for (row, intent) in self.intend_all(rows).await? {
+            match intent {
+                Intent::Nothing(standing) => gave.put(row, standing),
+                Intent::Add(wanted) if flags.is_none_or(|flags| flags == wanted) => {
+                    flags = Some(wanted);
+                    together.push(row);
+                }
+                intent => apart.push((row, intent)),
+            }
+        }
+        failpoint::reach("give-after-intent");
+        let flags = flags.unwrap_or_default();
+        match <[Provision; 1]>::try_from(together) {
+            Ok([row]) => apart.push((row, Intent::Add(flags))),
+            Err(together) if together.is_empty() => {}
+            Err(together) => self.send_together(together, flags, gave).await?,
+        }
+        for (row, intent) in apart {
+            let standing = self.call(&row, &intent).await?.standing();
+            gave.put(row, standing);
+        }
+        Ok(())
+    }
+
+    async fn send_together(
+        &self,
+        rows: Vec<Provision>,
+        flags: Flags,
+        gave: &mut Gave,
+    ) -> Result<(), StoreError> {
+        let (answers, alone) = match call::send_many(self, &rows, flags).await {
+            Many::Each(answers) => (answers, false),
+            Many::RefusedWhole(answered) => (vec![answered; rows.len()], true),
+        };
+        failpoint::reach("give-after-call");
+        let settled = self.settle_all(rows, answers).await?;
+        failpoint::reach("give-after-result");
+        for (row, standing) in settled {
+            if alone {
+                gave.left.push(Work::alone(Provision {
+                    tried: true,
+                    ..row.clone()
+                }));
+            }
+            gave.put(row, standing);
+        }
+        Ok(())
+    }
+
+    async fn intend_all(
+        &self,
+        rows: Vec<Provision>,
+    ) -> Result<Vec<(Provision, Intent)>, StoreError> {
+        let at = clock::now();
+        self.store
+            .write(move |db| {
+                let intend = |row: Provision| {
+                    let intent = Provisions::intend(db, &row, at)?;
+                    Ok((row, intent))
+                };
+                rows.into_iter().map(intend).collect()
+            })
+            .await
+    }
+
+    async fn settle_all(
+        &self,
+        rows: Vec<Provision>,
+        answers: Vec<Answered>,
+    ) -> Result<Vec<(Provision, Standing)>, StoreError> {
+        let at = clock::now();
+        self.store
+            .write(move |db| {
+                let settle = |(row, answered): (Provision, Answered)| {
+                    let standing = Provisions::settle(db, &row, &answered, at)?.standing();
+                    Ok((row, standing))
+                };
+                rows.into_iter().zip(answers).map(settle).collect()
+            })
+            .await
+    }
+}

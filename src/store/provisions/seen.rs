@@ -1,0 +1,105 @@
+//! How a person stands in a team, as last read.
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::{Provision, Provisions};
+use crate::domain::{Email, Flags, TargetId};
+use crate::store::StoreError;
+
+/// Whether a person is in a team, as last read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Member,
+    Invited,
+    Absent,
+}
+
+impl Provisions {
+    /// Whether a person is in a team, as last read.
+    pub(crate) fn presence(
+        db: &Connection,
+        team: TargetId,
+        email: &Email,
+    ) -> Result<Presence, StoreError> {
+        Ok(if member(db, team, email)?.is_some() {
+            Presence::Member
+        } else if is_invited(db, team, email)? {
+            Presence::Invited
+        } else {
+            Presence::Absent
+        })
+    }
+}
+
+/// The membership's id and flags, as last read.
+pub(super) fn member(
+    db: &Connection,
+    target: TargetId,
+    email: &Email,
+) -> Result<Option<(String, Flags)>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT remote_id, is_admin, is_manager, edit_permission, inspect_permission FROM member
+             WHERE target = :target AND email_key = :email_key AND valid_to IS NULL AND missing_since IS NULL
+             ORDER BY id LIMIT 1",
+        )?
+        .query_row(
+            named_params! { ":target": target.0, ":email_key": email.key() },
+            |row| {
+                let flags = Flags {
+                    is_admin: row.get(1)?,
+                    is_manager: row.get(2)?,
+                    edit_permission: row.get(3)?,
+                    inspect_permission: row.get(4)?,
+                };
+                Ok((row.get(0)?, flags))
+            },
+        )
+        .optional()?)
+}
+
+/// The flags with which the person was added since this was planned.
+pub(super) fn just_added(
+    db: &Connection,
+    provision: &Provision,
+) -> Result<Option<Flags>, StoreError> {
+    let words: Option<String> = db
+        .prepare_cached(
+            "SELECT a.flags FROM provision p
+             JOIN provision a ON a.target = p.target AND a.email_key = p.email_key
+             WHERE p.id = :id AND a.kind = 'member.add' AND a.result = 'added'
+               AND a.settled_at >= p.planned_at
+             ORDER BY a.id DESC LIMIT 1",
+        )?
+        .query_row(named_params! { ":id": provision.row }, |row| row.get(0))
+        .optional()?;
+    Ok(words.map(|words| super::flags(&words)))
+}
+
+/// Whether an addition was planned, and the person was first seen as a member after that.
+pub(super) fn came_since(db: &Connection, provision: &Provision) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM provision p
+             JOIN member m ON m.target = p.target AND m.email_key = p.email_key
+             WHERE p.id = :id AND p.kind = 'member.add' AND p.role IS NULL
+               AND m.valid_to IS NULL AND m.first_seen >= p.planned_at)",
+        )?
+        .query_row(named_params! { ":id": provision.row }, |row| row.get(0))?)
+}
+
+pub(super) fn is_invited(
+    db: &Connection,
+    target: TargetId,
+    email: &Email,
+) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM invite
+             WHERE target = :target AND email_key = :email_key AND gone_at IS NULL)",
+        )?
+        .query_row(
+            named_params! { ":target": target.0, ":email_key": email.key() },
+            |row| row.get(0),
+        )?)
+}
