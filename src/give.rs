@@ -228,6 +228,7 @@ impl Give<'_> {
     async fn call(&self, provision: &Provision, intent: &Intent) -> Result<Next, StoreError> {
         let answered = call::send(self, provision, intent).await?;
         failpoint::reach("give-after-call");
+        self.services.keep_proofs(self.store).await?;
         let (row, at) = (provision.clone(), clock::now());
         let next = self
             .store

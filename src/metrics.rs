@@ -214,6 +214,14 @@ impl Metrics {
         }
     }
 
+    /// Counts a removal that found nothing to do, so long after the moment for which it was meant.
+    pub(crate) fn found_absent(&self, kind: ActionKind, reason: Reason, lag: SignedDuration) {
+        let labels = removal(kind, ActionState::Absent);
+        self.0.removals.get_or_create(&labels).inc();
+        let histogram = self.0.lag.get_or_create(&why(reason));
+        histogram.observe(lag.as_secs_f64().max(0.0));
+    }
+
     /// Counts a call to an account, `sentius:NAME` or `sapling:NAME`; without the time it `took`
     /// where nothing was sent.
     pub(crate) fn call(

@@ -146,14 +146,14 @@ impl<'a> Planner<'a> {
             .get(&who)?
             .iter()
             .copied()
-            .filter(|g| meant(g) && g.start <= self.now && !self.is_over(g))
+            .filter(|g| meant(g) && !g.closed && g.start <= self.now && !self.is_over(g))
             .max_by_key(|g| (g.end.is_none(), g.end))
     }
 
     /// When the person's next grant on this target begins.
     fn next_start(&self, who: Who<'_>) -> Option<Timestamp> {
         let grants = self.grants.get(&who)?;
-        let starts = grants.iter().map(|g| g.start);
+        let starts = grants.iter().filter(|g| !g.closed).map(|g| g.start);
         starts.filter(|start| *start > self.now).min()
     }
 

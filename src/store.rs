@@ -53,6 +53,7 @@ pub use grants::{Held, Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;
 pub(crate) use ledger::closing::{self, ReadTeam};
+pub(crate) use ledger::upgrade;
 pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
 pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};

@@ -12,12 +12,13 @@ use super::exit::{Exit, Failure};
 use super::{output, run};
 use crate::clock;
 use crate::config::Keys;
+use crate::give;
 use crate::metrics::Metrics;
 use crate::observe::{self, Errand};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
-use crate::store::{Grants, Store, summary};
+use crate::store::{Same, Store, summary};
 use stage::Stage;
 
 /// How long before the demo somebody looked at the teams: long enough for an invite to go stale.
@@ -47,11 +48,8 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let rows = crate::import::read(&stage.grants(), &settings, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
-    let record = move |db: &_| {
-        rows.iter()
-            .try_for_each(|row| Grants::import(db, &row.grant, now).map(|_| ()))
-    };
-    store.write(record).await?;
+    let rows = rows.into_iter().map(|row| row.grant).collect();
+    give::note(&store, rows, Same::Ever).await?;
     output::line(&format!(
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")

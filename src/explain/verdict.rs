@@ -80,7 +80,7 @@ impl Judge<'_> {
                 Access::Unseen,
                 None,
                 format!(
-                    "may have access: the reading of {} did not show the membership, and a second one decides",
+                    "may have access: the reading of {} did not show the membership, and another one ten minutes later decides",
                     self.words.both(since)
                 ),
             ),

@@ -6,10 +6,13 @@ use jiff::SignedDuration;
 
 use super::{Pass, span};
 use crate::clock;
-use crate::domain::{Means, Plan, Snapshot, TargetId, TargetRef};
+use crate::domain::{
+    Finding, FindingKind, Means, Place, Plan, Snapshot, TargetId, TargetMessage, TargetRef,
+};
 use crate::guard::clocks::Clocks;
 use crate::guard::{self, GuardPolicy, Pattern, Record, Reviewed};
-use crate::store::{Holds, Ledger, StoreError, Teams};
+use crate::observe::Observation;
+use crate::store::{Holds, Ledger, StoreError, Teams, tables};
 
 impl Pass<'_> {
     pub(super) async fn guard(
@@ -75,6 +78,47 @@ impl Pass<'_> {
             })
             .await?;
         Ok(guard::review(plan, &policy, &record))
+    }
+
+    /// Tells that a person has yet to confirm the database; the run is the one to approve.
+    pub(super) async fn unconfirmed(&self) -> Result<Option<Finding>, StoreError> {
+        let Some(why) = self.restored.clone() else {
+            return Ok(None);
+        };
+        if !self.options.dry_run {
+            let (run, at, why) = (self.run.clone(), self.started_at, why.clone());
+            self.store
+                .write(move |db| Holds::doubt(db, &run, &why, at))
+                .await?;
+        }
+        Ok(Some(Finding {
+            finding: FindingKind::DatabaseUnconfirmed,
+            place: Place::Database,
+            email: None,
+            detail: Some(format!("{why}; lapsed approve {} confirms it", self.run)),
+        }))
+    }
+
+    /// Tells of clocks that differ, and notes what was compared.
+    pub(super) async fn compare_clocks(&self, seen: &mut Observation) -> Result<(), StoreError> {
+        let clocks = self.clocks();
+        for (account, why) in clocks.differing() {
+            let place = Place::of_account(account);
+            seen.findings.push(Finding {
+                finding: FindingKind::ClockDoubtful,
+                place: place.clone(),
+                email: None,
+                detail: Some(why.clone()),
+            });
+            seen.errors.push(TargetMessage {
+                place,
+                message: why,
+            });
+        }
+        let at = clock::now();
+        self.store
+            .write(move |db| tables::clock::compared(db, &clocks, at))
+            .await
     }
 
     /// What the clocks say by now.

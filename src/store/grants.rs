@@ -10,7 +10,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::trail::{self, Entry};
-use super::{StoreError, Targets, time};
+use super::{StoreError, Targets, stays, time};
 use crate::domain::{Email, Flags, Permission, Role, Target, TargetRef};
 
 pub(crate) use changes::Recorded;
@@ -85,16 +85,7 @@ pub enum Same {
 
 impl Grants {
     /// Records a grant unless it is there already: the same person, target, role, and start and
-    /// end as they were written.
-    pub(crate) fn import(
-        db: &Connection,
-        grant: &NewGrant,
-        at: Timestamp,
-    ) -> Result<Imported, StoreError> {
-        Ok(Self::record(db, grant, Same::Ever, at)?.1)
-    }
-
-    /// The same; with the grant's row.
+    /// end as they were written. Returns its row.
     pub(crate) fn record(
         db: &Connection,
         grant: &NewGrant,
@@ -129,6 +120,7 @@ impl Grants {
             ":as_written": grant.as_written, ":at": time::stored(at),
         })?;
         let id = db.last_insert_rowid();
+        stays::bind_one(db, id)?;
         note(db, "grant.recorded", id, &target, grant, at)?;
         Ok((id, Imported::Recorded { outlasted_by }))
     }

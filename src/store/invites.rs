@@ -212,8 +212,8 @@ fn missing(
     changed: &mut Changed,
 ) -> Result<bool, StoreError> {
     let missed = missed_again(known.missed, look.counts, look.at);
-    let ours = look.revoked.contains(known.email.key());
-    let by = if ours {
+    let sent = look.revoked.get(known.email.key());
+    let by = if sent.is_some() {
         Some(GoneBy::Ours)
     } else if look.counts && missed.is_believed(look.doubtful, look.at) {
         Some(GoneBy::Readings)
@@ -221,7 +221,8 @@ fn missing(
         None
     };
     if let Some(by) = by {
-        end_stay(db, known.row, by, look.at)?;
+        let proven = sent.is_none_or(|sent| look.proves(*sent));
+        end_stay(db, known.row, by, proven, look.at)?;
         changed.gone.push(known.email.written().to_owned());
         return Ok(false);
     }
@@ -244,7 +245,7 @@ pub(super) fn end_missing(
     let mut gone = Vec::new();
     for invite in known(db, team)? {
         if invite.missed.is_some() {
-            end_stay(db, invite.row, GoneBy::Readings, at)?;
+            end_stay(db, invite.row, GoneBy::Readings, true, at)?;
             gone.push(invite.email.written().to_owned());
         }
     }
@@ -256,15 +257,16 @@ pub(super) fn end_stay(
     db: &Connection,
     row: i64,
     by: GoneBy,
+    proven: bool,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE invite SET gone_at = ifnull(missing_since, :at), missing_since = NULL, gone_by = :by,
-                proven_at = iif(:by = 'readings', :at, NULL)
+                proven_at = iif(:proven, :at, NULL)
          WHERE id = :id",
     )?
     .execute(named_params! {
-        ":id": row, ":at": time::stored(at), ":by": stays::word(by),
+        ":id": row, ":at": time::stored(at), ":by": stays::word(by), ":proven": proven,
     })?;
     Ok(())
 }

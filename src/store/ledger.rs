@@ -6,9 +6,10 @@ mod list;
 mod plan;
 mod proof;
 mod undo;
+pub(crate) mod upgrade;
 mod write_off;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -26,6 +27,9 @@ pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) use list::obligation;
 pub(crate) use undo::{Kept, Lost};
+
+/// Who a removal is under way for, and when it was sent.
+pub(crate) type UnderWay = HashMap<String, Timestamp>;
 
 /// The ledger's SQL.
 #[derive(Debug)]
@@ -237,13 +241,13 @@ impl Ledger {
         db: &Connection,
         team: TargetId,
         kind: ActionKind,
-    ) -> Result<HashSet<String>, StoreError> {
+    ) -> Result<UnderWay, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT person FROM action WHERE target = :target AND kind = :kind
+            "SELECT person, ifnull(tried_at, planned_at) FROM action WHERE target = :target AND kind = :kind
              AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged'))",
         )?;
         let params = named_params! { ":target": team.0, ":kind": kind.as_str() };
-        let rows = statement.query_map(params, |row| row.get(0))?;
+        let rows = statement.query_map(params, |row| Ok((row.get(0)?, time::read(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

@@ -1,10 +1,11 @@
 //! Team members, as versions.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, named_params, params};
 
+use super::ledger::UnderWay;
 use super::{StoreError, stays, time};
 use crate::domain::presence::PROOF_AFTER;
 use crate::domain::{
@@ -122,9 +123,9 @@ struct Covered {
 pub(super) struct Look<'a> {
     pub(super) team: TargetId,
     /// The memberships that lapsed itself is removing, or has removed without having read that back.
-    pub(super) ours: &'a HashSet<String>,
+    pub(super) ours: &'a UnderWay,
     /// The addresses whose invites it is revoking, or has revoked.
-    pub(super) revoked: &'a HashSet<String>,
+    pub(super) revoked: &'a UnderWay,
     /// Whether an absence needs more readings than usual.
     pub(super) doubtful: bool,
     /// Whether the reading counts for absences.
@@ -151,7 +152,7 @@ impl<'a> Absent<'a> {
         let awaited = self.awaited.iter().copied();
         let awaited = awaited.filter(|_| look.counts && !look.doubtful);
         left.chain(awaited)
-            .filter(|member| !member.left_told && !look.ours.contains(&member.remote_id))
+            .filter(|member| !member.left_told && !look.ours.contains_key(&member.remote_id))
             .collect()
     }
 }
@@ -206,13 +207,28 @@ impl Look<'_> {
     ) -> Result<Absent<'k>, StoreError> {
         let mut absent = Absent::default();
         for &member in missing {
-            let ours = self.ours.contains(&member.remote_id);
+            let ours = self.ours.get(&member.remote_id);
             let missed = missed_again(member.missed, self.counts, self.at);
-            if ours {
-                self.end(db, member.row, GoneBy::Ours)?;
+            if let Some(sent) = ours {
+                let proven = self.proves(*sent);
+                end_stay(
+                    db,
+                    member.row,
+                    GoneBy::Ours,
+                    proven,
+                    self.last_seen,
+                    self.at,
+                )?;
                 absent.left.push(member);
             } else if self.counts && missed.is_believed(self.doubtful, self.at) {
-                self.end(db, member.row, GoneBy::Readings)?;
+                end_stay(
+                    db,
+                    member.row,
+                    GoneBy::Readings,
+                    true,
+                    self.last_seen,
+                    self.at,
+                )?;
                 absent.left.push(member);
             } else {
                 db.prepare_cached(
@@ -230,9 +246,9 @@ impl Look<'_> {
         Ok(absent)
     }
 
-    /// Ends a stay. Who was missed by readings was gone from the first of them on.
-    fn end(&self, db: &Connection, row: i64, by: GoneBy) -> Result<(), StoreError> {
-        end_stay(db, row, by, self.last_seen, self.at)
+    /// Whether this reading proves that a call of ours has done what it was to do.
+    pub(super) fn proves(&self, sent: Timestamp) -> bool {
+        self.counts && self.at.duration_since(sent) >= PROOF_AFTER
     }
 
     /// Stores who appeared. In a team that was read before, each may be somebody who was never gone.
@@ -303,23 +319,24 @@ pub(super) fn missed_again(before: Option<Missed>, counts: bool, at: Timestamp) 
     }
 }
 
-/// Ends a member's stay.
+/// Ends a member's stay: who was missed by readings was gone from the first of them on.
 pub(super) fn end_stay(
     db: &Connection,
     row: i64,
     by: GoneBy,
+    proven: bool,
     last_seen: Timestamp,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE member SET valid_to = ifnull(missing_since, :at), missing_since = NULL, gone_by = :by,
-                proven_at = iif(:by = 'readings', :at, NULL),
+                proven_at = iif(:proven, :at, NULL),
                 last_seen = ifnull(last_seen, min(:last_seen, ifnull(missing_since, :at)))
          WHERE id = :id",
     )?
     .execute(named_params! {
         ":id": row, ":at": time::stored(at), ":last_seen": time::stored(last_seen),
-        ":by": stays::word(by),
+        ":by": stays::word(by), ":proven": proven,
     })?;
     Ok(())
 }

@@ -331,6 +331,18 @@ pub(super) fn bind(db: &Connection, team: TargetId) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// The same for one grant, as it is recorded.
+pub(super) fn bind_one(db: &Connection, grant: i64) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE grants SET member_id = (
+                SELECT m.remote_id FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
+                AND m.valid_to IS NULL AND m.missing_since IS NULL ORDER BY m.id LIMIT 1)
+         WHERE id = :id",
+    )?
+    .execute(named_params! { ":id": grant })?;
+    Ok(())
+}
+
 /// A membership is gone: its grants are those of whoever bears the address that each was given to.
 pub(super) fn unbind(db: &Connection, team: TargetId, member_id: &str) -> Result<(), StoreError> {
     db.prepare_cached(

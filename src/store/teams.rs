@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde::Serialize;
 
-use super::ledger::closing;
+use super::ledger::{UnderWay, closing};
 use super::members::Absent;
 use super::sources::{self, Complete, Doubt, SourceKind, Sources};
 use super::trail::{self, Entry};
@@ -151,7 +151,7 @@ impl Teams {
         let mut gone = Vec::new();
         for member in members::known(db, team.id())? {
             if member.missed.is_some() {
-                members::end_stay(db, member.row, GoneBy::Readings, last_seen, at)?;
+                members::end_stay(db, member.row, GoneBy::Readings, true, last_seen, at)?;
                 gone.push(member.email.written().to_owned());
             }
         }
@@ -258,7 +258,7 @@ fn signs(
     invited: &[invites::Known],
     reading: &TeamReading,
     joined: &HashSet<&str>,
-    (ours, revoked): (&HashSet<String>, &HashSet<String>),
+    (ours, revoked): (&UnderWay, &UnderWay),
 ) -> Signs {
     let ids: HashSet<&str> = reading
         .members
@@ -268,12 +268,15 @@ fn signs(
     let pending: HashSet<&str> = reading.invites.iter().map(|i| i.email.key()).collect();
     let shown = |key: &str| joined.contains(key) || pending.contains(key);
     let (mut count, mut still_there) = (0, 0);
-    for member in known.iter().filter(|m| !ours.contains(&m.remote_id)) {
+    for member in known.iter().filter(|m| !ours.contains_key(&m.remote_id)) {
         count += 1;
         still_there +=
             usize::from(ids.contains(member.remote_id.as_str()) || shown(member.email.key()));
     }
-    for invite in invited.iter().filter(|i| !revoked.contains(i.email.key())) {
+    for invite in invited
+        .iter()
+        .filter(|i| !revoked.contains_key(i.email.key()))
+    {
         count += 1;
         still_there += usize::from(shown(invite.email.key()));
     }
@@ -298,12 +301,12 @@ fn note(
     changes: &Changes<'_>,
     absent: &Absent<'_>,
     invites: &invites::Changed,
-    ours: &HashSet<String>,
+    ours: &UnderWay,
     first: bool,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     let names = |members: &[&'_ KnownMember], by_us: bool| -> Vec<String> {
-        let of = |m: &&&KnownMember| ours.contains(&m.remote_id) == by_us;
+        let of = |m: &&&KnownMember| ours.contains_key(&m.remote_id) == by_us;
         let members = members.iter().filter(of);
         members.map(|m| m.email.written().to_owned()).collect()
     };
@@ -384,7 +387,7 @@ fn findings(
     team: &TargetRef,
     changes: &Changes<'_>,
     left: &[&KnownMember],
-    demoted: &HashSet<String>,
+    demoted: &UnderWay,
 ) -> Vec<Finding> {
     let finding = |finding, email: &Email, detail| Finding {
         finding,
@@ -402,7 +405,7 @@ fn findings(
     let changed = changes
         .changed
         .iter()
-        .filter(|c| !demoted.contains(&c.is.remote_id))
+        .filter(|c| !demoted.contains_key(&c.is.remote_id))
         .map(|c| finding(FindingKind::MemberChanged, &c.is.email, Some(c.describe())));
     appeared.chain(left).chain(changed).collect()
 }

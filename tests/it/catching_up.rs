@@ -140,7 +140,7 @@ async fn what_was_sent_and_not_answered_stays_unknown_while_it_is_not_tried() {
     assert_eq!(world.run().await.json["counts"]["unknown"], json!(1));
     faults.clear();
     let clock = Fault::DateSkew(86_400);
-    world.sapling.faults().always(When::any(), clock);
+    world.sentius.faults().always(When::any(), clock);
 
     let run = world.run().await;
 

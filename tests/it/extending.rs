@@ -422,12 +422,12 @@ async fn what_the_first_grant_allowed_beyond_the_second_ends_with_it() {
         (entry(&world).permissions.len(), end(&world).as_str()),
         (2, FUTURE)
     );
-    let due = world.number("SELECT due_at FROM provision WHERE settled_at IS NULL");
+    let due = world.number("SELECT look_at FROM entry");
     assert_eq!(
         due, 2_000_000_000_000,
         "noted for the moment at which it changes"
     );
-    world.sql("UPDATE grants SET ends_at = 1772600000000 WHERE ends_at = 2000000000000; UPDATE provision SET due_at = 0 WHERE settled_at IS NULL");
+    world.sql("UPDATE grants SET ends_at = 1772600000000 WHERE ends_at = 2000000000000");
     let run = world.run().await;
     assert_eq!(
         (run.code, &run.json["actions"]),

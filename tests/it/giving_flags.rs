@@ -65,7 +65,7 @@ async fn a_membership_is_given_with_its_permissions_and_they_are_listed() {
     let csv = world.lapsed(&["list", "--format", "csv"]).await.stdout;
     assert!(csv.contains("edit;inspect"), "{csv}");
     // They end with the membership.
-    world.sql("UPDATE grants SET ends_at = 1772600000000");
+    world.sql("UPDATE grants SET ends_at = unixepoch() * 1000");
     let run = world.run().await;
     assert_eq!(run.code, 0);
     assert!(world.members("Core").is_empty());
@@ -93,7 +93,7 @@ async fn a_member_is_given_what_is_missing_and_keeps_what_no_role_gave() {
         run.findings()
     );
     // The shorter one ends: the membership goes on, and so do its permissions.
-    world.sql("UPDATE grants SET ends_at = 1772600000000 WHERE ends_at < 4000000000000");
+    world.sql("UPDATE grants SET ends_at = unixepoch() * 1000 WHERE ends_at < 4000000000000");
     world.forget_calls();
     let run = world.run().await;
     assert_eq!((run.code, run.actions().len()), (0, 0));
@@ -178,6 +178,7 @@ async fn somebody_who_is_invited_gets_the_flags_once_the_invite_is_accepted() {
 async fn flags_that_wait_for_an_invite_go_with_the_grant() {
     let world = world(&[]).await;
     grant(&world, &[&EDIT[..], &["--end", FUTURE]].concat()).await;
+    world.whitelist_is_known();
     let revoked = world.lapsed(&["revoke", BOB]).await;
     assert_eq!(revoked.code, 0, "{}", revoked.stderr);
     assert_eq!(
@@ -270,7 +271,7 @@ async fn each_flag_is_a_role_for_a_time_and_two_end_in_one_pass() {
     assert_eq!(bobs(&world), ["edit", "inspect"]);
     let run = world.run().await;
     assert!(run.found("member.changed").is_empty());
-    world.sql("UPDATE grants SET ends_at = 1772600000000");
+    world.sql("UPDATE grants SET ends_at = unixepoch() * 1000");
     world.forget_calls();
     let run = world.run().await;
     let demoted = format!("member.demote {CORE} {BOB} role.ended done verified");
@@ -307,7 +308,7 @@ async fn the_end_of_a_role_leaves_what_the_membership_was_given_with() {
         said.lines(),
         [format!("{BOB} {CORE} member.promote done already_exists")]
     );
-    world.sql("UPDATE grants SET ends_at = 1772600000000 WHERE role = 'edit'");
+    world.sql("UPDATE grants SET ends_at = unixepoch() * 1000 WHERE role = 'edit'");
     world.forget_calls();
     let run = world.run().await;
     assert_eq!(

@@ -49,9 +49,9 @@ async fn what_happened_to_a_person_is_told_from_the_first_to_the_last() {
             "member.appeared",
             "action.intent",
             "action.result",
-            "grant.removed",
             "member.left",
             "action.verified",
+            "grant.removed",
         ]
     );
     assert_eq!(
@@ -113,8 +113,11 @@ async fn memberships_that_change_and_invites_that_go_are_told() {
         team.remove_invite("bob@example.com");
     });
     world.run().await;
+    world.later(11);
+    world.run().await;
     world.drop_member("Core", "bob@example.com");
     world.run().await;
+    world.later(11);
     world.run().await;
     let rows = rows(&world, "bob@example.com").await;
     let told: Vec<String> = rows

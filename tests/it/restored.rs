@@ -242,7 +242,8 @@ async fn a_restored_backup_gives_nothing_that_was_taken_away_since() {
 
     for _ in 0..2 {
         let run = world.run().await;
-        assert_eq!(run.code, 3);
+        assert_eq!(run.code, 4);
+        assert_eq!(run.found("database.unconfirmed"), ["database -"]);
         assert!(run.errors()[0].contains("older copy"), "{:?}", run.errors());
     }
     assert!(world.writes().is_empty(), "{:?}", world.writes());

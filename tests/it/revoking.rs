@@ -202,6 +202,8 @@ async fn who_may_be_in_a_team_that_cannot_be_read_now_is_removed_when_it_can() {
     assert_eq!(run.code, 0, "{:?}", run.errors());
     assert_eq!(world.members("Core"), ["amy@example.com"]);
     let open = "SELECT count(*) FROM grants WHERE removed_at IS NULL";
+    world.later(10);
+    assert_eq!(world.run().await.code, 0);
     assert_eq!(
         world.number(open),
         0,

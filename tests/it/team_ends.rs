@@ -215,6 +215,12 @@ async fn a_member_who_is_gone_already_is_absent_without_a_call() {
     world
         .grants(&[&format!("gone@example.com,sapling:acme/Core,{PAST}")])
         .await;
+    // One reading proves nothing, and nobody there means nothing owed.
+    let first = world.run().await;
+    assert_eq!((first.code, first.actions().len()), (0, 0));
+    assert_eq!(world.list().await[0]["state"], json!("ended"));
+    assert_eq!(world.run().await.actions().len(), 0, "nor do two at once");
+    world.later(10);
 
     let run = world.run().await;
 

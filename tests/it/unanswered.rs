@@ -115,6 +115,9 @@ async fn somebody_let_in_anew_meanwhile_is_not_removed_for_the_old_removal() {
         .once(When::method("DELETE"), Fault::DropAfter);
     no_reading_back(&world);
     world.run().await;
+    // Ten minutes after the call a reading proves that bob was gone.
+    world.later(11);
+    assert_eq!(world.run().await.code, 0);
     world.forget_calls();
     world.member("Core", "bob@example.com");
 
@@ -122,6 +125,10 @@ async fn somebody_let_in_anew_meanwhile_is_not_removed_for_the_old_removal() {
 
     assert_eq!(next.code, 0, "{:?}", next.actions());
     assert!(world.writes().is_empty());
+    assert_eq!(
+        next.found("member.returned"),
+        ["sapling:acme/Core bob@example.com"]
+    );
     assert_eq!(
         world.members("Core"),
         ["amy@example.com", "bob@example.com"]

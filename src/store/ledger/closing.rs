@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
-use crate::domain::{Email, Missed, Role, TargetId};
+use crate::domain::{ActionKind, Email, Missed, Reason, Role, TargetId};
 use crate::store::queries::sql::GIVES;
 use crate::store::trail::{self, Entry};
 use crate::store::{Runs, StoreError, time};
@@ -101,6 +101,24 @@ struct Ended {
     role: Option<Role>,
 }
 
+impl Ended {
+    fn reason(&self) -> Reason {
+        match (self.role, self.revoked) {
+            (Some(_), _) => Reason::RoleEnded,
+            (None, true) => Reason::GrantRevoked,
+            (None, false) => Reason::GrantEnded,
+        }
+    }
+
+    fn found(&self, kind: ActionKind) -> FoundAbsent {
+        FoundAbsent {
+            kind,
+            reason: self.reason(),
+            due: time::read(self.due),
+        }
+    }
+}
+
 /// A team that was read in this pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadTeam {
@@ -118,13 +136,23 @@ pub(crate) fn believe(
     teams: &[ReadTeam],
     cutoff: Timestamp,
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Vec<FoundAbsent>, StoreError> {
+    let mut found = Vec::new();
     for read in teams {
         for ended in ended(db, read.team, cutoff, at)? {
-            believe_one(db, run, *read, &ended, at)?;
+            found.extend(believe_one(db, run, *read, &ended, at)?);
         }
     }
-    Ok(())
+    Ok(found)
+}
+
+/// A removal that found nothing to do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FoundAbsent {
+    pub(crate) kind: ActionKind,
+    pub(crate) reason: Reason,
+    /// Since when it was due.
+    pub(crate) due: Timestamp,
 }
 
 fn believe_one(
@@ -133,36 +161,38 @@ fn believe_one(
     read: ReadTeam,
     ended: &Ended,
     at: Timestamp,
-) -> Result<(), StoreError> {
+) -> Result<Option<FoundAbsent>, StoreError> {
     let key = (read.team, ended.person.as_str());
     if let Some(role) = ended.role {
         // A reading shows the flag of who is there; of who is not, the access decides.
         if is_member(db, key)? && !is_open(db, key, role.as_str())? {
-            let row = found_absent(db, run, key, ended, "member.demote", at)?;
+            let kind = ActionKind::MemberDemote;
+            let row = found_absent(db, run, key, ended, kind, at)?;
             self::role(db, key.0, key.1, role, row, at)?;
+            return Ok(Some(ended.found(kind)));
         }
-        return Ok(());
+        return Ok(None);
     }
     if is_there(db, key.0, key.1)? {
         db.prepare_cached("DELETE FROM absence WHERE target = :target AND person = :person")?
             .execute(named_params! { ":target": key.0.0, ":person": key.1 })?;
-        return Ok(());
+        return Ok(None);
     }
     if is_open(db, key, "access")? {
-        return Ok(());
+        return Ok(None);
     }
     if !has_left(db, key)? && !is_missed_long_enough(db, read, ended, at)? {
-        return Ok(());
+        return Ok(None);
     }
     let kind = match was_invite(db, key)? {
-        true => "invite.revoke",
-        false => "member.remove",
+        true => ActionKind::InviteRevoke,
+        false => ActionKind::MemberRemove,
     };
     let row = found_absent(db, run, key, ended, kind, at)?;
     access(db, key.0, key.1, row, at)?;
     db.prepare_cached("DELETE FROM absence WHERE target = :target AND person = :person")?
         .execute(named_params! { ":target": key.0.0, ":person": key.1 })?;
-    Ok(())
+    Ok(Some(ended.found(kind)))
 }
 
 /// Whose access, or role, is over in a team: no grant covers it, and the last is not closed.
@@ -311,18 +341,14 @@ fn found_absent(
     run: &str,
     (team, person): (TargetId, &str),
     ended: &Ended,
-    kind: &str,
+    kind: ActionKind,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
-    let reason = match (ended.role, ended.revoked) {
-        (Some(_), _) => "role.ended",
-        (None, true) => "grant.revoked",
-        (None, false) => "grant.ended",
-    };
+    let reason = ended.reason().as_str();
     const DETAIL: &str = "readings that count do not show it";
     let what = match (ended.role, kind) {
         (Some(role), _) => role.as_str(),
-        (None, "invite.revoke") => "invite",
+        (None, ActionKind::InviteRevoke) => "invite",
         (None, _) => "access",
     };
     // What could not be tried until now is the same obligation.
@@ -345,7 +371,7 @@ fn found_absent(
                  VALUES (:kind, :target, :person, :what, :email, :person, :reason, :role, :due, :at, :run, 'planned')",
             )?
             .execute(named_params! {
-                ":kind": kind, ":target": team.0, ":person": person, ":what": what,
+                ":kind": kind.as_str(), ":target": team.0, ":person": person, ":what": what,
                 ":email": ended.email, ":reason": reason, ":role": ended.role.map(Role::as_str),
                 ":due": ended.due, ":at": time::stored(at), ":run": run,
             })?;
@@ -387,7 +413,7 @@ pub(in crate::store) fn all_absent(
     for ended in ended(db, team, at, at)? {
         let key = (team, ended.person.as_str());
         if ended.role.is_none() && !is_there(db, team, key.1)? && !is_open(db, key, "access")? {
-            let row = found_absent(db, &run, key, &ended, "member.remove", at)?;
+            let row = found_absent(db, &run, key, &ended, ActionKind::MemberRemove, at)?;
             access(db, team, key.1, row, at)?;
         }
     }

@@ -141,12 +141,12 @@ fn forget_presence(
     for row in rows(
         "SELECT id FROM member WHERE target = :target AND email_key = :person AND valid_to IS NULL",
     )? {
-        members::end_stay(db, row, GoneBy::Readings, at, at)?;
+        members::end_stay(db, row, GoneBy::Readings, true, at, at)?;
     }
     for row in rows(
         "SELECT id FROM invite WHERE target = :target AND email_key = :person AND gone_at IS NULL",
     )? {
-        invites::end_stay(db, row, GoneBy::Readings, at)?;
+        invites::end_stay(db, row, GoneBy::Readings, true, at)?;
     }
     db.prepare_cached("DELETE FROM entry WHERE target = :target AND person = :person")?
         .execute(named_params! { ":target": target.0, ":person": email.key() })?;

@@ -1,0 +1,206 @@
+//! What the pass takes away: absences that are believed, the plan, the guard's verdict, the calls, and
+//! what reading back shows beyond them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Pass, Stage, span};
+use crate::apply::Apply;
+use crate::clock;
+use crate::domain::{
+    Action, ActionResult, ActionState, Finding, FindingKind, LeftAlone, Obligation, Place, Plan,
+    Reach, Snapshot, TargetMessage, TargetRef, TeamPolicy, Why,
+};
+use crate::guard::{Refused, Reviewed};
+use crate::observe::{self, Errand, Observation};
+use crate::plan::{self, Policy};
+use crate::store::snapshot::{self, Wanted};
+use crate::store::{Ledger, ReadTeam, StoreError, closing, upgrade};
+
+impl Pass<'_> {
+    /// Closes the grants that are over and whose people are believed to be gone.
+    pub(super) async fn believe_absences(&self, seen: &Observation) -> Result<(), StoreError> {
+        let teams: Vec<ReadTeam> = seen.read_teams().collect();
+        if self.options.dry_run || teams.is_empty() {
+            return Ok(());
+        }
+        let (run, at, now) = (self.run.clone(), self.started_at, self.moment);
+        let cutoff = now.checked_sub(self.grace()).unwrap_or(Timestamp::MIN);
+        let read = seen.readable();
+        let found = self
+            .store
+            .write(move |db| {
+                let reopened = upgrade::reopen(db, &read, at)?;
+                if reopened > 0 {
+                    tracing::warn!(
+                        reopened,
+                        "an older version closed {reopened} grants though their people are there; what is due for them waits for lapsed approve"
+                    );
+                }
+                closing::believe(db, &run, &teams, cutoff, at)
+            })
+            .await?;
+        for found in found {
+            let lag = at.duration_since(found.due);
+            let metrics = &self.services.metrics;
+            metrics.found_absent(found.kind, found.reason, lag);
+        }
+        Ok(())
+    }
+
+    pub(super) async fn plan(
+        &self,
+        seen: &Observation,
+        rules: &BTreeMap<TargetRef, TeamPolicy>,
+        reach: &Reach,
+    ) -> Result<(Snapshot, Plan), StoreError> {
+        let policy = Policy {
+            grace: self.grace(),
+            invite_stale_after: span(self.settings.policy.invite_stale_after),
+            revoke_suppressed_invites: self.settings.policy.revoke_suppressed_invites,
+            remove_returned: self.settings.policy.remove_returned,
+        };
+        let wanted = Wanted {
+            now: self.moment,
+            policy: policy.clone(),
+            rules: rules.clone(),
+            sources: seen.sources.clone(),
+            reach: reach.clone(),
+            holders: self.services.holders(),
+        };
+        let snapshot = self
+            .store
+            .read(move |db| snapshot::load(db, wanted))
+            .await?;
+        let plan = plan::plan(&snapshot, &policy, self.moment);
+        for left in &plan.left_alone {
+            tracing::debug!(target = %left.target, email = %left.email, why = ?left.why, "left alone");
+        }
+        Ok((snapshot, plan))
+    }
+
+    /// Records the plan, does what was approved, and reads back what can be read. Returns the teams
+    /// from which something was removed.
+    pub(super) async fn apply(
+        &self,
+        reviewed: Reviewed,
+        seen: &mut Observation,
+        reach: &Reach,
+    ) -> Result<BTreeSet<TargetRef>, StoreError> {
+        let run = self.run.clone();
+        let at = self.started_at;
+        let read = seen.readable();
+        let within = reach.clone();
+        let recorded = self
+            .store
+            .write(move |db| {
+                let refused = refusals(reviewed.held, reviewed.protected);
+                Ledger::record_plan(
+                    db,
+                    &run,
+                    reviewed.approved.actions(),
+                    &refused,
+                    &read,
+                    &within,
+                    at,
+                )
+            })
+            .await?;
+        let error = |(target, message)| TargetMessage {
+            place: Place::Target(target),
+            message,
+        };
+        seen.errors.extend(recorded.errors.into_iter().map(error));
+        let progress = |done, total| self.options.progress.tell(Stage::Apply, done, total);
+        let clocks = self.clocks();
+        let apply = Apply {
+            services: self.services,
+            store: self.store,
+            run: &self.run,
+            team_ids: &seen.team_ids,
+            grace: self.grace(),
+            patient: self.options.patient,
+            clocks: &clocks,
+            stop: &self.options.stop,
+            progress: &progress,
+        };
+        // The mark need not be there before the first call: nothing waits for the disk twice.
+        let mark = async { self.set_mark().await };
+        let (touched, ()) = tokio::try_join!(apply.all(recorded.tracked), mark)?;
+        let teams = touched.iter().filter_map(|team| {
+            let id = seen.team_ids.get(&team.id())?.clone();
+            Some((team.clone(), id))
+        });
+        let errand = Errand {
+            reach,
+            ..Errand::aside(&self.run, clock::now())
+        };
+        let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
+        seen.findings.extend(found);
+        Ok(touched)
+    }
+
+    /// What reading back showed to be due is done at once: somebody took an invite between our
+    /// reading and our call, or is there under another id.
+    pub(super) async fn apply_what_showed(
+        &self,
+        touched: BTreeSet<TargetRef>,
+        known: BTreeSet<Obligation>,
+        seen: &mut Observation,
+        rules: &BTreeMap<TargetRef, TeamPolicy>,
+    ) -> Result<(), StoreError> {
+        if touched.is_empty() {
+            return Ok(());
+        }
+        let reach = Reach::only(touched);
+        let (snapshot, mut plan) = self.plan(seen, rules, &reach).await?;
+        plan.actions
+            .retain(|action| !known.contains(&action.obligation()));
+        if !plan.actions.is_empty() {
+            let reviewed = self.guard(plan, &snapshot).await?;
+            self.apply(reviewed, seen, &reach).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Who came back after a proven absence: told at once.
+pub(super) fn returned(plan: &Plan) -> Vec<Finding> {
+    let left = plan.left_alone.iter();
+    let left = left.filter(|left| left.why == Why::Returned);
+    let finding = |left: &LeftAlone| Finding {
+        finding: FindingKind::MemberReturned,
+        place: Place::Target(left.target.clone()),
+        email: Some(left.email.clone()),
+        detail: Some("came back after the access had ended, and no grant covers it".to_owned()),
+    };
+    left.map(finding).collect()
+}
+
+fn refusals(held: Vec<Refused>, protected: Vec<Refused>) -> Vec<(ActionState, Refused)> {
+    let held = held.into_iter().map(|r| (ActionState::Held, r));
+    let protected = protected.into_iter().map(|r| (ActionState::Protected, r));
+    held.chain(protected).collect()
+}
+
+/// The actions of a dry run: none was tried.
+pub(super) fn planned(reviewed: Reviewed) -> Vec<ActionResult> {
+    let result = |action: &Action, state, detail| ActionResult {
+        action: action.kind,
+        target: action.target.clone(),
+        email: action.email.clone(),
+        reason: action.reason,
+        state,
+        evidence: None,
+        detail,
+    };
+    let approved = reviewed.approved.actions().iter();
+    let mut actions: Vec<ActionResult> = approved
+        .map(|action| result(action, ActionState::Planned, None))
+        .collect();
+    for (state, refused) in refusals(reviewed.held, reviewed.protected) {
+        actions.push(result(&refused.action, state, Some(refused.why)));
+    }
+    actions
+}
