@@ -69,11 +69,13 @@ where
     F: Future<Output = Result<Gone, CallError>>,
 {
     let mut done: Option<Settled> = None;
+    let mut open: Option<Settled> = None;
     let mut removed = Vec::new();
     for email in spellings {
         let settled = gone(remove(email).await)?;
         if settled.evidence.is_none() {
-            return Some(Settled { removed, ..settled });
+            open.get_or_insert(settled);
+            continue;
         }
         removed.push(email.clone());
         // One that was there makes it a removal.
@@ -84,7 +86,7 @@ where
             done = Some(settled);
         }
     }
-    done.map(|done| Settled { removed, ..done })
+    open.or(done).map(|settled| Settled { removed, ..settled })
 }
 
 async fn demote(writer: &Writer, id: &str, role: Role) -> Option<Settled> {

@@ -88,6 +88,7 @@ pub(in crate::status) fn worst() -> Status {
     status.passes.running = true;
     status.passes.running_since = Some(time("2026-11-22T07:15:00Z"));
     status.passes.broken_off = 4;
+    status.owed.confirm = 1;
     status.overdue = Overdue {
         count: 5,
         failed: 2,
