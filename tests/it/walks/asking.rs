@@ -295,7 +295,16 @@ impl Walk {
         if wrong.is_empty() {
             Ok(())
         } else {
-            Err(wrong.join("\n"))
+            Err(format!("{}\n{}", wrong.join("\n"), self.story()))
         }
+    }
+
+    /// What the program has written down of it.
+    fn story(&self) -> String {
+        let events = self.world.events().into_iter();
+        let events = events.filter(|event| !event.kind.starts_with("run."));
+        events
+            .map(|event| format!("    {} {}\n", event.kind, event.payload))
+            .collect()
     }
 }
