@@ -262,9 +262,17 @@ impl Sources {
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        Self::problem(db, account, kind, SourceState::Doubtful, why, None, at)?;
+        Self::problem(db, account, kind, SourceState::Doubtful, why, None, at)
+    }
+
+    /// Has the next reading looked at whole, also where it is the same as the last believed one: this
+    /// one may have noted people as missing.
+    pub(super) fn unsettled(
+        db: &Connection,
+        account: &str,
+        kind: SourceKind,
+    ) -> Result<(), StoreError> {
         let (word, target) = kind.columns();
-        // The next one is looked at whole, also where it is the same.
         db.prepare_cached(
             "UPDATE source SET settled = 0 WHERE kind = :kind AND account = :account AND target = :target",
         )?

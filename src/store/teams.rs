@@ -123,6 +123,7 @@ impl Teams {
             if counts {
                 Sources::doubted(db, team.account(), kind, &why, at)?;
             }
+            Sources::unsettled(db, team.account(), kind)?;
             return Ok(Taken::Doubted(why, found));
         }
         let complete = Complete {

@@ -81,6 +81,7 @@ mod unanswered;
 mod unanswered_whitelist;
 mod undoing;
 mod upgrading;
+mod walks;
 mod whitelist_ends;
 mod why;
 mod world;

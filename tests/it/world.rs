@@ -257,6 +257,12 @@ impl World {
         self.sapling.set_clock_ahead(ahead * 60);
     }
 
+    /// What time it is in the world.
+    pub(crate) fn now(&self) -> Timestamp {
+        let ahead = self.minutes.load(Ordering::Relaxed);
+        lapsed::clock::now() + jiff::SignedDuration::from_mins(ahead)
+    }
+
     fn clock(&self) -> Option<(&'static str, PathBuf)> {
         let is_real = self.minutes.load(Ordering::Relaxed) == 0;
         (!is_real).then(|| ("LAPSED_CLOCK", self.path("clock")))

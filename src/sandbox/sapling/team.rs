@@ -186,6 +186,24 @@ impl Team {
         user.map(change).is_some()
     }
 
+    /// Gives a member another address; the membership and its id stay. False when there is none
+    /// with this address, or somebody else bears the new one.
+    pub fn change_address(&mut self, email: &str, to: &str) -> bool {
+        let (was, is) = (email.to_lowercase(), to.to_lowercase());
+        if self.by_email.contains_key(&is) {
+            return false;
+        }
+        let Some(seat) = self.by_email.remove(&was) else {
+            return false;
+        };
+        self.by_email.insert(is, seat);
+        self.listing = None;
+        if let Some(user) = self.seats.get_mut(&seat) {
+            to.clone_into(&mut user.login_email);
+        }
+        true
+    }
+
     /// The invites, by address.
     pub fn invites(&self) -> impl ExactSizeIterator<Item = &Invite> {
         self.invites.values()

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use super::{Grants, Imported, NewGrant, Same};
-use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, TargetRef};
+use crate::domain::{Email, Entry, Flags, Provider, ProvisionKind, Role, TargetRef};
 use crate::store::members::OF_PERSON;
 use crate::store::queries::sql::OF_ADDRESS;
-use crate::store::tables::entry::How;
+use crate::store::tables::entry::{self, How};
 use crate::store::{
     Asked, NewProvision, Provision, Provisions, StoreError, TakeBack, Targets, time,
 };
@@ -108,7 +108,24 @@ impl Grants {
         let recorded = Self::record(db, grant, same, at)?;
         let target = Targets::ensure(db, &grant.target)?;
         if target.provider() == Provider::Sentius && recorded.1 != Imported::Unchanged {
-            Self::entry_is_there(db, &target, &grant.email, How::Recorded, at)?;
+            // As recorded: what the person's other grants come to beside it, the next pass posts.
+            let (start, end) = Self::dates(db, recorded.0)?;
+            let permissions = grant.permissions.clone();
+            let entry = Entry {
+                start,
+                end,
+                permissions,
+            };
+            let name = grant.name.as_deref();
+            entry::put(
+                db,
+                target.id(),
+                How::Recorded,
+                &grant.email,
+                name,
+                &entry,
+                at,
+            )?;
         }
         Self::recorded(db, grant, target, recorded, None)
     }
