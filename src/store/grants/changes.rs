@@ -7,7 +7,7 @@ use super::{Grants, Imported, NewGrant, Same};
 use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, TargetRef};
 use crate::store::members::OF_PERSON;
 use crate::store::queries::sql::OF_ADDRESS;
-use crate::store::tables::entry::How;
+use crate::store::tables::entry::{self, How};
 use crate::store::{
     Asked, NewProvision, Provision, Provisions, StoreError, TakeBack, Targets, time,
 };
@@ -107,8 +107,13 @@ impl Grants {
     ) -> Result<Recorded, StoreError> {
         let recorded = Self::record(db, grant, same, at)?;
         let target = Targets::ensure(db, &grant.target)?;
-        if target.provider() == Provider::Sentius && recorded.1 != Imported::Unchanged {
-            Self::entry_is_there(db, &target, &grant.email, How::Recorded, at)?;
+        if target.provider() == Provider::Sentius {
+            if recorded.1 != Imported::Unchanged {
+                Self::entry_is_there(db, &target, &grant.email, How::Recorded, at)?;
+            } else if Self::is_open(db, recorded.0)? {
+                // The grant is the same one; its entry may stand there in this spelling too.
+                entry::may_be_there(db, target.id(), &grant.email, at)?;
+            }
         }
         Self::recorded(db, grant, target, recorded, None)
     }
