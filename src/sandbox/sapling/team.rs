@@ -172,9 +172,8 @@ impl Team {
 
     /// Takes a member out; invites stay.
     pub fn remove_member(&mut self, email: &str) -> Option<TeamUser> {
-        let seat = self.by_email.remove(&email.to_lowercase())?;
-        self.listing = None;
-        self.seats.remove(&seat)
+        let seat = self.by_email.get(&email.to_lowercase()).copied()?;
+        self.remove_seat(seat)
     }
 
     /// Changes a member's flags or dates; false when there is none with this address. The id and
@@ -184,6 +183,34 @@ impl Team {
         let user = seat.and_then(|seat| self.seats.get_mut(seat));
         self.listing = None;
         user.map(change).is_some()
+    }
+
+    /// Gives a member another address, also one that another member has; the id stays. False when
+    /// there is none with this address.
+    pub fn readdress(&mut self, email: &str, to: &str) -> bool {
+        self.listing = None;
+        let Some(seat) = self.by_email.remove(&email.to_lowercase()) else {
+            return false;
+        };
+        self.by_email.entry(to.to_lowercase()).or_insert(seat);
+        let user = self.seats.get_mut(&seat);
+        user.map(|user| to.clone_into(&mut user.login_email))
+            .is_some()
+    }
+
+    /// Takes out the member in this seat; invites stay.
+    pub(super) fn remove_seat(&mut self, seat: u32) -> Option<TeamUser> {
+        self.listing = None;
+        let user = self.seats.remove(&seat)?;
+        let email = user.login_email.to_lowercase();
+        if self.by_email.get(&email) == Some(&seat) {
+            self.by_email.remove(&email);
+            let twin = |(_, other): &(&u32, &TeamUser)| other.login_email.to_lowercase() == email;
+            if let Some((twin, _)) = self.seats.iter().find(twin) {
+                self.by_email.insert(email, *twin);
+            }
+        }
+        Some(user)
     }
 
     /// The invites, by address.
