@@ -54,6 +54,7 @@ mod mail_faults;
 mod mails;
 mod metrics;
 mod notices;
+mod obligations;
 mod observation;
 mod odd_texts;
 mod other_users;
