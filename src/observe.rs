@@ -426,7 +426,11 @@ async fn note_problem(
 ) -> Result<(), StoreError> {
     let (account, detail) = (account.to_owned(), why.to_owned());
     store
-        .write(move |db| Sources::problem(db, &account, kind, state, &detail, None, at))
+        .write(move |db| match state {
+            // A page of a longer list, or something else than documented: no reading at all.
+            SourceState::Doubtful => Sources::impossible(db, &account, kind, &detail, at),
+            _ => Sources::problem(db, &account, kind, state, &detail, None, at),
+        })
         .await
 }
 

@@ -158,6 +158,13 @@ impl Grants {
             .optional()?)
     }
 
+    /// Whether a grant is not closed.
+    fn is_open(db: &Connection, id: i64) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached("SELECT removed_at IS NULL FROM grants WHERE id = :id")?
+            .query_row(named_params! { ":id": id }, |row| row.get(0))?)
+    }
+
     /// Takes over what is on record where nothing else is given.
     fn keep(db: &Connection, id: i64, grant: &mut NewGrant) -> Result<(), StoreError> {
         let (name, owner, reason, permissions): (_, Option<String>, _, String) = db

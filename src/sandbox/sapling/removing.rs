@@ -19,9 +19,8 @@ pub(super) async fn by_id(
         admit_writer(state, &asked, &[])?;
         let (place, seat) = state.seat_of(&id)?;
         let team = state.at(place);
-        if let Some(email) = team.seat(seat).map(|user| user.login_email.clone()) {
-            team.remove_member(&email);
-            team.remove_invite(&email);
+        if let Some(user) = team.remove_seat(seat) {
+            team.remove_invite(&user.login_email);
         }
         Ok(nothing())
     })

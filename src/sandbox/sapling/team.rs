@@ -172,9 +172,8 @@ impl Team {
 
     /// Takes a member out; invites stay.
     pub fn remove_member(&mut self, email: &str) -> Option<TeamUser> {
-        let seat = self.by_email.remove(&email.to_lowercase())?;
-        self.listing = None;
-        self.seats.remove(&seat)
+        let seat = self.by_email.get(&email.to_lowercase()).copied()?;
+        self.remove_seat(seat)
     }
 
     /// Changes a member's flags or dates; false when there is none with this address. The id and
@@ -186,22 +185,32 @@ impl Team {
         user.map(change).is_some()
     }
 
-    /// Gives a member another address; the membership and its id stay. False when there is none
-    /// with this address, or somebody else bears the new one.
-    pub fn change_address(&mut self, email: &str, to: &str) -> bool {
-        let (was, is) = (email.to_lowercase(), to.to_lowercase());
-        if self.by_email.contains_key(&is) {
-            return false;
-        }
-        let Some(seat) = self.by_email.remove(&was) else {
+    /// Gives a member another address, also one that another member has; the id stays. False when
+    /// there is none with this address.
+    pub fn readdress(&mut self, email: &str, to: &str) -> bool {
+        self.listing = None;
+        let Some(seat) = self.by_email.remove(&email.to_lowercase()) else {
             return false;
         };
-        self.by_email.insert(is, seat);
+        self.by_email.entry(to.to_lowercase()).or_insert(seat);
+        let user = self.seats.get_mut(&seat);
+        user.map(|user| to.clone_into(&mut user.login_email))
+            .is_some()
+    }
+
+    /// Takes out the member in this seat; invites stay.
+    pub(super) fn remove_seat(&mut self, seat: u32) -> Option<TeamUser> {
         self.listing = None;
-        if let Some(user) = self.seats.get_mut(&seat) {
-            to.clone_into(&mut user.login_email);
+        let user = self.seats.remove(&seat)?;
+        let email = user.login_email.to_lowercase();
+        if self.by_email.get(&email) == Some(&seat) {
+            self.by_email.remove(&email);
+            let twin = |(_, other): &(&u32, &TeamUser)| other.login_email.to_lowercase() == email;
+            if let Some((twin, _)) = self.seats.iter().find(twin) {
+                self.by_email.insert(email, *twin);
+            }
         }
-        true
+        Some(user)
     }
 
     /// The invites, by address.

@@ -107,25 +107,32 @@ impl Grants {
     ) -> Result<Recorded, StoreError> {
         let recorded = Self::record(db, grant, same, at)?;
         let target = Targets::ensure(db, &grant.target)?;
-        if target.provider() == Provider::Sentius && recorded.1 != Imported::Unchanged {
-            // As recorded: what the person's other grants come to beside it, the next pass posts.
-            let (start, end) = Self::dates(db, recorded.0)?;
-            let permissions = grant.permissions.clone();
-            let entry = Entry {
-                start,
-                end,
-                permissions,
-            };
-            let name = grant.name.as_deref();
-            entry::put(
-                db,
-                target.id(),
-                How::Recorded,
-                &grant.email,
-                name,
-                &entry,
-                at,
-            )?;
+        if target.provider() == Provider::Sentius {
+            if recorded.1 == Imported::Unchanged {
+                // The grant is the same one; its entry may stand there in this spelling too.
+                if Self::is_open(db, recorded.0)? {
+                    entry::may_be_there(db, target.id(), &grant.email, at)?;
+                }
+            } else {
+                // As recorded: what the person's other grants come to beside it, the next pass posts.
+                let (start, end) = Self::dates(db, recorded.0)?;
+                let permissions = grant.permissions.clone();
+                let entry = Entry {
+                    start,
+                    end,
+                    permissions,
+                };
+                let name = grant.name.as_deref();
+                entry::put(
+                    db,
+                    target.id(),
+                    How::Recorded,
+                    &grant.email,
+                    name,
+                    &entry,
+                    at,
+                )?;
+            }
         }
         Self::recorded(db, grant, target, recorded, None)
     }

@@ -142,8 +142,12 @@ impl Grants {
             }
         }
         if target.provider() == Provider::Sentius {
-            // Nothing shows who is on a whitelist: the address may be there as it was typed.
+            // Nothing shows who is on a whitelist: the address may be there as it was typed now, or
+            // as it was ever recorded.
             entry::may_be_there(db, target.id(), email, at)?;
+            for written in spellings(db, email)? {
+                entry::may_be_there(db, target.id(), &written, at)?;
+            }
         }
         let access = open.is_empty() || everything || open.iter().any(|g| g.role.is_none());
         // A role alone ends without the membership.
@@ -158,6 +162,18 @@ impl Grants {
         }
         Ok(())
     }
+}
+
+/// How a person's address was written in grants.
+fn spellings(db: &Connection, email: &Email) -> Result<Vec<Email>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT DISTINCT email FROM grants WHERE email_key = :email_key")?;
+    let rows = statement.query_map(named_params! { ":email_key": email.key() }, |row| {
+        row.get::<_, String>(0)
+    })?;
+    Ok(rows
+        .map(|row| row.map(Email::from))
+        .collect::<Result<_, _>>()?)
 }
 
 /// Whether a person's word has ended a grant at this very moment.

@@ -12,7 +12,7 @@ use crate::report::{
     Ending, Invite, NeverEnds, Source, Summary, Suppressed, Unanswered, Unmanaged,
 };
 use crate::store::invites::SUPPRESSED;
-use crate::store::{StoreError, ending, members, targets, time};
+use crate::store::{StoreError, ending, members, tables, targets, time};
 
 /// How far ahead the report looks: the weeks that it draws.
 const AHEAD: SignedDuration = SignedDuration::from_hours(13 * 7 * 24);
@@ -179,6 +179,14 @@ fn sources(read: &Reader<'_>) -> Result<Vec<Source>, StoreError> {
             problem: "grants name this team, and no team or several of the key's holder have this name or id"
                 .to_owned(),
             since: time::read(row.get(1)?),
+        });
+    }
+    for (account, since) in tables::clock::doubted(read.db)? {
+        sources.push(Source {
+            target: account,
+            problem: "its clock and this machine's differ: nothing is removed there meanwhile"
+                .to_owned(),
+            since,
         });
     }
     Ok(sources)

@@ -127,7 +127,7 @@ impl Walk {
                     self.address(*at, Spelling::Usual),
                     format!("{}.new@example.com", PEOPLE[at.who]),
                 );
-                if self.team(*at, |team| team.change_address(&was, &is)) {
+                if self.team(*at, |team| team.readdress(&was, &is)) {
                     self.renamed.push(*at);
                 }
             }
