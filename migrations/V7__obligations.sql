@@ -41,13 +41,14 @@ CREATE INDEX grants_closed ON grants (target, person) WHERE removed_at IS NOT NU
 CREATE INDEX grants_bound ON grants (target, member_id) WHERE member_id IS NOT NULL;
 
 -- Access that ends: open grants that no other open grant of the person outlasts. Access is given by
--- any grant on the target, a role only by one of that role.
+-- any grant on the target, a role only by one of that role, or by the permission of the membership.
 CREATE VIEW ending AS
 SELECT g.* FROM grants g
 WHERE g.removed_at IS NULL AND g.ends_at IS NOT NULL
   AND NOT EXISTS (SELECT 1 FROM grants o
                   WHERE o.target = g.target AND o.person = g.person AND o.removed_at IS NULL
-                    AND (g.role IS NULL OR o.role = g.role)
+                    AND (g.role IS NULL OR o.role = g.role
+                         OR (o.role IS NULL AND instr(';' || o.permissions || ';', ';' || g.role || ';') > 0))
                     AND o.starts_at <= g.ends_at AND (o.ends_at IS NULL OR o.ends_at > g.ends_at));
 
 -- The ledger of removals, by obligation.

@@ -44,6 +44,18 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
     planner.finish()
 }
 
+/// Whether the grant's end is to be acted on: a person's word at once, time after the grace.
+fn is_over(grant: &Grant, policy: &Policy, now: Timestamp) -> bool {
+    let cutoff = || now.checked_sub(policy.grace).unwrap_or(Timestamp::MIN);
+    grant.is_over(if grant.revoked { now } else { cutoff() })
+}
+
+/// Whether the grant gives access: it has begun, and its end is not to be acted on yet. An end
+/// within the grace still counts.
+pub(crate) fn covers(grant: &Grant, policy: &Policy, now: Timestamp) -> bool {
+    !grant.closed && grant.start <= now && !is_over(grant, policy, now)
+}
+
 /// What the rules share while a plan is made: lookups, and the actions so far.
 struct Planner<'a> {
     snapshot: &'a Snapshot,
@@ -118,20 +130,8 @@ impl<'a> Planner<'a> {
         ((&invite.target, &invite.email) == who).then_some(invite)
     }
 
-    /// The moment that has to be past for an end to be acted on.
-    fn cutoff(&self) -> Timestamp {
-        self.now
-            .checked_sub(self.policy.grace)
-            .unwrap_or(Timestamp::MIN)
-    }
-
-    /// Whether the grant's end is to be acted on: a person's word at once, time after the grace.
     fn is_over(&self, grant: &Grant) -> bool {
-        grant.is_over(if grant.revoked {
-            self.now
-        } else {
-            self.cutoff()
-        })
+        is_over(grant, self.policy, self.now)
     }
 
     /// A grant that gives this person access to this target now, the longest one; an end within
@@ -146,7 +146,7 @@ impl<'a> Planner<'a> {
             .get(&who)?
             .iter()
             .copied()
-            .filter(|g| meant(g) && !g.closed && g.start <= self.now && !self.is_over(g))
+            .filter(|g| meant(g) && covers(g, self.policy, self.now))
             .max_by_key(|g| (g.end.is_none(), g.end))
     }
 

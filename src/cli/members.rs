@@ -1,6 +1,7 @@
 //! `lapsed members`: who is or was in which team, and whether a grant covers them.
 
 use clap::{Args, ValueEnum};
+use jiff::SignedDuration;
 
 use super::exit::{Exit, Failure};
 use super::list::known_target;
@@ -57,6 +58,7 @@ pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Fail
         target: known_target(&store, args.target.as_ref()).await?,
         as_of,
         uncovered: args.uncovered,
+        grace: SignedDuration::try_from(settings.policy.grace).unwrap_or(SignedDuration::MAX),
         holders: settings.sapling.iter().filter_map(holder).collect(),
     };
     let now = clock::now();

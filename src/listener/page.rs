@@ -156,10 +156,10 @@ pub(super) async fn render(
 ) -> Result<String, PageError> {
     let zone = settings.timezone.clone();
     let wanted = Wanted::new(settings, status.at, status.unconfirmed.clone());
-    let (of_status, of_zone) = (status.clone(), zone.clone());
+    let (of_board, of_status, of_zone) = (wanted.clone(), status.clone(), zone.clone());
     let (mut board, mut listed) = store
         .read(move |db| {
-            let board = board::gather(db, &wanted, &of_status, of_zone)?;
+            let board = board::gather(db, &of_board, &of_status, of_zone)?;
             Ok((board, board::teams(db)?))
         })
         .await?;
@@ -174,8 +174,8 @@ pub(super) async fn render(
     listed.truncate(MOST_TEAMS);
     let mut teams = Vec::with_capacity(listed.len());
     for some in listed.chunks(TEAMS_A_READ) {
-        let (some, holders, at) = (some.to_vec(), holders(settings), status.at);
-        let read = move |db: &_| board::coverage(db, &some, &holders, at);
+        let (some, holders, wanted) = (some.to_vec(), holders(settings), wanted.clone());
+        let read = move |db: &_| board::coverage(db, &some, &holders, &wanted);
         teams.extend(store.read(read).await?);
     }
     Ok(page(status, &board, &weeks, &teams, more_teams, &zone).render()?)

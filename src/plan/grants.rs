@@ -42,6 +42,8 @@ struct Cause<'a> {
     last: &'a Grant,
     due: Timestamp,
     reason: Reason,
+    /// One of its grants is not closed.
+    is_open: bool,
     reopened: bool,
 }
 
@@ -61,6 +63,7 @@ impl<'a> Cause<'a> {
             } else {
                 Reason::GrantEnded
             },
+            is_open: open.clone().count() > 0,
             reopened: open.clone().count() > 0 && open.clone().all(|g| g.reopened),
         })
     }
@@ -161,7 +164,7 @@ fn team(planner: &mut Planner<'_>, who: Who<'_>, cause: &Cause<'_>) {
         }
     }
     // Where nobody has ever looked, somebody may be there.
-    if members.is_empty() && invite.is_none() && planner.is_unknown(who.0) && !cause.last.closed {
+    if members.is_empty() && invite.is_none() && planner.is_unknown(who.0) && cause.is_open {
         planner.due(cause.action(
             who,
             ActionKind::MemberRemove,

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use rusqlite::{Connection, named_params};
 
-use super::queries::sql::{self, NOT_OUTLASTED, STANDS};
+use super::queries::sql::{self, STANDS, not_outlasted};
 use super::standing::{Wanted, last_passes};
 use super::{StoreError, targets, time};
 use crate::domain::{Email, TargetId, TargetRef};
@@ -194,8 +194,9 @@ impl Reader<'_> {
         let until = weeks.last().map_or(self.wanted.now, |week| week.until);
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT g.email, g.target, g.ends_at, g.owner FROM grants g INDEXED BY grants_due
-             WHERE g.removed_at IS NULL AND g.ends_at > :now AND g.ends_at < :until AND {NOT_OUTLASTED}
-             ORDER BY g.ends_at LIMIT :most"
+             WHERE g.removed_at IS NULL AND g.ends_at > :now AND g.ends_at < :until AND {}
+             ORDER BY g.ends_at LIMIT :most",
+            not_outlasted()
         ))?;
         let params = named_params! {
             ":now": self.wanted.now(), ":until": time::stored(until), ":most": MOST_ROWS,
@@ -243,7 +244,8 @@ pub(crate) fn weeks(now: Timestamp, zone: &TimeZone) -> Vec<Span> {
 pub(crate) fn ends_in(db: &Connection, week: Span) -> Result<u64, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT count(*) FROM grants g INDEXED BY grants_due
-         WHERE g.removed_at IS NULL AND g.ends_at >= :from AND g.ends_at < :until AND {NOT_OUTLASTED}"
+         WHERE g.removed_at IS NULL AND g.ends_at >= :from AND g.ends_at < :until AND {}",
+        not_outlasted()
     ))?;
     let params = named_params! {
         ":from": time::stored(week.from), ":until": time::stored(week.until),
@@ -262,15 +264,14 @@ pub(crate) fn coverage(
     db: &Connection,
     teams: &[TargetRef],
     holders: &BTreeMap<String, Email>,
-    now: Timestamp,
+    wanted: &Wanted,
 ) -> Result<Vec<Team>, StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT m.email, m.email_key, EXISTS (
-            SELECT 1 FROM grants g WHERE g.target = m.target AND g.person = m.email_key
-            AND g.removed_at IS NULL AND g.starts_at <= :now AND (g.ends_at IS NULL OR g.ends_at > :now))
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT m.email, m.email_key, {}
          FROM member m WHERE m.target = :team AND m.valid_to IS NULL AND m.missing_since IS NULL
          ORDER BY m.email_key",
-    )?;
+        sql::member_covered("o.removed_at IS NULL")
+    ))?;
     let mut covered = Vec::with_capacity(teams.len());
     for team in teams {
         let holder = holders.get(team.account()).map(Email::key);
@@ -279,7 +280,9 @@ pub(crate) fn coverage(
             covered: People::default(),
             uncovered: People::default(),
         };
-        let params = named_params! { ":team": team.id().0, ":now": time::stored(now) };
+        let params = named_params! {
+            ":team": team.id().0, ":now": wanted.now(), ":cutoff": wanted.cutoff(),
+        };
         let mut rows = statement.query(params)?;
         while let Some(row) = rows.next()? {
             let email: String = row.get(0)?;

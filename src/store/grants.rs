@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
+use super::queries::sql::GIVES;
 use super::trail::{self, Entry};
 use super::{StoreError, Targets, stays, time};
 use crate::domain::{Email, Flags, Permission, Role, Target, TargetRef};
@@ -223,12 +224,12 @@ impl Grants {
             return Ok(None);
         };
         let latest = db
-            .prepare_cached(
-                "SELECT ends_at FROM grants
-                 WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS :role
-                   AND (ends_at IS NULL OR ends_at > max(:end, :at))
-                 ORDER BY ends_at IS NULL DESC, ends_at DESC LIMIT 1",
-            )?
+            .prepare_cached(&format!(
+                "SELECT o.ends_at FROM (SELECT :role AS role) g JOIN grants o
+                 WHERE o.target = :target AND o.email_key = :email_key AND o.removed_at IS NULL AND {GIVES}
+                   AND (o.ends_at IS NULL OR o.ends_at > max(:end, :at))
+                 ORDER BY o.ends_at IS NULL DESC, o.ends_at DESC LIMIT 1",
+            ))?
             .query_row(
                 named_params! {
                     ":target": target.id().0, ":email_key": grant.email.key(),

@@ -15,6 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
+use super::queries::sql::{COVERS, GIVES};
 use super::tables::entry;
 use super::trail::{self, Entry};
 use super::{Provisions, StoreError, time};
@@ -213,20 +214,17 @@ impl Ledger {
             return Ok(false);
         }
         let covering = db
-            .prepare_cached(
-                "SELECT 1 FROM grants
-                 WHERE target IN (:target, :follows) AND person = :email_key AND removed_at IS NULL
-                   AND starts_at <= :at AND (ends_at IS NULL OR ends_at > iif(revoked, :at, :cutoff))
-                   AND (:role IS NULL OR role = :role
-                        OR (role IS NULL AND instr(';' || permissions || ';', ';' || :role || ';') > 0))
-                 LIMIT 1",
-            )?
+            .prepare_cached(&format!(
+                "SELECT 1 FROM (SELECT :role AS role) g JOIN grants o
+                 WHERE o.target IN (:target, :follows) AND o.person = :email_key AND o.removed_at IS NULL
+                   AND {COVERS} AND {GIVES} LIMIT 1",
+            ))?
             .query_row(
                 named_params! {
                     ":target": action.target.id().0,
                     ":follows": action.follows.as_ref().map(|t| t.id().0),
                     ":email_key": action.email.key(),
-                    ":at": time::stored(at), ":cutoff": time::stored(cutoff),
+                    ":now": time::stored(at), ":cutoff": time::stored(cutoff),
                     ":role": action.role.map(Role::as_str),
                 },
                 |_| Ok(()),

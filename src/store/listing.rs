@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, ToSql, named_params};
 use serde::Serialize;
 
+use super::queries::sql::member_covered;
 use super::then::{Form, Then};
 use super::{StoreError, targets, time};
 use crate::domain::{Email, GrantState, TargetId, TargetRef, canonical};
@@ -90,6 +91,8 @@ pub struct MemberFilter {
     pub as_of: Option<Timestamp>,
     /// Only those who are covered by no grant, but for the holders of the keys.
     pub uncovered: bool,
+    /// How long after an end access is left alone.
+    pub grace: SignedDuration,
     /// The holders of the keys, by their accounts.
     pub holders: Vec<(String, Email)>,
 }
@@ -179,13 +182,11 @@ impl Listing {
         let at = filter.as_of.unwrap_or(now);
         let then = filter.as_of.map(|at| Then::load(db, at)).transpose()?;
         // CROSS JOIN keeps the order: the planner would walk all members for each team.
-        let mut statement = db.prepare(
+        let mut statement = db.prepare(&format!(
             "SELECT m.target, m.email, m.email_key, is_admin, is_manager, edit_permission, inspect_permission,
                     created_at, m.first_seen, ifnull(s.holder_id = m.remote_id, 0) AS is_holder,
                     ifnull(m.last_seen, min(ifnull(m.missing_since, s.complete_at), s.complete_at)) AS last_seen,
-                    EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.person = m.email_key
-                            AND g.starts_at <= :at AND (g.ends_at IS NULL OR g.ends_at > :at)
-                            AND ifnull(g.removed_at > :at, 1)) AS covered
+                    {} AS covered
              FROM member m
              CROSS JOIN target t ON t.id = m.target
              CROSS JOIN source s ON s.kind = 'team' AND s.account = t.account AND s.target = t.id
@@ -193,10 +194,12 @@ impl Listing {
                AND CASE WHEN :as_of IS NULL THEN m.valid_to IS NULL AND m.missing_since IS NULL
                         ELSE m.valid_from <= :as_of AND ifnull(m.valid_to > :as_of, 1) END
              ORDER BY t.account, t.name, m.email_key",
-        )?;
+            member_covered("ifnull(o.removed_at > :now, 1)")
+        ))?;
+        let cutoff = at.checked_sub(filter.grace).unwrap_or(Timestamp::MIN);
         let mut rows = statement.query(named_params! {
-            ":target": filter.target.map(|t| t.0), ":at": time::stored(at),
-            ":as_of": filter.as_of.map(time::stored),
+            ":target": filter.target.map(|t| t.0), ":now": time::stored(at),
+            ":cutoff": time::stored(cutoff), ":as_of": filter.as_of.map(time::stored),
         })?;
         let mut listed = Vec::new();
         while let Some(row) = rows.next()? {
@@ -326,7 +329,11 @@ fn leave_last(grants: &mut Vec<GrantRow>) {
         let Some(end) = grant.end else { return true };
         let mut others = open.get(&person(grant)).into_iter().flatten();
         !others.any(|other| {
-            (grant.role.is_none() || other.role == grant.role)
+            let gives = |role: &String| match &other.role {
+                Some(other) => other == role,
+                None => other.permissions.contains(role),
+            };
+            grant.role.as_ref().is_none_or(gives)
                 && other.start <= end
                 && other.end.is_none_or(|until| until > end)
         })

@@ -2,5 +2,7 @@
 
 mod owed;
 pub(crate) mod sql;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use owed::{OwedAt, owed};

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
 use super::members::OF_PERSON;
+use super::queries::sql::COVERS;
 use super::{SourceKind, Sources, StoreError, Teams, targets, time};
 use crate::domain::{
     Email, Flags, Grant, Holder, Invite, Member, Reach, Role, Snapshot, SourceHealth, TargetId,
@@ -220,13 +221,12 @@ impl Loader<'_> {
             None => ":person IS NULL",
         };
         let mut statement = self.db.prepare_cached(&format!(
-            "SELECT p.email, max(g.ends_at)
+            "SELECT p.email, max(o.ends_at)
              FROM (SELECT email, email_key FROM member WHERE target = :team AND valid_to IS NULL AND {who}
                    UNION SELECT email, email_key FROM invite WHERE target = :team AND gone_at IS NULL AND {who}) p
-             JOIN grants g ON g.email_key = p.email_key AND g.target = :followed AND g.starts_at <= :now
-                               AND NOT g.refused AND g.role IS NULL
-             GROUP BY p.email_key
-             HAVING sum((g.ends_at IS NULL OR g.ends_at > iif(g.revoked, :now, :cutoff))) = 0",
+             JOIN grants o ON o.email_key = p.email_key AND o.target = :followed AND o.starts_at <= :now
+                               AND NOT o.refused AND o.role IS NULL
+             GROUP BY p.email_key HAVING sum({COVERS}) = 0",
         ))?;
         let mut rows = statement.query(named_params! {
             ":team": team.id().0, ":followed": followed.id().0, ":person": person.map(Email::key),

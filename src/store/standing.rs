@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
-use super::queries::sql::{self, NOT_OUTLASTED, STANDS};
+use super::queries::sql::{self, STANDS, not_outlasted};
 use super::queries::{self, OwedAt};
 use super::{Daemon, StoreError, tables, targets, time, trail};
 use crate::config::Settings;
@@ -228,12 +228,14 @@ fn ends(db: &Connection, wanted: &Wanted) -> Result<Ends, StoreError> {
         "FROM grants g INDEXED BY grants_due WHERE g.removed_at IS NULL AND g.ends_at > :now";
     let next: Option<i64> = db
         .prepare_cached(&format!(
-            "SELECT g.ends_at {coming} AND {NOT_OUTLASTED} ORDER BY g.ends_at LIMIT 1"
+            "SELECT g.ends_at {coming} AND {} ORDER BY g.ends_at LIMIT 1",
+            not_outlasted()
         ))?
         .query_row(named_params! { ":now": wanted.now() }, |row| row.get(0))
         .optional()?;
     let mut statement = db.prepare_cached(&format!(
-        "SELECT count(*), ifnull(sum(g.ends_at <= :day), 0) {coming} AND g.ends_at <= :week AND {NOT_OUTLASTED}"
+        "SELECT count(*), ifnull(sum(g.ends_at <= :day), 0) {coming} AND g.ends_at <= :week AND {}",
+        not_outlasted()
     ))?;
     let params = named_params! {
         ":now": wanted.now(), ":day": wanted.in_hours(24), ":week": wanted.in_hours(7 * 24),

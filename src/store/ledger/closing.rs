@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use crate::domain::{ActionKind, Email, Missed, Reason, Role, TargetId};
-use crate::store::queries::sql::GIVES;
+use crate::store::queries::sql;
 use crate::store::trail::{self, Entry};
 use crate::store::{Runs, StoreError, time};
 
@@ -206,16 +206,14 @@ fn ended(
         "SELECT g.person, g.email, max(g.revoked), max(g.ends_at), g.role
          FROM grants g INDEXED BY grants_due
          WHERE g.target = :target AND g.removed_at IS NULL
-           AND g.ends_at <= :at AND g.ends_at <= iif(g.revoked, :at, :cutoff)
-           AND NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
-                           AND o.removed_at IS NULL AND o.starts_at <= :at
-                           AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :at, :cutoff))
-                           AND {GIVES})
+           AND g.ends_at <= :now AND g.ends_at <= iif(g.revoked, :now, :cutoff)
+           AND {}
          GROUP BY g.person, g.role",
+        sql::uncovered()
     ))?;
     let rows = statement.query_map(
         named_params! {
-            ":target": team.0, ":at": time::stored(at), ":cutoff": time::stored(cutoff),
+            ":target": team.0, ":now": time::stored(at), ":cutoff": time::stored(cutoff),
         },
         |row| {
             let role: Option<String> = row.get(4)?;

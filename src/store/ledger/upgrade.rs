@@ -65,7 +65,7 @@ fn words(teams: &HashSet<TargetId>) -> String {
 fn reopen_in(db: &Connection, team: TargetId, at: Timestamp) -> Result<usize, StoreError> {
     let opened: Vec<(i64, String)> = db
         .prepare_cached(&format!(
-            "UPDATE grants AS g SET removed_at = NULL, reopened_at = :at
+            "UPDATE grants AS g SET removed_at = NULL, reopened_at = :now
              WHERE g.target = :target AND g.removed_at IS NOT NULL AND NOT g.refused AND g.role IS NULL
                AND g.ends_at = (SELECT max(l.ends_at) FROM grants l WHERE l.target = g.target AND l.person = g.person
                                 AND l.removed_at IS NOT NULL AND NOT l.refused AND l.role IS NULL)
@@ -82,7 +82,7 @@ fn reopen_in(db: &Connection, team: TargetId, at: Timestamp) -> Result<usize, St
             sql::returned()
         ))?
         .query_map(
-            named_params! { ":target": team.0, ":at": time::stored(at) },
+            named_params! { ":target": team.0, ":now": time::stored(at), ":cutoff": time::stored(at) },
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?
         .collect::<Result<_, _>>()?;

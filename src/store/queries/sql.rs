@@ -12,7 +12,7 @@ pub(crate) const STANDS: &str = "
          WHEN state = 'intent' THEN 'unknown' ELSE state END";
 
 /// That grant `o` gives access now: it has begun, and its end is not to be acted on yet. Revoked
-/// ones end at once, others after the grace. See `plan::Planner::covering`.
+/// ones end at once, others after the grace. See `plan::covers`.
 pub(crate) const COVERS: &str = "(o.starts_at <= :now
     AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff)))";
 
@@ -35,12 +35,28 @@ pub(crate) fn uncovered() -> String {
     )
 }
 
+/// That a grant covers member `m`; `is_open` tells which grants `o` are not closed.
+pub(crate) fn member_covered(is_open: &str) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM grants o WHERE o.target = m.target AND o.person = m.email_key
+                 AND {is_open} AND {COVERS})"
+    )
+}
+
+/// When the access of grant `g`, which no grant covers, ended: with the last of the person's grants.
+const LAST_END: &str = "max(
+    ifnull((SELECT max(l.ends_at) FROM grants l WHERE l.target = g.target AND l.person = g.person
+            AND l.removed_at IS NULL AND l.ends_at <= iif(l.revoked, :now, :cutoff)), g.ends_at),
+    ifnull((SELECT max(l.ends_at) FROM grants l WHERE l.target = g.target AND l.person = g.person
+            AND l.removed_at IS NOT NULL AND NOT l.refused
+            AND l.ends_at <= iif(l.revoked, :now, :cutoff)), g.ends_at))";
+
 /// That member `m` came back after the access of grant `g` had ended: see
 /// `plan::returned::is_returned`.
 pub(crate) fn returned() -> String {
     format!(
-        "(ifnull(m.returned_at > g.ends_at, 0)
-          OR (NOT m.was_invite AND ifnull(m.created_at > g.ends_at + {}, 0)))",
+        "(ifnull(m.returned_at > {LAST_END}, 0)
+          OR (NOT m.was_invite AND ifnull(m.created_at > {LAST_END} + {}, 0)))",
         PROOF_AFTER.as_millis()
     )
 }
@@ -51,13 +67,14 @@ pub(crate) fn is_there() -> String {
     format!(
         "(EXISTS (SELECT 1 FROM entry e WHERE e.target = g.target AND e.person = g.person)
           OR EXISTS (SELECT 1 FROM member m WHERE m.target = g.target AND m.email_key = g.person
-                     AND m.valid_to IS NULL AND m.missing_since IS NULL AND NOT {}
+                     AND m.valid_to IS NULL AND m.missing_since IS NULL
+                     AND (g.role IS NOT NULL OR NOT {})
                      AND CASE g.role WHEN 'admin' THEN m.is_admin WHEN 'manager' THEN m.is_manager
                                      WHEN 'edit' THEN m.edit_permission WHEN 'inspect' THEN m.inspect_permission
                                      ELSE 1 END)
           OR (g.role IS NULL AND EXISTS (SELECT 1 FROM invite i WHERE i.target = g.target
                      AND i.email_key = g.person AND i.gone_at IS NULL AND i.missing_since IS NULL
-                     AND NOT ifnull(i.returned_at > g.ends_at, 0)))
+                     AND NOT ifnull(i.returned_at > {LAST_END}, 0)))
           OR EXISTS (SELECT 1 FROM target t WHERE t.id = g.target AND t.provider <> 'sentius'
                      AND NOT EXISTS (SELECT 1 FROM source s WHERE s.kind = 'team' AND s.target = t.id
                                      AND s.account = t.account AND s.complete_at IS NOT NULL)))",
@@ -75,6 +92,13 @@ pub(crate) fn untouched() -> String {
          FROM grants g INDEXED BY grants_due
          WHERE g.removed_at IS NULL AND g.ends_at <= iif(g.revoked, :now, :cutoff) AND g.ends_at <= :now
            AND {} AND {}
+           -- Where the access itself is over, a role goes with it.
+           AND (g.role IS NULL
+                OR EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
+                           AND o.removed_at IS NULL AND {COVERS})
+                OR NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
+                               AND o.removed_at IS NULL AND o.role IS NULL
+                               AND o.starts_at <= :now AND o.ends_at <= iif(o.revoked, :now, :cutoff)))
            AND NOT EXISTS (SELECT 1 FROM action a WHERE a.email_key = g.person AND a.target = g.target
                            AND (a.settled_at IS NULL
                                 OR (a.state IN ('done', 'absent') AND a.evidence = 'acknowledged')))
@@ -84,11 +108,11 @@ pub(crate) fn untouched() -> String {
     )
 }
 
-/// That no other grant keeps the access beyond the end of grant `g`.
-pub(crate) const NOT_OUTLASTED: &str = "
-    NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
-                AND o.removed_at IS NULL
-                AND (g.role IS NULL OR o.role = g.role
-                     OR (o.role IS NULL AND instr(';' || o.permissions || ';', ';' || g.role || ';') > 0))
-                AND o.starts_at <= g.ends_at
-                AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))";
+/// That no other grant keeps what grant `g` gave beyond its end. The view `ending` says the same.
+pub(crate) fn not_outlasted() -> String {
+    format!(
+        "NOT EXISTS (SELECT 1 FROM grants o WHERE o.target = g.target AND o.person = g.person
+                     AND o.removed_at IS NULL AND {GIVES} AND o.starts_at <= g.ends_at
+                     AND (o.ends_at IS NULL OR o.ends_at > g.ends_at))"
+    )
+}
