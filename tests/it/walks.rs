@@ -2,7 +2,8 @@
 //! die, step after step. An oracle that knows only the rules looks on, and in the end all must be as
 //! the grants say.
 //!
-//! `LAPSED_WALKS=1000` walks that often in each test, `LAPSED_WALK_SEED=7` walks one walk alone.
+//! `LAPSED_WALK_SEED=7` makes one walk alone. `LAPSED_WALKS=1000` makes so many in each test, and
+//! `LAPSED_WALK_FROM=7` begins with that seed.
 
 mod asking;
 mod doing;

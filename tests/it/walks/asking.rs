@@ -292,7 +292,7 @@ impl Walk {
                 ));
             }
         }
-        if wrong.is_empty() {
+        if wrong.is_empty() && std::env::var_os("LAPSED_WALK_TELL").is_none() {
             Ok(())
         } else {
             Err(format!("{}\n{}", wrong.join("\n"), self.story()))

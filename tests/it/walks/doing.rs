@@ -58,6 +58,16 @@ impl Walk {
             &crowd.iter().map(String::as_str).collect::<Vec<_>>(),
         );
         world.member("Crowd", "bob@example.com");
+        if shape % 7 < 3 {
+            // Whoever has an account becomes a member at once.
+            world.sapling.with(|state| {
+                state.superuser = true;
+                for name in PEOPLE {
+                    state.register(&format!("{name}@example.com"), true);
+                    state.register(&format!("{name}.new@example.com"), true);
+                }
+            });
+        }
         let mut walk = Self {
             world,
             oracle: Oracle::default(),
