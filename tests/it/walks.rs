@@ -8,6 +8,7 @@
 mod asking;
 mod doing;
 mod oracle;
+mod people;
 mod steps;
 mod troubles;
 
