@@ -59,3 +59,76 @@ async fn an_entry_that_is_recorded_with_an_earlier_end_is_brought_up_to_all_gran
     });
     assert_eq!(ends, [Some(FUTURE.to_owned())]);
 }
+
+fn changes_address(world: &World, email: &str, to: &str) {
+    let changed = world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        team.change_address(email, to)
+    });
+    assert!(changed);
+}
+
+/// Walk 2039.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_came_after_the_last_change_of_a_team_follows_the_membership_too() {
+    let world = World::new().await;
+    world.team("Core", &["ann@example.com", "bob@example.com"]);
+    assert_eq!(world.run().await.code, 0);
+    world
+        .grants(&[
+            &format!("ann@example.com,sapling:acme/Core,{FUTURE}"),
+            "bob@example.com,sapling:acme/Core,20m",
+        ])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    changes_address(&world, "ann@example.com", "ann.new@example.com");
+    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    world
+        .grants(&["ann.new@example.com,sapling:acme/Core,20m"])
+        .await;
+    world.later(31);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert_eq!(world.members("Core"), ["ann.new@example.com"]);
+}
+
+/// Found beside walk 2039.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_that_readings_missed_is_covered_again_by_all_its_grants() {
+    let world = World::new().await;
+    world.team("Core", &["ann@example.com", "free@example.com"]);
+    world
+        .grants(&[&format!("ann@example.com,sapling:acme/Core,{FUTURE}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    changes_address(&world, "ann@example.com", "ann.new@example.com");
+    assert_eq!(world.run().await.code, 0);
+    world
+        .grants(&["ann.new@example.com,sapling:acme/Core,1h"])
+        .await;
+    let away = world
+        .sapling
+        .with(|state| state.team("Core").unwrap().clone());
+    world.drop_member("Core", "ann.new@example.com");
+    for _ in 0..3 {
+        world.later(11);
+        world.run().await;
+    }
+    // Shown again under the same membership: it was never gone.
+    world
+        .sapling
+        .with(|state| *state.team_mut("Core").unwrap() = away);
+    world.run().await;
+    world.later(61);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert!(
+        world
+            .members("Core")
+            .contains(&"ann.new@example.com".to_owned())
+    );
+}
