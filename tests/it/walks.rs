@@ -31,12 +31,18 @@ fn walk_of(seed: u64) -> (u64, Vec<Step>) {
 async fn walk(shape: u64, steps: Vec<Step>) -> Result<(), String> {
     let walked = tokio::spawn(async move {
         let mut walk = Walk::new(shape).await;
+        let mut walked = Ok(());
         for step in &steps {
-            walk.step(step)
-                .await
-                .map_err(|wrong| format!("{step}: {wrong}"))?;
+            walked = walk.step(step).await;
+            if let Err(wrong) = walked {
+                walked = Err(format!("{step}: {wrong}"));
+                break;
+            }
         }
-        walk.finish().await
+        if walked.is_ok() {
+            walked = walk.finish().await;
+        }
+        walked.map_err(|wrong| format!("{wrong}\n{}", walk.story()))
     });
     // What panics within is a failure like any other.
     walked.await.unwrap_or_else(|panic| Err(panic.to_string()))

@@ -132,3 +132,31 @@ async fn a_membership_that_readings_missed_is_covered_again_by_all_its_grants() 
             .contains(&"ann.new@example.com".to_owned())
     );
 }
+
+/// Walk 2039 again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_access_by_a_later_address_is_not_invited_by_the_earlier_one() {
+    let world = World::new().await;
+    world.team("Core", &["ann@example.com"]);
+    world
+        .grants(&[&format!("ann@example.com,sapling:acme/Core,{FUTURE}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    changes_address(&world, "ann@example.com", "ann.new@example.com");
+
+    let target = ["--target", "sapling:acme/Core"];
+    let args = [
+        &["grant", "ann.new@example.com"],
+        &target[..],
+        &["--end", "20m"],
+    ]
+    .concat();
+    assert_eq!(world.lapsed(&args).await.code, 0);
+
+    assert!(
+        world.invited("Core").is_empty(),
+        "{:?}",
+        world.invited("Core")
+    );
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+}

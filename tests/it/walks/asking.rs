@@ -293,15 +293,15 @@ impl Walk {
                 ));
             }
         }
-        if wrong.is_empty() && std::env::var_os("LAPSED_WALK_TELL").is_none() {
+        if wrong.is_empty() {
             Ok(())
         } else {
-            Err(format!("{}\n{}", wrong.join("\n"), self.story()))
+            Err(wrong.join("\n"))
         }
     }
 
     /// What the program has written down of it.
-    fn story(&self) -> String {
+    pub(super) fn story(&self) -> String {
         let events = self.world.events().into_iter();
         let events = events.filter(|event| !event.kind.starts_with("run."));
         events
