@@ -48,6 +48,12 @@ pub struct FlagChange<'a> {
 }
 
 impl FlagChange<'_> {
+    /// Whether the membership bears another address now, beyond how it is written.
+    #[must_use]
+    pub fn is_of_address(&self) -> bool {
+        self.was.email.key() != self.is.email.key()
+    }
+
     /// The change in words, such as `is_manager true → false`.
     #[must_use]
     pub fn describe(&self) -> String {

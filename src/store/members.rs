@@ -187,7 +187,7 @@ impl Look<'_> {
              WHERE id = :is",
         )?
         .execute(named_params! { ":was": was.row, ":is": db.last_insert_rowid() })?;
-        if was.email.key() != is.email.key() {
+        if change.is_of_address() {
             // Grants follow the membership, whatever address each names.
             db.prepare_cached(
                 "UPDATE grants SET person = :person WHERE target = :target AND member_id = :member_id",

@@ -234,10 +234,12 @@ pub(super) fn begin(
         // The address may be another one by now.
         db.prepare_cached(
             "UPDATE grants SET person = :person, member_id = :id
-             WHERE target = :target AND (member_id = :id OR (person = :was AND member_id IS NULL))",
+             WHERE target = :target
+               AND (member_id IN (:id, :was_id) OR (person = :was AND member_id IS NULL))",
         )?
         .execute(named_params! {
             ":target": team.0, ":id": id, ":person": email.key(), ":was": before.person,
+            ":was_id": before.gone.as_ref().and_then(|gone| gone.id.as_deref()),
         })?;
     }
     reopen(db, team, email, shown.at)
@@ -323,7 +325,10 @@ pub(super) fn bind(db: &Connection, team: TargetId) -> Result<(), StoreError> {
         "UPDATE grants SET member_id = (
                 SELECT m.remote_id FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
                 AND m.valid_to IS NULL AND m.missing_since IS NULL ORDER BY m.id LIMIT 1)
-         WHERE target = :target AND removed_at IS NULL AND member_id IS NULL
+         WHERE target = :target AND removed_at IS NULL
+           AND (member_id IS NULL OR NOT EXISTS (
+                SELECT 1 FROM member m WHERE m.target = grants.target AND m.remote_id = grants.member_id
+                AND m.valid_to IS NULL))
            AND EXISTS (SELECT 1 FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
                        AND m.valid_to IS NULL AND m.missing_since IS NULL)",
     )?
@@ -343,10 +348,11 @@ pub(super) fn bind_one(db: &Connection, grant: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// A membership is gone: its grants are those of whoever bears the address that each was given to.
+/// A membership is gone: its grants are those of whoever bears the address that each was given to,
+/// and the membership's again should it be shown again.
 pub(super) fn unbind(db: &Connection, team: TargetId, member_id: &str) -> Result<(), StoreError> {
     db.prepare_cached(
-        "UPDATE grants SET member_id = NULL, person = email_key
+        "UPDATE grants SET person = email_key
          WHERE target = :target AND member_id = :id AND removed_at IS NULL",
     )?
     .execute(named_params! { ":target": team.0, ":id": member_id })?;

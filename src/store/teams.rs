@@ -100,6 +100,10 @@ impl Teams {
             at,
         };
         let changes = Changes::between(&known, &reading.members);
+        if changes.changed.iter().any(FlagChange::is_of_address) {
+            // Grants may have come since the team's last reading that changed anything.
+            stays::bind(db, team.id())?;
+        }
         stays.shown(db, &changes)?;
         stays.appeared(db, &changes.appeared, first)?;
         let absent = stays.missing(db, &changes.missing)?;
@@ -153,6 +157,7 @@ impl Teams {
         for member in members::known(db, team.id())? {
             if member.missed.is_some() {
                 members::end_stay(db, member.row, GoneBy::Readings, true, last_seen, at)?;
+                stays::unbind(db, team.id(), &member.remote_id)?;
                 gone.push(member.email.written().to_owned());
             }
         }

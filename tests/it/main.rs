@@ -85,6 +85,7 @@ mod unanswered_whitelist;
 mod undoing;
 mod upgrading;
 mod walks;
+mod walks_found;
 mod whitelist_ends;
 mod why;
 mod world;

@@ -2,11 +2,13 @@
 //! die, step after step. An oracle that knows only the rules looks on, and in the end all must be as
 //! the grants say.
 //!
-//! `LAPSED_WALKS=1000` walks that often in each test, `LAPSED_WALK_SEED=7` walks one walk alone.
+//! `LAPSED_WALK_SEED=7` makes one walk alone. `LAPSED_WALKS=1000` makes so many in each test, and
+//! `LAPSED_WALK_FROM=7` begins with that seed.
 
 mod asking;
 mod doing;
 mod oracle;
+mod people;
 mod steps;
 mod troubles;
 
@@ -29,12 +31,18 @@ fn walk_of(seed: u64) -> (u64, Vec<Step>) {
 async fn walk(shape: u64, steps: Vec<Step>) -> Result<(), String> {
     let walked = tokio::spawn(async move {
         let mut walk = Walk::new(shape).await;
+        let mut walked = Ok(());
         for step in &steps {
-            walk.step(step)
-                .await
-                .map_err(|wrong| format!("{step}: {wrong}"))?;
+            walked = walk.step(step).await;
+            if let Err(wrong) = walked {
+                walked = Err(format!("{step}: {wrong}"));
+                break;
+            }
         }
-        walk.finish().await
+        if walked.is_ok() {
+            walked = walk.finish().await;
+        }
+        walked.map_err(|wrong| format!("{wrong}\n{}", walk.story()))
     });
     // What panics within is a failure like any other.
     walked.await.unwrap_or_else(|panic| Err(panic.to_string()))

@@ -191,17 +191,18 @@ impl Grants {
         Ok((time::read(start), time::read_if_any(end)))
     }
 
-    /// An address is sent as it was first written: another writing of it is the same person.
+    /// An address is sent as it was first written: another writing of it is the same person. A
+    /// membership's earlier address is none: it may be somebody else's by now.
     pub(super) fn first_written(
         db: &Connection,
         target: &TargetRef,
         email: &Email,
     ) -> Result<Email, StoreError> {
-        let mut statement = db.prepare_cached(&format!(
+        let mut statement = db.prepare_cached(
             "SELECT email FROM grants
-             WHERE {OF_ADDRESS}
+             WHERE email_key = :email_key AND target = :target AND removed_at IS NULL
              ORDER BY id LIMIT 1",
-        ))?;
+        )?;
         let mut rows = statement
             .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
         Ok(match rows.next()? {

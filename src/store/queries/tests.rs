@@ -9,7 +9,9 @@ use proptest::test_runner::TestRunner;
 use rusqlite::{Connection, Row, ToSql, named_params};
 
 use super::sql;
-use crate::domain::{ActionState, Email, Flags, Grant, Reach, Role, Snapshot, SourceHealth, TargetId};
+use crate::domain::{
+    ActionState, Email, Flags, Grant, Reach, Role, Snapshot, SourceHealth, TargetId,
+};
 use crate::plan::{Policy, plan};
 use crate::store::{Store, snapshot, targets, time};
 
@@ -372,21 +374,29 @@ fn numbered(grants: &[Grant]) -> impl Iterator<Item = (i64, &Grant)> {
 #[test]
 fn what_is_let_go_ahead_is_held_no_more_and_what_is_being_sent_is_not_answered() {
     let db = Connection::open_in_memory().unwrap();
-    for state in ActionState::ALL {
+    let words = [
+        "planned",
+        "intent",
+        "held",
+        "protected",
+        "failed",
+        "unknown",
+        "done",
+        "absent",
+    ];
+    for word in words {
         for approved in [None, Some(1)] {
-            let stands = match (state, approved) {
-                (ActionState::Held, Some(_)) => ActionState::Planned,
-                (ActionState::Intent, _) => ActionState::Unknown,
-                (state, _) => state,
+            let stands = match ActionState::from_word(word) {
+                ActionState::Held if approved.is_some() => ActionState::Planned,
+                state => state,
             };
-            let said: String = db
-                .query_row(
-                    &format!("SELECT {} FROM (SELECT :state AS state, :at AS approved_at)", sql::STANDS),
-                    named_params! { ":state": state.as_str(), ":at": approved },
-                    |row| row.get(0),
-                )
-                .unwrap();
-            assert_eq!(said, stands.as_str(), "{state:?} {approved:?}");
+            let sql = format!(
+                "SELECT {} FROM (SELECT :state AS state, :at AS approved_at)",
+                sql::STANDS
+            );
+            let params = named_params! { ":state": word, ":at": approved };
+            let said: String = db.query_row(&sql, params, |row| row.get(0)).unwrap();
+            assert_eq!(said, stands.as_str(), "{word} {approved:?}");
         }
     }
 }

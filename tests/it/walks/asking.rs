@@ -5,7 +5,8 @@ use lapsed::sandbox::{Call, Entry};
 use serde_json::Value;
 
 use super::doing::Walk;
-use super::oracle::{self, Granted};
+use super::oracle::Granted;
+use super::people;
 use super::steps::{At, PLACES, Spelling};
 use super::troubles;
 use crate::world::{Outcome, Printed, time};
@@ -112,7 +113,7 @@ impl Walk {
         ];
         let printed = self.call(&args).await?;
         if printed.code != 2 {
-            self.oracle.extended(at, end);
+            self.oracle.extended(at, end, self.world.now());
         }
         self.settle()
     }
@@ -246,7 +247,7 @@ fn strangers(walk: &Walk) -> Vec<String> {
         .concat();
     members
         .into_iter()
-        .filter(|email| oracle::person(email).is_none())
+        .filter(|email| people::person(email).is_none())
         .collect()
 }
 
@@ -295,12 +296,12 @@ impl Walk {
         if wrong.is_empty() {
             Ok(())
         } else {
-            Err(format!("{}\n{}", wrong.join("\n"), self.story()))
+            Err(wrong.join("\n"))
         }
     }
 
     /// What the program has written down of it.
-    fn story(&self) -> String {
+    pub(super) fn story(&self) -> String {
         let events = self.world.events().into_iter();
         let events = events.filter(|event| !event.kind.starts_with("run."));
         events

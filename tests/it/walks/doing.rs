@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use lapsed::sandbox::{Invite, TeamUser};
 
-use super::oracle::{self, Oracle};
+use super::oracle::Oracle;
+use super::people;
 use super::steps::{At, PEOPLE, Spelling, Step, TEAMS, Trouble};
 use crate::world::{FUTURE, PAST, World, time};
 
@@ -58,6 +59,16 @@ impl Walk {
             &crowd.iter().map(String::as_str).collect::<Vec<_>>(),
         );
         world.member("Crowd", "bob@example.com");
+        if shape % 7 < 3 {
+            // Whoever has an account becomes a member at once.
+            world.sapling.with(|state| {
+                state.superuser = true;
+                for name in PEOPLE {
+                    state.register(&format!("{name}@example.com"), true);
+                    state.register(&format!("{name}.new@example.com"), true);
+                }
+            });
+        }
         let mut walk = Self {
             world,
             oracle: Oracle::default(),
@@ -70,7 +81,7 @@ impl Walk {
             ends: 0,
             file: String::new(),
         };
-        for at in oracle::there(&walk.world) {
+        for at in people::there(&walk.world) {
             walk.oracle.joined(at, time("2024-03-01T00:00:00Z"));
         }
         // Some walks begin with teams that nobody has read yet.
@@ -118,7 +129,7 @@ impl Walk {
     /// What people do at the provider.
     fn by_hand(&mut self, step: &Step) {
         let now = self.world.now();
-        let there = oracle::there(&self.world);
+        let there = people::there(&self.world);
         let calm = std::mem::take(&mut self.calm);
         match step {
             // A membership whose address changed is not mixed up with people who come and go.

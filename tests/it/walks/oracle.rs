@@ -7,7 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use lapsed::domain::{Entry, Permission, Span};
 use lapsed::sandbox::Call;
 
-use super::steps::{At, BOSS, PEOPLE, PLACES, TEAMS};
+use super::people::{person, place, there};
+use super::steps::{At, BOSS, PEOPLE, PLACES};
 use crate::world::World;
 
 /// A grant as asked for.
@@ -33,30 +34,6 @@ pub(super) struct Oracle {
     taken: Vec<At>,
 }
 
-/// Who an address belongs to: spellings differ in case, and a membership may bear a later one.
-pub(super) fn person(email: &str) -> Option<usize> {
-    let email = email.to_lowercase().replace(".new@", "@");
-    let is = |name: &&str| email == format!("{}@example.com", name.to_lowercase());
-    PEOPLE.iter().position(|name| is(&name))
-}
-
-/// Everybody with a name who is really there.
-pub(super) fn there(world: &World) -> Vec<At> {
-    let mut found = Vec::new();
-    let mut add = |place, emails: Vec<String>| {
-        let people = emails.iter().filter_map(|email| person(email));
-        found.extend(people.map(|who| At { who, place }));
-    };
-    add(0, world.whitelisted());
-    for place in [1, 2] {
-        add(place, world.members(TEAMS[place]));
-        add(place, world.invited(TEAMS[place]));
-    }
-    found.sort_unstable();
-    found.dedup();
-    found
-}
-
 impl Oracle {
     pub(super) fn covered(&self, at: At, when: Timestamp) -> bool {
         let mut of = self.grants.iter().filter(|g| g.at == at);
@@ -68,7 +45,10 @@ impl Oracle {
         self.given.push(at);
     }
 
-    pub(super) fn extended(&mut self, at: At, end: Timestamp) {
+    /// Notes that an end was moved. Where that end has passed and the access was taken for it, the
+    /// access is to be given back.
+    pub(super) fn extended(&mut self, at: At, end: Timestamp, now: Timestamp) {
+        let was_taken = !self.covered(at, now) && self.taken.contains(&at);
         let of = |g: &&mut Granted| g.at == at && !g.revoked;
         let longest = self.grants.iter_mut().filter(of).max_by_key(|g| g.end);
         if let Some(longest) = longest {
@@ -77,7 +57,7 @@ impl Oracle {
         for grant in self.grants.iter_mut().filter(of) {
             grant.end = grant.end.min(end);
         }
-        if self.taken.contains(&at) {
+        if was_taken {
             self.owes(at);
         }
     }
@@ -216,13 +196,4 @@ impl Oracle {
             )
         })
     }
-}
-
-/// The target that a call is about: a team's number stands in its id and in those of its members.
-fn place(path: &str) -> usize {
-    let of = |number: usize| {
-        path.contains(&format!("8000-{number:012x}")) && !path.contains("-5ea7-")
-            || path.contains(&format!("/{number:08x}-5ea7-"))
-    };
-    [1, 2].into_iter().find(|number| of(*number)).unwrap_or(0)
 }

@@ -137,31 +137,48 @@ impl fmt::Display for Step {
 /// Throws the steps of a walk.
 pub(super) fn throw(dice: &mut Dice) -> Vec<Step> {
     let many = 10 + dice.below(16);
-    let mut steps: Vec<Step> = (0..many).map(|_| step(dice)).collect();
+    // Most steps are about the same person at the same target, so that they meet.
+    let focus = member(dice);
+    let focus = At {
+        place: if dice.one_in(3) { 0 } else { focus.place },
+        ..focus
+    };
+    let mut steps = Vec::new();
+    for _ in 0..many {
+        let next = step(dice, focus);
+        // What waits for the next command often meets a pass.
+        let waits = matches!(next, Step::Trouble(_) | Step::Dies(_));
+        steps.push(next);
+        if waits && dice.one_in(2) {
+            steps.push(Step::Pass);
+        }
+    }
     // Where nobody looks, nothing can go wrong.
     steps.push(Step::Pass);
     steps
 }
 
-fn step(dice: &mut Dice) -> Step {
+fn step(dice: &mut Dice, focus: At) -> Step {
+    let is_focus = !dice.one_in(3);
+    let near = |other: At| if is_focus { focus } else { other };
     match dice.below(100) {
-        0..10 => Step::Record(anybody(dice), minutes(dice, true), spelling(dice)),
+        0..10 => Step::Record(near(anybody(dice)), minutes(dice, true), spelling(dice)),
         10..22 => Step::Give(
-            at(dice, 3),
+            near(at(dice, 3)),
             minutes(dice, false),
             spelling(dice),
             dice.one_in(3),
         ),
         22..24 => Step::ImportAgain,
-        24..29 => Step::Extend(at(dice, 3), minutes(dice, false)),
-        29..34 => Step::Revoke(anybody(dice)),
-        34..36 => Step::RevokeEverywhere(pick(dice, PEOPLE.len())),
-        36..39 => Step::Rename(member(dice)),
-        39..43 => Step::LetIn(member(dice), spelling(dice)),
-        43..46 => Step::LetOut(member(dice)),
-        46..48 => Step::Invite(member(dice), spelling(dice)),
-        48..52 => Step::AcceptInvite(member(dice)),
-        52..54 => Step::Withdraw(member(dice)),
+        24..29 => Step::Extend(near(at(dice, 3)), minutes(dice, false)),
+        29..34 => Step::Revoke(near(anybody(dice))),
+        34..36 => Step::RevokeEverywhere(near(anybody(dice)).who),
+        36..39 => Step::Rename(in_team(near(member(dice)))),
+        39..43 => Step::LetIn(in_team(near(member(dice))), spelling(dice)),
+        43..46 => Step::LetOut(in_team(near(member(dice)))),
+        46..48 => Step::Invite(in_team(near(member(dice))), spelling(dice)),
+        48..52 => Step::AcceptInvite(in_team(near(member(dice)))),
+        52..54 => Step::Withdraw(in_team(near(member(dice)))),
         54 => Step::Exodus,
         55..67 => Step::Trouble(trouble(dice)),
         67..71 => Step::Dies(DEATHS[pick(dice, DEATHS.len())]),
@@ -170,6 +187,14 @@ fn step(dice: &mut Dice) -> Step {
         95 => Step::DryRun,
         96 => Step::Accept(1 + pick(dice, 2)),
         _ => Step::Approve,
+    }
+}
+
+/// What people do by hand, they do in teams.
+fn in_team(at: At) -> At {
+    At {
+        place: at.place.max(1),
+        ..at
     }
 }
 

@@ -3,7 +3,8 @@
 use lapsed::sandbox::{Answer, Fault, Faults, Rule, When};
 use serde_json::{Value, json};
 
-use super::oracle::{self, Oracle};
+use super::oracle::Oracle;
+use super::people;
 use super::steps::{At, How, TEAMS, Trouble};
 use crate::world::{HOLDER, World};
 
@@ -95,7 +96,7 @@ fn hide(
         for invite in team.invites() {
             if stays(&invite.email) {
                 pending.push(json!(invite));
-            } else if let Some(who) = oracle::person(&invite.email) {
+            } else if let Some(who) = people::person(&invite.email) {
                 oracle.hidden.push(At { who, place });
             }
         }

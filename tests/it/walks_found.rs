@@ -1,0 +1,162 @@
+//! What random walks have found, each as the few steps that it takes.
+
+use lapsed::sandbox::{Fault, When};
+
+use crate::world::{FUTURE, PAST, World};
+
+/// Walk 16.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_list_that_a_command_met_makes_nobody_missing_for_good() {
+    let mut world = World::new().await;
+    world.config.sapling = String::new();
+    world.team("Core", &["bob@example.com", "free@example.com"]);
+    assert_eq!(world.run().await.code, 0);
+    let lists = When::method("GET").path("team_user");
+    world.sapling.faults().once(lists, Fault::EmptyLists);
+    let target = ["--target", "sapling:acme/Core"];
+    let args = [
+        &["grant", "bob@example.com"],
+        &target[..],
+        &["--end", "20m"],
+    ]
+    .concat();
+    world.lapsed(&args).await;
+    world.later(31);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert_eq!(world.members("Core"), ["free@example.com"]);
+}
+
+/// Walks 32 and 38.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_that_is_recorded_with_an_earlier_end_is_brought_up_to_all_grants() {
+    let world = World::new().await;
+    let target = ["--target", "sentius:acme"];
+    let args = [
+        &["grant", "cy@example.com"],
+        &target[..],
+        &["--end", FUTURE],
+    ]
+    .concat();
+    assert_eq!(world.lapsed(&args).await.code, 0);
+    // Somebody has put another one in its place, and says so.
+    world.whitelist(&["cy@example.com"]);
+    world
+        .import(&format!(
+            "email,target,start,end\ncy@example.com,sentius:acme,2024-03-01,{PAST}\n"
+        ))
+        .await;
+
+    assert_eq!(world.run().await.code, 0);
+
+    let ends = world.sentius.with(|state| {
+        let entries = state.entries.values();
+        entries
+            .map(|e| e.end_date.map(|end| end.to_string()))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(ends, [Some(FUTURE.to_owned())]);
+}
+
+fn changes_address(world: &World, email: &str, to: &str) {
+    let changed = world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        team.readdress(email, to)
+    });
+    assert!(changed);
+}
+
+/// Walk 2039.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_came_after_the_last_change_of_a_team_follows_the_membership_too() {
+    let world = World::new().await;
+    world.team("Core", &["ann@example.com", "bob@example.com"]);
+    assert_eq!(world.run().await.code, 0);
+    world
+        .grants(&[
+            &format!("ann@example.com,sapling:acme/Core,{FUTURE}"),
+            "bob@example.com,sapling:acme/Core,20m",
+        ])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    changes_address(&world, "ann@example.com", "ann.new@example.com");
+    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    world
+        .grants(&["ann.new@example.com,sapling:acme/Core,20m"])
+        .await;
+    world.later(31);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert_eq!(world.members("Core"), ["ann.new@example.com"]);
+}
+
+/// Found beside walk 2039.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_membership_that_readings_missed_is_covered_again_by_all_its_grants() {
+    let world = World::new().await;
+    world.team("Core", &["ann@example.com", "free@example.com"]);
+    world
+        .grants(&[&format!("ann@example.com,sapling:acme/Core,{FUTURE}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    changes_address(&world, "ann@example.com", "ann.new@example.com");
+    assert_eq!(world.run().await.code, 0);
+    world
+        .grants(&["ann.new@example.com,sapling:acme/Core,1h"])
+        .await;
+    let away = world
+        .sapling
+        .with(|state| state.team("Core").unwrap().clone());
+    world.drop_member("Core", "ann.new@example.com");
+    for _ in 0..3 {
+        world.later(11);
+        world.run().await;
+    }
+    // Shown again under the same membership: it was never gone.
+    world
+        .sapling
+        .with(|state| *state.team_mut("Core").unwrap() = away);
+    world.run().await;
+    world.later(61);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert!(
+        world
+            .members("Core")
+            .contains(&"ann.new@example.com".to_owned())
+    );
+}
+
+/// Walk 2039 again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_given_access_by_a_later_address_is_not_invited_by_the_earlier_one() {
+    let world = World::new().await;
+    world.team("Core", &["ann@example.com"]);
+    world
+        .grants(&[&format!("ann@example.com,sapling:acme/Core,{FUTURE}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    changes_address(&world, "ann@example.com", "ann.new@example.com");
+
+    let target = ["--target", "sapling:acme/Core"];
+    let args = [
+        &["grant", "ann.new@example.com"],
+        &target[..],
+        &["--end", "20m"],
+    ]
+    .concat();
+    assert_eq!(world.lapsed(&args).await.code, 0);
+
+    assert!(
+        world.invited("Core").is_empty(),
+        "{:?}",
+        world.invited("Core")
+    );
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+}
