@@ -17,6 +17,7 @@ use crate::pass::holders;
 use crate::report::{self, Row, Section, Tone, Week, one_line, zone_name};
 use crate::status::{self, Health, Pass, Status};
 use crate::store::board::{self, Board, People, Team};
+use crate::store::queries::OwedAt;
 use crate::store::standing::Wanted;
 use crate::store::{Store, StoreError};
 
@@ -114,6 +115,7 @@ struct PassRow {
 
 struct TeamRow {
     name: String,
+    is_known: bool,
     covered: Names,
     uncovered: Names,
 }
@@ -174,7 +176,8 @@ pub(super) async fn render(
     listed.truncate(MOST_TEAMS);
     let mut teams = Vec::with_capacity(listed.len());
     for some in listed.chunks(TEAMS_A_READ) {
-        let (some, holders, at) = (some.to_vec(), holders(settings), status.at);
+        let (some, holders) = (some.to_vec(), holders(settings));
+        let at = (status.at, OwedAt::new(settings, status.at, false).cutoff());
         let read = move |db: &_| board::coverage(db, &some, &holders, at);
         teams.extend(store.read(read).await?);
     }
@@ -220,6 +223,7 @@ fn page<'a>(
                 uncovered: names(&team.uncovered, &mut names_left),
                 covered: names(&team.covered, &mut names_left),
                 name: one_line(&team.name),
+                is_known: team.is_known,
             })
             .collect(),
         more_teams,

@@ -8,9 +8,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use rusqlite::{Connection, named_params};
 
-use super::queries::sql::{self, NOT_OUTLASTED, STANDS};
+use super::queries::sql::{self, COVERS, NOT_OUTLASTED, STANDS};
 use super::standing::{Wanted, last_passes};
-use super::{StoreError, targets, time};
+use super::{StoreError, Teams, targets, time};
 use crate::domain::{Email, TargetId, TargetRef};
 use crate::report::{Debt, Ending, Held, Protected, Source, Summary, WEEKS};
 use crate::status::{Pass, Status};
@@ -35,6 +35,8 @@ pub(crate) struct Board {
 #[derive(Debug)]
 pub(crate) struct Team {
     pub(crate) name: String,
+    /// Whether its people were ever read.
+    pub(crate) is_known: bool,
     pub(crate) covered: People,
     pub(crate) uncovered: People,
 }
@@ -257,29 +259,32 @@ pub(crate) fn teams(db: &Connection) -> Result<Vec<TargetRef>, StoreError> {
 }
 
 /// Which of these teams' people a grant covers; `holders` are the keys' own addresses, which need
-/// none.
+/// none. `cutoff` is the moment that an end has to lie before to be acted on.
 pub(crate) fn coverage(
     db: &Connection,
     teams: &[TargetRef],
     holders: &BTreeMap<String, Email>,
-    now: Timestamp,
+    (now, cutoff): (Timestamp, Timestamp),
 ) -> Result<Vec<Team>, StoreError> {
-    let mut statement = db.prepare_cached(
+    let mut statement = db.prepare_cached(&format!(
         "SELECT m.email, m.email_key, EXISTS (
-            SELECT 1 FROM grants g WHERE g.target = m.target AND g.person = m.email_key
-            AND g.removed_at IS NULL AND g.starts_at <= :now AND (g.ends_at IS NULL OR g.ends_at > :now))
+            SELECT 1 FROM grants o WHERE o.target = m.target AND o.person = m.email_key
+            AND o.removed_at IS NULL AND {COVERS})
          FROM member m WHERE m.target = :team AND m.valid_to IS NULL AND m.missing_since IS NULL
          ORDER BY m.email_key",
-    )?;
+    ))?;
     let mut covered = Vec::with_capacity(teams.len());
     for team in teams {
         let holder = holders.get(team.account()).map(Email::key);
         let mut found = Team {
             name: team.to_string(),
+            is_known: Teams::was_read(db, team)?,
             covered: People::default(),
             uncovered: People::default(),
         };
-        let params = named_params! { ":team": team.id().0, ":now": time::stored(now) };
+        let params = named_params! {
+            ":team": team.id().0, ":now": time::stored(now), ":cutoff": time::stored(cutoff),
+        };
         let mut rows = statement.query(params)?;
         while let Some(row) = rows.next()? {
             let email: String = row.get(0)?;

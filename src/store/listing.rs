@@ -3,12 +3,13 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, ToSql, named_params};
 use serde::Serialize;
 
+use super::queries::sql::COVERS;
 use super::then::{Form, Then};
-use super::{StoreError, targets, time};
+use super::{StoreError, Teams, targets, time};
 use crate::domain::{Email, GrantState, TargetId, TargetRef, canonical};
 
 /// The listings' SQL.
@@ -92,6 +93,8 @@ pub struct MemberFilter {
     pub uncovered: bool,
     /// The holders of the keys, by their accounts.
     pub holders: Vec<(String, Email)>,
+    /// How long after an end access is left alone.
+    pub grace: SignedDuration,
 }
 
 impl MemberFilter {
@@ -179,13 +182,13 @@ impl Listing {
         let at = filter.as_of.unwrap_or(now);
         let then = filter.as_of.map(|at| Then::load(db, at)).transpose()?;
         // CROSS JOIN keeps the order: the planner would walk all members for each team.
-        let mut statement = db.prepare(
+        let covers = COVERS.replace(":now", ":at");
+        let mut statement = db.prepare(&format!(
             "SELECT m.target, m.email, m.email_key, is_admin, is_manager, edit_permission, inspect_permission,
                     created_at, m.first_seen, ifnull(s.holder_id = m.remote_id, 0) AS is_holder,
                     ifnull(m.last_seen, min(ifnull(m.missing_since, s.complete_at), s.complete_at)) AS last_seen,
-                    EXISTS (SELECT 1 FROM grants g WHERE g.target = m.target AND g.person = m.email_key
-                            AND g.starts_at <= :at AND (g.ends_at IS NULL OR g.ends_at > :at)
-                            AND ifnull(g.removed_at > :at, 1)) AS covered
+                    EXISTS (SELECT 1 FROM grants o WHERE o.target = m.target AND o.person = m.email_key
+                            AND {covers} AND ifnull(o.removed_at > :at, 1)) AS covered
              FROM member m
              CROSS JOIN target t ON t.id = m.target
              CROSS JOIN source s ON s.kind = 'team' AND s.account = t.account AND s.target = t.id
@@ -193,9 +196,11 @@ impl Listing {
                AND CASE WHEN :as_of IS NULL THEN m.valid_to IS NULL AND m.missing_since IS NULL
                         ELSE m.valid_from <= :as_of AND ifnull(m.valid_to > :as_of, 1) END
              ORDER BY t.account, t.name, m.email_key",
-        )?;
+        ))?;
+        let cutoff = at.checked_sub(filter.grace).unwrap_or(Timestamp::MIN);
         let mut rows = statement.query(named_params! {
             ":target": filter.target.map(|t| t.0), ":at": time::stored(at),
+            ":cutoff": time::stored(cutoff),
             ":as_of": filter.as_of.map(time::stored),
         })?;
         let mut listed = Vec::new();
@@ -222,6 +227,24 @@ impl Listing {
             }
         }
         Ok(listed)
+    }
+}
+
+impl Listing {
+    /// The teams, or the one that is meant, whose people were never read.
+    pub(crate) fn never_read(
+        db: &Connection,
+        filter: &MemberFilter,
+    ) -> Result<Vec<TargetRef>, StoreError> {
+        let mut unread = Vec::new();
+        for team in targets::listed(db)? {
+            if filter.target.is_none_or(|target| target == team.id())
+                && !Teams::was_read(db, &team)?
+            {
+                unread.push(team);
+            }
+        }
+        Ok(unread)
     }
 }
 
