@@ -78,6 +78,7 @@ mod side_by_side;
 mod soak;
 mod status;
 mod strange_answers;
+mod targets_apart;
 mod team_ends;
 mod team_rules;
 mod tls_mail;
