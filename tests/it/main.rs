@@ -89,4 +89,5 @@ mod undoing;
 mod upgrading;
 mod whitelist_ends;
 mod why;
+mod words;
 mod world;
