@@ -68,6 +68,7 @@ mod processes;
 mod replacing;
 mod reporting;
 mod restored;
+mod returned;
 mod review;
 mod review_late;
 mod revoking;
