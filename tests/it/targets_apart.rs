@@ -204,7 +204,7 @@ async fn rows_of_a_target_that_make_no_sense_are_that_targets_error() {
         .grants(&[
             &format!("{JANE},sentius:acme,{PAST}"),
             &format!("p00@example.com,sapling:acme/Core,{PAST}"),
-            &format!("bob@example.com,sapling:acme/Docs,12h"),
+            "bob@example.com,sapling:acme/Docs,12h",
         ])
         .await;
     assert_eq!(world.run().await.code, 0);
