@@ -58,18 +58,28 @@ pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Fail
         target: known_target(&store, args.target.as_ref()).await?,
         as_of,
         uncovered: args.uncovered,
-        grace: SignedDuration::try_from(settings.policy.grace).unwrap_or(SignedDuration::MAX),
         holders: settings.sapling.iter().filter_map(holder).collect(),
+        grace: SignedDuration::try_from(settings.policy.grace).unwrap_or(SignedDuration::MAX),
     };
     let now = clock::now();
-    let rows = store
-        .read(move |db| Listing::members(db, &filter, now))
+    let (rows, unread) = store
+        .read(move |db| {
+            Ok((
+                Listing::members(db, &filter, now)?,
+                Listing::never_read(db, &filter)?,
+            ))
+        })
         .await?;
     match args.format {
         MembersFormat::Json => output::json(&rows)?,
         MembersFormat::Csv => csv(&rows)?,
-        MembersFormat::Table => table(&rows)?,
+        MembersFormat::Table => table(&rows, unread.is_empty())?,
         MembersFormat::Import => as_import(&rows)?,
+    }
+    for team in unread {
+        output::complain(&one_line(&format!(
+            "{team}: who is in it is not known: it could not be read yet"
+        )));
     }
     Ok(Exit::Done)
 }
@@ -124,7 +134,7 @@ fn as_import(rows: &[MemberRow]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn table(rows: &[MemberRow]) -> Result<(), Failure> {
+fn table(rows: &[MemberRow], is_whole: bool) -> Result<(), Failure> {
     let mut table = output::table(&["EMAIL", "TARGET", "COVERED", "FLAGS", "SINCE", "LAST SEEN"]);
     for row in rows {
         let flags = [
@@ -147,7 +157,10 @@ fn table(rows: &[MemberRow]) -> Result<(), Failure> {
     if !rows.is_empty() {
         output::show(&table)?;
     }
-    output::complain(&output::count(rows.len(), "member"));
+    // None is not the same as unknown.
+    if is_whole || !rows.is_empty() {
+        output::complain(&output::count(rows.len(), "member"));
+    }
     Ok(())
 }
 

@@ -114,6 +114,7 @@ struct PassRow {
 
 struct TeamRow {
     name: String,
+    is_known: bool,
     covered: Names,
     uncovered: Names,
 }
@@ -220,6 +221,7 @@ fn page<'a>(
                 uncovered: names(&team.uncovered, &mut names_left),
                 covered: names(&team.covered, &mut names_left),
                 name: one_line(&team.name),
+                is_known: team.is_known,
             })
             .collect(),
         more_teams,

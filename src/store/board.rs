@@ -10,7 +10,7 @@ use rusqlite::{Connection, named_params};
 
 use super::queries::sql::{self, STANDS, not_outlasted};
 use super::standing::{Wanted, last_passes};
-use super::{StoreError, targets, time};
+use super::{StoreError, Teams, targets, time};
 use crate::domain::{Email, TargetId, TargetRef};
 use crate::report::{Debt, Ending, Held, Protected, Source, Summary, WEEKS};
 use crate::status::{Pass, Status};
@@ -35,6 +35,8 @@ pub(crate) struct Board {
 #[derive(Debug)]
 pub(crate) struct Team {
     pub(crate) name: String,
+    /// Whether its people were ever read.
+    pub(crate) is_known: bool,
     pub(crate) covered: People,
     pub(crate) uncovered: People,
 }
@@ -259,7 +261,7 @@ pub(crate) fn teams(db: &Connection) -> Result<Vec<TargetRef>, StoreError> {
 }
 
 /// Which of these teams' people a grant covers; `holders` are the keys' own addresses, which need
-/// none.
+/// none. `cutoff` is the moment that an end has to lie before to be acted on.
 pub(crate) fn coverage(
     db: &Connection,
     teams: &[TargetRef],
@@ -277,6 +279,7 @@ pub(crate) fn coverage(
         let holder = holders.get(team.account()).map(Email::key);
         let mut found = Team {
             name: team.to_string(),
+            is_known: Teams::was_read(db, team)?,
             covered: People::default(),
             uncovered: People::default(),
         };

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::queries::sql::member_covered;
 use super::then::{Form, Then};
-use super::{StoreError, targets, time};
+use super::{StoreError, Teams, targets, time};
 use crate::domain::{Email, GrantState, TargetId, TargetRef, canonical};
 
 /// The listings' SQL.
@@ -225,6 +225,24 @@ impl Listing {
             }
         }
         Ok(listed)
+    }
+}
+
+impl Listing {
+    /// The teams, or the one that is meant, whose people were never read.
+    pub(crate) fn never_read(
+        db: &Connection,
+        filter: &MemberFilter,
+    ) -> Result<Vec<TargetRef>, StoreError> {
+        let mut unread = Vec::new();
+        for team in targets::listed(db)? {
+            if filter.target.is_none_or(|target| target == team.id())
+                && !Teams::was_read(db, &team)?
+            {
+                unread.push(team);
+            }
+        }
+        Ok(unread)
     }
 }
 

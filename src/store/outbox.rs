@@ -64,9 +64,7 @@ impl Outbox {
     }
 
     fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<Option<i64>, StoreError> {
-        // It is our mail server that decides about the organization's own mailbox.
-        let is_own = matches!(mail.kind, "report" | "hold");
-        let suppressed = !is_own && bounces(db, &mail.recipient)?;
+        let suppressed = reaches_nobody(db, mail.kind, &mail.recipient)?;
         let state = if suppressed { "suppressed" } else { "queued" };
         let added = db
             .prepare_cached(
@@ -126,10 +124,10 @@ impl Outbox {
         row: i64,
         at: Timestamp,
     ) -> Result<Option<Waiting>, StoreError> {
-        let recipient: String = db
-            .prepare_cached("SELECT recipient FROM outbox WHERE id = :id")?
-            .query_row(named_params! { ":id": row }, |r| r.get(0))?;
-        let state = match bounces(db, &recipient)? {
+        let (kind, recipient): (String, String) = db
+            .prepare_cached("SELECT kind, recipient FROM outbox WHERE id = :id")?
+            .query_row(named_params! { ":id": row }, |r| Ok((r.get(0)?, r.get(1)?)))?;
+        let state = match reaches_nobody(db, &kind, &recipient)? {
             true => "suppressed",
             false => "claimed",
         };
@@ -219,6 +217,13 @@ impl Outbox {
             })
             .collect()
     }
+}
+
+/// Whether a mail is not sent since its address bounces. Of the organization's own mailbox our mail
+/// server decides, and not a provider's list.
+fn reaches_nobody(db: &Connection, kind: &str, recipient: &str) -> Result<bool, StoreError> {
+    let is_own = matches!(kind, "report" | "hold");
+    Ok(!is_own && bounces(db, recipient)?)
 }
 
 /// Whether mail to this address is known to reach nobody.

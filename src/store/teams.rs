@@ -222,6 +222,13 @@ impl Teams {
             .collect::<Result<_, _>>()?)
     }
 
+    /// Whether a team was ever read: of one that was not, nobody knows who is in it.
+    pub(crate) fn was_read(db: &Connection, team: &TargetRef) -> Result<bool, StoreError> {
+        let kind = SourceKind::Team(team.id());
+        let source = Sources::get(db, team.account(), kind)?;
+        Ok(source.complete_at.is_some() || source.counted_at.is_some())
+    }
+
     /// How many admins a team has.
     pub(crate) fn admins(db: &Connection, team: &TargetRef) -> Result<u64, StoreError> {
         Ok(db

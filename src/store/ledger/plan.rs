@@ -55,7 +55,7 @@ impl Ledger {
                     held.extend(of_target);
                 }
                 Err(error) if error.is_of_data() => {
-                    recorded.errors.push((target, error.to_string()))
+                    recorded.errors.push((target, error.to_string()));
                 }
                 Err(error) => return Err(error),
             }

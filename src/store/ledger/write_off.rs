@@ -150,5 +150,8 @@ fn forget_presence(
     }
     db.prepare_cached("DELETE FROM entry WHERE target = :target AND person = :person")?
         .execute(named_params! { ":target": target.0, ":person": email.key() })?;
+    // A reading that is the same as the last one shows them, and is to be looked at.
+    db.prepare_cached("UPDATE source SET settled = 0 WHERE kind = 'team' AND target = :target")?
+        .execute(named_params! { ":target": target.0 })?;
     Ok(())
 }

@@ -35,6 +35,13 @@ impl OwedAt {
     }
 }
 
+impl OwedAt {
+    /// The moment that an end has to lie before to be acted on.
+    pub(crate) fn cutoff(&self) -> Timestamp {
+        self.now.checked_sub(self.grace).unwrap_or(Timestamp::MIN)
+    }
+}
+
 /// All that is owed.
 pub(crate) fn owed(db: &Connection, asked: &OwedAt) -> Result<Owed, StoreError> {
     Ok(Owed {
@@ -53,10 +60,9 @@ fn remove(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
             "SELECT count(*) FROM action WHERE settled_at IS NULL AND state <> 'protected'",
         )?
         .query_row([], |row| row.get(0))?;
-    let cutoff = asked.now.checked_sub(asked.grace);
     let params = named_params! {
         ":now": time::stored(asked.now),
-        ":cutoff": time::stored(cutoff.unwrap_or(Timestamp::MIN)),
+        ":cutoff": time::stored(asked.cutoff()),
     };
     let untouched: u64 = db
         .prepare_cached(&format!("SELECT count(*) FROM ({})", sql::untouched()))?
