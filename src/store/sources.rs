@@ -1,15 +1,19 @@
 //! How each thing that is read from a provider fared.
 
+mod accepting;
+
 use std::collections::HashSet;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
-use thiserror::Error;
 
 use super::trail::{self, Entry};
 use super::{StoreError, time};
 use crate::domain::{Digest, Signs, TargetId};
+
+pub(crate) use accepting::Doubt;
+pub(super) use accepting::note_accepted;
 
 /// A doubtful list of teams is believed once this many in a row lack the same ones, over this time.
 const BELIEVED_AFTER: (u32, SignedDuration) = (3, SignedDuration::from_mins(30));
@@ -65,23 +69,6 @@ impl SourceState {
             Self::Unreadable => "unreadable",
         }
     }
-}
-
-/// Why a reading cannot be accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub(crate) enum Doubt {
-    /// Not on record.
-    #[error("no such target is on record")]
-    NoTarget,
-    /// It was never read.
-    #[error("it was never read")]
-    NeverRead,
-    /// The last reading is believed, or there was none.
-    #[error("its last reading is not in doubt")]
-    None,
-    /// No reading at all.
-    #[error("nobody can accept this reading: {0}")]
-    Impossible(String),
 }
 
 /// A source as it is stored.
@@ -171,56 +158,6 @@ impl Sources {
             && source.doubt_streak + 1 >= BELIEVED_AFTER.0
             && source.doubt_since.is_some_and(long);
         Ok((!(counts && enough)).then_some(doubt))
-    }
-
-    /// Believes the last list of teams that was in doubt: the next one that lacks the same teams is
-    /// taken over.
-    pub(crate) fn accept_list(
-        db: &Connection,
-        account: &str,
-        by: &str,
-        at: Timestamp,
-    ) -> Result<Result<String, Doubt>, StoreError> {
-        let doubt = match Self::in_doubt(db, account, SourceKind::Teams)? {
-            Ok(doubt) => doubt,
-            Err(why) => return Ok(Err(why)),
-        };
-        db.prepare_cached(
-            "UPDATE source SET accepted = hex(doubt_digest) WHERE kind = 'teams' AND account = :account",
-        )?
-        .execute(named_params! { ":account": account })?;
-        note_accepted(db, account, None, &doubt, &[], by, at)?;
-        Ok(Ok(doubt))
-    }
-
-    /// Why the last reading of a source is in doubt; or why nobody can accept it.
-    pub(super) fn in_doubt(
-        db: &Connection,
-        account: &str,
-        kind: SourceKind,
-    ) -> Result<Result<String, Doubt>, StoreError> {
-        let (word, target) = kind.columns();
-        let found: Option<(String, Option<String>, bool)> = db
-            .prepare_cached(
-                "SELECT state, detail, impossible FROM source
-                 WHERE kind = :kind AND account = :account AND target = :target",
-            )?
-            .query_row(
-                named_params! { ":kind": word, ":account": account, ":target": target },
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
-            .optional()?;
-        Ok(match found {
-            Some((state, why, impossible)) if state == SourceState::Doubtful.as_str() => {
-                let why = why.unwrap_or_default();
-                match impossible {
-                    true => Err(Doubt::Impossible(why)),
-                    false => Ok(why),
-                }
-            }
-            Some(_) => Err(Doubt::None),
-            None => Err(Doubt::NeverRead),
-        })
     }
 
     /// The membership of the holder of the key with which a team is read, once it was seen.
@@ -481,26 +418,4 @@ impl Sources {
         }
         Ok(())
     }
-}
-
-/// Notes that a person has accepted a doubtful reading.
-pub(super) fn note_accepted(
-    db: &Connection,
-    account: &str,
-    target: Option<TargetId>,
-    doubt: &str,
-    gone: &[String],
-    by: &str,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind: "observation.accepted",
-            target,
-            email: None,
-            payload: &json!({ "account": account, "doubt": doubt, "gone": gone, "by": by }),
-        },
-    )
 }

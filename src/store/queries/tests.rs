@@ -13,7 +13,7 @@ use crate::domain::{
     ActionState, Email, Flags, Grant, Reach, Role, Snapshot, SourceHealth, TargetId,
 };
 use crate::plan::{Policy, plan};
-use crate::store::{Store, snapshot, targets, time};
+use crate::store::{open, snapshot, targets, time};
 
 const PEOPLE: [&str; 3] = ["ann@example.com", "bob@example.com", "cyd@example.com"];
 const FLAGS: [&str; 4] = ["admin", "manager", "edit", "inspect"];
@@ -35,12 +35,14 @@ struct RawGrant {
     closed: bool,
 }
 
+/// Its flags, when it was made, whether it was an invite, and when it came back.
+type RawMember = ([bool; 4], i64, bool, Option<i64>);
+
 #[derive(Debug, Clone)]
 struct Raw {
     grants: Vec<RawGrant>,
-    /// Each person's membership of the team that was read: its flags, when it was made, whether it
-    /// was an invite, and when it came back.
-    members: [Option<([bool; 4], i64, bool, Option<i64>)>; 3],
+    /// Each person's membership of the team that was read.
+    members: [Option<RawMember>; 3],
     /// Each person's invite to it: when it came again.
     invites: [Option<Option<i64>>; 3],
     /// Who has an entry on the whitelist.
@@ -261,8 +263,7 @@ fn asked<T: Ord>(
 fn always(ask: impl Fn(&Connection, &Raw) -> Result<(), TestCaseError>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lapsed.db");
-    drop(Store::open(&path).unwrap());
-    let db = Connection::open(&path).unwrap();
+    let db = open::writable(&path).unwrap();
     let config = ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(256)

@@ -89,7 +89,7 @@ impl Walk {
             true => {
                 walk.world
                     .grants(&[&format!("nobody@example.com,sentius:acme,{FUTURE}")])
-                    .await
+                    .await;
             }
             false => drop(walk.world.run().await),
         }
