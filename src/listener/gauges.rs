@@ -29,5 +29,7 @@ pub(super) fn gauges(status: &Status, started_at: Timestamp) -> Gauges {
                 sources: *sources,
             })
             .collect(),
+        owed: status.owed,
+        doubtful_clocks: status.clocks.keys().cloned().collect(),
     }
 }

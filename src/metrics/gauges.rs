@@ -8,6 +8,7 @@ use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::Registry;
 
 use super::labels;
+use crate::domain::Owed;
 
 /// What is due, held or unsent, and when what was done last.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +34,10 @@ pub struct Gauges {
     pub next_end: Option<Timestamp>,
     /// Sources that the last reading could not use.
     pub unread: Vec<Unread>,
+    /// All that is owed.
+    pub owed: Owed,
+    /// The accounts, as `sapling:NAME`, whose clocks differ from this machine's.
+    pub doubtful_clocks: Vec<String>,
 }
 
 /// What waits.
@@ -126,6 +131,16 @@ impl Gauges {
             "Teams and lists that the last reading could not use, by why",
             self.unread(),
         );
+        to.register(
+            "lapsed_owed",
+            "All that is owed, as the JSON of status has it; all zero when there is nothing left to do",
+            self.owed(),
+        );
+        to.register(
+            "lapsed_clock_doubtful",
+            "1 for each account whose clock differs from this machine's by more than guard.max_clock_skew",
+            self.clocks(),
+        );
         to
     }
 
@@ -143,6 +158,32 @@ impl Gauges {
                 state: unread.state.clone(),
             };
             family.get_or_create(&labels).set(unread.sources);
+        }
+        family
+    }
+
+    fn owed(&self) -> Family<labels::Owed, Counting> {
+        let family = Family::<labels::Owed, Counting>::default();
+        let owed = &self.owed;
+        for (what, count) in [
+            ("remove", owed.remove),
+            ("give", owed.give),
+            ("doubt", owed.doubt),
+            ("confirm", owed.confirm),
+            ("mail", owed.mail),
+        ] {
+            family.get_or_create(&labels::Owed { what }).set(count);
+        }
+        family
+    }
+
+    fn clocks(&self) -> Family<labels::Account, Counting> {
+        let family = Family::<labels::Account, Counting>::default();
+        for account in &self.doubtful_clocks {
+            let labels = labels::Account {
+                account: account.clone(),
+            };
+            family.get_or_create(&labels).set(1);
         }
         family
     }

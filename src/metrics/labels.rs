@@ -66,6 +66,16 @@ pub(super) struct Source {
     pub(super) state: String,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Owed {
+    pub(super) what: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Account {
+    pub(super) account: String,
+}
+
 /// What a pass was made for.
 pub(super) fn kind(options: &Options) -> &'static str {
     if options.dry_run {

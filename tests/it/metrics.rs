@@ -4,7 +4,7 @@
 mod documents;
 mod exposition;
 
-use lapsed::domain::PassOutcome;
+use lapsed::domain::{Owed, PassOutcome};
 use lapsed::metrics::{Backlog, CONTENT_TYPE, Gauges, Metrics, Unread};
 use lapsed::pass::{self, Options, PassError};
 use lapsed::sandbox::{Fault, When};
@@ -109,6 +109,14 @@ fn gauges() -> Gauges {
             state: "doubtful".to_owned(),
             sources: 2,
         }],
+        owed: Owed {
+            remove: 5,
+            give: 1,
+            doubt: 2,
+            confirm: 1,
+            mail: 4,
+        },
+        doubtful_clocks: vec!["sentius:acme".to_owned()],
     }
 }
 
@@ -295,6 +303,9 @@ fn the_database_s_numbers_are_told_in_seconds_up_to_the_moment_of_the_scrape() {
             r#"lapsed_unread_sources{account="sapling:acme",state="doubtful"}"#,
             2.0,
         ),
+        (r#"lapsed_owed{what="give"}"#, 1.0),
+        (r#"lapsed_owed{what="confirm"}"#, 1.0),
+        (r#"lapsed_clock_doubtful{account="sentius:acme"}"#, 1.0),
         (
             concat!(
                 "lapsed_build_info{version=\"",
