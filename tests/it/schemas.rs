@@ -349,3 +349,43 @@ async fn what_administrators_ask_keeps_to_its_schemas_whole_or_broken() {
     );
     assert_eq!(world.lapsed(&verify).await.code, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_persons_word_against_doubt_and_debts_keeps_to_its_schemas() {
+    let world = World::new().await;
+    let people: Vec<String> = (0..12).map(|n| format!("p{n:02}@example.com")).collect();
+    let names: Vec<&str> = people.iter().map(String::as_str).collect();
+    world.team("Core", &names);
+    assert_eq!(world.run().await.code, 0);
+    world.sapling.with(|state| {
+        for email in &people[3..] {
+            state.team_mut("Core").unwrap().remove_member(email);
+        }
+    });
+    world.later(20);
+    world.whitelist(&["eve@example.com"]);
+    world
+        .grants(&[&format!("eve@example.com,sentius:acme,{PAST}")])
+        .await;
+    let fails = When::method("DELETE");
+    world.sentius.faults().always(fails, Fault::status(403));
+    assert_eq!(world.run().await.code, 3);
+
+    let accepted = json_of(&world, &["accept", "sapling:acme/Core", "--format", "json"]).await;
+    Schema::of("accept").holds(&accepted);
+    assert_eq!(accepted["gone"], json!(people[3..]));
+
+    let words = [
+        "write-off",
+        "eve@example.com",
+        "--target",
+        "sentius:acme",
+        "--reason",
+        "closed",
+    ];
+    let written_off = json_of(&world, &[&words[..], &["--format", "json"]].concat()).await;
+    Schema::of("write-off").holds(&written_off);
+    assert_eq!(written_off["removals"], 1);
+    let told = json_of(&world, &["why", "eve@example.com", "--format", "json"]).await;
+    Schema::of("why").holds(&told);
+}
