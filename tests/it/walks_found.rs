@@ -160,3 +160,24 @@ async fn who_is_given_access_by_a_later_address_is_not_invited_by_the_earlier_on
     );
     assert!(world.writes().is_empty(), "{:?}", world.writes());
 }
+
+/// Walks 46 and 84.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_invited_and_is_no_longer_shown_is_invited_again_when_given_access() {
+    let world = World::new().await;
+    world.team("Core", &[]);
+    let give = |end| {
+        let target = ["--target", "sapling:acme/Core"];
+        [&["grant", "cy@example.com"], &target[..], &["--end", end]].concat()
+    };
+    assert_eq!(world.lapsed(&give("90m")).await.code, 0);
+    assert_eq!(world.run().await.code, 0);
+    world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        team.remove_invite("cy@example.com").unwrap();
+    });
+
+    assert_eq!(world.lapsed(&give(FUTURE)).await.code, 0);
+
+    assert_eq!(world.invited("Core"), ["cy@example.com"]);
+}
