@@ -181,3 +181,28 @@ async fn who_was_invited_and_is_no_longer_shown_is_invited_again_when_given_acce
 
     assert_eq!(world.invited("Core"), ["cy@example.com"]);
 }
+
+/// Walk 16 again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_back_and_was_granted_access_since_is_there_when_it_ends() {
+    let world = World::new().await;
+    world.team("Core", &["ann@example.com"]);
+    world
+        .grants(&[&format!("ann@example.com,sapling:acme/Core,{PAST}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    world.later(11);
+    world.run().await;
+    world.member("Core", "ann@example.com");
+    let run = world.run().await;
+    assert_eq!(run.found("member.returned").len(), 1);
+    world
+        .grants(&["ann@example.com,sapling:acme/Core,20m"])
+        .await;
+    for _ in 0..3 {
+        world.later(11);
+        assert_eq!(world.run().await.code, 0);
+    }
+
+    assert!(world.members("Core").is_empty());
+}
