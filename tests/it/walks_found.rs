@@ -197,8 +197,11 @@ async fn who_came_back_and_was_granted_access_since_is_there_when_it_ends() {
     let run = world.run().await;
     assert_eq!(run.found("member.returned").len(), 1);
     world
-        .grants(&["ann@example.com,sapling:acme/Core,20m"])
+        .grants(&["ann@example.com,sapling:acme/Core,30m"])
         .await;
+    // Let out and in again meanwhile: the membership of before is gone, the person is not.
+    world.member("Core", "ann@example.com");
+    world.run().await;
     for _ in 0..3 {
         world.later(11);
         assert_eq!(world.run().await.code, 0);

@@ -7,7 +7,7 @@ use crate::world::World;
 pub(super) fn person(email: &str) -> Option<usize> {
     let email = email.to_lowercase().replace(".new@", "@");
     let is = |name: &&str| email == format!("{}@example.com", name.to_lowercase());
-    PEOPLE.iter().position(|name| is(&name))
+    PEOPLE.iter().position(is)
 }
 
 /// Everybody with a name who is really there.
