@@ -17,7 +17,7 @@ use doing::Walk;
 use steps::Step;
 
 /// How many walks one test makes when nobody asks for more.
-const WALKS: u64 = 30;
+const WALKS: u64 = 25;
 /// How often a failed walk is made again, shorter each time.
 const TRIES: u64 = 60;
 

@@ -160,3 +160,52 @@ async fn who_is_given_access_by_a_later_address_is_not_invited_by_the_earlier_on
     );
     assert!(world.writes().is_empty(), "{:?}", world.writes());
 }
+
+/// Walks 46 and 84.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_invited_and_is_no_longer_shown_is_invited_again_when_given_access() {
+    let world = World::new().await;
+    world.team("Core", &[]);
+    let give = |end| {
+        let target = ["--target", "sapling:acme/Core"];
+        [&["grant", "cy@example.com"], &target[..], &["--end", end]].concat()
+    };
+    assert_eq!(world.lapsed(&give("90m")).await.code, 0);
+    assert_eq!(world.run().await.code, 0);
+    world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        team.remove_invite("cy@example.com").unwrap();
+    });
+
+    assert_eq!(world.lapsed(&give(FUTURE)).await.code, 0);
+
+    assert_eq!(world.invited("Core"), ["cy@example.com"]);
+}
+
+/// Walk 16 again.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_back_and_was_granted_access_since_is_there_when_it_ends() {
+    let world = World::new().await;
+    world.team("Core", &["ann@example.com"]);
+    world
+        .grants(&[&format!("ann@example.com,sapling:acme/Core,{PAST}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    world.later(11);
+    world.run().await;
+    world.member("Core", "ann@example.com");
+    let run = world.run().await;
+    assert_eq!(run.found("member.returned").len(), 1);
+    world
+        .grants(&["ann@example.com,sapling:acme/Core,30m"])
+        .await;
+    // Let out and in again meanwhile: the membership of before is gone, the person is not.
+    world.member("Core", "ann@example.com");
+    world.run().await;
+    for _ in 0..3 {
+        world.later(11);
+        assert_eq!(world.run().await.code, 0);
+    }
+
+    assert!(world.members("Core").is_empty());
+}

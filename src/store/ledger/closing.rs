@@ -11,7 +11,8 @@ use crate::store::trail::{self, Entry};
 use crate::store::{Runs, StoreError, time};
 
 /// Whether anybody with this address is there, by what was read or acknowledged last. Who came back
-/// after a proven absence is another matter than the grants before it.
+/// after a proven absence is another matter than the grants that ended before it, and no other than
+/// one that ended since.
 pub(in crate::store) fn is_there(
     db: &Connection,
     target: TargetId,
@@ -19,10 +20,12 @@ pub(in crate::store) fn is_there(
 ) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM member WHERE target = :target AND email_key = :person
-                            AND valid_to IS NULL AND returned_at IS NULL)
-                 OR EXISTS (SELECT 1 FROM invite WHERE target = :target AND email_key = :person
-                            AND gone_at IS NULL AND returned_at IS NULL)
+            "WITH last AS (SELECT max(ends_at) AS end FROM grants
+                           WHERE target = :target AND person = :person AND removed_at IS NULL)
+             SELECT EXISTS (SELECT 1 FROM member, last WHERE target = :target AND email_key = :person
+                            AND valid_to IS NULL AND ifnull(returned_at <= end, returned_at IS NULL))
+                 OR EXISTS (SELECT 1 FROM invite, last WHERE target = :target AND email_key = :person
+                            AND gone_at IS NULL AND ifnull(returned_at <= end, returned_at IS NULL))
                  OR EXISTS (SELECT 1 FROM entry WHERE target = :target AND person = :person)",
         )?
         .query_row(

@@ -96,7 +96,7 @@ pub(super) fn is_invited(
     Ok(db
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM invite
-             WHERE target = :target AND email_key = :email_key AND gone_at IS NULL)",
+             WHERE target = :target AND email_key = :email_key AND gone_at IS NULL AND missing_since IS NULL)",
         )?
         .query_row(
             named_params! { ":target": target.0, ":email_key": email.key() },
