@@ -215,7 +215,8 @@ pub struct Source {
 pub async fn ask(store: &Store, settings: &Settings, timer: bool) -> Result<Status, StoreError> {
     let now = clock::now();
     let unconfirmed = store.looks_restored().await?;
-    let wanted = store::standing::Wanted::new(settings, now, unconfirmed);
+    let mut wanted = store::standing::Wanted::new(settings, now, unconfirmed);
+    wanted.owed.import_runs = store.is_giving()?;
     let beside = store.clone();
     let mut status = store
         .read(move |db| {

@@ -71,7 +71,8 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
         )));
     }
     let unconfirmed = store.looks_restored().await?.is_some();
-    let scope = pass::scope(&settings, from, now, unconfirmed);
+    let mut scope = pass::scope(&settings, from, now, unconfirmed);
+    scope.owed.import_runs = store.is_giving()?;
     let summary = store.read(move |db| summary::gather(db, scope)).await?;
     let text = report::render(&summary, args.format.into())
         .map_err(|error| Failure::could_not_run(error.into()))?;

@@ -52,7 +52,8 @@ impl Pass<'_> {
     /// What is owed now. A look has written nothing down: what it would do is due, and what it would
     /// hold waits for a person's word.
     pub(super) async fn owed(&self, dry_run: bool, counts: Counts) -> Result<Owed, StoreError> {
-        let asked = queries::OwedAt::new(self.settings, clock::now(), self.restored.is_some());
+        let mut asked = queries::OwedAt::new(self.settings, clock::now(), self.restored.is_some());
+        asked.import_runs = self.store.is_giving()?;
         let mut owed = self.store.read(move |db| queries::owed(db, &asked)).await?;
         if dry_run {
             owed.remove = counts.planned + counts.held;

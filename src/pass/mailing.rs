@@ -82,6 +82,7 @@ pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pas
     let from = last_report(pass.store).await?;
     let to = clock::now();
     let mut scope = scope(pass.settings, from, to, pass.restored.is_some());
+    scope.owed.import_runs = pass.store.is_giving()?;
     scope.run = Some(pass.run.clone());
     let summary = pass
         .store
@@ -106,6 +107,7 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pass
     }
     let at = clock::now();
     let mut scope = scope(pass.settings, Some(at), at, pass.restored.is_some());
+    scope.owed.import_runs = pass.store.is_giving()?;
     scope.run = Some(pass.run.clone());
     let summary = pass
         .store

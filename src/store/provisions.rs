@@ -37,7 +37,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// Whether the command gives to many, and so in turns.
+    /// Whether the command gives to many, and so in turns. See `queries::owed`.
     pub(crate) fn is_for_many(&self) -> bool {
         matches!(self.command.as_str(), "import" | "undo")
     }

@@ -24,7 +24,7 @@ const MOST_SOURCES: usize = 20;
 pub(crate) struct Wanted {
     pub(super) now: Timestamp,
     unconfirmed: Option<String>,
-    owed: OwedAt,
+    pub(crate) owed: OwedAt,
     grace: SignedDuration,
     /// The accounts with teams, and whether suppressed addresses are read there.
     accounts: BTreeMap<String, bool>,

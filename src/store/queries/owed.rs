@@ -19,6 +19,8 @@ pub(crate) struct OwedAt {
     pub(crate) grace: SignedDuration,
     /// Whether a person has yet to confirm the database.
     pub(crate) unconfirmed: bool,
+    /// Whether a long import is running: what it has not tried yet is its own to give.
+    pub(crate) import_runs: bool,
     /// The accounts with teams: what others were is not read any more.
     pub(crate) accounts: Vec<String>,
 }
@@ -30,6 +32,7 @@ impl OwedAt {
             now,
             grace: grace.unwrap_or(SignedDuration::MAX),
             unconfirmed,
+            import_runs: false,
             accounts: settings.sapling.iter().map(|a| a.name.clone()).collect(),
         }
     }
@@ -75,11 +78,15 @@ fn give(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
     Ok(db
         .prepare_cached(
             "SELECT count(*) FROM provision WHERE settled_at IS NULL
-             AND (state IN ('failed', 'unknown', 'intent') OR due_at <= :now)",
+             AND (state IN ('failed', 'unknown', 'intent') OR due_at <= :now)
+             AND NOT (:import_runs AND attempts = 0 AND command IN ('import', 'undo'))",
         )?
-        .query_row(named_params! { ":now": time::stored(asked.now) }, |row| {
-            row.get(0)
-        })?)
+        .query_row(
+            named_params! {
+                ":now": time::stored(asked.now), ":import_runs": asked.import_runs,
+            },
+            |row| row.get(0),
+        )?)
 }
 
 /// Sources whose last reading is not believed.
