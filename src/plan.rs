@@ -181,7 +181,7 @@ impl<'a> Planner<'a> {
         self.leave(who, why);
     }
 
-    /// Whether those whom the team's reading of this pass shows may be acted on: a doubtful one is
+    /// Whether the people shown by the reading of this pass may be acted on: a doubtful one is
     /// in doubt about who is missing.
     fn is_readable(&self, target: &TargetRef) -> bool {
         matches!(
@@ -195,7 +195,7 @@ impl<'a> Planner<'a> {
         !self.is_readable(target) && !self.snapshot.read_before.contains(target)
     }
 
-    /// Whether the membership is that of the key's holder, about whom no rule speaks.
+    /// Whether the membership is that of the key's holder, to which no rule applies.
     fn is_holder(&self, member: &Member) -> bool {
         let holder = self.snapshot.holders.get(&member.target);
         holder.is_some_and(|holder| holder.is(&member.remote_id, &member.email))

@@ -145,7 +145,7 @@ pub(super) struct Absent<'a> {
 }
 
 impl<'a> Absent<'a> {
-    /// Those of whom it has to be told that they are not there: once, and not while that is in
+    /// Those whose absence is to be told: once, and not while it is in
     /// doubt, nor where lapsed itself has removed them.
     pub(super) fn told(&self, look: &Look<'_>) -> Vec<&'a KnownMember> {
         let left = self.left.iter().copied();

@@ -216,7 +216,7 @@ fn all_are_in(world: &World) {
     assert_eq!(mailed(world).len(), 30, "nobody is invited twice");
 }
 
-/// To whom the team's invites were mailed: the addresses of each call that was carried out.
+/// Who was mailed the team's invites: the addresses of each call that was carried out.
 fn mailed(world: &World) -> Vec<String> {
     let calls = world.sapling.calls();
     let added = calls.iter().filter(|c| c.method == "POST");
