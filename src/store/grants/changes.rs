@@ -113,6 +113,9 @@ impl Grants {
                 if Self::is_open(db, recorded.0)? {
                     entry::may_be_there(db, target.id(), &grant.email, at)?;
                 }
+            } else if Self::is_all_recorded(db, &target, &grant.email, at)? {
+                // One word about one entry: it is what that word's grants come to.
+                Self::entry_is_there(db, &target, &grant.email, How::Recorded, at)?;
             } else {
                 // As recorded: what the person's other grants come to beside it, the next pass posts.
                 let (start, end) = Self::dates(db, recorded.0)?;
@@ -135,6 +138,26 @@ impl Grants {
             }
         }
         Self::recorded(db, grant, target, recorded, None)
+    }
+
+    /// Whether all open grants of a person on a whitelist were recorded at this moment: by one file.
+    fn is_all_recorded(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT NOT EXISTS (SELECT 1 FROM grants WHERE target = :target AND person = :email_key
+                                    AND removed_at IS NULL AND recorded_at <> :at)",
+            )?
+            .query_row(
+                named_params! {
+                    ":target": target.id().0, ":email_key": email.key(), ":at": time::stored(at),
+                },
+                |row| row.get(0),
+            )?)
     }
 
     fn recorded(

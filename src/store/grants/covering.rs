@@ -192,11 +192,11 @@ impl Grants {
         email: &Email,
         at: Timestamp,
     ) -> Result<Flags, StoreError> {
-        let mut statement = db.prepare_cached(
+        let mut statement = db.prepare_cached(&format!(
             "SELECT permissions FROM grants
-             WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND role IS NULL
+             WHERE {OF_ADDRESS} AND role IS NULL
                AND permissions <> '' AND starts_at <= :at AND ifnull(ends_at > :at, 1)",
-        )?;
+        ))?;
         let mut rows = statement.query(named_params! {
             ":target": target.id().0, ":email_key": email.key(), ":at": time::stored(at),
         })?;
