@@ -156,9 +156,9 @@ impl Loader<'_> {
 
     /// Whose entry on a whitelist may have to go or to change.
     fn with_entries(&self, now: Timestamp) -> Result<Vec<Key>, StoreError> {
-        let mut statement = self
-            .db
-            .prepare_cached("SELECT DISTINCT target, person FROM entry WHERE look_at <= :now")?;
+        let mut statement = self.db.prepare_cached(
+            "SELECT DISTINCT target, person FROM entry INDEXED BY entry_look WHERE look_at <= :now",
+        )?;
         let rows = statement.query_map(named_params! { ":now": time::stored(now) }, key)?;
         Ok(rows.collect::<Result<_, _>>()?)
     }

@@ -187,7 +187,7 @@ impl Teams {
         let sql = match target.provider() {
             Provider::Sentius => {
                 "SELECT count(*) FROM (
-                     SELECT DISTINCT email_key FROM grants WHERE target = :target AND removed_at IS NULL
+                     SELECT DISTINCT person FROM grants WHERE target = :target AND removed_at IS NULL
                      LIMIT :enough)"
             }
             Provider::Sapling => {

@@ -131,7 +131,7 @@ pub(crate) fn to_compare(
     now: Timestamp,
 ) -> Result<Vec<(TargetId, String)>, StoreError> {
     let mut statement = db.prepare_cached(
-        "SELECT DISTINCT target, person FROM entry WHERE look_at <= :now ORDER BY target, person",
+        "SELECT DISTINCT target, person FROM entry INDEXED BY entry_look WHERE look_at <= :now ORDER BY target, person",
     )?;
     let rows = statement.query_map(named_params! { ":now": time::stored(now) }, |row| {
         Ok((TargetId(row.get(0)?), row.get(1)?))
