@@ -24,6 +24,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use lettre::message::Mailbox;
 use secrecy::SecretString;
@@ -139,6 +140,13 @@ pub struct PolicySettings {
     pub revoke_suppressed_invites: bool,
     /// Whether who came back after a proven removal, without a grant, is removed again.
     pub remove_returned: bool,
+}
+
+impl PolicySettings {
+    /// `grace` as moments are counted with it; the configuration's limit keeps it far from overflow.
+    pub(crate) fn grace(&self) -> SignedDuration {
+        SignedDuration::try_from(self.grace).unwrap_or(SignedDuration::MAX)
+    }
 }
 
 /// `[guard]`.

@@ -189,7 +189,7 @@ impl Pass<'_> {
     }
 
     fn grace(&self) -> SignedDuration {
-        span(self.settings.policy.grace)
+        self.settings.policy.grace()
     }
 
     /// Notes that the pass begins, and what a process that died left without a result.

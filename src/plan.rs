@@ -130,6 +130,7 @@ impl<'a> Planner<'a> {
         ((&invite.target, &invite.email) == who).then_some(invite)
     }
 
+    /// The same for this plan.
     fn is_over(&self, grant: &Grant) -> bool {
         is_over(grant, self.policy, self.now)
     }

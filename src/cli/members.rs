@@ -1,7 +1,6 @@
 //! `lapsed members`: who is or was in which team, and whether a grant covers them.
 
 use clap::{Args, ValueEnum};
-use jiff::SignedDuration;
 
 use super::exit::{Exit, Failure};
 use super::list::known_target;
@@ -59,7 +58,7 @@ pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Fail
         as_of,
         uncovered: args.uncovered,
         holders: settings.sapling.iter().filter_map(holder).collect(),
-        grace: SignedDuration::try_from(settings.policy.grace).unwrap_or(SignedDuration::MAX),
+        grace: settings.policy.grace(),
     };
     let now = clock::now();
     let (rows, unread) = store

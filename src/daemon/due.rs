@@ -1,7 +1,7 @@
 //! What is due now, asked of the database: cron lines against what was last served for them, and
 //! what is to be done between passes.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::config::Settings;
 use crate::domain::Reach;
@@ -43,7 +43,7 @@ pub(super) async fn ask(
     store: &Store,
     now: Timestamp,
 ) -> Result<Asked, StoreError> {
-    let grace = SignedDuration::try_from(settings.policy.grace).unwrap_or(SignedDuration::MAX);
+    let grace = settings.policy.grace();
     let (served, agenda) = store
         .read(move |db| {
             let served = Served {

@@ -56,7 +56,7 @@ impl Rules {
         });
         Self {
             policy: Policy {
-                grace: signed(settings.policy.grace),
+                grace: settings.policy.grace(),
                 invite_stale_after: signed(settings.policy.invite_stale_after),
                 revoke_suppressed_invites: settings.policy.revoke_suppressed_invites,
                 remove_returned: settings.policy.remove_returned,

@@ -233,7 +233,7 @@ impl Ledger {
         Ok(covering.is_some())
     }
 
-    /// The people of whom removals of this kind are under way, or done and not read back yet: by
+    /// The people with removals of this kind under way, or done and not read back yet: by
     /// membership id, or by address for invites.
     pub(crate) fn under_way(
         db: &Connection,

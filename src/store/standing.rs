@@ -25,7 +25,6 @@ pub(crate) struct Wanted {
     pub(super) now: Timestamp,
     unconfirmed: Option<String>,
     pub(crate) owed: OwedAt,
-    grace: SignedDuration,
     /// The accounts with teams, and whether suppressed addresses are read there.
     accounts: BTreeMap<String, bool>,
 }
@@ -37,7 +36,6 @@ impl Wanted {
             now,
             owed: OwedAt::new(settings, now, unconfirmed.is_some()),
             unconfirmed,
-            grace: SignedDuration::try_from(settings.policy.grace).unwrap_or(SignedDuration::MAX),
             accounts: accounts
                 .map(|a| (a.name.clone(), a.organization_id.is_some()))
                 .collect(),
@@ -50,7 +48,7 @@ impl Wanted {
 
     /// Ends up to then are to be acted on.
     pub(super) fn cutoff(&self) -> i64 {
-        time::stored(self.now.checked_sub(self.grace).unwrap_or(Timestamp::MIN))
+        time::stored(self.owed.cutoff())
     }
 
     pub(super) fn in_hours(&self, hours: i64) -> i64 {

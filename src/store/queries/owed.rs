@@ -27,18 +27,15 @@ pub(crate) struct OwedAt {
 
 impl OwedAt {
     pub(crate) fn new(settings: &Settings, now: Timestamp, unconfirmed: bool) -> Self {
-        let grace = SignedDuration::try_from(settings.policy.grace);
         Self {
             now,
-            grace: grace.unwrap_or(SignedDuration::MAX),
+            grace: settings.policy.grace(),
             unconfirmed,
             import_runs: false,
             accounts: settings.sapling.iter().map(|a| a.name.clone()).collect(),
         }
     }
-}
 
-impl OwedAt {
     /// The moment that an end has to lie before to be acted on.
     pub(crate) fn cutoff(&self) -> Timestamp {
         self.now.checked_sub(self.grace).unwrap_or(Timestamp::MIN)
