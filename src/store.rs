@@ -48,7 +48,7 @@ pub(crate) use answering::Answering;
 pub(crate) use ending::ending;
 pub use error::StoreError;
 pub(crate) use findings::Findings;
-pub(crate) use grants::{Grants, Recorded};
+pub(crate) use grants::{Grants, Recorded, Word};
 pub use grants::{Held, Imported, NewGrant, Same};
 pub use holds::Approval;
 pub(crate) use holds::Holds;

@@ -61,6 +61,16 @@ impl Gone {
     }
 }
 
+impl Gone {
+    /// When whoever is shown came back: when the membership began, which is neither before they were
+    /// missed nor after they were shown; else when they were shown.
+    #[must_use]
+    pub fn came_back_at(&self, shown: Shown<'_>) -> Timestamp {
+        let joined = shown.created_at.unwrap_or(shown.at);
+        joined.max(self.missed_at).min(shown.at)
+    }
+}
+
 /// Whether a membership began after the access on record had ended: somebody let them in anew. A
 /// date that lies only minutes after the end proves nothing, since two clocks are compared.
 #[must_use]

@@ -16,7 +16,7 @@ use crate::domain::{
 use crate::observe::{self, Errand, Observation};
 use crate::pass::{self, Options};
 use crate::store::person::near;
-use crate::store::{Asked, Db, Grants, Held, Lock, StoreError, Targets};
+use crate::store::{Db, Grants, Held, Lock, StoreError, Targets, Word};
 
 /// Whose access ends, and where.
 #[derive(Debug, Clone)]
@@ -81,10 +81,10 @@ impl Desk<'_> {
         let Revocation { email, target, .. } = &what;
         let restored = self.store.looks_restored().await?;
         // One word, however often it is written down.
-        let at = clock::now();
+        let since = clock::now();
         let known = what.unlisted || self.is_listed(email).await?;
         let mut targets = match known {
-            true => self.end(email, target.as_ref(), at).await?,
+            true => self.end(email, target.as_ref(), self.word(since)).await?,
             false => Vec::new(),
         };
         self.store.set_mark_unless(restored.as_ref()).await?;
@@ -102,8 +102,10 @@ impl Desk<'_> {
             lock => lock?,
         };
         let seen = self.survey(&what, known).await?;
-        targets.extend(self.end(email, target.as_ref(), at).await?);
-        targets.extend(self.end_unseen(email, target.as_ref(), &seen, at).await?);
+        // Who was just seen to be there is meant too.
+        let word = self.word(since);
+        targets.extend(self.end(email, target.as_ref(), word.clone()).await?);
+        targets.extend(self.end_unseen(email, target.as_ref(), &seen, word).await?);
         targets.sort();
         targets.dedup();
         if targets.is_empty() {
@@ -119,11 +121,16 @@ impl Desk<'_> {
                 errors: seen.errors,
             });
         }
+        let of_person = email.clone();
+        let addresses = self
+            .store
+            .read(move |db| Grants::borne_by(db, &of_person))
+            .await?;
         let outcome = self.remove(&lock, &targets).await?;
         let actions: Vec<ActionResult> = outcome
             .actions
             .into_iter()
-            .filter(|action| action.email == *email)
+            .filter(|action| addresses.contains(action.email.key()))
             .filter(|action| target.is_none() || targets.contains(&action.target))
             .collect();
         Ok(Revoked {
@@ -201,6 +208,15 @@ impl Desk<'_> {
         Ok(GiveError::Faults(vec![(0, why)]))
     }
 
+    /// A word said at `since`, as it counts now.
+    fn word(&self, since: Timestamp) -> Word {
+        Word {
+            asked: self.asked.clone(),
+            since,
+            at: clock::now().max(since),
+        }
+    }
+
     /// The whitelists of the configuration.
     fn whitelists(&self) -> Vec<Target> {
         let whitelist = |account: &SentiusAccount| Target::Sentius {
@@ -214,12 +230,12 @@ impl Desk<'_> {
         &self,
         email: &Email,
         target: Option<&Target>,
-        at: Timestamp,
+        word: Word,
     ) -> Result<Vec<TargetRef>, StoreError> {
         let (email, target) = (email.clone(), target.cloned());
-        let (whitelists, asked) = (self.whitelists(), self.asked.clone());
+        let whitelists = self.whitelists();
         self.store
-            .write(move |db| end(db, &email, target.as_ref(), &whitelists, &asked, at))
+            .write(move |db| end(db, &email, target.as_ref(), &whitelists, &word))
             .await
     }
 
@@ -231,12 +247,11 @@ impl Desk<'_> {
         email: &Email,
         target: Option<&Target>,
         seen: &Observation,
-        at: Timestamp,
+        word: Word,
     ) -> Result<Vec<TargetRef>, StoreError> {
         let read = seen.complete();
         let accounts: Vec<String> = self.services.teams.keys().cloned().collect();
         let (email, target) = (email.clone(), target.cloned());
-        let asked = self.asked.clone();
         self.store
             .write(move |db| {
                 let mut unseen = Targets::readable(db, &accounts)?;
@@ -246,7 +261,7 @@ impl Desk<'_> {
                     unseen.retain(|team| wanted.as_ref() == Some(team));
                 }
                 for team in &unseen {
-                    Grants::revoke(db, &email, team, target.is_none(), &asked, at)?;
+                    Grants::revoke(db, &email, team, target.is_none(), &word)?;
                 }
                 Ok(unseen)
             })
@@ -312,8 +327,7 @@ fn end(
     email: &Email,
     target: Option<&Target>,
     whitelists: &[Target],
-    asked: &Asked,
-    at: Timestamp,
+    word: &Word,
 ) -> Result<Vec<TargetRef>, StoreError> {
     for whitelist in whitelists {
         Targets::ensure(db, whitelist)?;
@@ -333,7 +347,7 @@ fn end(
         }
     }
     for place in &places {
-        Grants::revoke(db, email, place, target.is_none(), asked, at)?;
+        Grants::revoke(db, email, place, target.is_none(), word)?;
     }
     Ok(places)
 }

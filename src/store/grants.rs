@@ -16,6 +16,7 @@ use crate::domain::{Email, Flags, Permission, Role, Target, TargetRef};
 
 pub(crate) use changes::Recorded;
 pub use revoking::Held;
+pub(crate) use revoking::Word;
 
 /// The grants' SQL.
 #[derive(Debug)]

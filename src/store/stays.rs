@@ -194,6 +194,9 @@ pub(super) fn begin(
             .is_some_and(|gone| gone.returned_as(shown)),
         None => let_in_anew(db, team, email.key(), shown)?,
     };
+    let came_back_at = before
+        .and_then(|before| before.gone.as_ref())
+        .map_or(shown.at, |gone| gone.came_back_at(shown));
     let Some(before) = before.filter(|_| !returned) else {
         db.prepare_cached(&format!(
             "UPDATE {table} SET there_since = :at WHERE id = :row"
@@ -205,7 +208,7 @@ pub(super) fn begin(
         db.prepare_cached(&format!(
             "UPDATE {table} SET returned_at = :at WHERE id = :row"
         ))?
-        .execute(named_params! { ":row": row, ":at": time::stored(shown.at) })?;
+        .execute(named_params! { ":row": row, ":at": time::stored(came_back_at) })?;
         return Ok(());
     };
     // The age of an invite begins anew when it was missed; that of a membership goes on.

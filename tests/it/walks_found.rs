@@ -209,3 +209,73 @@ async fn who_came_back_and_was_granted_access_since_is_there_when_it_ends() {
 
     assert!(world.members("Core").is_empty());
 }
+
+/// Walk 2002476.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_came_back_after_a_removal_is_not_absent_by_what_was_read_before() {
+    let mut world = World::new().await;
+    world.config.policy = "invite_stale_after = \"3000d\"\n".to_owned();
+    world.team("Core", &["bob@example.com"]);
+    world.team("Crowd", &["free@example.com"]);
+    assert_eq!(world.run().await.code, 0);
+    let revoke = [
+        "revoke",
+        "ann@example.com",
+        "--target",
+        "sapling:acme/Crowd",
+        "--format",
+        "json",
+    ];
+    world.member("Crowd", "ann@example.com");
+    assert_eq!(world.lapsed(&revoke).await.code, 0);
+    let fails = Fault::status(500);
+    world.sapling.faults().once(When::method("DELETE"), fails);
+    world.later(31);
+    assert_eq!(world.run().await.code, 0);
+    world.member("Crowd", "ann@example.com");
+    world.lapsed(&revoke).await;
+    world.later(11);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.json);
+    assert_eq!(world.members("Crowd"), ["free@example.com"]);
+}
+
+/// Walk 2001160.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_about_an_earlier_address_ends_all_that_the_membership_has() {
+    let world = World::new().await;
+    world.team("Core", &["bob@example.com", "free@example.com"]);
+    let target = ["--target", "sapling:acme/Core"];
+    let give = |email| [&["grant", email], &target[..], &["--end", FUTURE]].concat();
+    assert_eq!(world.lapsed(&give("bob@example.com")).await.code, 0);
+    assert_eq!(world.run().await.code, 0);
+    world.whitelist_is_known();
+    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    assert_eq!(world.lapsed(&give("bob.new@example.com")).await.code, 0);
+
+    let printed = world
+        .lapsed(&["revoke", "bob@example.com", "--format", "json"])
+        .await;
+
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert_eq!(world.members("Core"), ["free@example.com"]);
+    let said: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(said["actions"][0]["email"], "bob.new@example.com");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_revoked_by_an_address_that_the_membership_bore_before_is_removed() {
+    let world = World::new().await;
+    world.team("Core", &["bob@example.com", "free@example.com"]);
+    assert_eq!(world.run().await.code, 0);
+    world.whitelist_is_known();
+    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    assert_eq!(world.run().await.code, 0);
+
+    let printed = world.lapsed(&["revoke", "bob@example.com"]).await;
+
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert_eq!(world.members("Core"), ["free@example.com"]);
+}

@@ -1,6 +1,6 @@
 //! Access that ends by a person's word: where somebody may have any, and the grants that end now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
@@ -41,7 +41,8 @@ impl Held {
     }
 }
 
-/// Where a person may have access: open grants, memberships and invites as last read.
+/// Where a person may have access: open grants, memberships and invites as last read. A membership
+/// that bore the address before is theirs as long as no other bears it.
 const HELD: [(Held, &str); 3] = [
     (
         Held::Grant,
@@ -52,7 +53,12 @@ const HELD: [(Held, &str); 3] = [
     (
         Held::Member,
         "SELECT m.target FROM member m CROSS JOIN target t ON t.id = m.target AND t.listed = 1
-         WHERE m.id IN {OF_PERSON} AND m.valid_to IS NULL",
+         WHERE m.id IN {OF_PERSON} AND m.valid_to IS NULL
+         UNION SELECT m.target FROM member was CROSS JOIN target t ON t.id = was.target AND t.listed = 1
+         CROSS JOIN member m ON m.target = was.target AND m.remote_id = was.remote_id AND m.valid_to IS NULL
+         WHERE was.email_key = :email_key AND was.valid_to IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM member o WHERE o.target = m.target AND o.email_key = :email_key
+                           AND o.valid_to IS NULL)",
     ),
     (
         Held::Invite,
@@ -60,6 +66,16 @@ const HELD: [(Held, &str); 3] = [
          WHERE email_key = :email_key AND gone_at IS NULL",
     ),
 ];
+
+/// A person's word that access is to end.
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    pub(crate) asked: Asked,
+    /// When it was said.
+    pub(crate) since: Timestamp,
+    /// From when on it counts: what is seen to be there until then ends.
+    pub(crate) at: Timestamp,
+}
 
 impl Grants {
     /// Where a person may have access, and what: grants, memberships, invites, and each of these
@@ -102,17 +118,29 @@ impl Grants {
         Ok(has_entry || Self::knows(db, email)?)
     }
 
+    /// The addresses that a person's memberships bear now, by the grants that were given to this one.
+    pub(crate) fn borne_by(db: &Connection, email: &Email) -> Result<HashSet<String>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT :email_key UNION SELECT person FROM grants WHERE email_key = :email_key
+                                     AND removed_at IS NULL",
+        )?;
+        let rows = statement.query_map(named_params! { ":email_key": email.key() }, |row| {
+            row.get(0)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
     /// Ends a person's grants on a target now, by a person's word, which counts from now: where no
     /// grant is cut by it, one is recorded that is over at once, so that plan and trail know why the
-    /// access goes. The same word at the same moment counts once.
+    /// access goes. The same word counts once, unless somebody is seen to have come back since.
     pub(crate) fn revoke(
         db: &Connection,
         email: &Email,
         target: &TargetRef,
         everything: bool,
-        asked: &Asked,
-        at: Timestamp,
+        word: &Word,
     ) -> Result<(), StoreError> {
+        let (asked, at) = (&word.asked, word.at);
         Provisions::withdraw(db, target.id(), email, "revoked", at)?;
         let mut statement = db.prepare_cached(&format!(
             "SELECT id, role, starts_at, ends_at FROM grants WHERE {OF_ADDRESS}"
@@ -156,8 +184,8 @@ impl Grants {
             false => open.iter().map(|g| g.role).collect(),
         };
         for role in roles {
-            if !is_cut(db, email, target, role, at)? {
-                record_word(db, email, target, role, asked, at)?;
+            if !is_cut(db, email, target, role, word)? {
+                record_word(db, email, target, role, word)?;
             }
         }
         Ok(())
@@ -176,42 +204,57 @@ fn spellings(db: &Connection, email: &Email) -> Result<Vec<Email>, StoreError> {
         .collect::<Result<_, _>>()?)
 }
 
-/// Whether a person's word has ended a grant at this very moment.
+/// Whether this word has ended a grant already, and nobody has come back since.
 fn is_cut(
     db: &Connection,
     email: &Email,
     target: &TargetRef,
     role: Option<Role>,
-    at: Timestamp,
+    word: &Word,
 ) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM grants WHERE email_key = :email_key AND target = :target
-                            AND role IS :role AND revoked = 1 AND ends_at = :at)",
+            "SELECT EXISTS (
+                 SELECT 1 FROM grants g WHERE g.email_key = :email_key AND g.target = :target
+                    AND g.role IS :role AND g.revoked = 1 AND g.ends_at BETWEEN :since AND :at
+                    AND NOT EXISTS (SELECT 1 FROM member m WHERE m.target = g.target AND m.email_key = g.person
+                                    AND m.valid_to IS NULL AND m.returned_at > g.ends_at)
+                    AND NOT EXISTS (SELECT 1 FROM invite i WHERE i.target = g.target AND i.email_key = g.person
+                                    AND i.gone_at IS NULL AND i.returned_at > g.ends_at))",
         )?
         .query_row(
             named_params! {
                 ":email_key": email.key(), ":target": target.id().0,
-                ":role": role.map(Role::as_str), ":at": time::stored(at),
+                ":role": role.map(Role::as_str), ":since": time::stored(word.since),
+                ":at": time::stored(word.at),
             },
             |row| row.get(0),
         )?)
 }
 
-/// Records a grant that begins and ends by the same word.
+/// Records a grant that begins and ends by the same word. It is of the membership that bears the
+/// address, or that bore it before and is there still.
 fn record_word(
     db: &Connection,
     email: &Email,
     target: &TargetRef,
     role: Option<Role>,
-    asked: &Asked,
-    at: Timestamp,
+    word: &Word,
 ) -> Result<(), StoreError> {
+    let at = word.at;
     db.prepare_cached(
         "INSERT INTO grants (target, email, email_key, person, role, starts_at, ends_at, revoked, reason,
                              recorded_at)
-         VALUES (:target, :email, :email_key, :email_key, :role, :at, :at, 1,
-                 'revoked without a running grant', :at)",
+         VALUES (:target, :email, :email_key,
+                 coalesce(
+                     (SELECT email_key FROM member WHERE target = :target AND email_key = :email_key
+                      AND valid_to IS NULL LIMIT 1),
+                     (SELECT m.email_key FROM member was JOIN member m
+                          ON m.target = was.target AND m.remote_id = was.remote_id AND m.valid_to IS NULL
+                      WHERE was.target = :target AND was.email_key = :email_key
+                        AND was.valid_to IS NOT NULL LIMIT 1),
+                     :email_key),
+                 :role, :at, :at, 1, 'revoked without a running grant', :at)",
     )?
     .execute(named_params! {
         ":target": target.id().0, ":email": email.written(), ":email_key": email.key(),
@@ -230,7 +273,7 @@ fn record_word(
         email,
         &grant,
         Some(at),
-        asked,
+        &word.asked,
         at,
     )
 }

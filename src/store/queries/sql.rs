@@ -17,10 +17,14 @@ pub(crate) const COVERS: &str = "(o.starts_at <= :now
     AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff)))";
 
 /// That a grant is an open one of the person `:email_key` on `:target`, by the address that it was
-/// given to or by the one that its membership bears now.
+/// given to or by the one that its membership bears now. All of a membership's grants are one
+/// person's, whichever of its addresses each was given to.
 pub(crate) const OF_ADDRESS: &str = "id IN (
     SELECT id FROM grants WHERE target = :target AND person = :email_key AND removed_at IS NULL
-    UNION SELECT id FROM grants WHERE email_key = :email_key AND target = :target AND removed_at IS NULL)";
+    UNION SELECT id FROM grants WHERE email_key = :email_key AND target = :target AND removed_at IS NULL
+    UNION SELECT o.id FROM grants g JOIN grants o
+        ON o.target = g.target AND o.person = g.person AND o.removed_at IS NULL
+    WHERE g.email_key = :email_key AND g.target = :target AND g.removed_at IS NULL)";
 
 /// That grant `o` gives what grant `g` gave: any access, or the role as such or as a permission of the
 /// membership. See `domain::Grant::gives`.

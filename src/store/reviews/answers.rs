@@ -9,7 +9,7 @@ use crate::domain::{Email, Role, TargetRef};
 use crate::review::{self, Rules};
 use crate::store::queries::sql::OF_ADDRESS;
 use crate::store::trail::{self, Entry};
-use crate::store::{Asked, Grants, StoreError, time};
+use crate::store::{Asked, Grants, StoreError, Word, time};
 
 /// What an answer changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,7 +102,12 @@ impl Reviews {
             forget(db, grant.id)?;
             grant.note(db, "review.ended", &json!({ "by": asked.by }), at)?;
         }
-        Grants::revoke(db, email, target, false, asked, at)?;
+        let word = Word {
+            asked: asked.clone(),
+            since: at,
+            at,
+        };
+        Grants::revoke(db, email, target, false, &word)?;
         Ok(ReviewAnswer::Grants(open.len()))
     }
 
