@@ -198,13 +198,17 @@ impl Daemon {
                 );
             }
             // Looked at before it is asked: what changes meanwhile is a change too.
+            let elsewhere = self.is_still_busy();
             let asked = last.insert(Asking {
                 at: clock::now(),
                 steady: Instant::now(),
                 version: self.store.version(),
             });
-            let until = match due::ask(&settings, &self.store, asked.at).await {
-                Ok(Asked::Now(_)) if self.is_still_busy() => in_a_while(WHILE_BUSY),
+            let until = match due::ask(&settings, &self.store, asked.at, elsewhere).await {
+                Ok(Asked::Elsewhere) => {
+                    self.report_unless_it_waits().await;
+                    in_a_while(WHILE_BUSY)
+                }
                 Ok(Asked::Now(due)) => match self.serve(due, signals).await {
                     Some(until) => {
                         // What the pass wrote is no reason to cut a wait after a fault short.
@@ -262,6 +266,7 @@ impl Daemon {
         let ended = loop {
             tokio::select! {
                 ended = &mut pass => break ended,
+                () = sleep(LOOK) => self.report_unless_it_waits().await,
                 order = signals.next() => match order {
                     Order::Reload => self.reload(),
                     Order::Stop => {
@@ -282,7 +287,7 @@ impl Daemon {
         })
     }
 
-    /// Whether the process that kept the last pass from being made still runs its own.
+    /// Whether the process that kept the last pass from being made still runs its own, on everything.
     fn is_still_busy(&mut self) -> bool {
         self.busy = self.busy && self.store.pass_runs().unwrap_or(false);
         self.busy
@@ -293,7 +298,6 @@ impl Daemon {
         let pulse = self.pulse.clone();
         let options = Options {
             patient: true,
-            report: due.report(),
             reach: due.reach.clone(),
             exact: true,
             mail: Delivery::Elsewhere,
@@ -307,6 +311,19 @@ impl Daemon {
             .spawn(async move { pass::run(&settings, &services, &store, &options).await })
     }
 
+    /// Makes a report that has waited long enough for the pass under way.
+    async fn report_unless_it_waits(&self) {
+        let settings = Arc::clone(&self.settings.borrow());
+        match due::report(&settings, &self.store, None).await {
+            Ok(true) => {
+                tracing::info!("the report is made while a pass is still under way");
+                self.outbox.notify_one();
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "a report could not be made: {error}"),
+        }
+    }
+
     async fn conclude(
         &mut self,
         due: Due,
@@ -315,8 +332,12 @@ impl Daemon {
         let outcome = ended.map_err(|error| PassError::Panicked(error.to_string()))??;
         pass::log("pass ended", &outcome);
         self.last = Some((outcome.finished_at, outcome.outcome));
+        due::note(&self.store, &due).await?;
+        if due.is_whole() {
+            let settings = Arc::clone(&self.settings.borrow());
+            due::report(&settings, &self.store, Some(&outcome.run)).await?;
+        }
         self.outbox.notify_one();
-        due::note(&self.store, due).await?;
         Ok(())
     }
 

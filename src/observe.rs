@@ -1,7 +1,7 @@
 //! Reads what there is: each source completely, or it says what is missing. A source that fails
 //! yields nothing to act on, and the others go on.
 
-mod overtaken;
+mod list;
 mod some;
 mod team;
 mod teams;
@@ -9,21 +9,19 @@ mod teams;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
-use sha2::{Digest as _, Sha256};
 
 use crate::domain::{
-    Digest, Email, Finding, FindingKind, Place, Provider, Reach, Signs, SourceHealth, TargetId,
-    TargetMessage, TargetRef,
+    Email, Finding, FindingKind, Place, Provider, Reach, SourceHealth, TargetId, TargetMessage,
+    TargetRef,
 };
 use crate::providers::CallError;
-use crate::providers::sapling::Team;
 use crate::services::{Services, TeamAccount};
 use crate::store::{
-    ListedTeam, ReadTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, Teams,
+    Db, ReadTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, Teams, Version,
     invites,
 };
+use list::{List, list};
 
-pub(crate) use overtaken::Overtaken;
 pub(crate) use some::some;
 use team::Read;
 use teams::Listed;
@@ -37,6 +35,8 @@ pub(crate) struct Observation {
     pub(crate) team_ids: HashMap<TargetId, String>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) errors: Vec<TargetMessage>,
+    /// Teams that another process was changing while they were read: nothing is known of them yet.
+    overtaken: Vec<Listed>,
 }
 
 /// For which run is read, and what is told about the progress.
@@ -49,8 +49,8 @@ pub(crate) struct Errand<'a> {
     pub(crate) counts: bool,
     /// The teams that are read; suppressed emails only where it is everything.
     pub(crate) reach: &'a Reach,
-    /// What was read and acted on since it began, where that can be.
-    pub(crate) overtaken: Option<&'a Overtaken>,
+    /// Whether no other process changes anything meanwhile, since this one has the right to.
+    pub(crate) alone: bool,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
@@ -62,15 +62,9 @@ impl<'a> Errand<'a> {
             at,
             counts: false,
             reach: &Reach::Everything,
-            overtaken: None,
+            alone: true,
             progress: &|_, _| {},
         }
-    }
-
-    /// How often a pass on some targets alone has read this one since the errand began.
-    fn times_overtaken(&self, target: TargetId) -> u32 {
-        self.overtaken
-            .map_or(0, |overtaken| overtaken.times(target))
     }
 }
 
@@ -104,43 +98,26 @@ async fn account_teams(
 ) -> Result<Observation, StoreError> {
     let mut seen = Observation::default();
     let place = Place::Account(Provider::Sapling, name.to_owned());
-    let answer = account.reader.teams().await;
-    if !account.is_clock_trusted() {
-        // The pass tells of it, once.
-        return Ok(seen);
-    }
-    let listed = match answer {
-        Ok(teams) => take_list(store, name, teams, errand).await?,
-        Err(error) => {
-            let state = state_of(&error);
-            note_problem(
-                store,
-                name,
-                SourceKind::Teams,
-                state,
-                &error.to_string(),
-                errand.at,
-            )
-            .await?;
-            if state == SourceState::Doubtful {
-                seen.findings
-                    .push(doubtful(place.clone(), error.to_string()));
-            }
-            let message = match state {
-                SourceState::Forbidden => format!("the list of teams: {error}; is the key right?"),
-                _ => format!("the list of teams: {error}"),
-            };
-            seen.errors.push(TargetMessage { place, message });
-            return Ok(seen);
-        }
-    };
-    let listed = match listed {
+    let listed = match list(store, name, account, errand).await? {
         List::Believed(listed) => listed,
         List::Doubtful(why) => {
             seen.findings
                 .push(doubtful(place, format!("the list of teams: {why}")));
             return Ok(seen);
         }
+        List::Failed(state, why) => {
+            if state == SourceState::Doubtful {
+                seen.findings.push(doubtful(place.clone(), why.clone()));
+            }
+            let message = match state {
+                SourceState::Forbidden => format!("the list of teams: {why}; is the key right?"),
+                _ => format!("the list of teams: {why}"),
+            };
+            seen.errors.push(TargetMessage { place, message });
+            return Ok(seen);
+        }
+        // The pass tells of it, once.
+        List::ClockDoubtful => return Ok(seen),
     };
     let account_name = name.to_owned();
     let unmatched = store
@@ -158,37 +135,32 @@ async fn account_teams(
     let mut listed = listed;
     listed.retain(|(_, target)| errand.reach.holds(target.id()));
     let total = listed.len() as u64;
-    let known = &store.read(Teams::nothing_new_if).await?;
     let listed = listed
         .into_iter()
         .map(|(team, target)| (team.remote_id, target));
     let mut done = 0;
-    let mut unchanged = Vec::new();
-    teams::read(
-        account,
-        store,
-        listed.collect(),
-        known,
-        errand,
-        |(id, target), read| {
-            if matches!(read, Read::Unchanged) {
-                unchanged.push(target.clone());
-            }
-            let health = seen.take(&target, read);
-            seen.team_ids.insert(target.id(), id);
-            seen.sources.insert(target, health);
-            done += 1;
-            (errand.progress)(done, total);
-        },
-    )
-    .await?;
-    unchanged.retain(|team: &TargetRef| errand.times_overtaken(team.id()) == 0);
-    note_unchanged(store, unchanged, errand).await?;
+    let take = |id, target, read| {
+        done += 1;
+        (errand.progress)(done, total);
+        seen.take_team(id, target, read);
+    };
+    each_team(store, account, listed.collect(), errand, take).await?;
     Finding::sort(&mut seen.findings);
     Ok(seen)
 }
 
 impl Observation {
+    /// Notes a team, and what came of its reading.
+    fn take_team(&mut self, id: String, target: TargetRef, read: Read) {
+        if matches!(read, Read::Overtaken) {
+            self.overtaken.push((id, target));
+            return;
+        }
+        let health = self.take(&target, read);
+        self.team_ids.insert(target.id(), id);
+        self.sources.insert(target, health);
+    }
+
     /// The teams whose readings are complete.
     pub(crate) fn complete(&self) -> HashSet<TargetId> {
         let complete = |(team, health): (&TargetRef, &SourceHealth)| {
@@ -217,6 +189,7 @@ impl Observation {
         self.team_ids.extend(other.team_ids);
         self.findings.extend(other.findings);
         self.errors.extend(other.errors);
+        self.overtaken.extend(other.overtaken);
     }
 
     /// Notes what came of a team's reading.
@@ -227,7 +200,8 @@ impl Observation {
                 self.findings.extend(findings);
                 return SourceHealth::Complete;
             }
-            Read::Unchanged => return SourceHealth::Complete,
+            Read::Unchanged(_) | Read::Known => return SourceHealth::Complete,
+            Read::Overtaken => {}
             Read::Forbidden(detail) => self.findings.push(Finding {
                 finding: FindingKind::TeamForbidden,
                 place,
@@ -246,6 +220,22 @@ impl Observation {
     }
 }
 
+/// Reads those again that another process was changing, now that none does.
+pub(crate) async fn overtaken(
+    services: &Services,
+    store: &Store,
+    seen: &mut Observation,
+    errand: Errand<'_>,
+) -> Result<(), StoreError> {
+    let teams = std::mem::take(&mut seen.overtaken);
+    for (account, teams) in by_account(services, teams) {
+        let take = |id, target, read| seen.take_team(id, target, read);
+        each_team(store, account, teams, errand, take).await?;
+    }
+    Finding::sort(&mut seen.findings);
+    Ok(())
+}
+
 /// Looks again at teams from which something was just removed, to prove that it is gone.
 pub(crate) async fn read_back(
     services: &Services,
@@ -253,36 +243,65 @@ pub(crate) async fn read_back(
     teams: Vec<(TargetRef, String)>,
     errand: Errand<'_>,
 ) -> Result<Vec<Finding>, StoreError> {
-    let known = &store.read(Teams::nothing_new_if).await?;
-    let mut accounts: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
-    for (target, id) in teams {
-        let of_account = accounts.entry(target.account().to_owned()).or_default();
-        of_account.push((id, target));
-    }
+    let teams = teams.into_iter().map(|(target, id)| (id, target));
     let mut findings = Vec::new();
-    let mut unchanged = Vec::new();
-    for (name, teams) in accounts {
-        let Some(account) = services.teams.get(&name) else {
-            continue;
-        };
-        teams::read(account, store, teams, known, errand, |(_, target), read| match read {
-            Read::Complete(found) => findings.extend(found),
-            Read::Unchanged => unchanged.push(target),
-            Read::Doubted(_, found) => findings.extend(found),
+    for (account, teams) in by_account(services, teams.collect()) {
+        let take = |_, target: TargetRef, read| match read {
+            Read::Complete(found) | Read::Doubted(_, found) => findings.extend(found),
+            Read::Unchanged(_) | Read::Known | Read::Overtaken => {}
             Read::Forbidden(why) | Read::Doubtful(why) | Read::Failed(why) => {
                 tracing::warn!(%target, why, "removals from {target} could not be read back: {why}; a later pass proves them");
             }
-        })
-        .await?;
+        };
+        each_team(store, account, teams, errand, take).await?;
     }
-    note_unchanged(store, unchanged, errand).await?;
     Ok(findings)
 }
 
-/// Notes readings that taught nothing, all at once: most readings are of this kind.
+/// The teams by the account at which they are read.
+fn by_account(services: &Services, teams: Vec<Listed>) -> Vec<(&TeamAccount, Vec<Listed>)> {
+    let mut accounts: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
+    for (id, target) in teams {
+        let of_account = accounts.entry(target.account().to_owned()).or_default();
+        of_account.push((id, target));
+    }
+    let known = accounts.into_iter();
+    let known = known.filter_map(|(name, teams)| Some((services.teams.get(&name)?, teams)));
+    known.collect()
+}
+
+/// Reads each team, hands over what came of it, and notes those that are as they were.
+async fn each_team(
+    store: &Store,
+    account: &TeamAccount,
+    teams: Vec<Listed>,
+    errand: Errand<'_>,
+    mut take: impl FnMut(String, TargetRef, Read),
+) -> Result<(), StoreError> {
+    let known = &store.read(Teams::known).await?;
+    let mut unchanged = Vec::new();
+    teams::read(
+        account,
+        store,
+        teams,
+        known,
+        errand,
+        |(id, target), read| {
+            if let Read::Unchanged(version) = read {
+                unchanged.push((target.clone(), version));
+            }
+            take(id, target, read);
+        },
+    )
+    .await?;
+    note_unchanged(store, unchanged, errand).await
+}
+
+/// Notes readings that taught nothing, all at once: most readings are of this kind. One that was
+/// overtaken since is older than what is known.
 async fn note_unchanged(
     store: &Store,
-    teams: Vec<TargetRef>,
+    teams: Vec<(TargetRef, Version)>,
     errand: Errand<'_>,
 ) -> Result<(), StoreError> {
     let (at, counts) = (errand.at, errand.counts);
@@ -291,75 +310,15 @@ async fn note_unchanged(
     }
     store
         .write(move |db| {
-            for team in &teams {
-                let kind = SourceKind::Team(team.id());
-                Sources::unchanged(db, team.account(), kind, counts, at)?;
+            for (team, version) in &teams {
+                let (account, kind) = (team.account(), SourceKind::Team(team.id()));
+                if Sources::version(db, account, kind)? == *version {
+                    Sources::unchanged(db, account, kind, counts, at)?;
+                }
             }
             Ok(())
         })
         .await
-}
-
-enum List {
-    Believed(Vec<(ListedTeam, TargetRef)>),
-    Doubtful(String),
-}
-
-/// Stores the list of teams, unless it has lost too many.
-async fn take_list(
-    store: &Store,
-    account: &str,
-    teams: Vec<Team>,
-    errand: Errand<'_>,
-) -> Result<List, StoreError> {
-    let (at, counts) = (errand.at, errand.counts);
-    let account = account.to_owned();
-    let listed: Vec<ListedTeam> = teams
-        .into_iter()
-        .map(|team| ListedTeam {
-            remote_id: team.id,
-            name: team.name,
-        })
-        .collect();
-    let digest = list_digest(&listed);
-    store
-        .write(move |db| {
-            let (known, still_there) = Targets::still_listed(db, &account, &listed)?;
-            let signs = Signs {
-                known,
-                still_there,
-                read: listed.len(),
-            };
-            let kind = SourceKind::Teams;
-            let lacking = digest_of(&Targets::unlisted(db, &account, &listed)?);
-            if let Some(doubt) = Sources::doubt(db, &account, &signs, &lacking, counts, at)? {
-                if counts {
-                    let state = SourceState::Doubtful;
-                    Sources::problem(db, &account, kind, state, &doubt, Some(&lacking), at)?;
-                }
-                return Ok(List::Doubtful(doubt));
-            }
-            let listed = Targets::take_list(db, &account, &listed, at)?;
-            Sources::listed(db, &account, &digest, at)?;
-            Ok(List::Believed(listed))
-        })
-        .await
-}
-
-fn list_digest(teams: &[ListedTeam]) -> Digest {
-    let mut ids: Vec<String> = teams.iter().map(|t| t.remote_id.clone()).collect();
-    ids.sort_unstable();
-    digest_of(&ids)
-}
-
-/// The digest of ids in order.
-fn digest_of(ids: &[String]) -> Digest {
-    let mut hasher = Sha256::new();
-    for id in ids {
-        hasher.update((id.len() as u64).to_be_bytes());
-        hasher.update(id.as_bytes());
-    }
-    hasher.finalize().into()
 }
 
 /// An organization's suppressed emails. Not being allowed to read them is a fact, not a failure:
@@ -424,14 +383,26 @@ async fn note_problem(
     why: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let (account, detail) = (account.to_owned(), why.to_owned());
+    let (account, why) = (account.to_owned(), why.to_owned());
     store
-        .write(move |db| match state {
-            // A page of a longer list, or something else than documented: no reading at all.
-            SourceState::Doubtful => Sources::impossible(db, &account, kind, &detail, at),
-            _ => Sources::problem(db, &account, kind, state, &detail, None, at),
-        })
+        .write(move |db| put_problem(db, &account, kind, state, &why, at))
         .await
+}
+
+/// Notes why there is no reading.
+fn put_problem(
+    db: &Db,
+    account: &str,
+    kind: SourceKind,
+    state: SourceState,
+    why: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    match state {
+        // A page of a longer list, or something else than documented: no reading at all.
+        SourceState::Doubtful => Sources::impossible(db, account, kind, why, at),
+        _ => Sources::problem(db, account, kind, state, why, None, at),
+    }
 }
 
 fn doubtful(place: Place, detail: String) -> Finding {

@@ -1,5 +1,8 @@
 //! One pass, from top to bottom: give what is owed, observe, plan, guard, apply, read back, report,
 //! mail. The only file that knows all the stages.
+//!
+//! Two locks: one for the whole of a pass on everything, so that there is one at a time, and one for
+//! calling the providers, which a pass gives up while it reads.
 
 mod ending;
 mod giving;
@@ -23,11 +26,12 @@ use crate::config::Settings;
 use crate::domain::{Action, Obligation, PassOutcome, Reach};
 use crate::failpoint;
 use crate::mail::RoundError;
+use crate::observe::Observation;
 use crate::services::Services;
 use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
 pub use mailing::MailError;
-pub(crate) use mailing::{holders, last_report, scope};
+pub(crate) use mailing::{holders, last_report, queue_report, scope};
 pub use options::{Delivery, Options, Progress, Stage, Stop};
 use removing::{planned, returned};
 
@@ -75,12 +79,25 @@ async fn stages(
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
-    let lock = store.lock_pass()?;
-    let lock = lock.ok_or_else(|| PassError::Busy(store.path().to_owned()))?;
-    under(&lock, settings, services, store, options).await
+    let busy = || PassError::Busy(store.path().to_owned());
+    if !options.reach.is_everything() {
+        let lock = store.lock()?.ok_or_else(busy)?;
+        return under(&lock, settings, services, store, options).await;
+    }
+    let _whole = store.lock_pass()?.ok_or_else(busy)?;
+    let lock = store.lock()?.ok_or_else(busy)?;
+    let mut pass = Pass::begin(&lock, settings, services, store, options).await?;
+    let unmended = pass.give_entries().await?;
+    // Reading everything may take long and changes nothing at the providers: others may, meanwhile.
+    drop(lock);
+    let mut seen = pass.observe().await?;
+    let lock = pass.lock_again().await?;
+    pass.observe_overtaken(&lock, &mut seen).await?;
+    seen.errors.extend(unmended);
+    pass.act(&lock, seen).await
 }
 
-/// Runs one pass for who has the right to it already.
+/// Runs a pass on some targets for who has the right to call the providers already.
 ///
 /// # Errors
 /// The same.
@@ -91,55 +108,11 @@ pub(crate) async fn under(
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
-    let started_at = clock::now();
-    let mut pass = Pass {
-        lock,
-        settings,
-        store,
-        services,
-        options,
-        run: uuid::Uuid::now_v7().to_string(),
-        started_at,
-        moment: options.at.unwrap_or(started_at),
-        begun: Instant::now(),
-        restored: store.looks_restored().await?,
-        reach: Reach::Everything,
-    };
-    pass.reach = pass.reach().await?;
-    services.forget_clocks();
-    pass.begin().await?;
-    failpoint::pause("hang", "panic").await;
-    services.look_at_clocks(&pass.reach).await;
+    let mut pass = Pass::begin(lock, settings, services, store, options).await?;
     let unmended = pass.give_entries().await?;
-    let mut seen = pass.observe().await?;
+    let mut seen = pass.observe_alone(lock).await?;
     seen.errors.extend(unmended);
-    seen.findings.extend(pass.unconfirmed().await?);
-    pass.compare_clocks(&mut seen).await?;
-    pass.give_members(&mut seen).await?;
-    pass.end_unanswered().await?;
-    // An end that came while was read is acted on too.
-    pass.moment = options.at.unwrap_or_else(clock::now);
-    pass.believe_absences(&seen).await?;
-    let rules = pass.team_rules(&mut seen).await?;
-    let (snapshot, plan) = pass.plan(&seen, &rules, &pass.reach).await?;
-    seen.findings.extend(returned(&plan));
-    let actions = if options.dry_run {
-        planned(pass.guard(plan, &snapshot).await?)
-    } else {
-        let known: BTreeSet<Obligation> = plan.actions.iter().map(Action::obligation).collect();
-        let reviewed = pass.guard(plan, &snapshot).await?;
-        let touched = pass.apply(reviewed, &mut seen, &pass.reach).await?;
-        pass.apply_what_showed(touched, known, &mut seen, &rules)
-            .await?;
-        let run = pass.run.clone();
-        store.read(move |db| Ledger::of_run(db, &run)).await?
-    };
-    seen.errors.extend(pass.give_again().await?);
-    pass.add_standing_findings(&mut seen).await?;
-    if pass.reach.is_everything() {
-        store.tidy();
-    }
-    pass.finish(seen, actions).await
+    pass.act(lock, seen).await
 }
 
 /// Logs how a pass ended; `what` it was.
@@ -160,8 +133,6 @@ pub(crate) fn log(what: &str, outcome: &PassOutcome) {
 
 /// What the stages of one pass share.
 struct Pass<'a> {
-    /// The right to it.
-    lock: &'a Lock,
     settings: &'a Settings,
     store: &'a Store,
     services: &'a Services,
@@ -178,7 +149,68 @@ struct Pass<'a> {
     reach: Reach,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    /// Begins a pass: what a process that died left without a result is noted, and the providers are
+    /// asked for the time.
+    async fn begin(
+        _lock: &Lock,
+        settings: &'a Settings,
+        services: &'a Services,
+        store: &'a Store,
+        options: &'a Options,
+    ) -> Result<Self, PassError> {
+        let started_at = clock::now();
+        let mut pass = Self {
+            settings,
+            store,
+            services,
+            options,
+            run: uuid::Uuid::now_v7().to_string(),
+            started_at,
+            moment: options.at.unwrap_or(started_at),
+            begun: Instant::now(),
+            restored: store.looks_restored().await?,
+            reach: Reach::Everything,
+        };
+        pass.reach = pass.reach().await?;
+        services.forget_clocks();
+        pass.note_begin().await?;
+        failpoint::pause("hang", "panic").await;
+        services.look_at_clocks(&pass.reach).await;
+        Ok(pass)
+    }
+
+    /// Does what is due by what was read.
+    async fn act(&mut self, _lock: &Lock, mut seen: Observation) -> Result<PassOutcome, PassError> {
+        seen.findings.extend(self.unconfirmed().await?);
+        self.compare_clocks(&mut seen).await?;
+        self.give_members(&mut seen).await?;
+        self.end_unanswered().await?;
+        // An end that came while was read is acted on too.
+        self.moment = self.options.at.unwrap_or_else(clock::now);
+        self.believe_absences(&seen).await?;
+        let rules = self.team_rules(&mut seen).await?;
+        let (snapshot, plan) = self.plan(&seen, &rules, &self.reach).await?;
+        seen.findings.extend(returned(&plan));
+        let actions = if self.options.dry_run {
+            planned(self.guard(plan, &snapshot).await?)
+        } else {
+            let known: BTreeSet<Obligation> = plan.actions.iter().map(Action::obligation).collect();
+            let reviewed = self.guard(plan, &snapshot).await?;
+            let touched = self.apply(reviewed, &mut seen, &self.reach).await?;
+            self.apply_what_showed(touched, known, &mut seen, &rules)
+                .await?;
+            let run = self.run.clone();
+            self.store.read(move |db| Ledger::of_run(db, &run)).await?
+        };
+        seen.errors.extend(self.give_again().await?);
+        self.add_standing_findings(&mut seen).await?;
+        if self.reach.is_everything() {
+            self.store.tidy();
+        }
+        self.finish(seen, actions).await
+    }
+
     /// Notes beside the database how far it has come; an older copy must not pass for the one that
     /// acts here before a person has said so.
     async fn set_mark(&self) -> Result<(), StoreError> {
@@ -193,7 +225,7 @@ impl Pass<'_> {
     }
 
     /// Notes that the pass begins, and what a process that died left without a result.
-    async fn begin(&self) -> Result<(), StoreError> {
+    async fn note_begin(&self) -> Result<(), StoreError> {
         let (run, at, dry_run) = (self.run.clone(), self.started_at, self.options.dry_run);
         let whole = self.reach.is_everything();
         let interrupted = self

@@ -29,6 +29,19 @@ pub fn previous(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp
     previous.ok().map(|at| at.timestamp())
 }
 
+/// The occurrence of the report's line that is due now: the latest one, if it was not served yet. One
+/// that was served ahead of now was served by another clock: it counts as now, since a second report
+/// of the same period would do harm.
+#[must_use]
+pub fn report(
+    lines: &Schedule,
+    zone: &TimeZone,
+    served: Timestamp,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    previous(&lines.report, zone, now).filter(|slot| *slot > served.min(now))
+}
+
 /// The longest wait: what is due is asked again then, whatever the timers and clocks do.
 const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
@@ -73,17 +86,12 @@ pub fn moment(
     ends: Option<Timestamp>,
     now: Timestamp,
 ) -> Moment {
-    // A clock that was ahead has served what lies in the future: a pass more does no harm, a second
-    // report of the same period does.
+    // A clock that was ahead has served what lies in the future: a pass more does no harm.
     let pass_served = served.pass.filter(|at| *at <= now);
-    let report_served = served.report.map(|at| at.min(now));
-    let newest = |line: &str, served: Option<Timestamp>| {
-        previous(line, zone, now).filter(|slot| Some(*slot) > served)
-    };
     let slots = Slots {
-        pass: newest(&lines.pass, pass_served),
+        pass: previous(&lines.pass, zone, now).filter(|slot| Some(*slot) > pass_served),
         // The first start leaves the report to its first occurrence.
-        report: report_served.and_then(|at| newest(&lines.report, Some(at))),
+        report: served.report.and_then(|at| report(lines, zone, at, now)),
     };
     let ends_now = ends.is_some_and(|at| at <= now);
     let slot = slots.pass.max(slots.report);

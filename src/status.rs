@@ -221,7 +221,7 @@ pub async fn ask(store: &Store, settings: &Settings, timer: bool) -> Result<Stat
     let mut status = store
         .read(move |db| {
             let daemon = beside.daemon()?;
-            let running = beside.pass_runs()?;
+            let running = beside.is_at_work()?;
             store::standing::gather(db, &wanted, daemon, running)
         })
         .await?;

@@ -69,13 +69,14 @@ pub(crate) use provisions::{
 pub use reviews::ReviewRow;
 pub(crate) use reviews::{ReviewAnswer, Reviews};
 pub(crate) use runs::Runs;
-pub(crate) use sources::{Doubt, SourceKind, SourceState, Sources};
+pub(crate) use sources::{Doubt, SourceKind, SourceState, Sources, Version};
 pub(crate) use targets::{ListedTeam, Targets};
-pub(crate) use teams::{Look, Taken, Teams};
+pub(crate) use teams::{KnownTeam, Look, Taken, Teams};
 
-/// The endings of the files beside the database that whoever runs a pass, or delivers mail, has
-/// locked.
-const PASS: &str = "lock";
+/// The endings of the files beside the database that whoever runs a pass on everything, calls the
+/// providers, or delivers mail, has locked.
+const PASS: &str = "pass";
+const CALLS: &str = "lock";
 const MAIL: &str = "mail";
 /// The same of whoever gives so much that passes come between.
 const GIVING: &str = "giving";
@@ -235,7 +236,17 @@ impl Store {
             .ok()
     }
 
-    /// Takes the right to run a pass on this database; `None` while another process has it.
+    /// Takes the right to call the providers on this database's behalf; `None` while another process
+    /// has it.
+    ///
+    /// # Errors
+    /// When the lock file beside the database cannot be made.
+    pub fn lock(&self) -> Result<Option<Lock>, StoreError> {
+        Lock::take(&self.inner.path, CALLS)
+    }
+
+    /// Takes the right to run a pass on everything, which does not call the providers all the time;
+    /// `None` while another process has it.
     ///
     /// # Errors
     /// When the lock file beside the database cannot be made.
@@ -262,9 +273,14 @@ impl Store {
         Lock::is_taken(&self.inner.path, GIVING)
     }
 
-    /// Whether a process runs a pass on this database now.
+    /// Whether a process runs a pass on everything now.
     pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
         Lock::is_taken(&self.inner.path, PASS)
+    }
+
+    /// Whether a process runs a pass on this database now, or calls the providers for a person.
+    pub(crate) fn is_at_work(&self) -> Result<bool, StoreError> {
+        Ok(self.pass_runs()? || Lock::is_taken(&self.inner.path, CALLS)?)
     }
 }
 

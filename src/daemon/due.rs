@@ -1,10 +1,12 @@
 //! What is due now, asked of the database: cron lines against what was last served for them, and
 //! what is to be done between passes.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
+use crate::clock;
 use crate::config::Settings;
 use crate::domain::Reach;
+use crate::pass::{self, PassError};
 use crate::schedule::{self, Moment, Served, Slots};
 use crate::store::{Agenda, Runs, Store, StoreError};
 
@@ -25,23 +27,31 @@ pub(super) struct Due {
 }
 
 impl Due {
-    pub(super) fn report(&self) -> bool {
-        self.slots.is_some_and(|slots| slots.report.is_some())
+    /// Whether it is a pass on everything by its cron line, or the first.
+    pub(super) fn is_whole(&self) -> bool {
+        self.slots.is_some()
     }
 }
+
+/// How long a report waits for the pass that is under way, so that it tells what that found.
+const REPORT_WAITS: SignedDuration = SignedDuration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) enum Asked {
     /// A pass is due.
     Now(Due),
+    /// A pass on everything is, and another process makes one.
+    Elsewhere,
     /// Nothing is, until then; with the next end, if there is one.
     Rest(Timestamp, Option<Timestamp>),
 }
 
+/// `elsewhere` says that another process makes a pass on everything: ends are acted on meanwhile.
 pub(super) async fn ask(
     settings: &Settings,
     store: &Store,
     now: Timestamp,
+    elsewhere: bool,
 ) -> Result<Asked, StoreError> {
     let grace = settings.policy.grace();
     let (served, agenda) = store
@@ -57,14 +67,16 @@ pub(super) async fn ask(
         })
         .await?;
     let (zone, lines) = (&settings.timezone, &settings.schedule);
+    let ends_now = agenda.next().is_some_and(|at| at <= now);
     Ok(
         match schedule::moment(lines, zone, served, agenda.next(), now) {
-            Moment::Pass(slots) => Asked::Now(Due {
+            Moment::Pass(_) if elsewhere && !ends_now => Asked::Elsewhere,
+            Moment::Pass(slots) if !elsewhere => Asked::Now(Due {
                 now,
                 slots: Some(slots),
                 reach: Reach::Everything,
             }),
-            Moment::Ends => Asked::Now(Due {
+            Moment::Pass(_) | Moment::Ends => Asked::Now(Due {
                 now,
                 slots: None,
                 reach: agenda.reach,
@@ -75,16 +87,46 @@ pub(super) async fn ask(
 }
 
 /// Notes what a pass has served.
-pub(super) async fn note(store: &Store, due: Due) -> Result<(), StoreError> {
+pub(super) async fn note(store: &Store, due: &Due) -> Result<(), StoreError> {
+    let (slots, now) = (due.slots, due.now);
     store
         .write(move |db| {
-            if let Some(slots) = due.slots {
-                Runs::set_fact(db, PASS, slots.pass.unwrap_or(due.now))?;
-                if Runs::fact(db, REPORT)?.is_none() || slots.report.is_some() {
-                    Runs::set_fact(db, REPORT, slots.report.unwrap_or(due.now))?;
-                }
+            if let Some(slots) = slots {
+                Runs::set_fact(db, PASS, slots.pass.unwrap_or(now))?;
             }
-            Runs::set_fact(db, ENDS, due.now)
+            Runs::set_fact(db, ENDS, now)
         })
         .await
+}
+
+/// Makes the report that is due: after a pass, or where one takes too long for it to wait. Returns
+/// whether there was one.
+pub(super) async fn report(
+    settings: &Settings,
+    store: &Store,
+    run: Option<&str>,
+) -> Result<bool, PassError> {
+    let now = clock::now();
+    let served = store.read(|db| Runs::fact(db, REPORT)).await?;
+    let Some(served) = served else {
+        // The first start leaves the report to its first occurrence.
+        store
+            .write(move |db| Runs::set_fact(db, REPORT, now))
+            .await?;
+        return Ok(false);
+    };
+    let waits = if run.is_some() {
+        SignedDuration::ZERO
+    } else {
+        REPORT_WAITS
+    };
+    let slot = schedule::report(&settings.schedule, &settings.timezone, served, now);
+    let Some(slot) = slot.filter(|slot| now.duration_since(*slot) >= waits) else {
+        return Ok(false);
+    };
+    pass::queue_report(settings, store, run).await?;
+    store
+        .write(move |db| Runs::set_fact(db, REPORT, slot))
+        .await?;
+    Ok(true)
 }

@@ -108,7 +108,7 @@ impl Desk<'_> {
     /// # Errors
     /// When the other process is not done in time.
     pub async fn lock(&self, tell: impl FnOnce(Duration)) -> Result<Lock, GiveError> {
-        if let Some(lock) = self.store.lock_pass()? {
+        if let Some(lock) = self.store.lock()? {
             return Ok(lock);
         }
         let patience = self.settings.http.timeout;
@@ -116,7 +116,7 @@ impl Desk<'_> {
         let until = tokio::time::Instant::now() + patience;
         while tokio::time::Instant::now() < until {
             tokio::time::sleep(ASK_AGAIN).await;
-            if let Some(lock) = self.store.lock_pass()? {
+            if let Some(lock) = self.store.lock()? {
                 return Ok(lock);
             }
         }

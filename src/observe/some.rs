@@ -1,9 +1,10 @@
 //! Reads some teams alone, for a command that is about them.
 
-use super::{Errand, List, Observation, note_problem, state_of, take_list, teams};
+use super::list::{List, list};
+use super::{Errand, Observation, teams};
 use crate::domain::{Place, Provider, SourceHealth, Target, TargetMessage, TargetRef};
 use crate::services::Services;
-use crate::store::{SourceKind, Store, StoreError, Teams};
+use crate::store::{Store, StoreError, Teams};
 
 /// Reads the teams that `wanted` names, and the lists in which they stand.
 pub(crate) async fn some(
@@ -23,35 +24,17 @@ pub(crate) async fn some(
         if teams.is_empty() {
             continue;
         }
-        let place = Place::Account(Provider::Sapling, name.clone());
-        let answer = account.reader.teams().await;
-        if !account.is_clock_trusted() {
-            let message = super::team::CLOCK.to_owned();
-            seen.errors.push(TargetMessage { place, message });
-            continue;
-        }
-        let listed = match answer {
-            Ok(list) => take_list(store, name, list, errand).await?,
-            Err(error) => {
-                let state = state_of(&error);
-                note_problem(
-                    store,
-                    name,
-                    SourceKind::Teams,
-                    state,
-                    &error.to_string(),
-                    errand.at,
-                )
-                .await?;
-                let message = format!("the list of teams: {error}");
+        let listed = match list(store, name, account, errand).await? {
+            List::Believed(listed) => listed,
+            List::Doubtful(why) | List::Failed(_, why) => {
+                let message = format!("the list of teams: {why}");
+                let place = Place::Account(Provider::Sapling, name.clone());
                 seen.errors.push(TargetMessage { place, message });
                 continue;
             }
-        };
-        let listed = match listed {
-            List::Believed(listed) => listed,
-            List::Doubtful(why) => {
-                let message = format!("the list of teams: {why}");
+            List::ClockDoubtful => {
+                let message = super::team::CLOCK.to_owned();
+                let place = Place::Account(Provider::Sapling, name.clone());
                 seen.errors.push(TargetMessage { place, message });
                 continue;
             }
@@ -61,7 +44,7 @@ pub(crate) async fn some(
                 .iter()
                 .any(|team| *team == id || target.team() == Some(*team))
         };
-        let known = &store.read(Teams::nothing_new_if).await?;
+        let known = &store.read(Teams::known).await?;
         let mut asked = Vec::new();
         for (listed, target) in listed {
             seen.team_ids.insert(target.id(), listed.remote_id.clone());

@@ -1,27 +1,31 @@
 //! Reads one team, and stores what it says or why it says nothing.
 
-use std::collections::HashMap;
-
 use jiff::Timestamp;
 
-use super::{Errand, note_problem, state_of, teams};
+use super::{Errand, state_of, teams};
 use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{
-    Email, Finding, Flags, ReadInvite, ReadMember, TargetId, TargetRef, TeamReading as Reading,
+    Email, Finding, Flags, ReadInvite, ReadMember, TargetRef, TeamReading as Reading,
 };
 use crate::providers::CallError;
 use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
 use crate::services::TeamAccount;
-use crate::store::{Look, SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams};
+use crate::store::{
+    Db, KnownTeam, Look, SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams, Version,
+};
 
 /// What came of reading a team.
 #[derive(Debug)]
 pub(crate) enum Read {
     /// Complete and believed; with what changed.
     Complete(Vec<Finding>),
-    /// Complete, and the same as the last believed one, which may be newer; not noted yet.
-    Unchanged,
+    /// Complete, and the same as the last believed one, which was of this version; not noted yet.
+    Unchanged(Version),
+    /// Read completely by another process while this one read it.
+    Known,
+    /// Changed by another process while it was read, so that nothing is known by this reading.
+    Overtaken,
     /// The key may not read it.
     Forbidden(String),
     /// Complete, and in doubt about who is missing; with why and what changed.
@@ -36,93 +40,184 @@ pub(crate) enum Read {
 pub(super) const CLOCK: &str =
     "not read: this machine's clock and the provider's differ by more than guard.max_clock_skew";
 
+/// Reads a team and stores what is newer than what is known. Who is not alone may be overtaken: by a
+/// reading of another process, which then stands, or by its calls.
 pub(super) async fn read(
     account: &TeamAccount,
     store: &Store,
     remote_id: &str,
     team: &TargetRef,
-    nothing_new_if: &HashMap<TargetId, [u8; 32]>,
+    mut known: KnownTeam,
     errand: Errand<'_>,
     breaker: &Breaker,
 ) -> Result<Read, StoreError> {
-    let counts = errand.counts;
-    let kind = SourceKind::Team(team.id());
-    let known = nothing_new_if.get(&team.id()).copied();
-    let known = known.map(Digest::from_bytes);
-    let (answer, at) = loop {
-        let times = errand.times_overtaken(team.id());
-        if times > 0 && is_read_since(store, team, errand.at).await? {
-            return Ok(Read::Unchanged);
-        }
-        let answer = account.reader.team_users(remote_id, known.as_ref()).await;
+    let mut at = errand.at;
+    loop {
+        let nothing_new_if = known.nothing_new_if.map(Digest::from_bytes);
+        let answer = account
+            .reader
+            .team_users(remote_id, nothing_new_if.as_ref())
+            .await;
         teams::note(breaker, &answer);
-        if errand.times_overtaken(team.id()) == times {
-            let at = if times > 0 { clock::now() } else { errand.at };
-            break (answer, at);
+        if !account.is_clock_trusted() {
+            // Neither an age nor an absence can be derived by a clock that is in doubt.
+            return Ok(Read::Failed(CLOCK.to_owned()));
         }
-    };
-    if !account.is_clock_trusted() {
-        // Neither an age nor an absence can be derived by a clock that is in doubt.
-        return Ok(Read::Failed(CLOCK.to_owned()));
+        let since = Since {
+            at,
+            version: known.version,
+        };
+        let stored = match answer {
+            Ok(TeamReading::Unchanged) => return Ok(Read::Unchanged(known.version)),
+            Ok(TeamReading::Read {
+                users,
+                pending,
+                digest,
+                room,
+            }) => {
+                let reading = Reading {
+                    members: users.into_iter().map(member).collect(),
+                    invites: pending.into_iter().map(invite).collect(),
+                    digest: *digest.as_bytes(),
+                };
+                let stored =
+                    take(store, team, reading, account.holder.clone(), errand, since).await?;
+                // Others may be read now in its place.
+                drop(room);
+                stored
+            }
+            Err(CallError::Withheld) => return not_asked(store, team, breaker, since).await,
+            Err(error) => fail(store, team, state_of(&error), error.to_string(), since).await?,
+        };
+        match stored {
+            Stored::Read(read) => return Ok(read),
+            Stored::Overtaken(now) if errand.alone => {
+                // By a reading that was begun before this one had the right to change anything.
+                known = KnownTeam {
+                    nothing_new_if: None,
+                    version: now,
+                };
+                at = clock::now();
+            }
+            Stored::Overtaken(now) if now.readings == since.version.readings => {
+                return Ok(Read::Overtaken);
+            }
+            Stored::Overtaken(_) => return stands(store, team).await,
+        }
     }
-    let reading = match answer {
-        Ok(reading) => reading,
-        Err(CallError::Withheld) => {
-            return teams::not_asked(store, team, breaker, errand).await;
-        }
-        Err(error) => {
-            let state = state_of(&error);
-            let why = error.to_string();
-            note_problem(store, team.account(), kind, state, &why, at).await?;
-            return Ok(match state {
-                SourceState::Forbidden => Read::Forbidden(why),
-                SourceState::Doubtful => Read::Doubtful(why),
-                _ => Read::Failed(why),
-            });
-        }
-    };
-    let target = team.clone();
-    let TeamReading::Read {
-        users,
-        pending,
-        digest,
-        room,
-    } = reading
-    else {
-        return Ok(Read::Unchanged);
-    };
-    let reading = Reading {
-        members: users.into_iter().map(member).collect(),
-        invites: pending.into_iter().map(invite).collect(),
-        digest: *digest.as_bytes(),
-    };
-    let holder = account.holder.clone();
-    let run = errand.run.to_owned();
-    let taken = store
-        .write_patiently(move |db| {
-            let look = Look {
-                run: &run,
-                at,
-                counts,
-            };
-            Teams::take(db, &target, &reading, holder.as_ref(), look)
-        })
-        .await?;
-    // Others may be read now in its place.
-    drop(room);
-    Ok(match taken {
-        Taken::Believed(findings) => Read::Complete(findings),
-        Taken::Doubted(why, findings) => Read::Doubted(why, findings),
-        Taken::Impossible(why) => Read::Doubtful(why),
-    })
 }
 
-/// Whether another pass has read it completely since `at`.
-async fn is_read_since(store: &Store, team: &TargetRef, at: Timestamp) -> Result<bool, StoreError> {
-    let (account, kind) = (team.account().to_owned(), SourceKind::Team(team.id()));
+/// When a team was asked for, and how far what is known of it had come.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Since {
+    pub(super) at: Timestamp,
+    pub(super) version: Version,
+}
+
+/// What came of storing an answer.
+enum Stored {
+    Read(Read),
+    /// What is known is newer: so far it has come.
+    Overtaken(Version),
+}
+
+/// Stores what `job` writes, unless what is known of the team is newer.
+fn unless_overtaken(
+    db: &Db,
+    team: &TargetRef,
+    since: Since,
+    job: impl FnOnce() -> Result<Read, StoreError>,
+) -> Result<Stored, StoreError> {
+    let now = Sources::version(db, team.account(), SourceKind::Team(team.id()))?;
+    if now != since.version {
+        return Ok(Stored::Overtaken(now));
+    }
+    job().map(Stored::Read)
+}
+
+async fn take(
+    store: &Store,
+    team: &TargetRef,
+    reading: Reading,
+    holder: Option<Email>,
+    errand: Errand<'_>,
+    since: Since,
+) -> Result<Stored, StoreError> {
+    let (team, run, counts) = (team.clone(), errand.run.to_owned(), errand.counts);
     store
-        .read(move |db| Sources::is_complete_since(db, &account, kind, at))
+        .write_patiently(move |db| {
+            unless_overtaken(db, &team, since, || {
+                let look = Look {
+                    run: &run,
+                    at: since.at,
+                    counts,
+                };
+                Ok(
+                    match Teams::take(db, &team, &reading, holder.as_ref(), look)? {
+                        Taken::Believed(findings) => Read::Complete(findings),
+                        Taken::Doubted(why, findings) => Read::Doubted(why, findings),
+                        Taken::Impossible(why) => Read::Doubtful(why),
+                    },
+                )
+            })
+        })
         .await
+}
+
+/// Stores why a team could not be read.
+async fn fail(
+    store: &Store,
+    team: &TargetRef,
+    state: SourceState,
+    why: String,
+    since: Since,
+) -> Result<Stored, StoreError> {
+    let team = team.clone();
+    store
+        .write(move |db| {
+            unless_overtaken(db, &team, since, || {
+                let kind = SourceKind::Team(team.id());
+                super::put_problem(db, team.account(), kind, state, &why, since.at)?;
+                Ok(match state {
+                    SourceState::Forbidden => Read::Forbidden(why),
+                    SourceState::Doubtful => Read::Doubtful(why),
+                    _ => Read::Failed(why),
+                })
+            })
+        })
+        .await
+}
+
+/// A team that is not asked, since the account seems to be down.
+pub(super) async fn not_asked(
+    store: &Store,
+    team: &TargetRef,
+    breaker: &Breaker,
+    since: Since,
+) -> Result<Read, StoreError> {
+    let why = breaker.stopped().unwrap_or_default();
+    match fail(store, team, SourceState::Unreadable, why, since).await? {
+        Stored::Read(read) => Ok(read),
+        Stored::Overtaken(_) => stands(store, team).await,
+    }
+}
+
+/// What another process found by the reading that stands.
+async fn stands(store: &Store, team: &TargetRef) -> Result<Read, StoreError> {
+    let (account, kind) = (team.account().to_owned(), SourceKind::Team(team.id()));
+    let stands = store
+        .read(move |db| Sources::stands(db, &account, kind))
+        .await?;
+    Ok(match stands {
+        None => Read::Overtaken,
+        Some(stands) => match stands.state {
+            SourceState::Complete => Read::Known,
+            SourceState::Forbidden => Read::Forbidden(stands.detail),
+            SourceState::Doubtful if !stands.impossible => Read::Doubted(stands.detail, Vec::new()),
+            SourceState::Doubtful => Read::Doubtful(stands.detail),
+            SourceState::Unreadable => Read::Failed(stands.detail),
+        },
+    })
 }
 
 fn member(user: TeamUser) -> ReadMember {

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::Errand;
 use super::team::{self, Read};
-use super::{Errand, note_problem};
 use crate::breaker::{Breaker, Failures};
 use crate::domain::{TargetId, TargetRef};
 use crate::providers::{CallError, StillDue};
 use crate::services::TeamAccount;
-use crate::store::{SourceKind, SourceState, Sources, Store, StoreError};
+use crate::store::{KnownTeam, Sources, Store, StoreError};
 
 /// So many teams are read or stored at a time, however few calls are allowed at once: enough that
 /// the next are read while the last are committed together. What is in memory meanwhile is bound by
@@ -32,7 +32,7 @@ pub(super) async fn read(
     account: &TeamAccount,
     store: &Store,
     mut teams: Vec<Listed>,
-    known: &HashMap<TargetId, [u8; 32]>,
+    known: &HashMap<TargetId, KnownTeam>,
     errand: Errand<'_>,
     mut take: impl FnMut(Listed, Read),
 ) -> Result<(), StoreError> {
@@ -47,6 +47,7 @@ pub(super) async fn read(
         while breaker.lets_in(under_way.len())
             && let Some((id, target)) = teams.next()
         {
+            let known = known.get(&target.id()).copied().unwrap_or_default();
             under_way.push(async move {
                 let read = team::read(account, store, &id, &target, known, errand, breaker).await;
                 ((id, target), read)
@@ -58,7 +59,12 @@ pub(super) async fn read(
         }
     }
     for (id, target) in teams {
-        let read = not_asked(store, &target, breaker, errand).await?;
+        let known = known.get(&target.id()).copied().unwrap_or_default();
+        let since = team::Since {
+            at: errand.at,
+            version: known.version,
+        };
+        let read = team::not_asked(store, &target, breaker, since).await?;
         take((id, target), read);
     }
     Ok(())
@@ -83,17 +89,4 @@ pub(super) fn note<T>(breaker: &Breaker, answer: &Result<T, CallError>) {
     breaker.note(failed, |Failures { failed, tried }| {
         format!("{NOT_ASKED}{failed} of the last {tried} readings failed")
     });
-}
-
-/// A team that is not asked, since the account seems to be down.
-pub(super) async fn not_asked(
-    store: &Store,
-    team: &TargetRef,
-    breaker: &Breaker,
-    errand: Errand<'_>,
-) -> Result<Read, StoreError> {
-    let why = breaker.stopped().unwrap_or_default();
-    let (kind, state) = (SourceKind::Team(team.id()), SourceState::Unreadable);
-    note_problem(store, team.account(), kind, state, &why, errand.at).await?;
-    Ok(Read::Failed(why))
 }

@@ -81,7 +81,9 @@ impl Pass<'_> {
             self.set_mark().await?;
             let mut suppressed = mailing::queue_alarm(self).await?;
             if self.options.report {
-                suppressed.extend(mailing::queue_report(self).await?);
+                suppressed.extend(
+                    mailing::queue_report(self.settings, self.store, Some(&self.run)).await?,
+                );
             }
             suppressed.extend(mailing::queue_letters(self).await?);
             if self.options.mail == Delivery::Here {

@@ -74,23 +74,29 @@ pub(crate) async fn last_report(store: &Store) -> Result<Option<Timestamp>, Stor
 }
 
 /// Puts the report into the outbox, one mail for each recipient, and notes its period, in one
-/// transaction. Returns the rows of those whose address bounces.
-pub(super) async fn queue_report(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
-    let Some(settings) = &pass.settings.mail else {
+/// transaction. `run` is the pass that it follows; without one it tells of what is known while a pass
+/// goes on. Returns the rows of those whose address bounces.
+pub(crate) async fn queue_report(
+    settings: &Settings,
+    store: &Store,
+    run: Option<&str>,
+) -> Result<Vec<i64>, super::PassError> {
+    let Some(mail) = &settings.mail else {
         return Ok(Vec::new());
     };
-    let from = last_report(pass.store).await?;
+    let from = last_report(store).await?;
     let to = clock::now();
-    let mut scope = scope(pass.settings, from, to, pass.restored.is_some());
-    scope.owed.import_runs = pass.store.is_giving()?;
-    scope.run = Some(pass.run.clone());
-    let summary = pass
-        .store
-        .read(move |db| summary::gather(db, scope))
-        .await?;
-    let mails = reports(settings, &summary, &pass.run).map_err(MailError::from)?;
-    let suppressed = pass
-        .store
+    let unconfirmed = store.looks_restored().await?.is_some();
+    let mut scope = scope(settings, from, to, unconfirmed);
+    scope.owed.import_runs = store.is_giving()?;
+    scope.run = run.map(ToOwned::to_owned);
+    let summary = store.read(move |db| summary::gather(db, scope)).await?;
+    let key = match run {
+        Some(run) => run.to_owned(),
+        None => to.as_millisecond().to_string(),
+    };
+    let mails = reports(mail, &summary, &key).map_err(MailError::from)?;
+    let suppressed = store
         .write(move |db| {
             Runs::set_fact(db, LAST_REPORT, to)?;
             Outbox::put_all(db, &mails, to)
@@ -186,13 +192,13 @@ fn alarms(
 fn reports(
     settings: &MailSettings,
     summary: &Summary,
-    run: &str,
+    key: &str,
 ) -> Result<Vec<NewMail>, mail::ComposeError> {
     let report = |(place, to): (usize, &Mailbox)| {
-        let message_id = mail::message_id(&settings.from, &format!("report-{run}-{place}"));
+        let message_id = mail::message_id(&settings.from, &format!("report-{key}-{place}"));
         Ok(NewMail {
             kind: "report",
-            unique_key: format!("report/{run}/{}", to.email),
+            unique_key: format!("report/{key}/{}", to.email),
             sender: settings.from.email.to_string(),
             recipient: to.email.to_string(),
             body: mail::compose_report(summary, &settings.from, to, &message_id)?,

@@ -10,27 +10,21 @@ use jiff::Timestamp;
 use super::{Options, Pass, PassError, Stage, log, under};
 use crate::clock;
 use crate::domain::Reach;
-use crate::observe::{self, Errand, Observation, Overtaken};
-use crate::store::{Agenda, StoreError};
+use crate::observe::{self, Errand, Observation};
+use crate::store::{Agenda, Lock, StoreError};
 
 /// The longest wait between two looks at what is due: another process may record an end.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often the right to call the providers is asked for while another process has it.
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Pass<'_> {
-    /// Reads all within reach.
+    /// Reads all within reach while others may call the providers.
     pub(super) async fn observe(&self) -> Result<Observation, PassError> {
         let progress = |done, total| self.options.progress.tell(Stage::Observe, done, total);
-        let overtaken = Overtaken::default();
-        let errand = Errand {
-            run: &self.run,
-            at: self.started_at,
-            counts: !self.options.dry_run,
-            reach: &self.reach,
-            overtaken: Some(&overtaken),
-            progress: &progress,
-        };
+        let errand = self.errand(false, &progress);
         let mut reading = pin!(observe::all(self.services, self.store, errand));
-        if !(self.options.exact && self.reach.is_everything()) {
+        if !self.options.exact {
             return Ok(reading.await?);
         }
         let mut since = self.started_at;
@@ -41,9 +35,55 @@ impl Pass<'_> {
                 reach = self.comes_due(since) => reach?,
             };
             since = clock::now();
-            // Noted before: what was read until now is older than what it will read.
-            overtaken.note(&reach);
             self.act_on(reach).await?;
+        }
+    }
+
+    /// Reads all within reach while nobody else may call the providers.
+    pub(super) async fn observe_alone(&self, _lock: &Lock) -> Result<Observation, PassError> {
+        let progress = |done, total| self.options.progress.tell(Stage::Observe, done, total);
+        let errand = self.errand(true, &progress);
+        Ok(observe::all(self.services, self.store, errand).await?)
+    }
+
+    /// Reads those again that others were changing meanwhile.
+    pub(super) async fn observe_overtaken(
+        &self,
+        _lock: &Lock,
+        seen: &mut Observation,
+    ) -> Result<(), PassError> {
+        let errand = Errand {
+            at: clock::now(),
+            ..self.errand(true, &|_, _| {})
+        };
+        Ok(observe::overtaken(self.services, self.store, seen, errand).await?)
+    }
+
+    fn errand<'a>(
+        &'a self,
+        alone: bool,
+        progress: &'a (dyn Fn(u64, u64) + Send + Sync),
+    ) -> Errand<'a> {
+        Errand {
+            run: &self.run,
+            at: self.started_at,
+            counts: !self.options.dry_run,
+            reach: &self.reach,
+            alone,
+            progress,
+        }
+    }
+
+    /// Takes the right to call the providers back. Who has it now gives it up between batches.
+    pub(super) async fn lock_again(&self) -> Result<Lock, PassError> {
+        loop {
+            if let Some(lock) = self.store.lock()? {
+                return Ok(lock);
+            }
+            if self.options.stop.is_set() {
+                return Err(PassError::Busy(self.store.path().to_owned()));
+            }
+            tokio::time::sleep(ASK_AGAIN).await;
         }
     }
 
@@ -80,7 +120,8 @@ impl Pass<'_> {
         // Hundreds of readings may wait for their turn.
         let services = self.services.urgent();
         Box::pin(async move {
-            let result = under(self.lock, self.settings, &services, self.store, &options).await;
+            let lock = self.lock_again().await?;
+            let result = under(&lock, self.settings, &services, self.store, &options).await;
             services.metrics.pass(&options, &result, begun.elapsed());
             log("what came due while reading was acted on", &result?);
             Ok(())

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::queries::sql::{COVERS, GIVES};
 use super::tables::entry;
 use super::trail::{self, Entry};
-use super::{Provisions, StoreError, time};
+use super::{Provisions, Sources, StoreError, time};
 use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
 
 /// The first wait after a failure, doubled with each further one.
@@ -88,6 +88,7 @@ impl Ledger {
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
         for (id, target, email) in &rows {
+            Sources::called(db, TargetId(*target))?;
             trail::append(
                 db,
                 &Entry {
@@ -123,6 +124,7 @@ impl Ledger {
              WHERE id = :id",
         )?
         .execute(named_params! { ":id": tracked.row, ":at": time::stored(at) })?;
+        Sources::called(db, action.target.id())?;
         trail::append(
             db,
             &Entry {
@@ -171,6 +173,7 @@ impl Ledger {
             ":next_try": next_try.map(time::stored),
             ":settled_at": is_over.then(|| time::stored(at)),
         })?;
+        Sources::called(db, action.target.id())?;
         trail::append(
             db,
             &Entry {

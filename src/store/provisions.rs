@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::trail::{self, Entry};
-use super::{StoreError, targets, time};
+use super::{Sources, StoreError, targets, time};
 use crate::domain::{
     Email, Flags, Provided, Provider, ProvisionKind, ProvisionState, Role, TargetId, TargetRef,
 };
@@ -182,6 +182,7 @@ impl Provisions {
             })?
             .collect::<Result<_, _>>()?;
         for (row, target, email) in &rows {
+            Sources::called(db, TargetId(*target))?;
             trail::append(
                 db,
                 &Entry {

@@ -1,6 +1,7 @@
 //! How each thing that is read from a provider fared.
 
 mod accepting;
+mod version;
 
 use std::collections::HashSet;
 
@@ -14,6 +15,7 @@ use crate::domain::{Digest, Signs, TargetId};
 
 pub(crate) use accepting::Doubt;
 pub(super) use accepting::note_accepted;
+pub(crate) use version::Version;
 
 /// A doubtful list of teams is believed once this many in a row lack the same ones, over this time.
 const BELIEVED_AFTER: (u32, SignedDuration) = (3, SignedDuration::from_mins(30));
@@ -68,6 +70,13 @@ impl SourceState {
             Self::Doubtful => "doubtful",
             Self::Unreadable => "unreadable",
         }
+    }
+
+    /// The state of a word in the database, which holds no others.
+    fn of(word: &str) -> Self {
+        let all = [Self::Complete, Self::Forbidden, Self::Doubtful];
+        let state = all.into_iter().find(|state| state.as_str() == word);
+        state.unwrap_or(Self::Unreadable)
     }
 }
 
@@ -248,27 +257,6 @@ impl Sources {
         Self::complete(db, account, SourceKind::Teams, complete, at)
     }
 
-    /// Whether its last reading was complete, and made at `at` or later.
-    pub(crate) fn is_complete_since(
-        db: &Connection,
-        account: &str,
-        kind: SourceKind,
-        at: Timestamp,
-    ) -> Result<bool, StoreError> {
-        let (word, target) = kind.columns();
-        Ok(db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM source WHERE kind = :kind AND account = :account
-                 AND target = :target AND state = 'complete' AND complete_at >= :at)",
-            )?
-            .query_row(
-                named_params! {
-                    ":kind": word, ":account": account, ":target": target, ":at": time::stored(at),
-                },
-                |row| row.get(0),
-            )?)
-    }
-
     /// The teams that could not be read when they were last asked. `not_asked` is how the reason
     /// begins where one was not asked at all.
     pub(crate) fn failing(
@@ -319,7 +307,7 @@ impl Sources {
         let done = db
             .prepare_cached(
                 "UPDATE source SET complete_at = :at, counted_at = iif(:counts, :at, counted_at),
-                        doubt_digest = NULL, doubt_streak = 0
+                        doubt_digest = NULL, doubt_streak = 0, readings = readings + 1
                  WHERE kind = :kind AND account = :account AND target = :target AND state = 'complete'",
             )?
             .execute(named_params! {
@@ -389,11 +377,11 @@ impl Sources {
             )
             .optional()?;
         db.prepare_cached(
-            "INSERT INTO source (kind, account, target, state, since, detail)
-             VALUES (:kind, :account, :target, :state, :at, :detail)
+            "INSERT INTO source (kind, account, target, state, since, detail, readings)
+             VALUES (:kind, :account, :target, :state, :at, :detail, 1)
              ON CONFLICT (kind, account, target) DO UPDATE SET
                 since = CASE WHEN state = excluded.state THEN since ELSE excluded.since END,
-                state = excluded.state, detail = excluded.detail",
+                state = excluded.state, detail = excluded.detail, readings = readings + 1",
         )?
         .execute(named_params! {
             ":kind": word, ":account": account, ":target": target, ":state": state.as_str(),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::ledger::{UnderWay, closing};
 use super::members::Absent;
-use super::sources::{self, Complete, Doubt, SourceKind, Sources};
+use super::sources::{self, Complete, Doubt, SourceKind, Sources, Version};
 use super::trail::{self, Entry};
 use super::{Ledger, StoreError, invites, members, stays};
 use crate::domain::{
@@ -29,6 +29,16 @@ pub(crate) struct Look<'a> {
     pub(crate) counts: bool,
 }
 
+/// What is known of a team before it is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KnownTeam {
+    /// The digest of the last believed reading, where an equal one would teach nothing: nobody is
+    /// missing, and no action awaits its proof.
+    pub(crate) nothing_new_if: Option<Digest>,
+    /// How far that had come.
+    pub(crate) version: Version,
+}
+
 /// What became of a reading.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
@@ -42,19 +52,28 @@ pub(crate) enum Taken {
 }
 
 impl Teams {
-    /// The digests of the last believed readings, where an equal one would teach nothing: nobody
-    /// is missing, and no action awaits its proof.
-    pub(crate) fn nothing_new_if(db: &Connection) -> Result<HashMap<TargetId, Digest>, StoreError> {
+    /// What is known of every team that was asked for before.
+    pub(crate) fn known(db: &Connection) -> Result<HashMap<TargetId, KnownTeam>, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT target, digest FROM source
-             WHERE kind = 'team' AND settled = 1 AND digest IS NOT NULL",
+            "SELECT target, iif(settled = 1, digest, NULL), readings, calls FROM source
+             WHERE kind = 'team'",
         )?;
-        let rows = statement.query_map([], |row| Ok((TargetId(row.get(0)?), row.get(1)?)))?;
-        let mut digests: HashMap<_, _> = rows.collect::<Result<_, _>>()?;
+        let rows = statement.query_map([], |row| {
+            let version = Version {
+                readings: row.get(2)?,
+                calls: row.get(3)?,
+            };
+            let known = KnownTeam {
+                nothing_new_if: row.get(1)?,
+                version,
+            };
+            Ok((TargetId(row.get(0)?), known))
+        })?;
+        let mut teams: HashMap<_, _> = rows.collect::<Result<_, _>>()?;
         for team in Ledger::awaiting_proof(db)? {
-            digests.remove(&team);
+            teams.entry(team).or_default().nothing_new_if = None;
         }
-        Ok(digests)
+        Ok(teams)
     }
 
     /// Takes a reading over: whoever it shows is there. Who is missing is believed to be gone by

@@ -240,7 +240,7 @@ async fn what_is_held_counts_and_a_look_counts_nothing_as_done() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pass_that_cannot_be_made_is_told_from_one_that_another_process_makes() {
     let counted = Counted::of(world().await);
-    let lock = counted.store.lock_pass().unwrap();
+    let lock = counted.store.lock().unwrap();
     assert!(counted.try_pass(Options::default()).await.is_err());
     drop(lock);
 

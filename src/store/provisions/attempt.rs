@@ -11,7 +11,7 @@ use super::{Provision, Provisions};
 use crate::domain::{Email, Flags, ProvisionKind, ProvisionState};
 use crate::store::tables::entry;
 use crate::store::trail::{self, Entry};
-use crate::store::{Grants, StoreError, time};
+use crate::store::{Grants, Sources, StoreError, time};
 
 /// What an attempt comes to.
 #[derive(Debug, Clone)]
@@ -91,6 +91,7 @@ impl Provisions {
             // The reading has just shown that an earlier try was not done.
             ":was_read": provision.target.team().is_some(),
         })?;
+        Sources::called(db, provision.target.id())?;
         trail::append(
             db,
             &Entry {

@@ -10,7 +10,7 @@ use crate::domain::{Email, Flags, Provided, ProvisionState, Role, TargetId};
 use crate::store::ledger::{LONGEST_WAIT, wait_after};
 use crate::store::tables::entry::{self, How};
 use crate::store::trail::{self, Entry};
-use crate::store::{Grants, StoreError, time};
+use crate::store::{Grants, Sources, StoreError, time};
 
 /// How soon a half-replaced entry is tried again, where no pass comes sooner: somebody may be
 /// without access.
@@ -141,6 +141,7 @@ impl Provisions {
             ":refused": state == ProvisionState::Refused,
             ":settled_at": is_over.then(|| time::stored(at)),
         })?;
+        Sources::called(db, provision.target.id())?;
         trail::append(
             db,
             &Entry {
