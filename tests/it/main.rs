@@ -90,6 +90,7 @@ mod undoing;
 mod upgrading;
 mod walks;
 mod walks_found;
+mod while_reading;
 mod whitelist_ends;
 mod why;
 mod words;
