@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Action, Obligation, PassOutcome, Reach};
+use crate::domain::{Action, ActionResult, Obligation, PassOutcome, Reach};
 use crate::failpoint;
 use crate::mail::RoundError;
 use crate::observe::Observation;
@@ -94,7 +94,10 @@ async fn stages(
     let lock = pass.lock_again().await?;
     pass.observe_overtaken(&lock, &mut seen).await?;
     seen.errors.extend(unmended);
-    pass.act(&lock, seen).await
+    let actions = pass.act(&lock, &mut seen).await?;
+    // What follows is told to people alone.
+    drop(lock);
+    pass.finish(seen, actions).await
 }
 
 /// Runs a pass on some targets for who has the right to call the providers already.
@@ -112,7 +115,8 @@ pub(crate) async fn under(
     let unmended = pass.give_entries().await?;
     let mut seen = pass.observe_alone(lock).await?;
     seen.errors.extend(unmended);
-    pass.act(lock, seen).await
+    let actions = pass.act(lock, &mut seen).await?;
+    pass.finish(seen, actions).await
 }
 
 /// Logs how a pass ended; `what` it was.
@@ -180,35 +184,38 @@ impl<'a> Pass<'a> {
         Ok(pass)
     }
 
-    /// Does what is due by what was read.
-    async fn act(&mut self, _lock: &Lock, mut seen: Observation) -> Result<PassOutcome, PassError> {
+    /// Does what is due by what was read. Returns what became of each action.
+    async fn act(
+        &mut self,
+        _lock: &Lock,
+        seen: &mut Observation,
+    ) -> Result<Vec<ActionResult>, PassError> {
         seen.findings.extend(self.unconfirmed().await?);
-        self.compare_clocks(&mut seen).await?;
-        self.give_members(&mut seen).await?;
+        self.compare_clocks(seen).await?;
+        self.give_members(seen).await?;
         self.end_unanswered().await?;
         // An end that came while was read is acted on too.
         self.moment = self.options.at.unwrap_or_else(clock::now);
-        self.believe_absences(&seen).await?;
-        let rules = self.team_rules(&mut seen).await?;
-        let (snapshot, plan) = self.plan(&seen, &rules, &self.reach).await?;
+        self.believe_absences(seen).await?;
+        let rules = self.team_rules(seen).await?;
+        let (snapshot, plan) = self.plan(seen, &rules, &self.reach).await?;
         seen.findings.extend(returned(&plan));
         let actions = if self.options.dry_run {
             planned(self.guard(plan, &snapshot).await?)
         } else {
             let known: BTreeSet<Obligation> = plan.actions.iter().map(Action::obligation).collect();
             let reviewed = self.guard(plan, &snapshot).await?;
-            let touched = self.apply(reviewed, &mut seen, &self.reach).await?;
-            self.apply_what_showed(touched, known, &mut seen, &rules)
-                .await?;
+            let touched = self.apply(reviewed, seen, &self.reach).await?;
+            self.apply_what_showed(touched, known, seen, &rules).await?;
             let run = self.run.clone();
             self.store.read(move |db| Ledger::of_run(db, &run)).await?
         };
         seen.errors.extend(self.give_again().await?);
-        self.add_standing_findings(&mut seen).await?;
+        self.add_standing_findings(seen).await?;
         if self.reach.is_everything() {
             self.store.tidy();
         }
-        self.finish(seen, actions).await
+        Ok(actions)
     }
 
     /// Notes beside the database how far it has come; an older copy must not pass for the one that
