@@ -64,6 +64,7 @@ mod overlaps;
 mod owed;
 mod partial_lists;
 mod persons;
+mod postfix;
 mod processes;
 mod replacing;
 mod reporting;
