@@ -30,8 +30,8 @@ pub(super) struct Oracle {
     pub(super) hidden: Vec<At>,
     /// Whose access was given, and not taken by anybody else since.
     given: Vec<At>,
-    /// Who the program took out last.
-    taken: Vec<At>,
+    /// Who the program took out last, and how many grants there were then.
+    taken: Vec<(At, usize)>,
 }
 
 impl Oracle {
@@ -48,11 +48,17 @@ impl Oracle {
     /// Notes that an end was moved. Where that end has passed and the access was taken for it, the
     /// access is to be given back.
     pub(super) fn extended(&mut self, at: At, end: Timestamp, now: Timestamp) {
-        let was_taken = !self.covered(at, now) && self.taken.contains(&at);
+        let is_covered = self.covered(at, now);
+        let taken = self.taken.iter().find(|(taken, _)| *taken == at);
+        let taken = taken.map(|(_, grants)| *grants);
         let of = |g: &&mut Granted| g.at == at && !g.revoked;
-        let longest = self.grants.iter_mut().filter(of).max_by_key(|g| g.end);
-        if let Some(longest) = longest {
+        let all = self.grants.iter_mut().enumerate();
+        let longest = all.filter(|(_, g)| of(g)).max_by_key(|(_, g)| g.end);
+        let mut was_taken = false;
+        if let Some((number, longest)) = longest {
             longest.end = end;
+            // What was only recorded since was never given, and nothing was taken for it.
+            was_taken = !is_covered && taken.is_some_and(|grants| number < grants);
         }
         for grant in self.grants.iter_mut().filter(of) {
             grant.end = grant.end.min(end);
@@ -89,10 +95,10 @@ impl Oracle {
             self.hidden.retain(|hidden| *hidden != at);
             if !by_program {
                 self.given.retain(|given| *given != at);
-                self.taken.retain(|taken| *taken != at);
+                self.taken.retain(|(taken, _)| *taken != at);
                 continue;
             }
-            self.taken.push(at);
+            self.taken.push((at, self.grants.len()));
             let known = self.grants.iter().any(|g| g.at == at);
             // An entry that is being replaced is nowhere if the program dies just then.
             if at.who == BOSS || !known || (self.covered(at, now) && at.place != 0) {
@@ -101,7 +107,7 @@ impl Oracle {
         }
         for at in there {
             self.since.entry(at).or_insert(now);
-            self.taken.retain(|taken| *taken != at);
+            self.taken.retain(|(taken, _)| *taken != at);
         }
         let is_covered = |at: &At| self.covered(*at, now);
         let given = self.given.iter().copied().filter(is_covered).collect();
@@ -117,11 +123,12 @@ impl Oracle {
     /// No removal of who was covered just then, and no gift to who was not.
     pub(super) fn calls(&self, calls: &[Call], ahead: SignedDuration) -> Result<(), String> {
         for (number, call) in calls.iter().enumerate().filter(|(_, c)| c.method != "GET") {
-            for who in call.emails.iter().filter_map(|email| person(email)) {
-                let at = At {
-                    who,
-                    place: place(&call.path),
-                };
+            let place = place(&call.path);
+            // On a whitelist an address is the person: a later one is somebody else's.
+            let emails = call.emails.iter();
+            let emails = emails.filter(|email| place != 0 || !email.contains(".new@"));
+            for who in emails.filter_map(|email| person(email)) {
+                let at = At { who, place };
                 let replaced = |before: &Call| {
                     before.method == "POST"
                         && before.emails == call.emails
