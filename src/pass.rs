@@ -203,8 +203,11 @@ impl<'a> Pass<'a> {
         let actions = if self.options.dry_run {
             planned(self.guard(plan, &snapshot).await?)
         } else {
-            let known: BTreeSet<Obligation> = plan.actions.iter().map(Action::obligation).collect();
+            // What is read back shows teams.
+            let of_teams = plan.actions.iter().filter(|a| a.target.team().is_some());
+            let known: BTreeSet<Obligation> = of_teams.map(Action::obligation).collect();
             let reviewed = self.guard(plan, &snapshot).await?;
+            drop(snapshot);
             let touched = self.apply(reviewed, seen, &self.reach).await?;
             self.apply_what_showed(touched, known, seen, &rules).await?;
             let run = self.run.clone();
