@@ -1,5 +1,5 @@
 //! What comes due while everything is read, which takes minutes in a large organization: it is done at
-//! once, by a pass on its targets alone, for which the reading pauses.
+//! once, by a pass on its targets alone, beside the reading.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -35,7 +35,22 @@ impl Pass<'_> {
                 reach = self.comes_due(since) => reach?,
             };
             since = clock::now();
-            self.act_on(reach).await?;
+            let mut acting = self.act_on(reach);
+            let mut seen = None;
+            // Answers that are under way are taken meanwhile: nobody may think that they never came.
+            loop {
+                tokio::select! {
+                    biased;
+                    acted = &mut acting => {
+                        acted?;
+                        break;
+                    }
+                    all = &mut reading, if seen.is_none() => seen = Some(all),
+                }
+            }
+            if let Some(seen) = seen {
+                return Ok(seen?);
+            }
         }
     }
 
