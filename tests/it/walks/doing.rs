@@ -179,8 +179,12 @@ impl Walk {
             .with(|state| change(state.team_mut(TEAMS[at.place]).unwrap()))
     }
 
+    pub(super) fn bears_later_address(&self, at: At) -> bool {
+        self.renamed.contains(&at)
+    }
+
     pub(super) fn address(&self, at: At, spelling: Spelling) -> String {
-        let later = if self.renamed.contains(&at) {
+        let later = if self.bears_later_address(at) {
             ".new"
         } else {
             ""
