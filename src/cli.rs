@@ -243,23 +243,10 @@ impl Common {
         Ok((settings, store))
     }
 
-    /// Settings and a database that must be there: asking makes none.
-    fn open_existing(&self) -> Result<(Settings, Store), Failure> {
+    /// Settings and a database that must be there: asking makes none, and needs no right to write.
+    fn open_to_read(&self) -> Result<(Settings, Store), Failure> {
         let settings = self.settings(Keys::Leave)?;
-        let path = &settings.database;
-        let is_there = path.try_exists().map_err(|error| {
-            Failure::could_not_run(anyhow::anyhow!(
-                "cannot look at {}: {error}",
-                path.display()
-            ))
-        })?;
-        if !is_there {
-            return Err(Failure::could_not_run(anyhow::anyhow!(
-                "there is no database at {}: no grant has been recorded and no pass made",
-                path.display()
-            )));
-        }
-        let store = Store::open(path)?;
+        let store = Store::open_to_read(&settings.database)?;
         Ok((settings, store))
     }
 }

@@ -61,7 +61,7 @@ pub enum DaemonError {
     /// Another daemon lives on this database.
     #[error("another daemon is running on {0}")]
     Another(PathBuf),
-    /// The file that says so cannot be used.
+    /// The database or a file beside it cannot be used, or is no longer what is at its path.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The listener's address cannot be had.
@@ -79,7 +79,8 @@ pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
 /// SIGHUP reads the configuration anew by `load`; one that is wrong changes nothing.
 ///
 /// # Errors
-/// When it could not start. A pass that fails is logged and tried again.
+/// When it could not start, or what it has open was replaced or deleted. A pass that fails is logged
+/// and tried again.
 pub fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
     // Passes have threads of their own: what only waits wakes one thread, and not several.
     let workers = runtime::Builder::new_multi_thread().enable_all().build();
@@ -131,14 +132,18 @@ async fn attend(
     let database = store.path().display();
     tracing::info!(%database, "started on {database}");
     systemd::ready();
-    daemon.live(&bell, &mut signals).await;
+    let ended = daemon.live(&bell, &mut signals).await;
+    if ended.is_err() {
+        daemon.begin_to_stop();
+        daemon.store.save_lost_log();
+    }
     let deadline = Instant::now() + LAST_CALLS;
     daemon.outbox.notify_one();
     if timeout_at(deadline, post).await.is_err() {
         tracing::warn!("a mail was not delivered in time; it is sent again later");
     }
     tracing::info!("stopped");
-    Ok(())
+    Ok(ended?)
 }
 
 struct Daemon {
@@ -185,10 +190,14 @@ type Pass = JoinHandle<Result<PassOutcome, PassError>>;
 
 impl Daemon {
     /// Asks what is due, does it, and rests until there is something to ask about.
-    async fn live(&mut self, bell: &Bell, signals: &mut Signals) {
+    ///
+    /// # Errors
+    /// When what is open is no longer what is at its path: started again, it has what is there.
+    async fn live(&mut self, bell: &Bell, signals: &mut Signals) -> Result<(), StoreError> {
         let mut last: Option<Asking> = None;
         loop {
             self.pulse.beat();
+            self.store.is_in_place()?;
             let settings = Arc::clone(&self.settings.borrow());
             if let Some(jumped) = last.as_ref().and_then(Asking::jump) {
                 tracing::warn!(
@@ -215,7 +224,7 @@ impl Daemon {
                         asked.version = self.store.version();
                         until
                     }
-                    None => return,
+                    None => return Ok(()),
                 },
                 Ok(Asked::Rest(until, next_end)) => {
                     self.tell(next_end);
@@ -230,7 +239,7 @@ impl Daemon {
                     Order::Reload => self.reload(),
                     Order::Stop => {
                         self.begin_to_stop();
-                        return;
+                        return Ok(());
                     }
                 },
             }
@@ -243,7 +252,7 @@ impl Daemon {
         loop {
             self.pulse.beat();
             let now = clock::now();
-            if now >= until || asked.jump().is_some() {
+            if now >= until || asked.jump().is_some() || self.store.is_in_place().is_err() {
                 return;
             }
             let left = Duration::try_from(until.duration_since(now)).unwrap_or(LOOK);
@@ -266,7 +275,13 @@ impl Daemon {
         let ended = loop {
             tokio::select! {
                 ended = &mut pass => break ended,
-                () = sleep(LOOK) => self.report_unless_it_waits().await,
+                () = sleep(LOOK) => {
+                    if self.store.is_in_place().is_err() {
+                        // No intent is written any more; what is under way comes to its end.
+                        self.stop.set();
+                    }
+                    self.report_unless_it_waits().await;
+                }
                 order = signals.next() => match order {
                     Order::Reload => self.reload(),
                     Order::Stop => {

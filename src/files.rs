@@ -1,12 +1,38 @@
 //! Files that are lapsed's own: readable by their owner alone, and that owner is the service's user
-//! also when root runs a command.
+//! also when root runs a command. No link is followed, and what is written anew is whole or not there.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown, lchown};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
 
 const ROOT: u32 = 0;
+/// How the name of a file ends that is still being written.
+const UNFINISHED: &str = ".new";
+
+/// Which file it is, whatever its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    device: u64,
+    inode: u64,
+}
+
+impl Identity {
+    pub(crate) fn of(metadata: &fs::Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+impl std::fmt::Display for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.device, self.inode)
+    }
+}
 
 /// Makes a file for writing. Made by root, it gets the owner of its directory: the service could
 /// not use it otherwise.
@@ -20,24 +46,185 @@ pub(crate) fn make(path: &Path) -> io::Result<File> {
         .create_new(true)
         .mode(0o600)
         .open(path)?;
-    if let Some((user, group)) = heir(path, &file.metadata()?)? {
-        // As SQLite does for its own files: where root may not, it can use the file itself.
-        let _ = fchown(&file, Some(user), Some(group));
+    hand_over(path, &file)?;
+    Ok(file)
+}
+
+/// Opens a file for reading and writing as it is, or makes it.
+///
+/// # Errors
+/// When it can be neither opened nor made, or is no file of its own: a link, say.
+pub(crate) fn open_or_make(path: &Path) -> io::Result<File> {
+    match make(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            own(OpenOptions::new().read(true).write(true), path)
+        }
+        made => made,
+    }
+}
+
+/// Opens a file of lapsed's own for reading.
+///
+/// # Errors
+/// When it is not there, cannot be read, or is no file of its own.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    own(OpenOptions::new().read(true), path)
+}
+
+/// What such a file holds: the first so many bytes, which ought to be all.
+///
+/// # Errors
+/// The same.
+pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Opens what is there, unless it leads elsewhere: a link of either kind, a device, a pipe.
+fn own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    // A pipe that nobody reads would be waited for.
+    let opened = options
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path);
+    let file = match opened {
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            return Err(leads_elsewhere("it is a symbolic link"));
+        }
+        opened => opened?,
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(leads_elsewhere("it is no regular file"));
+    }
+    if metadata.nlink() > 1 {
+        return Err(leads_elsewhere("it has another name, by a hard link"));
     }
     Ok(file)
 }
 
-/// Opens a file for writing as it is, or makes it.
+fn leads_elsewhere(what: &str) -> io::Error {
+    io::Error::other(format!("{what}, and lapsed follows none; remove it"))
+}
+
+/// A file that is still being written, under a name that nobody else has. It comes to its own name
+/// once it is whole; it is gone when dropped before.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    file: NamedTempFile,
+    path: PathBuf,
+}
+
+impl Draft {
+    /// Begins a file that is to be at `path`, for the owner's eyes only.
+    ///
+    /// # Errors
+    /// When its directory takes no file.
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
+        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        let mut prefix = name.to_owned();
+        prefix.push(".");
+        let file = tempfile::Builder::new()
+            .prefix(&prefix)
+            .suffix(UNFINISHED)
+            .tempfile_in(folder(path))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Where it is until it is whole.
+    pub(crate) fn unfinished(&self) -> &Path {
+        self.file.path()
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all(bytes)
+    }
+
+    /// Gives it its name, in the place of the file that is there.
+    ///
+    /// # Errors
+    /// When what is there is no regular file: a link is not followed, and not replaced either.
+    pub(crate) fn replace(self) -> io::Result<()> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(there) if there.is_symlink() => {
+                return Err(leads_elsewhere("it is a symbolic link"));
+            }
+            Ok(there) if !there.is_file() => {
+                return Err(leads_elsewhere("it is no regular file"));
+            }
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        self.file.as_file().sync_all()?;
+        self.file.persist(&self.path).map_err(|e| e.error)?;
+        keep_names(&self.path)
+    }
+
+    /// Gives it its name, if there is nothing of that name.
+    ///
+    /// # Errors
+    /// When there is, be it a link that leads nowhere.
+    pub(crate) fn publish(self) -> io::Result<()> {
+        self.file.as_file().sync_all()?;
+        let published = self.file.persist_noclobber(&self.path);
+        published.map_err(|e| e.error)?;
+        keep_names(&self.path)
+    }
+
+    /// The owner of its directory gets it, where root made it.
+    pub(crate) fn hand_over(&self) -> io::Result<()> {
+        hand_over(&self.path, self.file.as_file())
+    }
+}
+
+/// Writes a file whole, in the place of what is there, for the owner's eyes only.
 ///
 /// # Errors
-/// When it can be neither opened nor made.
-pub(crate) fn open_or_make(path: &Path) -> io::Result<File> {
-    match make(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            OpenOptions::new().write(true).open(path)
+/// When it cannot be written; what was there is there still.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut draft = Draft::of(path)?;
+    draft.write(bytes)?;
+    draft.replace()
+}
+
+/// Removes what processes have left that died while they wrote one of the files beginning with
+/// `path`. Nobody may be writing one now.
+pub(crate) fn remove_unfinished(path: &Path) {
+    let Some(name) = path.file_name() else { return };
+    let mut prefix = name.to_owned();
+    prefix.push(".");
+    let Ok(entries) = fs::read_dir(folder(path)) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let bytes = name.as_encoded_bytes();
+        if bytes.starts_with(prefix.as_encoded_bytes()) && bytes.ends_with(UNFINISHED.as_bytes()) {
+            // Whether it is gone is of no consequence: nobody reads it.
+            let _ = fs::remove_file(entry.path());
         }
-        made => made,
     }
+}
+
+fn folder(path: &Path) -> &Path {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// A name is on disk once its directory is.
+fn keep_names(path: &Path) -> io::Result<()> {
+    File::open(folder(path))?.sync_all()
+}
+
+fn hand_over(path: &Path, file: &File) -> io::Result<()> {
+    if let Some((user, group)) = heir(path, &file.metadata()?)? {
+        // As SQLite does for its own files: where root may not, it can use the file itself.
+        let _ = fchown(file, Some(user), Some(group));
+    }
+    Ok(())
 }
 
 /// Makes a directory and those above it, as far as they are missing; the owner is as for files.
@@ -69,52 +256,10 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
 
 /// To whom a thing that root has just made goes: the owner of its directory, unless that is root.
 fn heir(path: &Path, made: &fs::Metadata) -> io::Result<Option<(u32, u32)>> {
-    let parent = path.parent().filter(|p| !p.as_os_str().is_empty());
-    let directory = fs::metadata(parent.unwrap_or(Path::new(".")))?;
+    let directory = fs::metadata(folder(path))?;
     let differs = made.uid() == ROOT && directory.uid() != ROOT;
     Ok(differs.then(|| (directory.uid(), directory.gid())))
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::{PermissionsExt, chown, symlink};
-
-    use super::*;
-
-    #[test]
-    fn what_is_made_is_for_the_owners_eyes_only() {
-        let home = tempfile::tempdir().unwrap();
-        let deep = home.path().join("a/b");
-        make_directory(&deep).unwrap();
-        make_directory(&deep).unwrap();
-        open_or_make(&deep.join("file")).unwrap();
-        open_or_make(&deep.join("file")).unwrap();
-        assert!(make(&deep.join("file")).is_err());
-        assert!(make_directory(&deep.join("file")).is_err());
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&deep), mode(&deep.join("file"))), (0o700, 0o600));
-    }
-
-    #[test]
-    fn what_root_makes_belongs_to_the_directorys_owner() {
-        let home = tempfile::tempdir().unwrap();
-        if chown(home.path(), Some(65534), Some(65533)).is_err() {
-            return; // Only root can give files away.
-        }
-        make_directory(&home.path().join("a/b")).unwrap();
-        make(&home.path().join("a/b/file")).unwrap();
-        for name in ["a", "a/b", "a/b/file"] {
-            let metadata = fs::metadata(home.path().join(name)).unwrap();
-            assert_eq!((metadata.uid(), metadata.gid()), (65534, 65533), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_link_in_the_way_leads_nowhere() {
-        let home = tempfile::tempdir().unwrap();
-        let (link, other) = (home.path().join("link"), home.path().join("other"));
-        symlink(&other, &link).unwrap();
-        assert!(make(&link).is_err());
-        assert!(!other.exists());
-    }
-}
+mod tests;

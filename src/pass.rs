@@ -223,10 +223,9 @@ impl<'a> Pass<'a> {
 
     /// Notes beside the database how far it has come; an older copy must not pass for the one that
     /// acts here before a person has said so.
-    async fn set_mark(&self) -> Result<(), StoreError> {
-        match self.restored {
-            None => self.store.set_mark().await,
-            Some(_) => Ok(()),
+    async fn set_mark(&self) {
+        if self.restored.is_none() {
+            self.store.set_mark().await;
         }
     }
 

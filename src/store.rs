@@ -18,11 +18,13 @@ mod mark;
 mod members;
 mod notices;
 mod open;
+mod open_files;
 mod outbox;
 pub(crate) mod person;
 mod presence;
 pub(crate) mod provisions;
 pub(crate) mod queries;
+mod read_only;
 mod reviews;
 mod runs;
 pub(crate) mod snapshot;
@@ -38,10 +40,14 @@ mod time;
 pub mod trail;
 mod writer;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
+
+use open::IfMissing;
+use open_files::OpenFiles;
+use read_only::ReadOnly;
 
 pub(crate) use agenda::Agenda;
 pub(crate) use answering::Answering;
@@ -59,6 +65,7 @@ pub(crate) use listing::Listing;
 pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
 pub(crate) use notices::Notices;
+pub use open_files::Displaced;
 pub(crate) use outbox::{NewMail, Outbox};
 pub use presence::{Daemon, Presence};
 pub use provisions::Asked;
@@ -91,9 +98,36 @@ pub struct Store {
 
 #[derive(Debug)]
 struct Inner {
-    path: PathBuf,
-    writer: writer::Writer,
-    reader: Mutex<Connection>,
+    access: Access,
+    /// `None` once it was given up.
+    reader: Mutex<Option<Connection>>,
+}
+
+/// How a database is open.
+#[derive(Debug)]
+enum Access {
+    Full {
+        writer: writer::Writer,
+        files: Arc<OpenFiles>,
+    },
+    Reading(ReadOnly),
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let Access::Full { files, .. } = &self.access else {
+            return;
+        };
+        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(reader) = reader.as_ref().filter(|_| files.log_is_lost()) {
+            bring_in(reader);
+        }
+        if !files.names_are_ours() {
+            reader.take().map(|reader| Box::leak(Box::new(reader)));
+        }
+        // Before SQLite removes its log: whoever comes then must not miss it.
+        files.release();
+    }
 }
 
 impl Store {
@@ -102,15 +136,83 @@ impl Store {
     /// # Errors
     /// When the file is not a database of lapsed, is newer than this program, or cannot be used.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let writer = open::writable(path)?;
-        let reader = open::second(path)?;
-        Ok(Self {
+        Self::opened(path, IfMissing::Make)
+    }
+
+    /// Opens a database that is there, to ask it: makes none. Where nothing can be written, it is
+    /// read as it is.
+    ///
+    /// # Errors
+    /// When there is none, or as for `open`; and when it cannot be read as a whole where nothing can
+    /// be written.
+    pub fn open_to_read(path: &Path) -> Result<Self, StoreError> {
+        let unusual = match Self::opened(path, IfMissing::Fail) {
+            Err(error) if error.is_of_writing() => error,
+            opened => return opened,
+        };
+        let database = ReadOnly::of(path, unusual)?;
+        let reader = database.connect()?;
+        Ok(Self::with(Access::Reading(database), reader))
+    }
+
+    fn opened(path: &Path, if_missing: IfMissing) -> Result<Self, StoreError> {
+        let (writer, files) = open::writable(path, if_missing)?;
+        let reader = open::second(&files)?;
+        let writer = writer::Writer::start(writer, Arc::clone(&files))?;
+        Ok(Self::with(Access::Full { writer, files }, reader))
+    }
+
+    fn with(access: Access, reader: Connection) -> Self {
+        Self {
             inner: Arc::new(Inner {
-                path: path.to_owned(),
-                writer: writer::Writer::start(writer)?,
-                reader: Mutex::new(reader),
+                access,
+                reader: Mutex::new(Some(reader)),
             }),
-        })
+        }
+    }
+
+    fn files(&self) -> Result<&Arc<OpenFiles>, StoreError> {
+        match &self.inner.access {
+            Access::Full { files, .. } => Ok(files),
+            Access::Reading(_) => Err(StoreError::OnlyReads),
+        }
+    }
+
+    fn writer(&self) -> Result<&writer::Writer, StoreError> {
+        match &self.inner.access {
+            Access::Full { writer, .. } => Ok(writer),
+            Access::Reading(_) => Err(StoreError::OnlyReads),
+        }
+    }
+
+    /// Whether what is open is what is at its path: the database, its log, and the locks that this
+    /// process holds. Each change asks this by itself.
+    ///
+    /// # Errors
+    /// When it is not: whatever else is known here is of no use then.
+    pub fn is_in_place(&self) -> Result<(), StoreError> {
+        match &self.inner.access {
+            Access::Full { files, .. } => files.check(),
+            Access::Reading(_) => Ok(()),
+        }
+    }
+
+    /// Brings what the log holds into the database if the log itself was deleted: this process is the
+    /// last that can. To be called before it ends for that reason.
+    pub(crate) fn save_lost_log(&self) {
+        if let Access::Full { files, .. } = &self.inner.access
+            && files.log_is_lost()
+            && let Some(reader) = &*self.reader()
+        {
+            bring_in(reader);
+        }
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.inner
+            .reader
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads from a database that may be there, on this thread: makes none, changes nothing and
@@ -128,7 +230,10 @@ impl Store {
     /// Where the database is.
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.inner.path
+        match &self.inner.access {
+            Access::Full { files, .. } => files.path(),
+            Access::Reading(database) => database.path(),
+        }
     }
 
     /// Changes the database. `job` runs on the writer's thread, together with what else is waiting,
@@ -142,7 +247,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.inner.writer.run(false, job).await
+        self.writer()?.run(false, job).await
     }
 
     /// The same for what nobody is in a hurry with: more of the kind is awaited before the commit, so
@@ -155,7 +260,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.inner.writer.run(true, job).await
+        self.writer()?.run(true, job).await
     }
 
     /// Changes the database and takes the change back: what `write` would return, and nothing done.
@@ -173,7 +278,7 @@ impl Store {
             db.execute_batch("ROLLBACK TO rehearsal; RELEASE rehearsal")?;
             result
         };
-        self.inner.writer.run(false, rehearsal).await
+        self.writer()?.run(false, rehearsal).await
     }
 
     /// Reads from the database, in one consistent view.
@@ -185,10 +290,10 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let inner = Arc::clone(&self.inner);
+        let store = self.clone();
         let task = tokio::task::spawn_blocking(move || {
-            let mut connection = inner.reader.lock().unwrap_or_else(PoisonError::into_inner);
-            let view = connection.transaction()?;
+            let mut reader = store.reader();
+            let view = reader.as_mut().ok_or(StoreError::Gone)?.transaction()?;
             job(&view)
         });
         task.await.map_err(|_| StoreError::Gone)?
@@ -204,21 +309,28 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let path = self.inner.path.clone();
+        let store = self.clone();
         let task = tokio::task::spawn_blocking(move || {
-            let mut connection = open::second(&path)?;
+            let mut connection = store.another()?;
             let view = connection.transaction()?;
             job(&view)
         });
         task.await.map_err(|_| StoreError::Gone)?
     }
 
+    fn another(&self) -> Result<Connection, StoreError> {
+        match &self.inner.access {
+            Access::Full { files, .. } => open::second(files),
+            Access::Reading(database) => database.connect(),
+        }
+    }
+
     /// Brings what was written from the log into the database, beside whatever else is done: it would
     /// otherwise be waited for when the log is full, or at the end.
     pub(crate) fn tidy(&self) {
-        let path = self.inner.path.clone();
+        let store = self.clone();
         tokio::task::spawn_blocking(move || {
-            let tidied = open::second(&path).and_then(|connection| {
+            let tidied = store.another().and_then(|connection| {
                 Ok(connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?)
             });
             if let Err(error) = tidied {
@@ -232,6 +344,7 @@ impl Store {
     pub(crate) fn version(&self) -> Option<i64> {
         let reader = self.inner.reader.try_lock().ok()?;
         reader
+            .as_ref()?
             .query_row("PRAGMA data_version", [], |row| row.get(0))
             .ok()
     }
@@ -242,7 +355,7 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, CALLS)
+        Lock::take(self.files()?, CALLS)
     }
 
     /// Takes the right to run a pass on everything, which does not call the providers all the time;
@@ -251,7 +364,7 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock_pass(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, PASS)
+        Lock::take(self.files()?, PASS)
     }
 
     /// Takes the right to deliver what its outbox holds; `None` while another process has it.
@@ -259,28 +372,40 @@ impl Store {
     /// # Errors
     /// When the lock file beside the database cannot be made.
     pub fn lock_mail(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, MAIL)
+        Lock::take(self.files()?, MAIL)
     }
 
     /// Takes the right to what a long import is still to give: passes that come between leave that to
     /// it. `None` while another process has it.
     pub(crate) fn lock_giving(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(&self.inner.path, GIVING)
+        Lock::take(self.files()?, GIVING)
     }
 
     /// Whether a process gives what a long import is still to give.
     pub(crate) fn is_giving(&self) -> Result<bool, StoreError> {
-        Lock::is_taken(&self.inner.path, GIVING)
+        Lock::is_taken(self.path(), GIVING)
     }
 
     /// Whether a process runs a pass on everything now.
     pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
-        Lock::is_taken(&self.inner.path, PASS)
+        Lock::is_taken(self.path(), PASS)
     }
 
     /// Whether a process runs a pass on this database now, or calls the providers for a person.
     pub(crate) fn is_at_work(&self) -> Result<bool, StoreError> {
-        Ok(self.pass_runs()? || Lock::is_taken(&self.inner.path, CALLS)?)
+        Ok(self.pass_runs()? || Lock::is_taken(self.path(), CALLS)?)
+    }
+}
+
+/// Brings what the log holds into the database, as far as nobody is in the way.
+fn bring_in(db: &Connection) {
+    let brought = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+    match brought {
+        Ok(()) => tracing::warn!("the log was deleted; what it held was brought into the database"),
+        Err(error) => tracing::error!(
+            %error,
+            "the log was deleted, and what it held could not be brought into the database: {error}"
+        ),
     }
 }
 

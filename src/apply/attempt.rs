@@ -119,13 +119,18 @@ impl Apply<'_> {
         self.services.metrics.tried(action, state, lag);
     }
 
-    /// The last look, after all waiting: whether no grant covers any of the people again.
+    /// The last look, after all waiting: whether no grant covers any of the people again, and the
+    /// database that says so, and the locks, are still those at their paths.
     fn still_due(&self, intended: &Arc<Vec<Tracked>>) -> StillDue {
         let (store, intended, grace) = (self.store.clone(), Arc::clone(intended), self.grace);
         let written = Instant::now();
         StillDue::by(move || {
             let (store, intended) = (store.clone(), Arc::clone(&intended));
             Box::pin(async move {
+                // The next intent says what is wrong.
+                if store.is_in_place().is_err() {
+                    return false;
+                }
                 if written.elapsed() < FRESH {
                     return true;
                 }

@@ -60,7 +60,7 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
         store
             .write(move |db| Holds::confirm_database(db, &run, &by, clock::now()))
             .await?;
-        store.set_mark().await?;
+        store.confirm_mark().await?;
         let confirmed = Approved {
             run: &args.run,
             actions: 0,
@@ -92,7 +92,7 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
             args.run
         ))),
         Approval::Given { actions, dropped } => {
-            store.set_mark().await?;
+            store.set_mark().await;
             if args.format == Form::Json {
                 output::json(&Approved {
                     run: &args.run,

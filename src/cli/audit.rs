@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::giving::Form;
 use super::{Common, output};
-use crate::config::Keys;
 use crate::store::StoreError;
 use crate::store::trail::{self, Head, Verified};
 
@@ -45,7 +44,7 @@ struct Found {
 }
 
 pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, Failure> {
-    let (_, store) = common.open(Keys::Leave)?;
+    let (_, store) = common.open_to_read()?;
     match command {
         AuditCommand::Verify { head, format } => {
             let verified = store

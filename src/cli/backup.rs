@@ -8,7 +8,6 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::giving::Form;
 use super::{Common, output};
-use crate::config::Keys;
 
 /// Where the copy goes.
 #[derive(Debug, Args)]
@@ -29,7 +28,7 @@ struct Copied {
 }
 
 pub(super) async fn run(common: &Common, args: BackupArgs) -> Result<Exit, Failure> {
-    let (_, store) = common.open(Keys::Leave)?;
+    let (_, store) = common.open_to_read()?;
     store.backup(&args.file).await?;
     let file = args.file.display().to_string();
     match args.format {

@@ -10,8 +10,7 @@ use crate::config::{Keys, Settings};
 use crate::mail::Courier;
 use crate::metrics::Metrics;
 use crate::services::Services;
-use crate::store::Store;
-use crate::store::trail;
+use crate::store::{Store, StoreError, trail};
 
 /// How it is told.
 #[derive(Debug, Args)]
@@ -65,14 +64,35 @@ async fn everything(common: &Common, found: &mut Findings) -> Result<Exit, Failu
         "configuration",
         &common.config.display().to_string(),
     )?;
-    let store = match Store::open(&settings.database) {
-        Ok(store) => store,
+    let unconfirmed = match Store::open_to_read(&settings.database) {
+        Ok(store) => database(&settings, &store, found).await?,
+        Err(error @ StoreError::Missing(_)) => {
+            let what = format!("{error}; the first of them makes it");
+            found.line(Health::Unknown, "database", &what)?;
+            None
+        }
         Err(error) => {
             let error = anyhow::Error::from(error);
             found.line(Health::Failed, "database", &told(&error))?;
             return Ok(Exit::CouldNotRun);
         }
     };
+    let services = Services::connect(&settings, &Metrics::default())?;
+    let mut all_well = providers(&settings, &services, found).await?;
+    all_well &= mail(&settings, found).await?;
+    Ok(match (unconfirmed.is_some(), all_well) {
+        (true, _) => Exit::Held,
+        (false, true) => Exit::Done,
+        (false, false) => Exit::Incomplete,
+    })
+}
+
+/// Returns why the database is not known to be the one that acts here, if it is not.
+async fn database(
+    settings: &Settings,
+    store: &Store,
+    found: &mut Findings,
+) -> Result<Option<String>, Failure> {
     let head = store.read(trail::head).await?;
     let database = format!("{}, {} audit events", settings.database.display(), head.seq);
     let unconfirmed = store.looks_restored().await?;
@@ -84,14 +104,7 @@ async fn everything(common: &Common, found: &mut Findings) -> Result<Exit, Failu
             found.line(Health::Failed, "database", &why)?;
         }
     }
-    let services = Services::connect(&settings, &Metrics::default())?;
-    let mut all_well = providers(&settings, &services, found).await?;
-    all_well &= mail(&settings, found).await?;
-    Ok(match (unconfirmed.is_some(), all_well) {
-        (true, _) => Exit::Held,
-        (false, true) => Exit::Done,
-        (false, false) => Exit::Incomplete,
-    })
+    Ok(unconfirmed)
 }
 
 async fn providers(

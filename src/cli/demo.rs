@@ -138,6 +138,6 @@ async fn leave_report(
             .keep()
             .map_err(|error| Failure::from(error.error))?,
     };
-    std::fs::write(&path, html)?;
+    output::file(&path, &html)?;
     Ok(path)
 }

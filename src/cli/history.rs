@@ -6,7 +6,6 @@ use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
 use super::{Common, RowFormat, output};
 use crate::clock;
-use crate::config::Keys;
 use crate::explain::words::Words;
 use crate::explain::{Row, tell};
 use crate::store::person;
@@ -29,7 +28,7 @@ pub(super) struct HistoryArgs {
 }
 
 pub(super) async fn run(common: &Common, args: HistoryArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open(Keys::Leave)?;
+    let (settings, store) = common.open_to_read()?;
     let email = person(&args.email)?;
     let wanted = email.clone();
     let (history, near) = store

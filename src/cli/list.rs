@@ -5,7 +5,6 @@ use clap::{Args, ValueEnum};
 use super::exit::{Exit, Failure};
 use super::{Common, RowFormat, moment, output};
 use crate::clock;
-use crate::config::Keys;
 use crate::domain::{GrantState, Target, TargetId};
 use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 
@@ -46,7 +45,7 @@ enum StateArg {
 }
 
 pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open(Keys::Leave)?;
+    let (settings, store) = common.open_to_read()?;
     let now = clock::now();
     let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
     let ending_until = match &args.ending_within {

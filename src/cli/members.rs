@@ -6,7 +6,7 @@ use super::exit::{Exit, Failure};
 use super::list::known_target;
 use super::{Common, moment, output};
 use crate::clock;
-use crate::config::{Keys, SaplingAccount};
+use crate::config::SaplingAccount;
 use crate::domain::{Email, Permission, Target};
 use crate::report::one_line;
 use crate::store::{Listing, MemberFilter, MemberRow};
@@ -51,7 +51,7 @@ enum MembersFormat {
 }
 
 pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open(Keys::Leave)?;
+    let (settings, store) = common.open_to_read()?;
     let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
     let filter = MemberFilter {
         target: known_target(&store, args.target.as_ref()).await?,

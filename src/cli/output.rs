@@ -1,12 +1,14 @@
 //! What is printed: stdout for results, stderr for people, tables that fit.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
+use std::path::Path;
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::exit::Failure;
+use crate::files;
 use crate::report::{defused, is_active, one_line};
 
 /// Prints a text as it is.
@@ -14,6 +16,14 @@ pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// Writes what names people into a file, whole and for its owner's eyes only.
+pub(super) fn file(path: &Path, text: &str) -> Result<(), Failure> {
+    files::write(path, text.as_bytes()).map_err(|error| {
+        let error = anyhow::Error::from(error);
+        Failure::could_not_run(error.context(format!("--output {}", path.display())))
+    })
 }
 
 /// Prints a line.

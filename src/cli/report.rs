@@ -1,6 +1,5 @@
 //! `lapsed report`: the audit report, without mailing it.
 
-use std::fs;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -8,7 +7,6 @@ use clap::{Args, ValueEnum};
 use super::exit::{Exit, Failure};
 use super::{Common, output, when};
 use crate::clock;
-use crate::config::Keys;
 use crate::domain::{Edge, parse_span};
 use crate::pass;
 use crate::report::{self, Format};
@@ -29,7 +27,7 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: ReportFormat,
 
-    /// Where it is written; without this, to stdout
+    /// Where it is written, for its owner's eyes only; without this, to stdout
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -54,7 +52,7 @@ impl From<ReportFormat> for Format {
 }
 
 pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open(Keys::Leave)?;
+    let (settings, store) = common.open_to_read()?;
     let now = clock::now();
     let from = match args.since.as_deref() {
         None => pass::last_report(&store).await?,
@@ -83,11 +81,7 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
             output::json(&value)?;
         }
         None => output::print(&text)?,
-        Some(path) => fs::write(&path, text).map_err(|error| {
-            Failure::could_not_run(
-                anyhow::Error::from(error).context(format!("--output {}", path.display())),
-            )
-        })?,
+        Some(path) => output::file(&path, &text)?,
     }
     Ok(Exit::Done)
 }

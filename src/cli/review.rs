@@ -94,7 +94,7 @@ struct Kept<'a> {
 pub(super) async fn run(common: &Common, args: ReviewArgs) -> Result<Exit, Failure> {
     match args.answer {
         None => {
-            let (settings, store) = common.open(Keys::Leave)?;
+            let (settings, store) = common.open_to_read()?;
             list(&settings, &store, args.format).await
         }
         Some(Answer::Keep(keep)) => self::keep(common, keep).await,
@@ -168,7 +168,7 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
         store.write(move |db| Reviews::keep(db, &email, &target, end, &asked, now))
     };
     let grants = grants(answer.await?, &email, &target)?;
-    store.set_mark_unless(restored.as_ref()).await?;
+    store.set_mark_unless(restored.as_ref()).await;
     let unposted = unposted.filter(|g| g.state != ProvisionState::Unchanged);
     let detail = unposted.as_ref().map(|given| {
         let why = given.detail.as_deref().unwrap_or("another pass is running");
@@ -209,7 +209,7 @@ async fn end(settings: &Settings, store: &Store, about: AboutArgs) -> Result<Exi
         store.write(move |db| Reviews::end(db, &email, &target, &asked, now))
     };
     grants(answer.await?, &email, &target)?;
-    store.set_mark_unless(restored.as_ref()).await?;
+    store.set_mark_unless(restored.as_ref()).await;
     let options = Options {
         reach: Reach::only([target.clone()]),
         progress: progress::bar(),

@@ -8,7 +8,6 @@ use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
 use super::{Common, output};
 use crate::clock;
-use crate::config::Keys;
 use crate::domain::{Email, Target};
 use crate::explain::words::Words;
 use crate::explain::{Access, Explanation, Rules, explain, lines};
@@ -48,7 +47,7 @@ enum WhyFormat {
 }
 
 pub(super) async fn run(common: &Common, args: WhyArgs) -> Result<Exit, Failure> {
-    let (settings, store) = common.open(Keys::Leave)?;
+    let (settings, store) = common.open_to_read()?;
     let email = person(&args.email)?;
     super::list::known_target(&store, args.target.as_ref()).await?;
     let now = clock::now();

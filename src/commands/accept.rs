@@ -64,7 +64,7 @@ pub async fn accept(store: &Store, target: &str, by: &str) -> Result<Accepted, A
             }))
         })
         .await?;
-    store.set_mark_unless(restored.as_ref()).await?;
+    store.set_mark_unless(restored.as_ref()).await;
     accepted.map_err(|why| AcceptError::Refused(why.to_string()))
 }
 

@@ -67,6 +67,6 @@ pub async fn write_off(
             }))
         })
         .await?;
-    store.set_mark_unless(restored.as_ref()).await?;
+    store.set_mark_unless(restored.as_ref()).await;
     written_off.map_err(WriteOffError::Refused)
 }

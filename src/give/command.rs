@@ -171,7 +171,7 @@ impl Desk<'_> {
         }
         let mut lock = Some(lock);
         let given = self.settle(&mut lock, recorded, seen).await?;
-        self.store.set_mark_unless(restored.as_ref()).await?;
+        self.store.set_mark_unless(restored.as_ref()).await;
         Ok(given)
     }
 

@@ -34,7 +34,7 @@ impl Desk<'_> {
             .write(move |db| Grants::extend(db, &email, &target, end, &asked, at))
             .await?
             .map_err(|why| GiveError::Faults(vec![(0, why)]))?;
-        self.store.set_mark_unless(restored.as_ref()).await?;
+        self.store.set_mark_unless(restored.as_ref()).await;
         if recorded.iter().all(|r| r.open.is_none()) {
             return Ok(self.untried(recorded));
         }
@@ -47,7 +47,7 @@ impl Desk<'_> {
                     .await?
             }
         };
-        self.store.set_mark_unless(restored.as_ref()).await?;
+        self.store.set_mark_unless(restored.as_ref()).await;
         Ok(given)
     }
 }

@@ -28,7 +28,7 @@ pub async fn note(
         let some = some.to_vec();
         given.extend(store.write(move |db| all(db, &some, same, at)).await?);
     }
-    store.set_mark_unless(restored.as_ref()).await?;
+    store.set_mark_unless(restored.as_ref()).await;
     Ok(given)
 }
 

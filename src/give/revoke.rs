@@ -87,7 +87,7 @@ impl Desk<'_> {
             true => self.end(email, target.as_ref(), self.word(since)).await?,
             false => Vec::new(),
         };
-        self.store.set_mark_unless(restored.as_ref()).await?;
+        self.store.set_mark_unless(restored.as_ref()).await;
         let lock = match self.lock(tell).await {
             Err(GiveError::Busy(_)) if !targets.is_empty() => {
                 return Ok(Revoked {

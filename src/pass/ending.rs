@@ -78,7 +78,7 @@ impl Pass<'_> {
             .await?;
         let mut mails = Vec::new();
         if !dry_run {
-            self.set_mark().await?;
+            self.set_mark().await;
             let mut suppressed = mailing::queue_alarm(self).await?;
             if self.options.report {
                 suppressed.extend(

@@ -126,8 +126,8 @@ impl Pass<'_> {
             progress: &progress,
         };
         // The mark need not be there before the first call: nothing waits for the disk twice.
-        let mark = async { self.set_mark().await };
-        let (touched, ()) = tokio::try_join!(apply.all(recorded.tracked), mark)?;
+        let (touched, ()) = tokio::join!(apply.all(recorded.tracked), self.set_mark());
+        let touched = touched?;
         let teams = touched.iter().filter_map(|team| {
             let id = seen.team_ids.get(&team.id())?.clone();
             Some((team.clone(), id))

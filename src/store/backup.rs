@@ -1,14 +1,14 @@
 //! A consistent copy of the database, made while others read and write.
 
-use std::fs::{self, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 
+use super::lock::fault;
 use super::{Store, StoreError};
+use crate::files::{self, Draft};
 
 /// Pages copied at once, and the pause between: a writer gets its turn.
 const PAGES: std::ffi::c_int = 4096;
@@ -16,26 +16,15 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 impl Store {
     /// Copies the database into a new file that only the owner can read. The file is whole and was
-    /// checked when this returns, and gone when it fails.
+    /// checked when this returns; it is not there before, nor when it fails.
     pub(crate) async fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let to = to.to_owned();
-        let fault = |source| StoreError::File {
-            path: to.clone(),
-            source,
-        };
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&to)
-            .map_err(fault)?;
-        let copy = to.clone();
-        let copied = self.read(move |db| copy_checked(db, &copy)).await;
-        if copied.is_err() {
-            // The failure itself is what the caller hears of.
-            let _ = fs::remove_file(&to);
-        }
-        copied
+        self.read(move |db| {
+            let draft = Draft::of(&to).map_err(|source| fault(&to, source))?;
+            copy_checked(db, draft.unfinished())?;
+            draft.publish().map_err(|source| fault(&to, source))
+        })
+        .await
     }
 }
 
@@ -46,28 +35,23 @@ pub(super) fn before_upgrade(
     form: impl Fn(&Connection) -> i64,
     to: &Path,
 ) -> Result<(), StoreError> {
-    let fault = |source| StoreError::File {
-        path: to.to_owned(),
-        source,
-    };
     let before = form(db);
-    let folder = to.parent().filter(|p| !p.as_os_str().is_empty());
-    let new = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).map_err(fault)?;
-    copy_into(db, &new.path().to_owned())?;
+    files::remove_unfinished(to);
+    let draft = Draft::of(to).map_err(|source| fault(to, source))?;
+    copy_into(db, draft.unfinished())?;
     if form(&Connection::open_with_flags(
-        new.path(),
+        draft.unfinished(),
         OpenFlags::SQLITE_OPEN_READ_ONLY,
     )?) != before
     {
         return Ok(());
     }
-    new.as_file().sync_all().map_err(fault)?;
-    new.persist(to).map_err(|e| fault(e.error))?;
-    Ok(())
+    let replaced = draft.hand_over().and_then(|()| draft.replace());
+    replaced.map_err(|source| fault(to, source))
 }
 
 /// A copy that proves to be whole, indexes and all: pages are copied as they are, damaged ones too.
-fn copy_checked(db: &Connection, to: &PathBuf) -> Result<(), StoreError> {
+fn copy_checked(db: &Connection, to: &Path) -> Result<(), StoreError> {
     copy_into(db, to)?;
     let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let found: String = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
@@ -79,7 +63,7 @@ fn copy_checked(db: &Connection, to: &PathBuf) -> Result<(), StoreError> {
     Err(StoreError::Damaged(found))
 }
 
-fn copy_into(db: &Connection, to: &PathBuf) -> Result<(), StoreError> {
+fn copy_into(db: &Connection, to: &Path) -> Result<(), StoreError> {
     let mut copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     Backup::new(db, &mut copy)?.run_to_completion(PAGES, PAUSE, None)?;
     // A single file, with no log beside it that could be forgotten.

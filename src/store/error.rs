@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use rusqlite::ErrorCode;
 use thiserror::Error;
 
+use super::open_files::Displaced;
+
 /// Why the database could not be used.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -18,6 +20,65 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: io::Error,
+    },
+    /// There is none.
+    #[error(
+        "there is no database at {0} (state.path): no grant has been recorded there and no pass made"
+    )]
+    Missing(PathBuf),
+    /// What is open is no longer what is at its path.
+    #[error(transparent)]
+    Displaced(#[from] Displaced),
+    /// Another process has another file open that was at this path.
+    #[error(
+        "{0} was replaced while another process of lapsed has open what was there before; stop that one, or wait until it has noticed: the daemon does within seconds"
+    )]
+    OpenElsewhere(PathBuf),
+    /// What others have open is not all there any more.
+    #[error(
+        "{0} was deleted while another process of lapsed has the database open, and holds what is not yet in it; stop that one, or wait until it has noticed: the daemon does within seconds"
+    )]
+    LogLost(PathBuf),
+    /// It can be reached by several names, and its log by one of them only.
+    #[error(
+        "{path} has {names} names (hard links): SQLite's log would lie beside one of them only, and what it holds be lost for the others; remove the other names"
+    )]
+    ManyNames {
+        /// One of them.
+        path: PathBuf,
+        /// How many there are.
+        names: u64,
+    },
+    /// Another process takes too long.
+    #[error(
+        "another process is opening {0}, or bringing it to the current form, and did not end in time"
+    )]
+    NoTurn(PathBuf),
+    /// It was opened for reading only.
+    #[error("the database is open for reading only")]
+    OnlyReads,
+    /// It can be read only once it was brought to the current form.
+    #[error(
+        "{path} was written by an earlier lapsed (form {found}, this program reads {known}) and cannot be brought to the current form where nothing can be written"
+    )]
+    Older {
+        /// Which.
+        path: PathBuf,
+        /// The database's form.
+        found: i64,
+        /// The one that we read.
+        known: i64,
+    },
+    /// It was read without being written to, and that is not enough.
+    #[error(
+        "{log} holds what is not yet in the database, and it cannot be read where nothing can be written: make room, or copy the database with {log} to another disk and read it there"
+    )]
+    Unreadable {
+        /// SQLite's log.
+        log: PathBuf,
+        /// Why the database could not be opened as usual.
+        #[source]
+        source: Box<StoreError>,
     },
     /// The file is something else.
     #[error(
@@ -96,6 +157,32 @@ impl StoreError {
                         | ErrorCode::OutOfMemory
                 )
             ),
+            _ => false,
+        }
+    }
+}
+
+impl StoreError {
+    /// Whether the database could not be opened because nothing can be written there.
+    pub(super) fn is_of_writing(&self) -> bool {
+        match self {
+            Self::File { source, .. } => matches!(
+                source.kind(),
+                io::ErrorKind::ReadOnlyFilesystem
+                    | io::ErrorKind::StorageFull
+                    | io::ErrorKind::QuotaExceeded
+                    | io::ErrorKind::PermissionDenied
+            ),
+            Self::Sqlite(error) => matches!(
+                error.sqlite_error_code(),
+                Some(
+                    ErrorCode::DiskFull
+                        | ErrorCode::ReadOnly
+                        | ErrorCode::CannotOpen
+                        | ErrorCode::SystemIoFailure
+                )
+            ),
+            Self::Migration { .. } => true,
             _ => false,
         }
     }

@@ -1,61 +1,126 @@
 //! The mark beside the database: how far the trail had come when lapsed last acted, in a pass or at
 //! a person's word. A database that does not reach the mark is an older copy.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
+use super::lock::{Turn, beside, fault};
 use super::trail::{self, Head};
 use super::{Store, StoreError};
-use crate::files;
+use crate::files::{self, Draft};
+
+/// More than a head takes.
+const LONGEST: u64 = 200;
+/// How long another process is waited for that opens the database, or moves the mark.
+const TURN: Duration = Duration::from_secs(10);
+
+/// Whose word it is that the mark is to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Lapsed's own: the mark only goes on.
+    Own,
+    /// A person's, who says that this database is the one that acts here: it may go back.
+    Persons,
+}
 
 impl Store {
     /// Why the database must be an older copy than the last one that acted here, if it is.
     pub(crate) async fn looks_restored(&self) -> Result<Option<String>, StoreError> {
         let path = path(self.path());
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(StoreError::File { path, source }),
-        };
-        let Ok(mark) = text.trim().parse::<Head>() else {
-            return Ok(Some(format!("{} cannot be understood", path.display())));
-        };
-        self.read(move |db| doubt(db, &mark)).await
-    }
-
-    /// The same, unless the database looked like an older copy before: only a person's word makes
-    /// that the one that acts here.
-    pub(crate) async fn set_mark_unless(
-        &self,
-        restored: Option<&String>,
-    ) -> Result<(), StoreError> {
-        match restored {
-            None => self.set_mark().await,
-            Some(why) => {
-                tracing::warn!(
-                    why,
-                    "noted in a database that is not known to be the one that acts here"
-                );
-                Ok(())
-            }
+        match look(&path)? {
+            Found::Nothing => Ok(None),
+            Found::Nonsense => Ok(Some(format!("{} cannot be understood", path.display()))),
+            Found::Mark(mark) => self.read(move |db| doubt(db, &mark)).await,
         }
     }
 
-    /// Notes how far the trail has come.
-    pub(crate) async fn set_mark(&self) -> Result<(), StoreError> {
-        let head = self.read(trail::head).await?;
-        let path = path(self.path());
-        write(&path, &head).map_err(|source| StoreError::File { path, source })
+    /// Notes how far the trail has come, unless the database looked like an older copy before: only
+    /// a person's word makes that the one that acts here.
+    pub(crate) async fn set_mark_unless(&self, restored: Option<&String>) {
+        match restored {
+            None => self.set_mark().await,
+            Some(why) => tracing::warn!(
+                why,
+                "noted in a database that is not known to be the one that acts here"
+            ),
+        }
+    }
+
+    /// Notes how far the trail has come. What was done is done whether or not that can be written:
+    /// the next one mends it.
+    pub(crate) async fn set_mark(&self) {
+        if let Err(error) = self.move_mark(Whose::Own).await {
+            let path = path(self.path());
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(
+                path = %path.display(),
+                error,
+                "{} could not be written: {error}. Nothing is lost by that; the next command or pass that can writes it",
+                path.display()
+            );
+        }
+    }
+
+    /// Notes that this database is the one that acts here, by a person's word.
+    ///
+    /// # Errors
+    /// When that cannot be written: the word has no effect then.
+    pub(crate) async fn confirm_mark(&self) -> Result<(), StoreError> {
+        self.move_mark(Whose::Persons).await
+    }
+
+    async fn move_mark(&self, whose: Whose) -> Result<(), StoreError> {
+        let files = std::sync::Arc::clone(self.files()?);
+        self.read_aside(move |db| {
+            let path = path(files.path());
+            // Read anew once nobody else is moving it: so it never goes back.
+            let _turn = Turn::take(files.path(), TURN)?;
+            files.check()?;
+            let head = trail::head(db)?;
+            if whose == Whose::Own {
+                match look(&path)? {
+                    Found::Mark(mark) if mark.seq > 0 && mark == head => return Ok(()),
+                    Found::Mark(mark) if doubt(db, &mark)?.is_some() => return Ok(()),
+                    Found::Nonsense => return Ok(()),
+                    Found::Mark(_) | Found::Nothing => {}
+                }
+            }
+            write(&path, &head).map_err(|source| fault(&path, source))
+        })
+        .await
     }
 }
 
-fn path(database: &Path) -> PathBuf {
-    let mut path = database.as_os_str().to_owned();
-    path.push(".mark");
-    path.into()
+/// What is written there.
+enum Found {
+    Nothing,
+    Nonsense,
+    Mark(Head),
+}
+
+fn look(path: &Path) -> Result<Found, StoreError> {
+    let bytes = match files::read(path, LONGEST) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(source) => return Err(fault(path, source)),
+    };
+    let mark = std::str::from_utf8(&bytes).ok();
+    let mark = mark.and_then(|text| text.trim().parse().ok());
+    Ok(mark.map_or(Found::Nonsense, Found::Mark))
+}
+
+pub(super) fn path(database: &Path) -> PathBuf {
+    beside(database, "mark")
+}
+
+fn write(path: &Path, head: &Head) -> io::Result<()> {
+    let mut draft = Draft::of(path)?;
+    draft.write(format!("{head}\n").as_bytes())?;
+    draft.hand_over()?;
+    draft.replace()
 }
 
 fn doubt(db: &Connection, mark: &Head) -> Result<Option<String>, StoreError> {
@@ -82,24 +147,4 @@ fn doubt(db: &Connection, mark: &Head) -> Result<Option<String>, StoreError> {
         ));
     }
     Ok(None)
-}
-
-/// Writes the file anew beside the old one, so that there is always a whole one.
-fn write(path: &Path, head: &Head) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    // One that a crash has left.
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let mut file = files::make(&new)?;
-    writeln!(file, "{head}")?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
-    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
-        Some(folder) => File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use refinery::Target;
@@ -9,6 +10,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::{Connection, OpenFlags};
 
+use super::lock::{Turn, fault};
+use super::open_files::OpenFiles;
 use super::{StoreError, backup};
 use crate::domain::canonical;
 use crate::files;
@@ -26,9 +29,53 @@ const LARGEST_LOG: i64 = 64 << 20;
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// The connection that writes; makes and migrates the database.
-pub(super) fn writable(path: &Path) -> Result<Connection, StoreError> {
-    make_file(path)?;
+/// How long the process before is waited for that opens the database: many may at once.
+const TURN: Duration = Duration::from_secs(60);
+
+/// Whether a database that is not there is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfMissing {
+    Make,
+    Fail,
+}
+
+/// The connection that writes, to the database in its current form, and the files that it has open.
+/// One process opens it at a time: none sees it half made.
+pub(super) fn writable(
+    named: &Path,
+    if_missing: IfMissing,
+) -> Result<(Connection, Arc<OpenFiles>), StoreError> {
+    match if_missing {
+        IfMissing::Make => make_file(named)?,
+        IfMissing::Fail => must_be_there(named)?,
+    }
+    let path = resolve(named)?;
+    let _turn = Turn::take(&path, TURN)?;
+    let files = Arc::new(OpenFiles::claim(named, &path)?);
+    let connection = prepared(&path)?;
+    files.watch_log()?;
+    Ok((connection, files))
+}
+
+/// Where the database itself is: its log and all that is beside it are there too, whatever link
+/// leads to it.
+pub(super) fn resolve(named: &Path) -> Result<PathBuf, StoreError> {
+    let is_link = std::fs::symlink_metadata(named).is_ok_and(|it| it.is_symlink());
+    match is_link {
+        true => std::fs::canonicalize(named).map_err(|error| fault(named, error)),
+        false => Ok(named.to_owned()),
+    }
+}
+
+pub(super) fn must_be_there(named: &Path) -> Result<(), StoreError> {
+    match named.try_exists() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(StoreError::Missing(named.to_owned())),
+        Err(error) => Err(fault(named, error)),
+    }
+}
+
+fn prepared(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = connect(path)?;
     let fresh = check_ours(&connection, path)?;
     refuse_newer(&connection, path)?;
@@ -107,14 +154,14 @@ fn copy_of(path: &Path, form: i64) -> PathBuf {
 }
 
 /// The newest form that this program knows.
-fn known() -> i64 {
+pub(super) fn known() -> i64 {
     let runner = migrations::migrations::runner();
     let forms = runner.get_migrations().iter();
     forms.map(|m| i64::from(m.version())).max().unwrap_or(0)
 }
 
 /// The form of a database; 0 when it has none yet.
-fn form(connection: &Connection) -> i64 {
+pub(super) fn form(connection: &Connection) -> i64 {
     connection
         .query_row(
             "SELECT ifnull(max(version), 0) FROM refinery_schema_history",
@@ -124,9 +171,11 @@ fn form(connection: &Connection) -> i64 {
         .unwrap_or(0)
 }
 
-/// A further connection to a database that `writable` has opened.
-pub(super) fn second(path: &Path) -> Result<Connection, StoreError> {
-    let connection = connect(path)?;
+/// A further connection to a database that `writable` has opened, and to no other at its path.
+pub(super) fn second(files: &OpenFiles) -> Result<Connection, StoreError> {
+    files.check()?;
+    let connection = connect(files.path())?;
+    files.check()?;
     connection.pragma_update(None, "query_only", true)?;
     Ok(connection)
 }
@@ -160,10 +209,6 @@ fn page_size(db: &Connection) -> Result<i64, StoreError> {
 }
 
 fn make_file(path: &Path) -> Result<(), StoreError> {
-    let fault = |path: &Path, source| StoreError::File {
-        path: path.to_owned(),
-        source,
-    };
     if let Some(parent) = path.parent().filter(|p| !p.as_os_str().is_empty()) {
         files::make_directory(parent).map_err(|e| fault(parent, e))?;
     }
@@ -178,7 +223,7 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Tells a fresh file from one of ours, and refuses all others.
-fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+pub(super) fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     let not_ours = |why| StoreError::NotOurs {
         path: path.to_owned(),
         why,
@@ -206,7 +251,7 @@ fn check_ours(connection: &Connection, path: &Path) -> Result<bool, StoreError> 
     Err(not_ours("it is a SQLite database of something else"))
 }
 
-fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(super) fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let (known, found) = (known(), form(connection));
     if found <= known {
         return Ok(());
@@ -243,7 +288,8 @@ mod tests {
             let from = dir.path().join(format!("l.db{ending}"));
             std::fs::rename(&from, from.with_added_extension("away")).unwrap();
         }
-        assert!(store.read_aside(page_size).await.is_err());
+        let error = store.read_aside(page_size).await.unwrap_err();
+        assert!(matches!(error, StoreError::Displaced(_)), "{error}");
         assert!(!path.exists());
     }
 }

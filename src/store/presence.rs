@@ -1,17 +1,18 @@
 //! Whether a daemon lives on this database: a file beside it that the daemon keeps locked. The lock
 //! tells, never the number in the file: numbers of processes come again.
 
-use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::lock::{self, beside, fault};
+use super::lock::{self, Lock, beside, fault};
 use super::{Store, StoreError};
 use crate::clock;
 
+/// The ending of that file.
+const DAEMON: &str = "daemon";
 /// More than a number and a time, and little enough to read when somebody wrote into the file.
 const LONGEST: u64 = 100;
 
@@ -19,7 +20,7 @@ const LONGEST: u64 = 100;
 #[derive(Debug)]
 #[must_use = "the daemon counts as gone when this is dropped"]
 pub struct Presence {
-    _file: File,
+    _lock: Lock,
 }
 
 /// A daemon that lives.
@@ -37,15 +38,16 @@ impl Store {
     /// # Errors
     /// When the file beside the database cannot be written.
     pub fn claim_daemon(&self) -> Result<Option<Presence>, StoreError> {
-        let path = beside(self.path(), "daemon");
-        let Some(mut file) = lock::take(&path)? else {
+        let Some(mut lock) = Lock::take(self.files()?, DAEMON)? else {
             return Ok(None);
         };
         let words = format!("{} {}\n", std::process::id(), clock::now());
-        file.set_len(0)
-            .and_then(|()| file.write_all(words.as_bytes()))
-            .map_err(|source| fault(&path, source))?;
-        Ok(Some(Presence { _file: file }))
+        let file = lock.file();
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.write_all(words.as_bytes()));
+        written.map_err(|source| fault(lock.path(), source))?;
+        Ok(Some(Presence { _lock: lock }))
     }
 
     /// The daemon that lives on this database, if one does.
@@ -53,7 +55,7 @@ impl Store {
     /// # Errors
     /// When the file beside the database is there and cannot be read.
     pub fn daemon(&self) -> Result<Option<Daemon>, StoreError> {
-        find(&beside(self.path(), "daemon"))
+        find(&beside(self.path(), DAEMON))
     }
 }
 

@@ -2,7 +2,7 @@
 //! notes cost a few commits and not one each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::StoreError;
+use super::open_files::{Displaced, OpenFiles};
 
 /// The most that is committed at once: bounds how long the first of them waits.
 const MOST_AT_ONCE: usize = 512;
@@ -29,8 +30,34 @@ struct Job {
 
 /// Runs inside the transaction, or hears why there is none, and returns what to do once it is known
 /// whether that was committed.
-type Work = Box<dyn FnOnce(Result<&Connection, String>) -> Reply + Send>;
-type Reply = Box<dyn FnOnce(Result<(), String>) + Send>;
+type Work = Box<dyn FnOnce(Result<&Connection, Fault>) -> Reply + Send>;
+type Reply = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+
+/// Why a transaction did not come to be, for all that were part of it.
+#[derive(Debug, Clone)]
+enum Fault {
+    /// It would be in a file that nobody else sees.
+    Displaced(Displaced),
+    Other(String),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Displaced(displaced) => Self::Displaced(displaced),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Displaced(displaced) => Self::Displaced(displaced),
+            Fault::Other(why) => Self::NotCommitted(why),
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -39,13 +66,21 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(mut connection: Connection) -> Result<Self, StoreError> {
+    pub(super) fn start(
+        mut connection: Connection,
+        files: Arc<OpenFiles>,
+    ) -> Result<Self, StoreError> {
         let (jobs, waiting) = mpsc::channel::<Job>();
         let thread = thread::Builder::new()
             .name("lapsed-writer".to_owned())
             .spawn(move || {
                 while let Ok(first) = waiting.recv() {
-                    commit(&mut connection, first, &waiting);
+                    commit(&mut connection, &files, first, &waiting);
+                }
+                // SQLite removes its log by name, and that may be another database's by now.
+                if !files.names_are_ours() {
+                    Box::leak(Box::new(connection));
+                    return;
                 }
                 // Leaves a single file behind when nobody else has the database open.
                 if let Err((_, error)) = connection.close() {
@@ -72,12 +107,12 @@ impl Writer {
         let work: Work = Box::new(move |connection| {
             let result = match connection {
                 Ok(connection) => in_savepoint(connection, job),
-                Err(why) => Err(StoreError::NotCommitted(why)),
+                Err(fault) => Err(fault.into()),
             };
             Box::new(move |committed| {
                 let result = match committed {
                     Ok(()) => result,
-                    Err(why) => result.and(Err(StoreError::NotCommitted(why))),
+                    Err(fault) => result.and(Err(fault.into())),
                 };
                 // Whoever asked may have stopped waiting; the change stands all the same.
                 let _ = sender.send(result);
@@ -115,14 +150,25 @@ fn in_savepoint<T>(
     result
 }
 
-/// Commits a job together with those that come in until it is done.
-fn commit(connection: &mut Connection, first: Job, waiting: &mpsc::Receiver<Job>) {
-    let transaction = match connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+/// Commits a job together with those that come in until it is done. What is committed is in the
+/// database at its path: that is looked at before, and again before anybody hears of it or acts on
+/// it.
+fn commit(
+    connection: &mut Connection,
+    files: &OpenFiles,
+    first: Job,
+    waiting: &mpsc::Receiver<Job>,
+) {
+    let begun = files.check().and_then(|()| {
+        let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        Ok(begun?)
+    });
+    let transaction = match begun {
         Ok(transaction) => transaction,
         Err(error) => {
-            let why = StoreError::from(error).to_string();
+            let fault = Fault::from(error);
             for job in std::iter::once(first).chain(waiting.try_iter()) {
-                (job.work)(Err(why.clone()))(Ok(()));
+                (job.work)(Err(fault.clone()))(Ok(()));
             }
             return;
         }
@@ -139,9 +185,8 @@ fn commit(connection: &mut Connection, first: Job, waiting: &mpsc::Receiver<Job>
             _ => None,
         };
     }
-    let committed = transaction
-        .commit()
-        .map_err(|error| StoreError::from(error).to_string());
+    let committed = transaction.commit().map_err(StoreError::from);
+    let committed = committed.and_then(|()| files.check()).map_err(Fault::from);
     for reply in replies {
         reply(committed.clone());
     }

@@ -263,7 +263,7 @@ fn asked<T: Ord>(
 fn always(ask: impl Fn(&Connection, &Raw) -> Result<(), TestCaseError>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lapsed.db");
-    let db = open::writable(&path).unwrap();
+    let (db, _files) = open::writable(&path, open::IfMissing::Make).unwrap();
     let config = ProptestConfig {
         failure_persistence: None,
         ..ProptestConfig::with_cases(256)

@@ -1,0 +1,224 @@
+//! The files that a process has open, held against those at their paths: a database that was
+//! replaced under a process must not decide anything any more, nor hear of anything new.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Seek, Write};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use thiserror::Error;
+
+use super::lock::{self, beside, fault};
+use super::{StoreError, mark};
+use crate::files::{self, Identity};
+
+/// The ending of the file that whoever has the database open has locked, shared with the others. It
+/// says which file that is: all have the same one open.
+const OPEN: &str = "open";
+/// More than two numbers take.
+const LONGEST: u64 = 64;
+
+/// What is open is no longer what is at its path.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error(
+    "{path} was {} while lapsed had it open; it stops, so that nothing is done by a file that is no longer there. Start it again (systemd does so by itself)",
+    if *.replaced { "replaced" } else { "deleted or moved away" }
+)]
+pub struct Displaced {
+    /// Which file.
+    path: PathBuf,
+    /// Whether there is another one at its path.
+    replaced: bool,
+}
+
+/// A file that must stay at its path.
+#[derive(Debug)]
+struct Watched {
+    path: PathBuf,
+    identity: Identity,
+}
+
+impl Watched {
+    fn now(path: PathBuf) -> Result<Self, StoreError> {
+        match fs::metadata(&path) {
+            Ok(metadata) => Ok(Self {
+                identity: Identity::of(&metadata),
+                path,
+            }),
+            Err(error) => Err(gone_or(path, error)),
+        }
+    }
+
+    fn check(&self) -> Result<(), StoreError> {
+        match fs::metadata(&self.path) {
+            Ok(metadata) if Identity::of(&metadata) == self.identity => Ok(()),
+            Ok(_) => Err(StoreError::Displaced(Displaced {
+                path: self.path.clone(),
+                replaced: true,
+            })),
+            Err(error) => Err(gone_or(self.path.clone(), error)),
+        }
+    }
+}
+
+fn gone_or(path: PathBuf, error: io::Error) -> StoreError {
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            StoreError::Displaced(Displaced {
+                path,
+                replaced: false,
+            })
+        }
+        _ => fault(&path, error),
+    }
+}
+
+/// What this process has open of one database.
+#[derive(Debug)]
+pub(super) struct OpenFiles {
+    /// The database itself: what a link leads to.
+    path: PathBuf,
+    /// By the path that the configuration names.
+    database: Watched,
+    /// SQLite's log and its index.
+    log: Mutex<Vec<Watched>>,
+    /// The locks that are held.
+    locks: Mutex<Vec<Watched>>,
+    shared: Mutex<Option<File>>,
+}
+
+impl OpenFiles {
+    /// Says that this process is about to open the database at `named`; whoever calls this is the
+    /// only one who does, and has the turn at `path`, to which that leads.
+    pub(super) fn claim(named: &Path, path: &Path) -> Result<Self, StoreError> {
+        let metadata = fs::metadata(named).map_err(|error| fault(named, error))?;
+        if metadata.is_dir() {
+            return Err(fault(named, io::ErrorKind::IsADirectory.into()));
+        }
+        if metadata.nlink() > 1 {
+            return Err(StoreError::ManyNames {
+                path: named.to_owned(),
+                names: metadata.nlink(),
+            });
+        }
+        let database = Watched {
+            path: named.to_owned(),
+            identity: Identity::of(&metadata),
+        };
+        let at = beside(path, OPEN);
+        let file = share(path, &at, database.identity)?;
+        // What somebody left who died while writing: nobody does now.
+        files::remove_unfinished(&mark::path(path));
+        let lock = Watched::now(at)?;
+        Ok(Self {
+            path: path.to_owned(),
+            database,
+            log: Mutex::default(),
+            locks: Mutex::new(vec![lock]),
+            shared: Mutex::new(Some(file)),
+        })
+    }
+
+    /// The database itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// From here on, SQLite's files beside the database have to stay too.
+    pub(super) fn watch_log(&self) -> Result<(), StoreError> {
+        self.database.check()?;
+        let [log, index] = log_of(&self.path).map(Watched::now);
+        *of(&self.log) = vec![log?, index?];
+        Ok(())
+    }
+
+    /// From here on, a lock that this process holds has to stay, until it is given up.
+    pub(super) fn watch_lock(&self, path: PathBuf, identity: Identity) {
+        of(&self.locks).push(Watched { path, identity });
+    }
+
+    pub(super) fn forget_lock(&self, path: &Path) {
+        of(&self.locks).retain(|watched| watched.path != path);
+    }
+
+    /// Whether what is open is what is there: the database, its log, and the locks held.
+    ///
+    /// # Errors
+    /// When it is not, or that cannot be told.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        self.database.check()?;
+        for watched in of(&self.log).iter().chain(of(&self.locks).iter()) {
+            watched.check()?;
+        }
+        Ok(())
+    }
+
+    /// Whether the database is there and its log was deleted: then what the log held is in nobody's
+    /// reach but ours.
+    pub(super) fn log_is_lost(&self) -> bool {
+        let log = log_of(&self.path).into_iter().next();
+        self.database.check().is_ok()
+            && !of(&self.log).is_empty()
+            && log.is_some_and(|log| matches!(log.try_exists(), Ok(false)))
+    }
+
+    /// Whether SQLite may tidy up after itself by the names of its files: they may be another
+    /// database's.
+    pub(super) fn names_are_ours(&self) -> bool {
+        let replaced = |watched: &Watched| matches!(watched.check(), Err(StoreError::Displaced(it)) if it.replaced);
+        self.database.check().is_ok() && !of(&self.log).iter().any(replaced)
+    }
+
+    /// No longer keeps others from another file at this path.
+    pub(super) fn release(&self) {
+        drop(of(&self.shared).take());
+    }
+}
+
+/// SQLite's log and its index.
+fn log_of(path: &Path) -> [PathBuf; 2] {
+    ["-wal", "-shm"].map(|ending| {
+        let mut path = path.as_os_str().to_owned();
+        path.push(ending);
+        path.into()
+    })
+}
+
+fn of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Joins those who have this file open; refused while others have another one open that was at this
+/// path before, or while their log is gone: to open the database without it would lose what it holds.
+fn share(path: &Path, at: &Path, identity: Identity) -> Result<File, StoreError> {
+    let io = |source| fault(at, source);
+    let mut file = files::open_or_make(at).map_err(io)?;
+    match file.try_lock() {
+        Ok(()) => {
+            let words = identity.to_string();
+            // A full disk keeps nobody from a database that has not moved.
+            if files::read(at, LONGEST).map_err(io)? != words.as_bytes() {
+                file.set_len(0)
+                    .and_then(|()| file.rewind())
+                    .and_then(|()| file.write_all(words.as_bytes()))
+                    .map_err(io)?;
+            }
+            file.lock_shared().map_err(io)?;
+            return Ok(file);
+        }
+        Err(TryLockError::WouldBlock) => {}
+        Err(TryLockError::Error(source)) => return Err(io(source)),
+    }
+    lock::shared(&file, at)?;
+    if files::read(at, LONGEST).map_err(io)? != identity.to_string().as_bytes() {
+        return Err(StoreError::OpenElsewhere(path.to_owned()));
+    }
+    let lost = log_of(path)
+        .into_iter()
+        .find(|log| matches!(log.try_exists(), Ok(false)));
+    match lost {
+        Some(path) => Err(StoreError::LogLost(path)),
+        None => Ok(file),
+    }
+}
