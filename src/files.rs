@@ -121,7 +121,9 @@ impl Draft {
     /// # Errors
     /// When its directory takes no file.
     pub(crate) fn of(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().ok_or(io::ErrorKind::IsADirectory)?;
+        let name = path
+            .file_name()
+            .ok_or_else(|| io::Error::from_raw_os_error(libc::EISDIR))?;
         let mut prefix = name.to_owned();
         prefix.push(".");
         let file = tempfile::Builder::new()

@@ -1,5 +1,6 @@
 //! A consistent copy of the database, made while others read and write.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -20,6 +21,10 @@ impl Store {
     pub(crate) async fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let to = to.to_owned();
         self.read(move |db| {
+            // A large one is not copied in vain.
+            if to.symlink_metadata().is_ok() {
+                return Err(fault(&to, io::Error::from_raw_os_error(libc::EEXIST)));
+            }
             let draft = Draft::of(&to).map_err(|source| fault(&to, source))?;
             copy_checked(db, draft.unfinished())?;
             draft.publish().map_err(|source| fault(&to, source))

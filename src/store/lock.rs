@@ -120,7 +120,7 @@ fn take(path: &Path) -> Result<Option<(File, Identity)>, StoreError> {
     }
 }
 
-/// Locks a file together with others; nobody has it for himself alone for longer than an instant.
+/// Locks a file together with others; nobody has it alone for longer than an instant.
 pub(super) fn shared(file: &File, path: &Path) -> Result<(), StoreError> {
     file.lock_shared().map_err(|source| fault(path, source))
 }

@@ -6,6 +6,8 @@ use std::io::{self, Seek, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
 
@@ -16,8 +18,13 @@ use crate::files::{self, Identity};
 /// The ending of the file that whoever has the database open has locked, shared with the others. It
 /// says which file that is: all have the same one open.
 const OPEN: &str = "open";
-/// More than two numbers take.
-const LONGEST: u64 = 64;
+/// More than its numbers take; written over in place, which a full disk allows.
+const LONGEST: usize = 128;
+/// How long others are waited for who have something open that is no longer at its path.
+const OTHERS: Duration = Duration::from_secs(3);
+const BETWEEN: Duration = Duration::from_millis(20);
+/// The ending of a log that belonged to the database that was at the path before.
+const EARLIER: &str = "earlier-wal";
 
 /// What is open is no longer what is at its path.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -86,6 +93,8 @@ pub(super) struct OpenFiles {
     /// The locks that are held.
     locks: Mutex<Vec<Watched>>,
     shared: Mutex<Option<File>>,
+    /// Nobody else had the database open when this process opened it.
+    alone: bool,
 }
 
 impl OpenFiles {
@@ -107,7 +116,7 @@ impl OpenFiles {
             identity: Identity::of(&metadata),
         };
         let at = beside(path, OPEN);
-        let file = share(path, &at, database.identity)?;
+        let (file, alone) = share(path, &at, database.identity)?;
         // What somebody left who died while writing: nobody does now.
         files::remove_unfinished(&mark::path(path));
         let lock = Watched::now(at)?;
@@ -117,6 +126,7 @@ impl OpenFiles {
             log: Mutex::default(),
             locks: Mutex::new(vec![lock]),
             shared: Mutex::new(Some(file)),
+            alone,
         })
     }
 
@@ -130,6 +140,15 @@ impl OpenFiles {
         self.database.check()?;
         let [log, index] = log_of(&self.path).map(Watched::now);
         *of(&self.log) = vec![log?, index?];
+        if let Some(file) = of(&self.shared).as_mut().filter(|_| self.alone) {
+            let words = Said {
+                database: self.database.identity.to_string(),
+                log: log_said(&self.path),
+            };
+            words
+                .write(file)
+                .map_err(|source| fault(&beside(&self.path, OPEN), source))?;
+        }
         Ok(())
     }
 
@@ -189,36 +208,107 @@ fn of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Joins those who have this file open; refused while others have another one open that was at this
-/// path before, or while their log is gone: to open the database without it would lose what it holds.
-fn share(path: &Path, at: &Path, identity: Identity) -> Result<File, StoreError> {
+/// What the file says that they have locked who have the database open.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Said {
+    /// Which file the database is.
+    database: String,
+    /// Which one its log.
+    log: String,
+}
+
+impl Said {
+    fn read(at: &Path) -> io::Result<Self> {
+        let bytes = files::read(at, LONGEST as u64)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let mut words = text.split_whitespace().map(str::to_owned);
+        Ok(Self {
+            database: words.next().unwrap_or_default(),
+            log: words.next().unwrap_or_default(),
+        })
+    }
+
+    fn write(&self, file: &mut File) -> io::Result<()> {
+        let words = format!("{} {}", self.database, self.log);
+        file.rewind()?;
+        file.write_all(format!("{words:<LONGEST$}").as_bytes())
+    }
+}
+
+/// Which file the log is; its birth tells it from another that got the same number.
+fn log_said(path: &Path) -> String {
+    let [log, _] = log_of(path);
+    let Ok(metadata) = fs::metadata(log) else {
+        return String::new();
+    };
+    let born = metadata.created().ok();
+    let born = born.and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = born.map_or(0, |born| born.as_nanos());
+    format!("{}:{born}", Identity::of(&metadata))
+}
+
+/// Joins those who have this file open, and says whether there are none; refused while others have
+/// another one open that was at this path before, or while their log is gone: to open the database
+/// without it would lose what it holds.
+fn share(path: &Path, at: &Path, identity: Identity) -> Result<(File, bool), StoreError> {
     let io = |source| fault(at, source);
     let mut file = files::open_or_make(at).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => {
-            let words = identity.to_string();
-            // A full disk keeps nobody from a database that has not moved.
-            if files::read(at, LONGEST).map_err(io)? != words.as_bytes() {
-                file.set_len(0)
-                    .and_then(|()| file.rewind())
-                    .and_then(|()| file.write_all(words.as_bytes()))
-                    .map_err(io)?;
-            }
-            file.lock_shared().map_err(io)?;
-            return Ok(file);
+    let now = Said {
+        database: identity.to_string(),
+        log: String::new(),
+    };
+    let begin = Instant::now();
+    let alone = loop {
+        match file.try_lock() {
+            Ok(()) => break true,
+            Err(TryLockError::WouldBlock) => {}
+            Err(TryLockError::Error(source)) => return Err(io(source)),
         }
-        Err(TryLockError::WouldBlock) => {}
-        Err(TryLockError::Error(source)) => return Err(io(source)),
+        let why = match others_have(path, &Said::read(at).map_err(io)?, &now) {
+            Ok(()) => break false,
+            Err(why) => why,
+        };
+        // One that was killed is gone only when the kernel has taken all its locks back, and a
+        // daemon ends by itself.
+        if begin.elapsed() >= OTHERS {
+            return Err(why);
+        }
+        thread::sleep(BETWEEN);
+    };
+    let said = Said::read(at).map_err(io)?;
+    if alone && said.database != now.database {
+        set_aside(path, &said)?;
+        now.write(&mut file).map_err(io)?;
     }
     lock::shared(&file, at)?;
-    if files::read(at, LONGEST).map_err(io)? != identity.to_string().as_bytes() {
+    Ok((file, alone))
+}
+
+/// Whether what the others have open is what is at the path.
+fn others_have(path: &Path, said: &Said, now: &Said) -> Result<(), StoreError> {
+    if said.database != now.database {
         return Err(StoreError::OpenElsewhere(path.to_owned()));
     }
-    let lost = log_of(path)
-        .into_iter()
-        .find(|log| matches!(log.try_exists(), Ok(false)));
-    match lost {
-        Some(path) => Err(StoreError::LogLost(path)),
-        None => Ok(file),
+    let is_lost = |log: &PathBuf| matches!(log.try_exists(), Ok(false));
+    match log_of(path).into_iter().find(is_lost) {
+        Some(lost) => Err(StoreError::LogLost(lost)),
+        None => Ok(()),
     }
+}
+
+/// Another database came to this path since it was last open: a log that stayed is not its own, and
+/// SQLite would take it for that. One that came with it is.
+fn set_aside(path: &Path, said: &Said) -> Result<(), StoreError> {
+    if said.log.is_empty() || log_said(path) != said.log {
+        return Ok(());
+    }
+    let ([log, _], aside) = (log_of(path), beside(path, EARLIER));
+    fs::rename(&log, &aside).map_err(|source| fault(&log, source))?;
+    tracing::warn!(
+        "{} was replaced, and {} belongs to the database that was there before: it was set aside as {}",
+        path.display(),
+        log.display(),
+        aside.display()
+    );
+    Ok(())
 }

@@ -57,6 +57,9 @@ async fn a_copy_made_while_passes_run_is_whole_and_for_the_owner_alone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_overwrites_nothing() {
     let world = World::new().await;
+    world
+        .grants(&[&format!("jane@example.com,sentius:acme,{PAST}")])
+        .await;
     world.write("precious.txt", "precious");
     let file = world.path("precious.txt");
 
@@ -79,6 +82,9 @@ async fn a_backup_overwrites_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_into_a_folder_that_is_not_there_says_so() {
     let world = World::new().await;
+    world
+        .grants(&[&format!("jane@example.com,sentius:acme,{PAST}")])
+        .await;
     let printed = backup(&world, &world.path("nowhere/copy.db")).await;
     assert_eq!(printed.code, 1);
     assert!(printed.stderr.contains("nowhere"), "{}", printed.stderr);

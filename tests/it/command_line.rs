@@ -229,6 +229,7 @@ fn packagers_get_completions_and_a_manual_page() {
 #[test]
 fn the_configuration_is_named_before_or_after_the_command_or_by_the_environment() {
     let desk = Desk::new();
+    desk.import("email,target,end\njane@acme.example,sentius:acme,30d\n");
     std::fs::rename(desk.path("lapsed.toml"), desk.path("other.toml")).unwrap();
     desk.run(&["list"])
         .failed(2, "lapsed.toml: the configuration cannot be read");

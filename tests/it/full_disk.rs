@@ -176,3 +176,88 @@ async fn a_backup_onto_a_full_disk_leaves_no_half_copy() {
     let printed = world.lapsed(&["backup", copy.to_str().unwrap()]).await;
     assert_eq!(printed.code, 0, "{}", printed.stderr);
 }
+
+/// What only asks.
+const ASKING: [&[&str]; 5] = [
+    &["status", "--no-daemon"],
+    &["list"],
+    &["audit", "verify"],
+    &["report"],
+    &["members"],
+];
+
+/// They all answer, by what was last written.
+async fn all_answer(world: &World, what: &str) {
+    for command in ASKING {
+        let printed = world.lapsed(command).await;
+        let words = format!("{what}: {command:?}: {}{}", printed.stdout, printed.stderr);
+        let expected = if command[0] == "status" { 0..=3 } else { 0..=0 };
+        assert!(
+            expected.contains(&printed.code) && printed.code != 1,
+            "{words}"
+        );
+        if command == ["list"] {
+            assert!(printed.stdout.contains("last@example.com"), "{words}");
+        }
+    }
+}
+
+/// A pass that dies leaves what it wrote in SQLite's log.
+async fn with_a_log() -> Option<(World, Disk)> {
+    let (world, disk) = due(3).await?;
+    world
+        .grants(&[&format!("last@example.com,sentius:acme,{PAST}")])
+        .await;
+    world.dies("after-intent").await;
+    let log = world.path("disk/lapsed.db-wal");
+    assert!(log.metadata().unwrap().len() > 0);
+    Some((world, disk))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nothing_can_be_written_all_that_asks_still_answers() {
+    let Some((world, disk)) = due(3).await else {
+        return;
+    };
+    world
+        .grants(&[&format!("last@example.com,sentius:acme,{PAST}")])
+        .await;
+    disk.remount("ro");
+    all_answer(&world, "read-only").await;
+    disk.remount("rw");
+    disk.fill(0);
+    all_answer(&world, "full").await;
+    says_so_clearly(&run(&world).await);
+    disk.make_room();
+    assert_eq!(run(&world).await.code, 0);
+
+    let Some((world, disk)) = with_a_log().await else {
+        return;
+    };
+    disk.remount("ro");
+    all_answer(&world, "read-only, with a log").await;
+    disk.remount("rw");
+    disk.fill(0);
+    all_answer(&world, "full, with a log").await;
+    disk.make_room();
+    assert_eq!(run(&world).await.code, 0);
+    world.all_settled_once().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_as_a_whole_is_not_shown_in_part() {
+    let Some((world, disk)) = with_a_log().await else {
+        return;
+    };
+    fs::remove_file(world.path("disk/lapsed.db-shm")).unwrap();
+    disk.remount("ro");
+    for command in ASKING {
+        let printed = world.lapsed(command).await;
+        assert_eq!(printed.code, 1, "{command:?}: {}", printed.stdout);
+        let said = "lapsed.db-wal holds what is not yet in the database";
+        assert!(printed.stderr.contains(said), "{}", printed.stderr);
+        assert_eq!(printed.stdout, "");
+    }
+    disk.remount("rw");
+    assert_eq!(run(&world).await.code, 0);
+}

@@ -6,6 +6,7 @@
 
 mod checks;
 mod crowd;
+mod together;
 mod weather;
 
 use std::process::Stdio;

@@ -67,6 +67,11 @@ impl Daemon {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// The exit code of one that has ended by itself.
+    pub(crate) fn code(&mut self) -> Option<i32> {
+        self.child.try_wait().unwrap()?.code()
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let kill = Command::new("kill").args(["-s", name, &pid]).status();

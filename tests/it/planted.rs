@@ -1,0 +1,113 @@
+//! What others left where lapsed writes: a link leads it nowhere, and what names people is for the
+//! owner's eyes.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+use crate::world::{FUTURE, Printed, World};
+
+async fn world() -> World {
+    let world = World::new().await;
+    world
+        .grants(&[&format!("jane@example.com,sentius:acme,{FUTURE}")])
+        .await;
+    world.write("precious", "precious");
+    world
+}
+
+fn is_untouched(world: &World) {
+    let precious = fs::read_to_string(world.path("precious")).unwrap();
+    assert_eq!(precious, "precious");
+}
+
+async fn report(world: &World, to: &Path) -> Printed {
+    let to = to.to_str().unwrap();
+    world.lapsed(&["report", "--output", to]).await
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_link_beside_the_database_is_followed() {
+    for hard in [false, true] {
+        let world = world().await;
+        for ending in ["daemon", "pass", "lock", "open", "turn", "mark"] {
+            let planted = world.path(&format!("lapsed.db.{ending}"));
+            let kept = fs::read(&planted).ok();
+            let _ = fs::remove_file(&planted);
+            if hard {
+                fs::hard_link(world.path("precious"), &planted).unwrap();
+            } else {
+                symlink(world.path("precious"), &planted).unwrap();
+            }
+            let command = if ending == "daemon" {
+                &[][..]
+            } else {
+                &["--run-now"]
+            };
+            let printed = world.lapsed(command).await;
+            assert_eq!(printed.code, 1, "{ending}: {}", printed.stderr);
+            let said = format!("lapsed.db.{ending}");
+            assert!(printed.stderr.contains(&said), "{}", printed.stderr);
+            assert!(printed.stderr.contains("link"), "{}", printed.stderr);
+            is_untouched(&world);
+            fs::remove_file(&planted).unwrap();
+            if let Some(bytes) = kept {
+                world.write(&said, std::str::from_utf8(&bytes).unwrap());
+            }
+        }
+        assert_eq!(world.run().await.code, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_is_for_its_owner_and_comes_whole_to_its_own_name() {
+    let world = world().await;
+    let file = world.path("audit.txt");
+    fs::write(&file, "the last one").unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    let second = world.path("second");
+    fs::hard_link(&file, &second).unwrap();
+
+    let printed = report(&world, &file).await;
+
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    assert_eq!(mode(&file), 0o600);
+    assert!(
+        fs::read_to_string(&file)
+            .unwrap()
+            .contains("jane@example.com")
+    );
+    assert_eq!(fs::read_to_string(&second).unwrap(), "the last one");
+    let nowhere = world.path("no-folder/audit.txt");
+    let printed = report(&world, &nowhere).await;
+    assert_eq!(printed.code, 1, "{}", printed.stderr);
+    assert!(printed.stderr.contains("--output"), "{}", printed.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_and_a_backup_follow_no_link() {
+    let world = world().await;
+    let (link, loose) = (world.path("link"), world.path("loose"));
+    symlink(world.path("precious"), &link).unwrap();
+    symlink(world.path("nothing"), &loose).unwrap();
+    for planted in [&link, &loose] {
+        let printed = report(&world, planted).await;
+        assert_eq!(printed.code, 1, "{}", printed.stdout);
+        assert!(
+            printed.stderr.contains("symbolic link"),
+            "{}",
+            printed.stderr
+        );
+        let printed = world.lapsed(&["backup", planted.to_str().unwrap()]).await;
+        assert_eq!(printed.code, 1, "{}", printed.stdout);
+    }
+    is_untouched(&world);
+    assert!(!world.path("nothing").exists());
+    let mut left: Vec<_> = fs::read_dir(world.folder()).unwrap().flatten().collect();
+    left.retain(|entry| entry.file_name().to_str().unwrap().ends_with(".new"));
+    assert!(left.is_empty(), "{left:?}");
+}
