@@ -1,3 +1,5 @@
+//! Links, rights, and what is left where something ends halfway.
+
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 
 use super::*;

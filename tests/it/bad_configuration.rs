@@ -158,7 +158,11 @@ fn the_environment_overrides_and_its_mistakes_are_told_by_the_variables_name() {
         assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
         assert_eq!(desk.files(), before);
     }
-    let mut command = desk.command(&["list"]);
+    desk.write(
+        "grants.csv",
+        "email,target\njane@acme.example,sentius:acme\n",
+    );
+    let mut command = desk.command(&["import", "grants.csv", "--record-only"]);
     command.env("LAPSED__STATE__PATH", "elsewhere.db");
     command.env("LAPSED__HTTP__TIMEOUT", "5s");
     command.env("LAPSED__SENTIUS__ACME__BASE_URL", "https://api.sentius.ai");
