@@ -1,4 +1,4 @@
-//! `lapsed audit`: verifies the trail's hash chain, or prints it.
+//! `lapsed audit`: verifies the trail's hash chain and the tables by it, or prints it.
 
 use std::io::{self, Write};
 
@@ -9,12 +9,13 @@ use super::exit::{Exit, Failure};
 use super::giving::Form;
 use super::{Common, output};
 use crate::store::StoreError;
-use crate::store::trail::{self, Head, Verified};
+use crate::store::trail::{self, Head, Unchecked, Verified};
 
 /// What to do with the audit trail.
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// Check that no event was changed, removed or put in between
+    /// Check that no event was changed, removed or put in between, and that grants, removals and what
+    /// else the trail tells of are as it tells
     #[command(
         after_help = "Example:\n  lapsed audit verify --head 1841:6f0c…   the head that a report carried"
     )]
@@ -40,8 +41,14 @@ struct Found {
     erased: Option<u64>,
     head: Option<String>,
     broken_at: Option<i64>,
-    why: Option<&'static str>,
+    why: Option<String>,
+    differences: Vec<String>,
+    unchecked: Vec<String>,
 }
+
+/// What to do about a trail that does not hold.
+const WHAT_TO_DO: &str = "compare it with the last backup and with the heads that reports carried (--head), \
+                          and see \"When audit verify finds something\" in OPERATIONS.md";
 
 pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, Failure> {
     let (_, store) = common.open_to_read()?;
@@ -59,12 +66,17 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
                 });
             }
             match verified {
-                Verified::Whole { head, erased } => {
+                Verified::Whole {
+                    head,
+                    erased,
+                    unchecked,
+                } => {
                     let erased = match erased {
                         0 => String::new(),
                         n => format!(", {n} with their data erased"),
                     };
                     output::line(&format!("whole: {} events{erased}; head {head}", head.seq))?;
+                    tell_unchecked(&unchecked);
                     if let Some(why) = unconfirmed {
                         output::complain(&format!(
                             "it is not the trail that last acted here, or a person has yet to say so: {why}"
@@ -74,7 +86,17 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
                     Ok(Exit::Done)
                 }
                 Verified::Broken { seq, why } => Err(Failure::could_not_run(anyhow::anyhow!(
-                    "the audit trail is broken at event {seq}: {why}"
+                    "the audit trail is broken at event {seq}: {why}; {WHAT_TO_DO}"
+                ))),
+                Verified::Differs {
+                    head,
+                    differences,
+                    count,
+                } => Err(Failure::could_not_run(anyhow::anyhow!(
+                    "the audit trail is whole up to {head}, and {count} of what it tells of {} otherwise in the database, \
+                     changed by something else than lapsed: {}; {WHAT_TO_DO}",
+                    if count == 1 { "is" } else { "are" },
+                    listed(&differences, count)
                 ))),
             }
         }
@@ -95,14 +117,38 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
     }
 }
 
+/// The first of so many, one after the other.
+fn listed(named: &[String], count: usize) -> String {
+    let more = match count.saturating_sub(named.len()) {
+        0 => String::new(),
+        more => format!("; and {more} more"),
+    };
+    format!("{}{more}", named.join("; "))
+}
+
+fn tell_unchecked(unchecked: &Unchecked) {
+    if unchecked.count > 0 {
+        output::complain(&format!(
+            "{} rows cannot be checked, since the data of events that may have told of them were erased: {}",
+            unchecked.count,
+            listed(&unchecked.rows, unchecked.count)
+        ));
+    }
+}
+
 fn for_scripts(verified: &Verified) -> Result<Exit, Failure> {
     let (found, exit) = match verified {
-        Verified::Whole { head, erased } => {
+        Verified::Whole {
+            head,
+            erased,
+            unchecked,
+        } => {
             let found = Found {
                 whole: true,
                 events: Some(head.seq),
                 erased: Some(*erased),
                 head: Some(head.to_string()),
+                unchecked: unchecked.rows.clone(),
                 ..Found::default()
             };
             (found, Exit::Done)
@@ -110,7 +156,23 @@ fn for_scripts(verified: &Verified) -> Result<Exit, Failure> {
         Verified::Broken { seq, why } => {
             let found = Found {
                 broken_at: Some(*seq),
-                why: Some(why),
+                why: Some(why.clone()),
+                ..Found::default()
+            };
+            (found, Exit::CouldNotRun)
+        }
+        Verified::Differs {
+            head,
+            differences,
+            count,
+        } => {
+            let found = Found {
+                events: Some(head.seq),
+                head: Some(head.to_string()),
+                why: Some(format!(
+                    "the database differs from the trail in {count} places"
+                )),
+                differences: differences.clone(),
                 ..Found::default()
             };
             (found, Exit::CouldNotRun)

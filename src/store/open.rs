@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::lock::{Turn, fault};
 use super::open_files::OpenFiles;
-use super::{StoreError, backup};
+use super::{StoreError, backup, trail};
 use crate::domain::canonical;
 use crate::files;
 
@@ -98,6 +98,8 @@ fn prepared(path: &Path) -> Result<Connection, StoreError> {
     if fresh {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
+    trail::take_over(&mut connection)?;
+    trail::watch(&connection)?;
     Ok(connection)
 }
 
@@ -132,6 +134,19 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         });
     connection.pragma_update(None, "foreign_keys", true)?;
     migrated.map(|_| ())
+}
+
+/// What the migrations make, with nothing in it.
+pub(super) fn pristine() -> Result<Connection, StoreError> {
+    let mut connection = Connection::open_in_memory()?;
+    know_canonical(&connection)?;
+    migrations::migrations::runner()
+        .run(&mut connection)
+        .map_err(|source| StoreError::Migration {
+            path: ":memory:".into(),
+            source: Box::new(source),
+        })?;
+    Ok(connection)
 }
 
 /// Lets migrations say `canonical(address)`.
@@ -201,6 +216,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     // was compared with.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
+    trail::know_sha256(&connection)?;
     Ok(connection)
 }
 

@@ -1,7 +1,24 @@
 //! The audit trail: append-only, and each event's hash covers the one before.
 //!
-//! `hash = SHA-256(previous hash ‖ seq ‖ at ‖ length of kind ‖ kind ‖ SHA-256(salt ‖ payload))`,
-//! numbers as 8 bytes, big end first; the first event's previous hash is 32 zero bytes.
+//! `hash = SHA-256("lapsed event 2" ‖ previous hash ‖ seq ‖ at ‖ length of kind ‖ kind ‖ payload digest)`
+//! and `payload digest = SHA-256("lapsed payload 2" ‖ salt ‖ where ‖ whom ‖ length of body ‖ body)`:
+//! numbers as 8 bytes, big end first; a salt of 16 bytes; where is a zero byte, or a one and the
+//! target's number; whom a zero byte, or a one, the length and the address; the first event's
+//! previous hash is 32 zero bytes. Version 1 had neither the two words nor whom and where, and the
+//! body without its length. None of it may follow an event of version 2.
+//!
+//! The events tell also each change of the rows that `covered` names, so that the tables can be held
+//! against the trail.
+
+mod agreement;
+mod changes;
+mod covered;
+mod export;
+mod replay;
+mod schema;
+mod take_over;
+mod verify;
+mod words;
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,10 +26,24 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde::Serialize;
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{StoreError, time};
 use crate::domain::{Email, TargetId};
+
+pub(super) use changes::{tell, watch};
+pub(super) use covered::know_sha256;
+pub(crate) use export::export;
+pub use export::Exported;
+pub(super) use take_over::take_over;
+pub(crate) use verify::verify;
+pub use verify::{Unchecked, Verified};
+
+/// The form of the events that are written.
+const VERSION: i64 = 2;
+/// The length of a salt, in bytes.
+const SALT: usize = 16;
 
 /// The trail's end: who keeps it can prove later that nothing before it was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +55,12 @@ pub struct Head {
 }
 
 impl Head {
+    /// Of an empty trail.
+    const NONE: Self = Self {
+        seq: 0,
+        hash: [0; 32],
+    };
+
     /// The hash in hexadecimal.
     #[must_use]
     pub fn hex(&self) -> String {
@@ -73,34 +110,60 @@ pub(crate) struct Entry<'a, P> {
     pub(crate) payload: &'a P,
 }
 
-/// Adds an event to the chain, in the caller's transaction.
+/// Adds an event to the chain, in the caller's transaction, with what has changed in the person's
+/// rows since the event before.
 pub(crate) fn append<P: Serialize>(
     db: &Connection,
     entry: &Entry<'_, P>,
 ) -> Result<(), StoreError> {
+    let unwritten = |e| StoreError::Corrupt(format!("an event could not be written: {e}"));
+    let rows = match entry.email {
+        Some(email) => changes::of_person(db, email.key())?,
+        None => Vec::new(),
+    };
+    let body = if rows.is_empty() {
+        serde_json::to_string(entry.payload).map_err(unwritten)?
+    } else {
+        let mut payload = serde_json::to_value(entry.payload).map_err(unwritten)?;
+        if let Some(fields) = payload.as_object_mut() {
+            fields.insert("rows".to_owned(), Value::Array(rows));
+        }
+        payload.to_string()
+    };
+    put(db, entry.at, entry.kind, entry.target, entry.email, &body)
+}
+
+fn put(
+    db: &Connection,
+    at: Timestamp,
+    kind: &str,
+    target: Option<TargetId>,
+    email: Option<&Email>,
+    body: &str,
+) -> Result<(), StoreError> {
     let head = head(db)?;
     let seq = head.seq + 1;
-    let at = time::stored(entry.at);
-    let body = serde_json::to_string(entry.payload)
-        .map_err(|e| StoreError::Corrupt(format!("an event could not be written: {e}")))?;
-    let mut salt = [0_u8; 16];
+    let at = time::stored(at);
+    let mut salt = [0_u8; SALT];
     getrandom::fill(&mut salt)
         .map_err(|e| StoreError::Corrupt(format!("no random numbers: {e}")))?;
-    let payload = payload_digest(&salt, &body);
-    let hash = link(&head.hash, seq, at, entry.kind, &payload);
+    let (target, email) = (target.map(|t| t.0), email.map(Email::key));
+    let payload = payload_digest(VERSION, &salt, target, email, body);
+    let hash = link(VERSION, &head.hash, seq, at, kind, &payload);
     db.prepare_cached(
-        "INSERT INTO event (seq, at, kind, payload, hash) VALUES (:seq, :at, :kind, :payload, :hash)",
+        "INSERT INTO event (seq, at, kind, payload, hash, version)
+         VALUES (:seq, :at, :kind, :payload, :hash, :version)",
     )?
     .execute(named_params! {
-        ":seq": seq, ":at": at, ":kind": entry.kind, ":payload": payload, ":hash": hash,
+        ":seq": seq, ":at": at, ":kind": kind, ":payload": payload, ":hash": hash,
+        ":version": VERSION,
     })?;
     db.prepare_cached(
         "INSERT INTO event_payload (seq, salt, target, email_key, body)
          VALUES (:seq, :salt, :target, :email_key, :body)",
     )?
     .execute(named_params! {
-        ":seq": seq, ":salt": salt, ":target": entry.target.map(|t| t.0),
-        ":email_key": entry.email.map(Email::key), ":body": body,
+        ":seq": seq, ":salt": salt, ":target": target, ":email_key": email, ":body": body,
     })?;
     Ok(())
 }
@@ -116,21 +179,57 @@ pub(crate) fn head(db: &Connection) -> Result<Head, StoreError> {
             })
         })
         .optional()?;
-    Ok(head.unwrap_or(Head {
-        seq: 0,
-        hash: [0; 32],
-    }))
+    Ok(head.unwrap_or(Head::NONE))
 }
 
-fn payload_digest(salt: &[u8], body: &str) -> [u8; 32] {
+/// What the chain covers of an event's payload.
+fn payload_digest(
+    version: i64,
+    salt: &[u8],
+    target: Option<i64>,
+    email: Option<&str>,
+    body: &str,
+) -> [u8; 32] {
     let mut hasher = Sha256::new();
+    if version == 1 {
+        hasher.update(salt);
+        hasher.update(body.as_bytes());
+        return hasher.finalize().into();
+    }
+    hasher.update(b"lapsed payload 2");
     hasher.update(salt);
+    match target {
+        None => hasher.update([0]),
+        Some(target) => {
+            hasher.update([1]);
+            hasher.update(target.to_be_bytes());
+        }
+    }
+    match email {
+        None => hasher.update([0]),
+        Some(email) => {
+            hasher.update([1]);
+            hasher.update((email.len() as u64).to_be_bytes());
+            hasher.update(email.as_bytes());
+        }
+    }
+    hasher.update((body.len() as u64).to_be_bytes());
     hasher.update(body.as_bytes());
     hasher.finalize().into()
 }
 
-fn link(previous: &[u8; 32], seq: i64, at: i64, kind: &str, payload: &[u8; 32]) -> [u8; 32] {
+fn link(
+    version: i64,
+    previous: &[u8; 32],
+    seq: i64,
+    at: i64,
+    kind: &str,
+    payload: &[u8; 32],
+) -> [u8; 32] {
     let mut hasher = Sha256::new();
+    if version != 1 {
+        hasher.update(b"lapsed event 2");
+    }
     hasher.update(previous);
     hasher.update(seq.to_be_bytes());
     hasher.update(at.to_be_bytes());
@@ -138,128 +237,6 @@ fn link(previous: &[u8; 32], seq: i64, at: i64, kind: &str, payload: &[u8; 32]) 
     hasher.update(kind.as_bytes());
     hasher.update(payload);
     hasher.finalize().into()
-}
-
-/// An event as it is exported: one JSON line.
-#[derive(Debug, Clone, Serialize)]
-pub struct Exported {
-    /// Its place in the chain, from 1.
-    pub seq: i64,
-    /// When it happened.
-    pub at: Timestamp,
-    /// What happened.
-    pub kind: String,
-    /// Where.
-    pub target: Option<String>,
-    /// Whom it concerns.
-    pub email: Option<String>,
-    /// The details; `null` once they were erased.
-    pub payload: Option<serde_json::Value>,
-    /// The salt of the payload's digest, in hexadecimal.
-    pub salt: Option<String>,
-    /// The payload's exact text, which the digest covers.
-    pub payload_text: Option<String>,
-    /// The payload's salted digest, in hexadecimal.
-    pub payload_digest: String,
-    /// The event's hash, in hexadecimal.
-    pub hash: String,
-}
-
-/// What `audit verify` found.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Verified {
-    /// Every event follows from the one before.
-    Whole {
-        /// The end of the chain.
-        head: Head,
-        /// Events whose payload was erased; their digests still count.
-        erased: u64,
-    },
-    /// The chain does not hold.
-    Broken {
-        /// The first event at which that shows.
-        seq: i64,
-        /// How.
-        why: &'static str,
-    },
-}
-
-/// Walks the whole chain. `expected` is a head that was noted earlier, as in a report: it must lie
-/// on the chain.
-pub(crate) fn verify(db: &Connection, expected: Option<&Head>) -> Result<Verified, StoreError> {
-    let mut statement = db.prepare(
-        "SELECT e.seq, e.at, e.kind, e.payload, e.hash, p.salt, p.body
-         FROM event e LEFT JOIN event_payload p USING (seq) ORDER BY e.seq",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut head = Head {
-        seq: 0,
-        hash: [0; 32],
-    };
-    let mut erased = 0;
-    let mut met = expected.is_none_or(|e| *e == head);
-    while let Some(row) = rows.next()? {
-        let seq: i64 = row.get(0)?;
-        let broken = |why| Ok(Verified::Broken { seq, why });
-        if seq != head.seq + 1 {
-            return broken("events before it are missing");
-        }
-        let kind: String = row.get(2)?;
-        let payload: [u8; 32] = row.get(3)?;
-        let hash: [u8; 32] = row.get(4)?;
-        match (
-            row.get::<_, Option<Vec<u8>>>(5)?,
-            row.get::<_, Option<String>>(6)?,
-        ) {
-            (Some(salt), Some(body)) if payload_digest(&salt, &body) != payload => {
-                return broken("its payload was changed");
-            }
-            (Some(_), Some(_)) => {}
-            _ => erased += 1,
-        }
-        if link(&head.hash, seq, row.get(1)?, &kind, &payload) != hash {
-            return broken("its hash does not follow from what it covers");
-        }
-        head = Head { seq, hash };
-        met |= expected.is_some_and(|e| *e == head);
-    }
-    if !met {
-        let seq = expected.map_or(0, |e| e.seq);
-        let why = "it is not on this chain with that hash";
-        return Ok(Verified::Broken { seq, why });
-    }
-    Ok(Verified::Whole { head, erased })
-}
-
-/// Hands every event to `each`, oldest first, one at a time.
-pub(crate) fn export(
-    db: &Connection,
-    mut each: impl FnMut(&Exported) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let names = super::targets::names(db)?;
-    let mut statement = db.prepare(
-        "SELECT e.seq, e.at, e.kind, e.payload, e.hash, p.salt, p.body, p.target, p.email_key
-         FROM event e LEFT JOIN event_payload p USING (seq) ORDER BY e.seq",
-    )?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let body: Option<String> = row.get(6)?;
-        let target: Option<i64> = row.get(7)?;
-        each(&Exported {
-            seq: row.get(0)?,
-            at: time::read(row.get(1)?),
-            kind: row.get(2)?,
-            target: target.and_then(|id| names.get(&TargetId(id)).map(|t| t.written())),
-            email: row.get(8)?,
-            payload: body.as_deref().and_then(|b| serde_json::from_str(b).ok()),
-            salt: row.get::<_, Option<Vec<u8>>>(5)?.map(|s| hex(&s)),
-            payload_text: body,
-            payload_digest: hex(&row.get::<_, Vec<u8>>(3)?),
-            hash: hex(&row.get::<_, Vec<u8>>(4)?),
-        })?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -301,7 +278,7 @@ mod tests {
     async fn an_untouched_chain_is_whole_and_holds_each_earlier_head() {
         let (_dir, store) = with_three_events().await;
         let verified = store.read(|db| verify(db, None)).await.unwrap();
-        let Verified::Whole { head, erased } = verified else {
+        let Verified::Whole { head, erased, .. } = verified else {
             panic!("{verified:?}")
         };
         assert_eq!((head.seq, erased), (3, 0));

@@ -9,8 +9,8 @@ use std::time::Duration;
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::StoreError;
 use super::open_files::{Displaced, OpenFiles};
+use super::{StoreError, trail};
 
 /// The most that is committed at once: bounds how long the first of them waits.
 const MOST_AT_ONCE: usize = 512;
@@ -135,14 +135,16 @@ impl Drop for Writer {
     }
 }
 
-/// One job's failure must not undo the others in its transaction.
+/// One job's failure must not undo the others in its transaction. The trail tells what it has changed
+/// before the next begins.
 fn in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     connection.prepare_cached("SAVEPOINT job")?.execute([])?;
     let result = catch_unwind(AssertUnwindSafe(|| job(connection)))
-        .unwrap_or_else(|_| Err(StoreError::Corrupt("a change panicked".to_owned())));
+        .unwrap_or_else(|_| Err(StoreError::Corrupt("a change panicked".to_owned())))
+        .and_then(|done| trail::tell(connection).map(|()| done));
     if result.is_err() {
         connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
     }

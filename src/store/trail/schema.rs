@@ -1,0 +1,36 @@
+//! The tables, views, indexes and triggers, held against those that the migrations make: a trigger of
+//! somebody else would change rows in lapsed's own name, and one that is missing protects nothing.
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use crate::store::{StoreError, open};
+
+/// What differs, in words.
+pub(super) fn differences(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let (mut wanted, found) = (objects(&open::pristine()?)?, objects(db)?);
+    let mut differences = Vec::new();
+    for (name, sql) in found {
+        match wanted.remove(&name) {
+            None => differences.push(format!("the {name} is none of lapsed's")),
+            Some(made) if made != sql => {
+                differences.push(format!("the {name} is not as lapsed made it"));
+            }
+            Some(_) => {}
+        }
+    }
+    let missing = wanted.into_keys();
+    differences.extend(missing.map(|name| format!("the {name} is missing")));
+    Ok(differences)
+}
+
+/// How each is made, by kind and name.
+fn objects(db: &Connection) -> Result<BTreeMap<String, Option<String>>, StoreError> {
+    let mut statement = db.prepare(
+        "SELECT type || ' ' || name, sql FROM sqlite_schema
+         WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'refinery_schema_history'",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}

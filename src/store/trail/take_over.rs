@@ -1,0 +1,73 @@
+//! The rows that an older version has left, taken over into the trail as they are.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, TransactionBehavior};
+use serde_json::{Value, json};
+
+use super::changes::{change, values};
+use super::covered::COVERED;
+use super::put;
+use crate::clock;
+use crate::domain::Email;
+use crate::store::StoreError;
+
+/// What the rows were when the trail began to tell of them.
+pub(super) const TAKEN_OVER: &str = "rows.taken_over";
+
+/// What a migration leaves behind.
+const PENDING: &str = "SELECT EXISTS (SELECT 1 FROM fact WHERE name = 'trail.take_over')";
+
+/// Rows of one person in one event, at most.
+const ROWS: usize = 100;
+
+/// Does so once after the upgrade. That it is done before anything else is part of the proof: an
+/// event of this kind behind another one of the new form is no take-over.
+pub(in crate::store) fn take_over(db: &mut Connection) -> Result<(), StoreError> {
+    let is_pending = |db: &Connection| db.query_row(PENDING, [], |row| row.get::<_, bool>(0));
+    if !is_pending(db)? {
+        return Ok(());
+    }
+    let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    // Another process may have come before.
+    if is_pending(&transaction)? {
+        for (person, rows) in rows(&transaction)? {
+            let email = person.map(|person| Email::observed(&person));
+            for rows in rows.chunks(ROWS) {
+                let body = json!({ "rows": rows }).to_string();
+                put(
+                    &transaction,
+                    clock::now(),
+                    TAKEN_OVER,
+                    None,
+                    email.as_ref(),
+                    &body,
+                )?;
+            }
+        }
+        transaction.execute("DELETE FROM fact WHERE name = 'trail.take_over'", [])?;
+    }
+    Ok(transaction.commit()?)
+}
+
+/// All rows that are covered, by whom they concern.
+fn rows(db: &Connection) -> Result<BTreeMap<Option<String>, Vec<Value>>, StoreError> {
+    let mut found: BTreeMap<Option<String>, Vec<Value>> = BTreeMap::new();
+    for covered in &COVERED {
+        let mut statement = db.prepare(&format!(
+            "SELECT {}, {}, {} FROM {} r",
+            covered.key_of("r"),
+            covered.columns_of("r"),
+            covered.person.unwrap_or("NULL"),
+            covered.table
+        ))?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let key = values(row.get_ref(0)?.as_str()?)?;
+            let is = values(row.get_ref(1)?.as_str()?)?;
+            let told = change(covered, &key, None, Some(&is));
+            found.entry(row.get(2)?).or_default().extend(told);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,149 @@
+//! What differs, in words: which row of whom, what it holds, and what the trail told last.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use serde_json::Value;
+
+use super::changes::{row, values};
+use super::covered::{COVERED, Covered};
+use super::replay::{Fault, What};
+use crate::domain::TargetId;
+use crate::store::{StoreError, targets};
+
+/// What the trail told last of a row's columns, and in which event.
+type Told = BTreeMap<String, (Value, i64)>;
+
+/// Each fault in a sentence. Goes through the trail once more, for what it told.
+pub(super) fn of(db: &Connection, faults: &[Fault]) -> Result<Vec<String>, StoreError> {
+    if faults.is_empty() {
+        return Ok(Vec::new());
+    }
+    let told = told(db, faults)?;
+    let pairs = faults.iter().zip(told);
+    pairs.map(|(fault, told)| sentence(db, fault, &told)).collect()
+}
+
+fn told(db: &Connection, faults: &[Fault]) -> Result<Vec<Told>, StoreError> {
+    let mut told = vec![Told::new(); faults.len()];
+    let mut statement = db.prepare(
+        "SELECT seq, body FROM event_payload JOIN event USING (seq)
+         WHERE version = 2 AND instr(body, '\"rows\":') > 0 ORDER BY seq",
+    )?;
+    let mut rows = statement.query([])?;
+    while let Some(event) = rows.next()? {
+        let seq: i64 = event.get(0)?;
+        let body: Value = serde_json::from_str(event.get_ref(1)?.as_str()?).unwrap_or_default();
+        for change in body["rows"].as_array().into_iter().flatten() {
+            let key = change["key"].to_string();
+            for (fault, told) in faults.iter().zip(&mut told) {
+                let is_its = COVERED[fault.place].table == change["table"] && fault.key == key;
+                let is_before = match fault.what {
+                    What::FoundOtherwise(found, _) => seq < found,
+                    _ => true,
+                };
+                if is_its && is_before {
+                    for (column, value) in change["is"].as_object().into_iter().flatten() {
+                        told.insert(column.clone(), (value.clone(), seq));
+                    }
+                }
+            }
+        }
+    }
+    Ok(told)
+}
+
+fn sentence(db: &Connection, fault: &Fault, told: &Told) -> Result<String, StoreError> {
+    let covered = &COVERED[fault.place];
+    let now = row(db, covered, &values(&fault.key)?)?;
+    let now = |column: &str| {
+        let place = covered.columns.iter().position(|c| *c == column)?;
+        now.as_ref()?.get(place).cloned()
+    };
+    let is = |column: &str| {
+        let told = || told.get(column).map(|(value, _)| value.clone());
+        now(column).or_else(told)
+    };
+    let name = name(db, covered, fault, &is)?;
+    let last = told.values().map(|(_, seq)| *seq).max();
+    let columns = |columns: &[&'static str]| {
+        let each = columns.iter().map(|column| {
+            let (value, seq) = match told.get(*column) {
+                Some((value, seq)) => (value.clone(), Some(*seq)),
+                None => (Value::Null, last),
+            };
+            let here = now(column).unwrap_or_default();
+            let seq = seq.map_or_else(String::new, |seq| format!(" (event {seq})"));
+            (*column, shown(column, &here), shown(column, &value), seq)
+        });
+        each.collect::<Vec<_>>()
+    };
+    Ok(match &fault.what {
+        What::Added => format!("{name} is there, and no event tells of it"),
+        What::Missing => {
+            let seq = last.map_or_else(String::new, |seq| format!(" (last: event {seq})"));
+            format!("{name} is gone, and no event tells that it went{seq}")
+        }
+        What::Changed(differ) => {
+            let each = columns(differ).into_iter();
+            let each = each.map(|(column, here, told, seq)| {
+                format!("{column} is {here}, and {told} by the trail{seq}")
+            });
+            format!("{name}: {}", each.collect::<Vec<_>>().join("; "))
+        }
+        What::FoundOtherwise(seq, differ) if differ.is_empty() => {
+            format!("{name} came or went before event {seq}, and no event tells of that")
+        }
+        What::FoundOtherwise(seq, differ) => {
+            let each = columns(differ).into_iter();
+            let each = each.map(|(column, _, told, was)| {
+                format!("{column} was {told} by the trail{was}, and event {seq} found it changed")
+            });
+            format!("{name}: {}", each.collect::<Vec<_>>().join("; "))
+        }
+    })
+}
+
+/// `grants 12 (jane@example.com, sentius:acme)`.
+fn name(
+    db: &Connection,
+    covered: &Covered,
+    fault: &Fault,
+    is: &impl Fn(&str) -> Option<Value>,
+) -> Result<String, StoreError> {
+    let key: Vec<String> = values(&fault.key)?.iter().map(plain).collect();
+    let mut about = Vec::new();
+    if covered.key == ["id"] {
+        let whom = is("email").or_else(|| is("recipient"));
+        about.extend(whom.as_ref().map(plain));
+        if let Some(target) = is("target").and_then(|id| id.as_i64()) {
+            let names = targets::names(db)?;
+            about.extend(names.get(&TargetId(target)).map(|t| t.written()));
+        }
+    }
+    let about = match about.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", about.join(", ")),
+    };
+    Ok(format!("{} {}{about}", covered.table, key.join(" ")))
+}
+
+fn plain(value: &Value) -> String {
+    value
+        .as_str()
+        .map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// A value for people: moments as such.
+fn shown(column: &str, value: &Value) -> String {
+    let is_moment = column.ends_with("_at") || column.ends_with("_since") || column == "first_seen";
+    match value {
+        Value::Null => "nothing".to_owned(),
+        Value::Number(number) if is_moment => number
+            .as_i64()
+            .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+            .map_or_else(|| number.to_string(), |at| at.to_string()),
+        other => other.to_string(),
+    }
+}
