@@ -34,8 +34,8 @@ use crate::domain::{Email, TargetId};
 
 pub(super) use changes::{tell, watch};
 pub(super) use covered::know_sha256;
-pub(crate) use export::export;
 pub use export::Exported;
+pub(crate) use export::export;
 pub(super) use take_over::take_over;
 pub(crate) use verify::verify;
 pub use verify::{Unchecked, Verified};

@@ -117,8 +117,8 @@ async fn an_end_that_was_moved_since_counts_as_it_was_for_grants_and_for_members
     let millis = ended.as_millisecond();
     world.sql(&format!(
         r#"UPDATE grants SET ends_at = {millis}, revoked = 1;
-           INSERT INTO event SELECT max(seq) + 1, {millis}, 'grant.revoked', zeroblob(32), zeroblob(32) FROM event;
-           INSERT INTO event_payload SELECT max(seq), x'00', 1, 'jane@example.com',
+           INSERT INTO event (seq, at, kind, payload, hash) SELECT max(seq) + 1, {millis}, 'grant.revoked', zeroblob(32), zeroblob(32) FROM event;
+           INSERT INTO event_payload SELECT max(seq), zeroblob(16), 1, 'jane@example.com',
                '{{"grant_id": 1, "was": "2098-01-01T00:00:00Z", "end": "{ended}", "by": "ann"}}' FROM event;"#,
     ));
     let after = now().await;

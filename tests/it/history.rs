@@ -81,10 +81,14 @@ async fn what_happened_to_a_person_is_told_from_the_first_to_the_last() {
 async fn events_stand_with_the_number_and_the_hash_that_the_trail_has() {
     let world = removed().await;
     let exported = world.lapsed(&["audit", "export"]).await.stdout;
-    let trail: Vec<Value> = exported
+    let mut trail: Vec<Value> = exported
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
+    // What changed in which row is for `audit verify`.
+    for event in &mut trail {
+        event["payload"].as_object_mut().unwrap().remove("rows");
+    }
     for row in rows(&world, "jane@example.com").await {
         let is_reading = row["kind"].as_str().unwrap().starts_with("member.");
         assert_eq!(row["seq"].is_null(), is_reading, "{row}");
@@ -151,8 +155,8 @@ async fn a_kind_of_event_that_is_not_known_is_told_by_its_fields() {
         .grants(&[&format!("jane@example.com,sentius:acme,{FUTURE}")])
         .await;
     world.sql(
-        r#"INSERT INTO event VALUES (2, 1800000000000, 'review.asked_again', zeroblob(32), zeroblob(32));
-           INSERT INTO event_payload VALUES (2, x'00', 1, 'jane@example.com',
+        r#"INSERT INTO event (seq, at, kind, payload, hash) VALUES (20, 1800000000000, 'review.asked_again', zeroblob(32), zeroblob(32));
+           INSERT INTO event_payload VALUES (20, zeroblob(16), 1, 'jane@example.com',
            '{"review_id": 7, "target": "sentius:acme", "owner": "it@acme.example", "due_at": "2027-01-31T00:00:00Z",
              "times": 2, "list": ["a", "b"], "by": "ann", "nothing": null, "more": {"deep": 1}}');"#,
     );

@@ -84,6 +84,7 @@ mod side_by_side;
 mod soak;
 mod status;
 mod strange_answers;
+mod tampering;
 mod targets_apart;
 mod team_ends;
 mod team_rules;

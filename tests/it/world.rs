@@ -2,11 +2,12 @@
 //! keys and database, and the program to run on them.
 
 mod calendar;
+pub(crate) mod chain;
 mod config;
 mod daemon;
 mod outcome;
 mod page;
-mod trail;
+pub(crate) mod trail;
 
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;

@@ -37,13 +37,19 @@ impl History {
         email: &Email,
         name: &impl Fn(i64) -> Option<String>,
     ) -> Result<(), StoreError> {
+        // What changed in which row is told by what it changed for.
         let mut statement = db.prepare_cached(
             "SELECT e.seq, e.at, e.kind, lower(hex(e.hash)), p.target, p.body
-             FROM event_payload p JOIN event e USING (seq) WHERE p.email_key = :email",
+             FROM event_payload p JOIN event e USING (seq)
+             WHERE p.email_key = :email AND NOT (e.kind >= 'rows.' AND e.kind < 'rows/')",
         )?;
         let mut rows = statement.query(named_params! { ":email": email.key() })?;
         while let Some(row) = rows.next()? {
-            let detail: Value = serde_json::from_str(row.get_ref(5)?.as_str()?).unwrap_or_default();
+            let mut detail: Value =
+                serde_json::from_str(row.get_ref(5)?.as_str()?).unwrap_or_default();
+            if let Some(fields) = detail.as_object_mut() {
+                fields.remove("rows");
+            }
             let target = row.get::<_, Option<i64>>(4)?.and_then(name);
             // A team that was named before it was seen had a number of its own then.
             let written = || detail["target"].as_str().map(str::to_owned);

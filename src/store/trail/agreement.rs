@@ -55,11 +55,7 @@ impl Agreement {
     }
 
     /// The names of a team, where an event of this kind tells one.
-    pub(super) fn team(
-        &mut self,
-        target: Option<i64>,
-        kind: &str,
-    ) -> Option<&mut HashSet<String>> {
+    pub(super) fn team(&mut self, target: Option<i64>, kind: &str) -> Option<&mut HashSet<String>> {
         let target = target.filter(|_| kind.starts_with("team."))?;
         Some(self.teams.entry(target).or_default())
     }

@@ -185,7 +185,10 @@ impl Covered {
         let parts = parts.map(|(n, column)| format!("{} = ?{}", self.told("r", column), n + 1));
         let parts: Vec<String> = parts.collect();
         let (columns, table) = (self.columns_of("r"), self.table);
-        format!("SELECT {columns} FROM {table} r WHERE {}", parts.join(" AND "))
+        format!(
+            "SELECT {columns} FROM {table} r WHERE {}",
+            parts.join(" AND ")
+        )
     }
 
     /// How a column is told: bytes in hexadecimal, mails by their digest. That a mail is being

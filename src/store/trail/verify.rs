@@ -220,6 +220,7 @@ pub(crate) fn verify(db: &Connection, expected: Option<&Head>) -> Result<Verifie
     }
     let head = walk.head.unwrap_or(Head::NONE);
     let mut differences = schema::differences(db)?;
+    differences.extend(strays(db)?);
     walk.replay.compare(db)?;
     let count = differences.len() + walk.replay.faults.len();
     let mut named = walk.replay.faults;
@@ -243,4 +244,15 @@ pub(crate) fn verify(db: &Connection, expected: Option<&Head>) -> Result<Verifie
             count,
         },
     })
+}
+
+/// Payloads of no event.
+fn strays(db: &Connection) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare(
+        "SELECT seq FROM event_payload WHERE seq NOT IN (SELECT seq FROM event) ORDER BY seq LIMIT 20",
+    )?;
+    let strays = statement.query_map([], |row| row.get::<_, i64>(0))?;
+    strays
+        .map(|seq| Ok(format!("event_payload {} belongs to no event", seq?)))
+        .collect()
 }

@@ -22,7 +22,9 @@ pub(super) fn of(db: &Connection, faults: &[Fault]) -> Result<Vec<String>, Store
     }
     let told = told(db, faults)?;
     let pairs = faults.iter().zip(told);
-    pairs.map(|(fault, told)| sentence(db, fault, &told)).collect()
+    pairs
+        .map(|(fault, told)| sentence(db, fault, &told))
+        .collect()
 }
 
 fn told(db: &Connection, faults: &[Fault]) -> Result<Vec<Told>, StoreError> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::{SENTIUS_KEY, World};
@@ -12,7 +12,7 @@ use super::{SENTIUS_KEY, World};
     clippy::disallowed_methods,
     reason = "a test looks at the database, and tampers with it, from outside"
 )]
-pub(super) fn open(world: &World) -> Connection {
+pub(crate) fn open(world: &World) -> Connection {
     Connection::open(world.database()).unwrap()
 }
 
@@ -51,6 +51,14 @@ impl World {
             "INSERT OR REPLACE INTO fact VALUES ('answering.salt', '{salt}');
              INSERT INTO answering VALUES ('sentius:acme', x'{fingerprint:x}', 0);"
         ));
+        let key = json!(["sentius:acme", format!("{fingerprint:X}")]);
+        let row = json!({ "table": "answering", "key": key, "was": null, "is": { "since": 0 } });
+        self.forge(
+            "rows.changed",
+            None,
+            None,
+            &json!({ "rows": [row] }).to_string(),
+        );
     }
 
     /// The events of the trail, oldest first.
