@@ -85,6 +85,7 @@ mod soak;
 mod status;
 mod strange_answers;
 mod tampering;
+mod tampering_old;
 mod targets_apart;
 mod team_ends;
 mod team_rules;

@@ -10,7 +10,7 @@ use crate::world::{FUTURE, PAST, World};
 /// The form of the first version, as it was shipped.
 const FIRST: &str = include_str!("../../migrations/V1__initial.sql");
 /// The forms up to the seventh, in which addresses were matched in lower case only.
-const SEVEN: [&str; 7] = [
+pub(crate) const SEVEN: [&str; 7] = [
     FIRST,
     include_str!("../../migrations/V2__provision.sql"),
     include_str!("../../migrations/V3__run_reach.sql"),
@@ -58,7 +58,7 @@ fn downgrade(world: &World) {
 }
 
 /// The same of a later version.
-fn downgrade_to(world: &World, forms: &[&str]) {
+pub(crate) fn downgrade_to(world: &World, forms: &[&str]) {
     let old = world.path("old.db");
     let db = open(&old);
     for form in forms {
