@@ -216,7 +216,6 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     // was compared with.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
-    trail::know_sha256(&connection)?;
     Ok(connection)
 }
 

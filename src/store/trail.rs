@@ -33,7 +33,6 @@ use super::{StoreError, time};
 use crate::domain::{Email, TargetId};
 
 pub(super) use changes::{tell, watch};
-pub(super) use covered::know_sha256;
 pub use export::Exported;
 pub(crate) use export::export;
 pub(super) use take_over::take_over;

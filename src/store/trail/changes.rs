@@ -5,7 +5,7 @@
 use rusqlite::{Connection, OptionalExtension, named_params, params_from_iter};
 use serde_json::{Map, Value, json};
 
-use super::covered::{COVERED, Covered};
+use super::covered::{COVERED, Covered, know_sha256};
 use super::put;
 use crate::clock;
 use crate::domain::Email;
@@ -16,6 +16,7 @@ pub(super) const CHANGED: &str = "rows.changed";
 
 /// Makes the connection note which rows it touches.
 pub(in crate::store) fn watch(db: &Connection) -> Result<(), StoreError> {
+    know_sha256(db)?;
     db.execute_batch(
         "CREATE TEMP TABLE changed_row (
              place INTEGER NOT NULL, key TEXT NOT NULL, person TEXT, was TEXT, UNIQUE (place, key));

@@ -209,8 +209,8 @@ fn array(parts: impl Iterator<Item = String>) -> String {
     format!("json_array({})", parts.collect::<Vec<_>>().join(", "))
 }
 
-/// Lets SQL say `sha256(bytes)`.
-pub(in crate::store) fn know_sha256(db: &Connection) -> Result<(), StoreError> {
+/// Lets SQL say `sha256(bytes)`: whoever reads the columns needs it.
+pub(super) fn know_sha256(db: &Connection) -> Result<(), StoreError> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
         | FunctionFlags::SQLITE_INNOCUOUS;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use serde_json::{Value, json};
 
 use super::changes::{change, values};
-use super::covered::COVERED;
+use super::covered::{COVERED, know_sha256};
 use super::put;
 use crate::clock;
 use crate::domain::Email;
@@ -28,6 +28,7 @@ pub(in crate::store) fn take_over(db: &mut Connection) -> Result<(), StoreError>
     if !is_pending(db)? {
         return Ok(());
     }
+    know_sha256(db)?;
     let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
     // Another process may have come before.
     if is_pending(&transaction)? {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row};
 use serde_json::Value;
 
 use super::agreement::Agreement;
+use super::covered::know_sha256;
 use super::replay::Replay;
 use super::take_over::TAKEN_OVER;
 use super::{Head, SALT, link, payload_digest, schema, words};
@@ -198,6 +199,7 @@ impl Walk {
 /// Walks the whole chain, and holds the tables against what it tells. `expected` is a head that was
 /// noted earlier, as in a report: it must lie on the chain.
 pub(crate) fn verify(db: &Connection, expected: Option<&Head>) -> Result<Verified, StoreError> {
+    know_sha256(db)?;
     let mut statement = db.prepare(Stored::SELECT)?;
     let mut rows = statement.query([])?;
     let mut walk = Walk::default();
