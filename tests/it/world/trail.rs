@@ -61,11 +61,14 @@ impl World {
         );
     }
 
-    /// The events of the trail, oldest first.
+    /// The events of the trail, oldest first, but for those that only tell of rows.
     pub(crate) fn events(&self) -> Vec<Event> {
         let db = open(self);
         let mut statement = db
-            .prepare("SELECT kind, body FROM event JOIN event_payload USING (seq) ORDER BY seq")
+            .prepare(
+                "SELECT kind, body FROM event JOIN event_payload USING (seq)
+                 WHERE kind NOT LIKE 'rows.%' ORDER BY seq",
+            )
             .unwrap();
         let event = |row: &rusqlite::Row<'_>| {
             let body: String = row.get(1)?;
