@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::giving::Form;
 use super::{Common, output};
+use crate::report::one_line;
 use crate::store::StoreError;
 use crate::store::trail::{self, Head, Unchecked, Verified};
 
@@ -86,7 +87,8 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
                     Ok(Exit::Done)
                 }
                 Verified::Broken { seq, why } => Err(Failure::could_not_run(anyhow::anyhow!(
-                    "the audit trail is broken at event {seq}: {why}; {WHAT_TO_DO}"
+                    "the audit trail is broken at event {seq}: {}; {WHAT_TO_DO}",
+                    one_line(&why)
                 ))),
                 Verified::Differs {
                     head,
@@ -123,7 +125,8 @@ fn listed(named: &[String], count: usize) -> String {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    format!("{}{more}", named.join("; "))
+    // Names and addresses may have come from anywhere.
+    one_line(&format!("{}{more}", named.join("; ")))
 }
 
 fn tell_unchecked(unchecked: &Unchecked) {

@@ -279,7 +279,18 @@ async fn what_was_changed_is_named_with_its_person_and_with_what_the_trail_tells
     assert_eq!((json.code, &found["whole"]), (1, &false.into()));
     assert_eq!(found["differences"].as_array().unwrap().len(), 1);
 
+    // What somebody writes there does nothing to a terminal.
+    let hostile = "UPDATE grants SET owner = 'x' || char(27) || '[2J' || char(8238)";
+    let printed = scene.sql(hostile).await;
+    let acts = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+    assert!(
+        printed.code == 1 && !printed.stderr.contains(acts),
+        "{:?}",
+        printed.stderr
+    );
+
     // What lapsed writes over it does not hide it.
+    scene.sql(moved).await;
     let extended = [
         "extend",
         "jane@example.com",
