@@ -1,79 +1,68 @@
 //! Texts from outside, made fit for errors and logs: without the key, in one short line.
+//!
+//! A key may come back cut short, in another case, and in whatever form the answer is written. So any
+//! eight characters of it in a row are taken out, in each form that [`views`] can undo.
 
+mod views;
+
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
 use std::error::Error;
 use std::fmt;
+use std::hash::BuildHasher as _;
+use std::ops::Range;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::encode;
+use views::View;
 
 /// The longest text, in characters, that is taken over from an answer or a library.
 const LONGEST: usize = 200;
-
-/// Fewer digits of base64 are not taken for a key.
-const FEWEST_DIGITS: usize = 8;
+/// How much of a text is looked at, in bytes, to find those characters.
+const LOOKED_AT: usize = 4096;
+/// So many bytes of a key in a row are taken out.
+const RUN: usize = 8;
+/// Shorter keys are not looked for in hexadecimal and base64, where words could be taken for them.
+const FEWEST_ENCODED: usize = 6;
+/// How often what was encoded may be encoded again.
+const LAYERS: usize = 4;
 
 /// What stands where a key was.
 const REDACTED: &str = "[key]";
 
-/// Knows one key in all the forms in which it can come back.
+/// Knows one key in all the forms in which it can come back. Of the key itself it keeps nothing.
 pub(super) struct Redactor {
-    forms: Vec<SecretString>,
+    /// Keyed hashes of each run of the key.
+    runs: HashSet<u64>,
+    hasher: RandomState,
+    /// How long a run is, in bytes; 0 where there is no key.
+    length: usize,
 }
 
 impl Redactor {
     pub(super) fn new(key: &SecretString) -> Self {
         let key = key.expose_secret();
-        let percent = encode::component(key);
-        let lower = lower_hex(&percent);
-        let mut forms = vec![
-            key.to_owned(),
-            encode::component(&percent),
-            encode::component(&lower),
-            lower,
-            percent.replace("%20", "+"),
-            percent,
-            key.escape_debug().to_string(),
-            serde_json::to_string(key).map_or_else(
-                |_| key.to_owned(),
-                |quoted| quoted.trim_matches('"').to_owned(),
-            ),
-        ];
-        forms.extend(in_html(key));
-        for digits in (0..3).filter_map(|before| in_base64(key, before)) {
-            forms.push(digits.replace('+', "-").replace('/', "_"));
-            forms.push(digits);
+        let length = key.len().min(RUN);
+        let hasher = RandomState::new();
+        let mut runs = HashSet::new();
+        if length > 0 {
+            for spelling in [key.to_owned(), key.to_lowercase(), key.to_uppercase()] {
+                let folded: Vec<u8> = spelling.bytes().map(fold).collect();
+                runs.extend(folded.windows(length).map(|run| hasher.hash_one(run)));
+            }
         }
-        forms.retain(|form| !form.is_empty());
-        // The longest first, so that no shorter form leaves a rest of a longer one behind.
-        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-        forms.dedup();
         Self {
-            forms: forms.into_iter().map(SecretString::from).collect(),
+            runs,
+            hasher,
+            length,
         }
     }
 
     /// The text without the key, on one line without control characters, cut to 200 characters.
     pub(super) fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for form in &self.forms {
-            if text.contains(form.expose_secret()) {
-                text = text.replace(form.expose_secret(), REDACTED);
-            }
-        }
-        let visible: String = text
-            .chars()
-            .map(|c| if invisible(c) { ' ' } else { c })
-            .collect();
-        let mut line = String::new();
-        for word in visible.split_whitespace() {
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
+        let text = &text[..text.floor_char_boundary(LOOKED_AT)];
+        // Once more on the one line: what stood apart may stand together there.
+        let mut line = self.cut(&one_line(&self.cut(text)));
         if line.chars().count() > LONGEST {
             line = line.chars().take(LONGEST - 1).collect();
             line.push('…');
@@ -81,63 +70,102 @@ impl Redactor {
         line
     }
 
-    /// An error of the HTTP library with all its causes, cleaned. The address goes first: it
-    /// carries the key in its query.
+    /// An error of the HTTP library with all its causes, cleaned.
     pub(super) fn reason(&self, error: reqwest::Error) -> String {
-        let error = error.without_url();
-        let mut text = error.to_string();
-        let mut cause = error.source();
-        while let Some(inner) = cause {
-            let inner_text = inner.to_string();
-            if !text.ends_with(&inner_text) {
-                text.push_str(": ");
-                text.push_str(&inner_text);
-            }
-            cause = inner.source();
+        self.clean(&causes(error))
+    }
+
+    /// The text with every run of the key replaced.
+    fn cut(&self, text: &str) -> String {
+        let mut found = self.found(text);
+        if found.is_empty() {
+            return text.to_owned();
         }
-        self.clean(&text)
+        found.sort_unstable_by_key(|range| range.start);
+        let mut cut = String::new();
+        let mut kept_from = 0;
+        for range in found {
+            let start = text.floor_char_boundary(range.start);
+            if start > kept_from || kept_from == 0 {
+                cut.push_str(&text[kept_from..start.max(kept_from)]);
+                cut.push_str(REDACTED);
+            }
+            kept_from = kept_from.max(text.ceil_char_boundary(range.end));
+        }
+        cut.push_str(&text[kept_from..]);
+        cut
+    }
+
+    /// Where runs of the key stand, in any form.
+    fn found(&self, text: &str) -> Vec<Range<usize>> {
+        let mut found = Vec::new();
+        let mut layer = views::plain(text);
+        for _ in 0..LAYERS {
+            self.look_for(&layer, &mut found);
+            if self.length >= FEWEST_ENCODED {
+                for decoded in views::decoded(&layer, self.length) {
+                    self.look_for(&decoded, &mut found);
+                    if let Some(unescaped) = views::unescaped(&decoded) {
+                        self.look_for(&unescaped, &mut found);
+                    }
+                }
+            }
+            match views::unescaped(&layer) {
+                Some(next) => layer = next,
+                None => break,
+            }
+        }
+        found
+    }
+
+    fn look_for(&self, view: &View, found: &mut Vec<Range<usize>>) {
+        if self.length == 0 {
+            return;
+        }
+        let folded: Vec<u8> = view.iter().map(|byte| fold(byte.value)).collect();
+        let runs = folded.windows(self.length).zip(view.windows(self.length));
+        for (run, bytes) in runs {
+            if let (Some(first), Some(last)) = (bytes.first(), bytes.last())
+                && self.runs.contains(&self.hasher.hash_one(run))
+            {
+                found.push(first.from..last.to);
+            }
+        }
     }
 }
 
-/// What is percent-encoded, with its hexadecimal digits in lower case and all else as it is.
-fn lower_hex(encoded: &str) -> String {
-    let mut digits = 0_u8;
-    let lower = |c: char| {
-        if c == '%' {
-            digits = 2;
-            return c;
+/// Letters of both cases are one, and so are a blank and the `+` that forms write for it.
+fn fold(byte: u8) -> u8 {
+    match byte {
+        b'+' => b' ',
+        byte => byte.to_ascii_lowercase(),
+    }
+}
+
+/// An error of the HTTP library with all its causes. The address goes first: it carries the key in
+/// its query.
+pub(super) fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let inner_text = inner.to_string();
+        if !text.ends_with(&inner_text) {
+            text.push_str(": ");
+            text.push_str(&inner_text);
         }
-        let is_digit = digits > 0;
-        digits = digits.saturating_sub(1);
-        if is_digit { c.to_ascii_lowercase() } else { c }
-    };
-    encoded.chars().map(lower).collect()
+        cause = inner.source();
+    }
+    text
 }
 
-/// The key as an HTML page shows it, by the ways in which quotes are written.
-fn in_html(key: &str) -> impl Iterator<Item = String> {
-    let plain = key
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;");
-    let quotes = ["\"", "&quot;", "&#34;", "&#x22;"];
-    let apostrophes = ["'", "&#39;", "&#x27;", "&apos;"];
-    quotes.into_iter().flat_map(move |quote| {
-        let quoted = plain.replace('"', quote);
-        apostrophes.map(|apostrophe| quoted.replace('\'', apostrophe))
-    })
-}
-
-/// What base64 makes of the key, wherever it stands in what is encoded, as a password after a name
-/// does: `before` bytes of a group of three go before it. Only the digits that are the key's alone;
-/// too few of them could be a word.
-fn in_base64(key: &str, before: usize) -> Option<String> {
-    let mut bytes = vec![0; before];
-    bytes.extend_from_slice(key.as_bytes());
-    let whole = bytes.len() * 8 / 6;
-    let digits = STANDARD.encode(&bytes);
-    let own = digits.get((before * 8).div_ceil(6)..whole)?;
-    (own.len() >= FEWEST_DIGITS).then(|| own.to_owned())
+/// The text on one line, without control characters.
+fn one_line(text: &str) -> String {
+    let visible: String = text
+        .chars()
+        .map(|c| if invisible(c) { ' ' } else { c })
+        .collect();
+    visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Control characters, and those that turn or hide the text around them.
@@ -153,69 +181,4 @@ impl fmt::Debug for Redactor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const KEY: &str = "Sk-Very \"Secret&=+%";
-
-    #[test]
-    fn a_key_is_taken_out_in_every_form() {
-        let redactor = Redactor::new(&SecretString::from(KEY));
-        let echoed = [
-            KEY.to_owned(),
-            encode::component(KEY),
-            "Sk-Very%20%22Secret%26%3d%2b%25".to_owned(),
-            "Sk-Very%2520%2522Secret%2526%253d%252b%2525".to_owned(),
-            encode::component(KEY).replace("%20", "+"),
-            format!("{KEY:?}"),
-            serde_json::to_string(KEY).unwrap(),
-            encode::component(&encode::component(KEY)),
-            "Sk-Very &quot;Secret&amp;=+%".to_owned(),
-            "Sk-Very &#34;Secret&amp;=+%".to_owned(),
-        ];
-        for form in echoed {
-            let clean = redactor.clean(&format!("no such key: {form} (at all)"));
-            assert!(clean.contains(REDACTED), "{clean}");
-            assert!(!clean.contains("Very"), "{clean}");
-            assert!(!clean.contains("Secret"), "{clean}");
-        }
-    }
-
-    #[test]
-    fn a_key_in_base64_is_taken_out_wherever_it_stands_in_what_was_encoded() {
-        use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-        let redactor = Redactor::new(&SecretString::from(KEY));
-        for name in ["", "u", "me", "bot", "robot@acme.example"] {
-            for (before, after) in [("", ""), (":", ""), ("", ":"), (":", ":x")] {
-                let pair = format!("{name}{before}{KEY}{after}");
-                for text in [STANDARD.encode(&pair), URL_SAFE_NO_PAD.encode(&pair)] {
-                    let clean = redactor.clean(&text);
-                    assert!(clean.contains(REDACTED), "{pair}: {clean}");
-                    // Of the key's 19 bytes at most the first and the last are left, and no whole one.
-                    let left = clean.replace(REDACTED, "");
-                    assert!(
-                        left.len() <= text.len() - (KEY.len() - 2) * 4 / 3,
-                        "{clean}"
-                    );
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_short_key_does_not_take_words_out_that_base64_could_have_made() {
-        let redactor = Redactor::new(&SecretString::from("i\u{b7}Z"));
-        assert_eq!(redactor.clean("a basic answer"), "a basic answer");
-    }
-
-    #[test]
-    fn a_text_from_outside_is_one_short_line_without_control_characters() {
-        let redactor = Redactor::new(&SecretString::from(KEY));
-        assert_eq!(
-            redactor.clean("a\r\n\u{1b}[31mb\u{202e}c\tx"),
-            "a [31mb c x"
-        );
-        let long = redactor.clean(&"ä".repeat(1000));
-        assert_eq!(long.chars().count(), LONGEST);
-    }
-}
+mod tests;
