@@ -31,6 +31,20 @@ pub(crate) async fn pause(hang: &str, panic: &str) {
     );
 }
 
+/// Panics when `LAPSED_FAILPOINT` is `panic:` and this place, and the first time only when it is
+/// `panic-once:` and this place.
+pub(crate) fn panic(place: &str) {
+    static PANICKED: AtomicBool = AtomicBool::new(false);
+    if !cfg!(debug_assertions) {
+        return;
+    }
+    let wanted = std::env::var("LAPSED_FAILPOINT").unwrap_or_default();
+    let is_here = |word| wanted.strip_prefix(word) == Some(place);
+    let always = is_here("panic:");
+    let first = is_here("panic-once:") && !PANICKED.swap(true, Ordering::Relaxed);
+    assert!(!always && !first, "as {wanted} asks for");
+}
+
 /// How far the clock is set ahead, in milliseconds, by the file that `LAPSED_CLOCK` names.
 pub(crate) fn clock_ahead() -> i64 {
     if !cfg!(debug_assertions) {

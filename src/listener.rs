@@ -7,6 +7,7 @@ mod door;
 mod fresh;
 mod gauges;
 mod page;
+mod seats;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
