@@ -125,19 +125,32 @@ fn each_shell_gets_a_script_that_asks_the_program() {
     assert!(desk.good(&["completions", "zsh"]).contains("funcstack"));
 }
 
+/// The text as one word of a script.
+fn word(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
 /// What bash would put on the line, given how it takes the line apart.
 fn in_bash(desk: &Desk, words: &[&str], line: &str) -> Vec<String> {
-    let quoted: Vec<String> = words.iter().map(|w| format!("'{w}'")).collect();
+    let quoted: Vec<String> = words.iter().map(|w| word(w)).collect();
     let script = format!(
-        "source lapsed.bash\nCOMP_WORDS=({})\nCOMP_CWORD={}\nCOMP_LINE='{line}'\nCOMP_POINT=${{#COMP_LINE}}\n\
+        "source lapsed.bash\nCOMP_WORDS=({})\nCOMP_CWORD={}\nCOMP_LINE={}\nCOMP_POINT=${{#COMP_LINE}}\n\
          _lapsed lapsed\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
         quoted.join(" "),
         words.len() - 1,
+        word(line),
     );
+    let text = bash(desk, &script);
+    let replies = text.lines().filter(|line| !line.is_empty());
+    replies.map(str::to_owned).collect()
+}
+
+/// What bash prints that runs this in the desk's folder.
+fn bash(desk: &Desk, script: &str) -> String {
     let program = std::path::Path::new(env!("CARGO_BIN_EXE_lapsed"));
     let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
     let output = Command::new("bash")
-        .args(["--norc", "--noprofile", "-c", &script])
+        .args(["--norc", "--noprofile", "-c", script])
         .current_dir(desk.root())
         .env_clear()
         .env("PATH", path)
@@ -145,15 +158,23 @@ fn in_bash(desk: &Desk, words: &[&str], line: &str) -> Vec<String> {
         .stdin(Stdio::null())
         .output()
         .unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-    let text = String::from_utf8(output.stdout).unwrap();
-    let replies = text.lines().filter(|line| !line.is_empty());
-    replies.map(str::to_owned).collect()
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{script}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether there is a bash; says so where there is none.
+#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
+fn has_bash() -> bool {
+    let has = Command::new("bash").arg("--version").output().is_ok();
+    if !has {
+        println!("skipped: there is no bash here");
+    }
+    has
 }
 
 #[test]
 fn bash_completes_a_target_that_it_takes_apart_at_its_colon() {
-    if Command::new("bash").arg("--version").output().is_err() {
+    if !has_bash() {
         return;
     }
     let desk = desk();
@@ -206,4 +227,68 @@ fn bash_completes_a_target_that_it_takes_apart_at_its_colon() {
     }
     let any = in_bash(&desk, &["lapsed", "why", ""], "lapsed why ");
     assert!(any.contains(&"bob@example.com".to_owned()), "{any:?}");
+}
+
+/// Names that do something to a shell which takes them for code.
+const WICKED: [&str; 12] = [
+    "Zed$(touch done)",
+    "Zed`touch done`",
+    "Zed\"; touch done; \"",
+    "Zed'; touch done; '",
+    "Zed\\$(touch done)",
+    "Zed\\\"; touch done; \"",
+    "Zed; touch done",
+    "Zed & touch done",
+    "Zed$HOME ${PATH}",
+    "Zed *",
+    "Zed!! !$ !touch",
+    "Zed (a) <b> {c,d} ~ #e",
+];
+
+#[test]
+fn a_name_that_a_shell_would_run_is_only_a_name_in_whatever_quotes_it_is_completed() {
+    if !has_bash() {
+        return;
+    }
+    for name in WICKED {
+        let desk = Desk::new();
+        let target = format!("sapling:acme/{name}");
+        let cell = target.replace('"', "\"\"");
+        desk.import(format!("email,target\nbob@example.com,\"{cell}\"\n"));
+        desk.write("lapsed.bash", desk.good(&["completions", "bash"]));
+        for (quote, begun, standing) in [
+            ("\"", "sapling:acme/Z", ""),
+            ("'", "sapling:acme/Z", ""),
+            ("", "sapling:acme/Z", "sapling:"),
+        ] {
+            // Once more on what the first completion left.
+            let mut begun = begun.to_owned();
+            for _ in 0..2 {
+                let line = format!("lapsed list --target {quote}{begun}");
+                let typed = format!("{quote}{begun}");
+                let words = match typed.split_once(':') {
+                    Some((before, after)) if quote.is_empty() => vec![before, ":", after],
+                    _ => vec![typed.as_str()],
+                };
+                let words = [&["lapsed", "list", "--target"], &words[..]].concat();
+                let replies = in_bash(&desk, &words, &line);
+                assert_eq!(replies.len(), 1, "{line}: {replies:?}");
+                begun = format!("{standing}{}", replies[0]);
+
+                let whole = format!("{quote}{begun}{quote}");
+                let script = format!("set -H\nprintf '%s' {whole}");
+                assert_eq!(bash(&desk, &script), target, "{whole}");
+                let expanded = format!(
+                    "set -o history\nset -H\nhistory -s old\nhistory -p {}",
+                    word(&whole)
+                );
+                assert_eq!(bash(&desk, &expanded), format!("{whole}\n"));
+                assert!(!desk.path("done").exists(), "{whole}");
+            }
+        }
+        // Quoted in the middle of a word, it cannot be told in which quotes the name would stand.
+        let line = "lapsed list --target sapling:acme/\"Z";
+        let words = ["lapsed", "list", "--target", "sapling", ":", "acme/\"Z"];
+        assert_eq!(in_bash(&desk, &words, line), [""; 0]);
+    }
 }
