@@ -9,7 +9,7 @@ use serde_json::ser::Formatter;
 
 use super::exit::Failure;
 use crate::files;
-use crate::report::{defused, is_active, one_line};
+use crate::report::{defused, for_terminal, is_active, one_line};
 
 /// Prints a text as it is.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -24,6 +24,15 @@ pub(super) fn file(path: &Path, text: &str) -> Result<(), Failure> {
         let error = anyhow::Error::from(error);
         Failure::could_not_run(error.context(format!("--output {}", path.display())))
     })
+}
+
+/// Prints a document: on a terminal without what could do something to it, else as it is.
+pub(super) fn document(text: &str) -> io::Result<()> {
+    if io::stdout().is_terminal() {
+        print(&for_terminal(text))
+    } else {
+        print(text)
+    }
 }
 
 /// Prints a line.
@@ -175,10 +184,16 @@ pub(super) fn raw_csv<const N: usize>(
     rows: impl Iterator<Item = [String; N]>,
 ) -> Result<(), Failure> {
     let mut out = csv::Writer::from_writer(BufWriter::new(io::stdout().lock()));
+    // A program takes the text as it is; on a terminal it is for people, as a table is.
+    let is_shown = io::stdout().is_terminal();
     let write = || -> Result<(), csv::Error> {
         out.write_record(header)?;
         for row in rows {
-            out.write_record(&row)?;
+            if is_shown {
+                out.write_record(row.map(|cell| one_line(&cell)))?;
+            } else {
+                out.write_record(&row)?;
+            }
         }
         Ok(out.flush()?)
     };

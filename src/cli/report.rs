@@ -80,7 +80,7 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
                 .map_err(|error| Failure::could_not_run(error.into()))?;
             output::json(&value)?;
         }
-        None => output::print(&text)?,
+        None => output::document(&text)?,
         Some(path) => output::file(&path, &text)?,
     }
     Ok(Exit::Done)

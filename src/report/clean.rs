@@ -4,14 +4,24 @@
 /// reorder or hide what stands around them become a visible mark.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()
-        .map(|c| match c {
-            c if breaks(c) => ' ',
-            c if bends(c) => '\u{fffd}',
-            c => c,
-        })
+        .map(shown)
         .collect::<String>()
         .trim()
         .to_owned()
+}
+
+/// A text of several lines as a terminal can show it: the same, but for the ends of lines.
+pub(crate) fn for_terminal(text: &str) -> String {
+    let shown = |c| if c == '\n' { c } else { shown(c) };
+    text.chars().map(shown).collect()
+}
+
+fn shown(c: char) -> char {
+    match c {
+        c if breaks(c) => ' ',
+        c if bends(c) => '\u{fffd}',
+        c => c,
+    }
 }
 
 /// A word as it can be typed into a shell: whatever a team is called, it stays one word and does
@@ -57,6 +67,7 @@ mod tests {
     fn what_breaks_or_bends_a_line_is_taken_out() {
         assert_eq!(one_line("a\r\nBcc: b\t\u{1b}[2J"), "a  Bcc: b  [2J");
         assert_eq!(one_line("a\u{202e}moc.elpmaxe"), "a\u{fffd}moc.elpmaxe");
+        assert_eq!(for_terminal(" a\r\nb\u{202e}c "), " a \nb\u{fffd}c ");
         assert_eq!(one_line(" Zoë O'Neil 王芳 "), "Zoë O'Neil 王芳");
     }
 

@@ -1,0 +1,53 @@
+//! What is shown on a terminal does nothing to it, whatever people and teams are called; what goes
+//! into a pipe is as it was written.
+
+use std::process::{Command, Stdio};
+
+use crate::desk::Desk;
+
+/// What the program shows on a terminal; `None` where there is no program that makes one.
+#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
+fn on_a_terminal(desk: &Desk, args: &str) -> Option<String> {
+    let command = format!("{} {args}", env!("CARGO_BIN_EXE_lapsed"));
+    let output = Command::new("script")
+        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .current_dir(desk.root())
+        .env("LAPSED_CONFIG", "lapsed.toml")
+        .env("TERM", "dumb")
+        .stdin(Stdio::null())
+        .output();
+    let Ok(output) = output else {
+        println!("skipped: there is no script(1) here");
+        return None;
+    };
+    assert!(output.status.success(), "{output:?}");
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[test]
+fn csv_on_a_terminal_bends_no_text_and_in_a_pipe_is_as_it_was_written() {
+    let desk = Desk::new();
+    let name = "Jane \u{202e}enaJ\u{2066}\u{200b}";
+    desk.import(format!(
+        "email,target,name,reason\njane@example.com,sapling:acme/Core \u{202e}x,{name},a \u{2068}b\n"
+    ));
+    for command in [
+        "list --format csv",
+        "history jane@example.com --format csv",
+        "why jane@example.com --format csv",
+        "report --since never --format csv",
+        "report --since never --format html",
+    ] {
+        let Some(shown) = on_a_terminal(&desk, command) else {
+            return;
+        };
+        let bent = |c: char| matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
+        assert!(!shown.contains(bent), "{command}: {shown:?}");
+        assert!(shown.contains("jane@"), "{command}: {shown:?}");
+    }
+    let piped = desk.good(&["list", "--format", "csv"]);
+    assert!(
+        piped.contains(name) && piped.contains("Core \u{202e}x"),
+        "{piped:?}"
+    );
+}
