@@ -191,6 +191,11 @@ pub fn main() -> ExitCode {
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     logging::start(&cli.common.log_level, cli.common.log_format)?;
     let common = cli.common;
+    let is_timeless =
+        |command: &Command| matches!(command, Command::Completions { .. } | Command::Man { .. });
+    if !cli.command.as_ref().is_some_and(is_timeless) {
+        clock::check().map_err(|error| Failure::could_not_run(error.into()))?;
+    }
     match cli.command {
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),

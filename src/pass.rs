@@ -21,7 +21,7 @@ use std::time::Instant;
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
-use crate::clock;
+use crate::clock::{self, ClockError};
 use crate::config::Settings;
 use crate::domain::{Action, ActionResult, Obligation, PassOutcome, Reach};
 use crate::failpoint;
@@ -42,6 +42,9 @@ pub enum PassError {
     /// Another one is running.
     #[error("another pass is running on {0}")]
     Busy(PathBuf),
+    /// The clock cannot be right.
+    #[error(transparent)]
+    Clock(#[from] ClockError),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -79,6 +82,7 @@ async fn stages(
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
+    clock::check()?;
     let busy = || PassError::Busy(store.path().to_owned());
     if !options.reach.is_everything() {
         let lock = store.lock()?.ok_or_else(busy)?;
@@ -169,7 +173,7 @@ impl<'a> Pass<'a> {
             store,
             services,
             options,
-            run: uuid::Uuid::now_v7().to_string(),
+            run: clock::new_id().to_string(),
             started_at,
             moment: options.at.unwrap_or(started_at),
             begun: Instant::now(),
@@ -180,6 +184,7 @@ impl<'a> Pass<'a> {
         services.forget_clocks();
         pass.note_begin().await?;
         failpoint::pause("hang", "panic").await;
+        failpoint::panic("pass");
         services.look_at_clocks(&pass.reach).await;
         Ok(pass)
     }

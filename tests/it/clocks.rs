@@ -221,3 +221,40 @@ async fn a_whitelist_whose_first_answer_tells_another_time_is_left_alone() {
     assert!(world.writes().is_empty(), "{:?}", world.writes());
     assert_eq!(run.json["counts"]["failed"], json!(8));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_before_1970_is_told_in_a_sentence_and_nothing_is_done_by_it() {
+    let world = due().await;
+    let a_day_before = -(lapsed::clock::now().as_millisecond() + DAY * 1000);
+    let clock = world.path("early");
+    for millis in [a_day_before, i64::MIN] {
+        world.write("early", &millis.to_string());
+        for args in [
+            &["--run-now"][..],
+            &["--run-now", "--dry-run", "--at", "30d"],
+            &["check"],
+            &["status"],
+            &["list"],
+            &["report"],
+            &["why", "jane@example.com"],
+            &["audit", "verify"],
+            &["grant", "joe@example.com", "--target", "sentius:acme"],
+            &["revoke", "jane@example.com"],
+            &[],
+        ] {
+            let mut command = world.command(args);
+            command.env("LAPSED_CLOCK", &clock);
+            let output = tokio::task::spawn_blocking(move || command.output());
+            let output = output.await.unwrap().unwrap();
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+            assert!(
+                said.starts_with("lapsed: this machine's clock says "),
+                "{said}"
+            );
+            assert!(said.ends_with(", which is before 1970; set it right, and try again\n"));
+            assert_eq!(said.lines().count(), 1, "{said}");
+        }
+    }
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+}

@@ -148,3 +148,36 @@ async fn after_a_week_asleep_thousands_of_ends_are_held_until_a_person_says_so()
     assert_eq!(world.whitelisted(), Vec::<String>::new());
     assert_eq!(daemon.stop().await, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_whose_clock_falls_before_1970_waits_until_it_is_right() {
+    let mut world = World::new().await;
+    world.config.mail = Mail::Smtp;
+    world.whitelist(&["jane@example.com"]);
+    world.write("clock", "0");
+    let clock = world.path("clock");
+    let env = [
+        ("LAPSED_CLOCK", clock.to_str().unwrap()),
+        ("LAPSED_HURRY", "1"),
+    ];
+    let mut daemon = Daemon::start_with(&world, &env);
+    until("the first pass is over", || {
+        daemon.log().contains("pass ended")
+    })
+    .await;
+    let before = -(lapsed::clock::now().as_millisecond() + HOUR);
+    world.write("clock", &before.to_string());
+    world
+        .grants(&["jane@example.com,sentius:acme,2025-06-30"])
+        .await;
+    until("it says so", || {
+        daemon.log().contains("which is before 1970; set it right")
+    })
+    .await;
+    assert!(daemon.is_running() && world.writes().is_empty());
+    assert!(!daemon.log().contains("panicked"), "{}", daemon.log());
+
+    world.write("clock", "0");
+    until("it goes on", || world.whitelisted().is_empty()).await;
+    assert_eq!(daemon.stop().await, 0);
+}
