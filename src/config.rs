@@ -1,6 +1,7 @@
 //! The validated settings: the only form of the configuration that others see.
 
 mod accounts;
+mod alarm;
 mod checks;
 mod environment;
 mod error;
@@ -14,6 +15,7 @@ mod section;
 mod tests;
 mod times;
 
+pub use alarm::{AlarmSettings, SecretUrl};
 pub(crate) use checks::is_loopback;
 pub use error::{ConfigError, Problem};
 pub(crate) use file::database;
@@ -54,6 +56,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// The listener for monitoring; absent: none.
     pub status: Option<StatusSettings>,
+    /// Who else is told how it goes; absent: nobody.
+    pub alarm: Option<AlarmSettings>,
     /// Periodic confirmation by owners; absent: none.
     pub review: Option<ReviewSettings>,
 }

@@ -1,12 +1,15 @@
 //! The loop around the pass. What is due is asked of the database each time; timers and the doorbell
 //! only wake it, so that a missed ring is caught up and nothing runs twice.
 
+mod alarm;
 mod bell;
 mod due;
 mod post;
 mod pulse;
 mod signals;
+mod supervisor;
 mod systemd;
+
 mod window;
 
 use std::path::PathBuf;
@@ -30,10 +33,13 @@ use crate::pass::{self, Delivery, Options, PassError, Progress, Stop};
 use crate::providers::BuildError;
 use crate::services::Services;
 use crate::store::{Runs, Store, StoreError};
+use alarm::{Alarm, Ring};
 use bell::Bell;
 use due::{Asked, Due};
+use post::Post;
 use pulse::Pulse;
 use signals::{Order, Signals};
+use supervisor::{Supervisor, Task};
 use window::Window;
 
 /// How often the database is asked whether it has changed, and the clock whether it was set.
@@ -104,11 +110,14 @@ async fn attend(
     let _presence = presence.ok_or_else(|| DaemonError::Another(store.path().to_owned()))?;
     let services = Arc::new(Services::connect(&settings, &Metrics::default())?);
     let wanted = settings.status.clone();
+    let supervisor = Supervisor::new(&services.metrics);
     let mut daemon = Daemon {
         store: store.clone(),
         workers,
         started_at: clock::now(),
         pulse: Pulse::new(&settings.http),
+        supervisor: supervisor.clone(),
+        ring: Arc::default(),
         settings: watch::Sender::new(Arc::new(settings)),
         services,
         load,
@@ -120,14 +129,30 @@ async fn attend(
         window: Window::default(),
     };
     daemon.look_out(wanted.as_ref())?;
-    tokio::spawn(daemon.pulse.clone().feed());
-    let post = tokio::spawn(post::run(
-        daemon.store.clone(),
-        daemon.settings.subscribe(),
-        Arc::clone(&daemon.outbox),
-        daemon.stop.clone(),
-        daemon.services.metrics.clone(),
-    ));
+    let here = Handle::current();
+    let pulse = daemon.pulse.clone();
+    supervisor.keep(Task::Watchdog, &here, move || {
+        let pulse = pulse.clone();
+        async move {
+            pulse.feed().await;
+            Ok(())
+        }
+    });
+    let post = Post {
+        store: store.clone(),
+        settings: daemon.settings.subscribe(),
+        bell: Arc::clone(&daemon.outbox),
+        stop: daemon.stop.clone(),
+        metrics: daemon.services.metrics.clone(),
+    };
+    let post = supervisor.keep(Task::Mail, &here, move || post.clone().run());
+    let alarm = Alarm {
+        store: store.clone(),
+        settings: daemon.settings.subscribe(),
+        ring: Arc::clone(&daemon.ring),
+        metrics: daemon.services.metrics.clone(),
+    };
+    supervisor.keep(Task::Alarm, &daemon.workers, move || alarm.clone().run());
     let bell = Bell::hang().await;
     let database = store.path().display();
     tracing::info!(%database, "started on {database}");
@@ -139,7 +164,7 @@ async fn attend(
     }
     let deadline = Instant::now() + LAST_CALLS;
     daemon.outbox.notify_one();
-    if timeout_at(deadline, post).await.is_err() {
+    if supervisor.is_down(Task::Mail) || timeout_at(deadline, post).await.is_err() {
         tracing::warn!("a mail was not delivered in time; it is sent again later");
     }
     tracing::info!("stopped");
@@ -155,6 +180,9 @@ struct Daemon {
     workers: Handle,
     started_at: Timestamp,
     pulse: Pulse,
+    supervisor: Supervisor,
+    /// Rings when others may be to be told how a pass went.
+    ring: Arc<Ring>,
     /// Told to whatever is under way when the daemon ends.
     stop: Stop,
     /// Rings when the outbox may hold something new.
@@ -344,13 +372,19 @@ impl Daemon {
         due: Due,
         ended: Result<Result<PassOutcome, PassError>, JoinError>,
     ) -> Result<(), PassError> {
-        let outcome = ended.map_err(|error| PassError::Panicked(error.to_string()))??;
+        let outcome = ended.map_err(|error| {
+            let why = error.to_string();
+            self.supervisor.has_failed(Task::Pass, &why);
+            PassError::Panicked(why)
+        })??;
+        self.supervisor.is_well(Task::Pass);
         pass::log("pass ended", &outcome);
         self.last = Some((outcome.finished_at, outcome.outcome));
         due::note(&self.store, &due).await?;
         if due.is_whole() {
             let settings = Arc::clone(&self.settings.borrow());
             due::report(&settings, &self.store, Some(&outcome.run)).await?;
+            self.ring.after(&settings, &self.store, &outcome).await;
         }
         self.outbox.notify_one();
         Ok(())
@@ -391,15 +425,18 @@ impl Daemon {
 
     /// Listens where the settings say.
     fn look_out(&mut self, wanted: Option<&StatusSettings>) -> Result<(), ListenError> {
-        let pulse = self.pulse.clone();
+        let (pulse, supervisor) = (self.pulse.clone(), self.supervisor.clone());
         let view = View {
             store: self.store.clone(),
             settings: self.settings.subscribe(),
-            alive: Arc::new(move || pulse.check()),
+            alive: Arc::new(move || pulse.check().and_then(|()| supervisor.check())),
             metrics: self.services.metrics.clone(),
             started_at: self.started_at,
         };
-        if let Some(moved) = self.window.moved(wanted, view, &self.workers)? {
+        if let Some(moved) = self
+            .window
+            .moved(wanted, view, &self.workers, &self.supervisor)?
+        {
             self.window = moved;
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! lapsed takes access away when its time is over, and proves it.
 
+mod alarm;
 mod apply;
 mod breaker;
 pub mod cli;

@@ -30,12 +30,13 @@ pub struct Listener {
 }
 
 /// What the answers are made of.
+#[derive(Clone)]
 pub struct View {
     /// The database.
     pub store: Store,
     /// The settings now: the daemon may read them anew.
     pub settings: watch::Receiver<Arc<Settings>>,
-    /// Whether the daemon's loop goes round; if not, why.
+    /// Whether the daemon's loop goes round and all its tasks run; if not, why.
     pub alive: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// What the process counts.
     pub metrics: Metrics,
@@ -94,14 +95,15 @@ impl Listener {
         })
     }
 
-    /// Answers until `shutdown`; then whatever is being answered is dropped.
+    /// Answers until `shutdown`; then whatever is being answered is dropped. The address stays ours:
+    /// this can be called again.
     ///
     /// # Errors
     /// When the socket cannot be used. A connection that goes wrong is nobody else's matter.
-    pub async fn serve(self, view: View, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-        let socket = tokio::net::TcpListener::from_std(self.socket)?;
+    pub async fn serve(&self, view: View, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+        let socket = tokio::net::TcpListener::from_std(self.socket.try_clone()?)?;
         tracing::info!(address = %socket.local_addr()?, "listening");
-        connections::serve(&socket, answers::routes(view, self.door), shutdown).await;
+        connections::serve(&socket, answers::routes(view, self.door.clone()), shutdown).await;
         Ok(())
     }
 }

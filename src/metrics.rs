@@ -53,6 +53,8 @@ struct Counted {
     calls: Family<labels::Call, Counter>,
     call_duration: Histograms<labels::Endpoint>,
     mails: Family<labels::Mail, Counter>,
+    alarms: Family<labels::Alarm, Counter>,
+    task_failures: Family<labels::Task, Counter>,
 }
 
 impl Default for Counted {
@@ -66,6 +68,8 @@ impl Default for Counted {
             calls: Family::default(),
             call_duration: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS)),
             mails: Family::default(),
+            alarms: Family::default(),
+            task_failures: Family::default(),
         };
         counted.register();
         counted.begin_at_zero();
@@ -117,6 +121,16 @@ impl Counted {
             "Mails handed over or not; each further try counts",
             self.mails.clone(),
         );
+        to.register(
+            "lapsed_alarms",
+            "Heartbeats and alarms sent to the URLs of [alarm], or not; each further try counts",
+            self.alarms.clone(),
+        );
+        to.register(
+            "lapsed_task_failures",
+            "Tasks of the daemon that panicked or ended by an error, and were started again",
+            self.task_failures.clone(),
+        );
     }
 
     /// A series that appears with its first event hides that event from `rate()`: what is known
@@ -136,7 +150,19 @@ impl Counted {
         for reason in Reason::ALL {
             drop(self.lag.get_or_create(&why(reason)));
         }
+        for task in labels::TASKS {
+            drop(self.task_failures.get_or_create(&labels::Task { task }));
+        }
+        for kind in labels::ALARMS {
+            for state in labels::SENT {
+                drop(self.alarms.get_or_create(&labels::Alarm { kind, state }));
+            }
+        }
     }
+}
+
+fn sent(is_sent: bool) -> &'static str {
+    labels::SENT[usize::from(!is_sent)]
 }
 
 fn removal(kind: ActionKind, state: ActionState) -> labels::Removal {
@@ -250,9 +276,24 @@ impl Metrics {
     pub(crate) fn mail(&self, kind: &str, is_sent: bool) {
         let labels = labels::Mail {
             kind: kind.to_owned(),
-            state: if is_sent { "sent" } else { "failed" },
+            state: sent(is_sent),
         };
         self.0.mails.get_or_create(&labels).inc();
+    }
+
+    /// Counts a try to send a heartbeat, or an alarm of this kind.
+    pub(crate) fn alarm(&self, kind: &'static str, is_sent: bool) {
+        let state = sent(is_sent);
+        let labels = labels::Alarm { kind, state };
+        self.0.alarms.get_or_create(&labels).inc();
+    }
+
+    /// Counts a failure of a task of the daemon.
+    pub(crate) fn task_failed(&self, task: &'static str) {
+        self.0
+            .task_failures
+            .get_or_create(&labels::Task { task })
+            .inc();
     }
 }
 

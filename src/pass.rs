@@ -31,7 +31,7 @@ use crate::services::Services;
 use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
 pub use mailing::MailError;
-pub(crate) use mailing::{holders, last_report, queue_report, scope};
+pub(crate) use mailing::{holders, last_report, organization, queue_report, scope};
 pub use options::{Delivery, Options, Progress, Stage, Stop};
 use removing::{planned, returned};
 

@@ -7,6 +7,7 @@
 //! not known to have been refused or done is an unknown outcome, and says so.
 
 mod answer;
+mod beacon;
 mod dates;
 mod denial;
 mod encode;
@@ -26,6 +27,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
+pub(crate) use beacon::{Beacon, reach};
 pub use error::{BuildError, CallError, NEVER_PROVEN};
 pub(crate) use proof::Proof;
 pub use room::Room;

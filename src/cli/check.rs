@@ -9,6 +9,7 @@ use super::{Common, output};
 use crate::config::{Keys, Settings};
 use crate::mail::Courier;
 use crate::metrics::Metrics;
+use crate::providers::reach;
 use crate::services::Services;
 use crate::store::{Store, StoreError, trail};
 
@@ -80,6 +81,7 @@ async fn everything(common: &Common, found: &mut Findings) -> Result<Exit, Failu
     let services = Services::connect(&settings, &Metrics::default())?;
     let mut all_well = providers(&settings, &services, found).await?;
     all_well &= mail(&settings, found).await?;
+    all_well &= alarm(&settings, found).await?;
     Ok(match (unconfirmed.is_some(), all_well) {
         (true, _) => Exit::Held,
         (false, true) => Exit::Done,
@@ -165,6 +167,32 @@ async fn mail(settings: &Settings, found: &mut Findings) -> Result<bool, Failure
         Err(why) => found.line(Health::Failed, "mail", why)?,
     }
     Ok(checked.is_ok())
+}
+
+/// Whether the hosts of `[alarm]` take connections. Nothing is sent: a beat of ours would hide that
+/// the daemon's own is missing, and an alarm would be a false one.
+async fn alarm(settings: &Settings, found: &mut Findings) -> Result<bool, Failure> {
+    let Some(alarm) = &settings.alarm else {
+        return Ok(true);
+    };
+    let mut all_well = true;
+    for (what, url) in [("heartbeat", &alarm.heartbeat), ("webhook", &alarm.webhook)] {
+        let Some(url) = url else { continue };
+        let place = url.place();
+        match reach(url).await {
+            Ok(()) => {
+                let what_is = format!(
+                    "{place} takes connections; nothing was sent, so whether the URL is right is not known"
+                );
+                found.line(Health::Ok, what, &what_is)?;
+            }
+            Err(why) => {
+                all_well = false;
+                found.line(Health::Failed, what, &format!("{place}: {why}"))?;
+            }
+        }
+    }
+    Ok(all_well)
 }
 
 impl Findings {

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::{Common, moment, output, progress};
+use crate::alarm;
 use crate::config::Keys;
 use crate::domain::{ActionResult, Finding, PassOutcome};
 use crate::metrics::Metrics;
@@ -72,12 +73,13 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
         ..Options::default()
     };
     let outcome = pass::run(&settings, &services, &store, &options).await?;
-    // The database is put in order while the outcome is told; the runtime waits for it.
-    tokio::task::spawn_blocking(move || drop(store));
-    output::if_read(match args.format {
+    let printed = output::if_read(match args.format {
         Some(RunFormat::Json) => output::json(&outcome),
         _ => text(&outcome),
-    })?;
+    });
+    // The result is decided and told: how this goes changes nothing of it.
+    alarm::after_command(&settings, &store, &services.metrics, &outcome).await;
+    printed?;
     Ok(outcome.outcome.into())
 }
 

@@ -109,33 +109,40 @@ pub(super) fn email(leaf: Leaf) -> Read<Email> {
 
 /// Where an API is: HTTPS, or HTTP that does not leave this machine.
 pub(super) fn base_url(leaf: Leaf) -> Read<Url> {
-    let text = leaf.text()?;
-    let text = text.trim();
-    // `Url` would drop line breaks without a word.
-    let mut url = match Url::parse(text) {
-        Ok(url) if !text.chars().any(|c| c.is_control() || c.is_whitespace()) => url,
-        _ => return Err("this is not a URL; write one such as https://api.example.com".to_owned()),
-    };
+    let mut url = url(&leaf.text()?, "https://api.example.com")?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err("the URL holds a user or a password; keys go into key files".to_owned());
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err("the URL holds a ? or a #; write it without".to_owned());
     }
-    let host = url.host_str().unwrap_or_default();
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback(host) => {}
-        "http" => {
-            return Err(format!(
-                "http would send the key in the clear to {host}; write https:// (http is for loopback only)"
-            ));
-        }
-        _ => return Err("the URL does not start with https://".to_owned()),
-    }
+    private(&url, "the key")?;
     let path = url.path().trim_end_matches('/').to_owned();
     url.set_path(&path);
     Ok(url)
+}
+
+/// Any URL; `example` is one that is right.
+pub(super) fn url(text: &str, example: &str) -> Read<Url> {
+    let text = text.trim();
+    match Url::parse(text) {
+        // `Url` would drop line breaks without a word.
+        Ok(url) if !text.chars().any(|c| c.is_control() || c.is_whitespace()) => Ok(url),
+        _ => Err(format!("this is not a URL; write one such as {example}")),
+    }
+}
+
+/// Nobody on the way reads `what` is sent there: HTTPS, or HTTP that does not leave this machine.
+pub(super) fn private(url: &Url, what: &str) -> Read<()> {
+    let host = url.host_str().unwrap_or_default();
+    match url.scheme() {
+        "https" => Ok(()),
+        "http" if is_loopback(host) => Ok(()),
+        "http" => Err(format!(
+            "http would send {what} in the clear to {host}; write https:// (http is for loopback only)"
+        )),
+        _ => Err("the URL does not start with https://".to_owned()),
+    }
 }
 
 /// Whether what is sent to this host stays on this machine.

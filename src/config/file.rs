@@ -11,7 +11,7 @@ use super::error::{ConfigError, Report};
 use super::lines::lines;
 use super::secrets::{Keys, Secrets};
 use super::section::Section;
-use super::{Settings, accounts, mail, rules, times};
+use super::{Settings, accounts, alarm, mail, rules, times};
 
 /// Reads and checks the configuration, with what the process environment overrides.
 ///
@@ -70,6 +70,7 @@ fn settings(mut root: Section<'_>, secrets: &Secrets<'_>) -> Settings {
     let guard = rules::guard(&mut root);
     let mail = mail::mail(&mut root, secrets);
     let status = rules::status(&mut root, secrets);
+    let alarm = alarm::alarm(&mut root);
     let review = rules::review(&mut root);
     root.finish();
     Settings {
@@ -83,6 +84,7 @@ fn settings(mut root: Section<'_>, secrets: &Secrets<'_>) -> Settings {
         guard,
         mail,
         status,
+        alarm,
         review,
     }
 }

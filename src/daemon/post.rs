@@ -8,7 +8,7 @@ use tokio::time::sleep;
 
 use crate::clock;
 use crate::config::Settings;
-use crate::mail::RoundError;
+use crate::failpoint;
 use crate::mail::round::round;
 use crate::metrics::Metrics;
 use crate::pass::Stop;
@@ -19,31 +19,39 @@ const LOOK: Duration = Duration::from_secs(60);
 /// How long it waits after a fault of ours.
 const AFTER_FAULT: Duration = Duration::from_secs(30);
 
-/// Delivers what is due for it whenever `bell` rings or its time has come, until told to stop.
-pub(super) async fn run(
-    store: Store,
-    settings: watch::Receiver<Arc<Settings>>,
-    bell: Arc<Notify>,
-    stop: Stop,
-    metrics: Metrics,
-) {
-    while !stop.is_set() {
-        let settings = Arc::clone(&settings.borrow());
-        let wait = match turn(&store, &settings, &stop, &metrics).await {
-            Ok(wait) => wait,
-            Err(error) => {
-                let error = format!("{:#}", anyhow::Error::from(error));
-                tracing::error!(
-                    error,
-                    "mail could not be delivered: {error}; it is tried again"
-                );
-                AFTER_FAULT
+/// What the loop goes by.
+#[derive(Debug, Clone)]
+pub(super) struct Post {
+    pub(super) store: Store,
+    pub(super) settings: watch::Receiver<Arc<Settings>>,
+    /// Rings when the outbox may hold something new.
+    pub(super) bell: Arc<Notify>,
+    pub(super) stop: Stop,
+    pub(super) metrics: Metrics,
+}
+
+impl Post {
+    /// Delivers what is due whenever the bell rings or its time has come, until told to stop.
+    pub(super) async fn run(self) -> Result<(), String> {
+        while !self.stop.is_set() {
+            let settings = Arc::clone(&self.settings.borrow());
+            let wait = match turn(&self.store, &settings, &self.stop, &self.metrics).await {
+                Ok(wait) => wait,
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::error!(
+                        error,
+                        "mail could not be delivered: {error}; it is tried again"
+                    );
+                    AFTER_FAULT
+                }
+            };
+            tokio::select! {
+                () = sleep(wait) => {}
+                () = self.bell.notified() => {}
             }
-        };
-        tokio::select! {
-            () = sleep(wait) => {}
-            () = bell.notified() => {}
         }
+        Ok(())
     }
 }
 
@@ -53,15 +61,17 @@ async fn turn(
     settings: &Settings,
     stop: &Stop,
     metrics: &Metrics,
-) -> Result<Duration, RoundError> {
+) -> anyhow::Result<Duration> {
     let Some(mail) = &settings.mail else {
         return Ok(LOOK);
     };
     let Some(next) = store.read(Outbox::next_try).await? else {
         return Ok(LOOK);
     };
+    clock::check()?;
     let now = clock::now();
     if next <= now {
+        failpoint::panic("mail");
         round(mail, store, true, Vec::new(), stop, metrics).await?;
         return Ok(Duration::ZERO);
     }

@@ -1,10 +1,12 @@
 //! The listener beside the loop, and its move to another address when a reload says so.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use super::supervisor::{Supervisor, Task};
 use crate::config::StatusSettings;
 use crate::listener::{ListenError, Listener, View};
 
@@ -26,17 +28,21 @@ impl Window {
         settings: Option<&StatusSettings>,
         view: View,
         workers: &Handle,
+        supervisor: &Supervisor,
     ) -> Result<Option<Self>, ListenError> {
         let address = settings.map(|settings| settings.listen);
         let Some(settings) = settings.filter(|_| address != self.address) else {
             return Ok((address != self.address).then(Self::default));
         };
-        let listener = Listener::bind(settings)?;
+        let listener = Arc::new(Listener::bind(settings)?);
         let stop = CancellationToken::new();
-        let stopped = stop.clone().cancelled_owned();
-        workers.spawn(async move {
-            if let Err(error) = listener.serve(view, stopped).await {
-                tracing::error!(%error, "nothing listens any more: {error}");
+        let stopped = stop.clone();
+        supervisor.keep(Task::Listener, workers, move || {
+            let (listener, view) = (Arc::clone(&listener), view.clone());
+            let stopped = stopped.clone().cancelled_owned();
+            async move {
+                let served = listener.serve(view, stopped).await;
+                served.map_err(|error| error.to_string())
             }
         });
         Ok(Some(Self {

@@ -85,9 +85,11 @@ async fn healthz(State(desk): State<Arc<Desk>>) -> Answer {
     Ok("ok\n".into_response())
 }
 
-/// Ready is who can do the work: the database answers, and passes are made. What they meet is
+/// Ready is who can do the work: all tasks run, the database answers, and passes are made. What they meet is
 /// another matter.
 async fn readyz(State(desk): State<Arc<Desk>>) -> Answer {
+    // Passes that nobody hears of are not made as they should: mail and the others count too.
+    (desk.view.alive)().map_err(Unready)?;
     let status = desk.status().await?;
     match status::hindrances(&status).as_slice() {
         [] => Ok("ok\n".into_response()),

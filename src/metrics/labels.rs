@@ -19,6 +19,20 @@ pub(super) const STATES: [ActionState; 6] = [
     ActionState::Protected,
 ];
 
+/// The tasks of the daemon.
+pub(super) const TASKS: [&str; 5] = ["pass", "mail", "listener", "watchdog", "alarm"];
+/// What is sent to the URLs of `[alarm]`.
+pub(super) const ALARMS: [&str; 6] = [
+    "heartbeat",
+    "held",
+    "unconfirmed",
+    "refused",
+    "clock",
+    "replica",
+];
+/// How sending ends.
+pub(super) const SENT: [&str; 2] = ["sent", "failed"];
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Pass {
     pub(super) kind: &'static str,
@@ -74,6 +88,17 @@ pub(super) struct Owed {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Account {
     pub(super) account: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Alarm {
+    pub(super) kind: &'static str,
+    pub(super) state: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct Task {
+    pub(super) task: &'static str,
 }
 
 /// What a pass was made for.

@@ -35,7 +35,7 @@ pub enum MailError {
 }
 
 /// How a reader knows the organization: the accounts' names, each once.
-fn organization(settings: &Settings) -> String {
+pub(crate) fn organization(settings: &Settings) -> String {
     let mut names: Vec<&str> = settings.sentius.iter().map(|a| a.name.as_str()).collect();
     names.extend(settings.sapling.iter().map(|a| a.name.as_str()));
     names.sort_unstable();

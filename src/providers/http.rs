@@ -301,7 +301,7 @@ fn outcome(result: &Result<Sent, CallError>) -> &'static str {
 /// The one kind of HTTP client: no redirects, no referer, all timeouts set, TLS verified.
 ///
 /// The system's proxy settings hold for `https`, where a proxy sees no key.
-fn client(base: &Url, settings: &HttpSettings) -> reqwest::Result<Client> {
+pub(super) fn client(base: &Url, settings: &HttpSettings) -> reqwest::Result<Client> {
     if rustls::crypto::CryptoProvider::get_default().is_none() {
         // Somebody else may install theirs at the same moment: any will do.
         let _ = rustls::crypto::ring::default_provider().install_default();

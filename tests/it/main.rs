@@ -7,6 +7,7 @@
 )]
 
 mod addresses;
+mod alarm;
 mod architecture;
 mod as_of;
 mod backups;
@@ -84,11 +85,13 @@ mod side_by_side;
 mod soak;
 mod status;
 mod strange_answers;
+mod supervision;
 mod tampering;
 mod tampering_old;
 mod targets_apart;
 mod team_ends;
 mod team_rules;
+mod terminals;
 mod tls_mail;
 mod trail;
 mod unanswered;

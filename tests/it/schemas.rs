@@ -33,13 +33,13 @@ fn seal(schema: &mut Value) {
 }
 
 /// A schema, compiled.
-struct Schema {
+pub(crate) struct Schema {
     schemas: Schemas,
     index: SchemaIndex,
 }
 
 impl Schema {
-    fn of(name: &str) -> Self {
+    pub(crate) fn of(name: &str) -> Self {
         let mut schema = described(name);
         seal(&mut schema);
         let mut compiler = Compiler::new();
@@ -56,7 +56,7 @@ impl Schema {
     }
 
     #[track_caller]
-    fn holds(&self, value: &Value) {
+    pub(crate) fn holds(&self, value: &Value) {
         if let Some(fault) = self.fault(value) {
             panic!("{fault}");
         }

@@ -52,6 +52,10 @@ fn an_unknown_key_is_named_with_its_path_its_line_and_the_nearest_known_one() {
             "status.token: unknown key",
         ),
         (
+            "[alarm]\nwebhook = \"https://a\"\nheartbeat_url = \"https://a\"".to_owned(),
+            "lapsed.toml:2: alarm.webhook: unknown key; the nearest known one is alarm.webhook_url",
+        ),
+        (
             "[Guard]".to_owned(),
             "Guard: unknown key; the nearest known one is guard",
         ),
@@ -70,6 +74,26 @@ fn a_bad_value_is_named_with_what_would_be_right() {
             "timezone: \"Mars/Base\" is no timezone known here",
         ),
         ("timezone = 5", "timezone: this is not a text"),
+        (
+            "[alarm]",
+            "alarm: the section says nothing; give it heartbeat_url, webhook_url or both",
+        ),
+        (
+            "[alarm]\nheartbeat_url = \"http://hc.acme.com/x\"",
+            "lapsed.toml:2: alarm.heartbeat_url: http would send the token in the clear to hc.acme.com; write https:// (http is for loopback only)",
+        ),
+        (
+            "[alarm]\nwebhook_url = \"chat.acme.com/x\"",
+            "alarm.webhook_url: this is not a URL; write one such as https://hc.example.com/my-token",
+        ),
+        (
+            "[alarm]\nwebhook_url = \"ftp://chat.acme.com/x\"",
+            "alarm.webhook_url: the URL does not start with https://",
+        ),
+        (
+            "[alarm]\nwebhook_url = \"https://chat.acme.com/x#y\"",
+            "alarm.webhook_url: the URL holds a #",
+        ),
         ("timezone = \"\"", "timezone: this is empty"),
         ("[state]\npath = \"\"", "state.path: this is empty"),
         ("http = 5", "http: this is a section; write it as [http]"),

@@ -36,6 +36,7 @@ fn the_shipped_file_is_taken_as_it_is_once_two_keys_are_there() {
     // Nobody is mailed at a made-up address, and nobody is protected who does not exist.
     assert!(settings.mail.is_none() && settings.guard.protected.is_empty());
     assert!(settings.status.is_none() && settings.review.is_none());
+    assert!(settings.alarm.is_none());
     assert!(load(TEXT, &["sentius-key"]).is_err());
 }
 
@@ -48,6 +49,9 @@ fn the_shipped_file_is_taken_with_everything_on_that_is_off() {
     let status = settings.status.unwrap();
     assert_eq!(status.listen.port(), 9187);
     assert!(status.token.is_some());
+    let alarm = settings.alarm.unwrap();
+    assert_eq!(alarm.heartbeat.unwrap().place(), "https://hc.acme.com");
+    assert_eq!(alarm.webhook.unwrap().place(), "https://chat.acme.com");
     let review = settings.review.unwrap();
     assert_eq!(review.every.as_secs(), 90 * 86_400);
     assert!(!review.unanswered_ends);

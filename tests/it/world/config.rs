@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) status: Option<(u16, String)>,
     /// A whole `[review]` section.
     pub(crate) review: String,
+    /// Keys of `[alarm]`.
+    pub(crate) alarm: String,
     /// Further keys of `[mail]`.
     pub(crate) notices: String,
     /// Who gets the report.
@@ -52,6 +54,7 @@ impl Default for Config {
             mail: Mail::None,
             status: None,
             review: String::new(),
+            alarm: String::new(),
             notices: String::new(),
             to: vec!["it@acme.example"],
         }
@@ -72,6 +75,10 @@ impl Config {
             review,
             ..
         } = self;
+        let alarm = match self.alarm.as_str() {
+            "" => String::new(),
+            keys => format!("[alarm]\n{keys}"),
+        };
         let status = self
             .status
             .as_ref()
@@ -101,6 +108,7 @@ api_key_file = "{folder}/sapling.key"
 [guard]
 {guard}
 {review}
+{alarm}
 {}
 {}"#,
             world.sentius.base_url(),
