@@ -47,9 +47,10 @@ impl World {
             hasher.update(part);
         }
         let fingerprint = hasher.finalize();
+        let fingerprint: String = fingerprint.iter().map(|b| format!("{b:02x}")).collect();
         self.sql(&format!(
             "INSERT OR REPLACE INTO fact VALUES ('answering.salt', '{salt}');
-             INSERT INTO answering VALUES ('sentius:acme', x'{fingerprint:x}', 0);"
+             INSERT INTO answering VALUES ('sentius:acme', x'{fingerprint}', 0);"
         ));
         let key = json!(["sentius:acme", format!("{fingerprint:X}")]);
         let row = json!({ "table": "answering", "key": key, "was": null, "is": { "since": 0 } });
