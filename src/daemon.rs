@@ -373,9 +373,8 @@ impl Daemon {
         ended: Result<Result<PassOutcome, PassError>, JoinError>,
     ) -> Result<(), PassError> {
         let outcome = ended.map_err(|error| {
-            let why = error.to_string();
-            self.supervisor.has_failed(Task::Pass, &why);
-            PassError::Panicked(why)
+            self.supervisor.has_failed(Task::Pass);
+            PassError::Panicked(error.to_string())
         })??;
         self.supervisor.is_well(Task::Pass);
         pass::log("pass ended", &outcome);

@@ -69,7 +69,6 @@ struct Trouble {
     failures: u32,
     last: Instant,
     is_down: bool,
-    why: String,
 }
 
 impl Supervisor {
@@ -102,7 +101,7 @@ impl Supervisor {
                     // The runtime ends.
                     Err(_) => return,
                 };
-                let wait = failpoint::wait(supervisor.has_failed(task, &why));
+                let wait = failpoint::wait(supervisor.has_failed(task));
                 tracing::error!(
                     task = task.as_str(),
                     "the {task} task failed ({why}); it is started again in {wait:?}"
@@ -115,7 +114,7 @@ impl Supervisor {
     }
 
     /// Notes a failure, and returns how long to wait before the next try.
-    pub(super) fn has_failed(&self, task: Task, why: &str) -> Duration {
+    pub(super) fn has_failed(&self, task: Task) -> Duration {
         self.metrics.task_failed(task.as_str());
         let mut troubles = self.lock();
         let before = troubles.get(&task).filter(|trouble| !trouble.is_over());
@@ -124,7 +123,6 @@ impl Supervisor {
             failures,
             last: Instant::now(),
             is_down: true,
-            why: why.to_owned(),
         };
         troubles.insert(task, trouble);
         let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(failures - 1));
@@ -153,18 +151,18 @@ impl Supervisor {
     /// Whether all tasks run.
     ///
     /// # Errors
-    /// Names the tasks that are down or keep dying, and why.
+    /// Names the tasks that are down or keep dying.
     pub(super) fn check(&self) -> Result<(), String> {
         let troubles = self.lock();
+        // Why is in the log alone: a panic's words may hold anything.
         let tell = |(task, trouble): (&Task, &Trouble)| {
-            let times = trouble.failures;
             let state = if trouble.is_down {
                 "is down"
             } else {
                 "keeps failing"
             };
-            let why = crate::report::one_line(&trouble.why);
-            format!("the {task} task {state} ({times} failures in a row; the last: {why})")
+            let times = trouble.failures;
+            format!("the {task} task {state}: it failed {times} times in a row; the log says why")
         };
         let told: Vec<String> = troubles
             .iter()
