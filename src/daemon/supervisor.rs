@@ -188,3 +188,59 @@ impl Trouble {
         !self.is_down && self.last.elapsed() >= failpoint::wait(STEADY)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_task_is_well_after_one_failure_and_not_after_the_second_in_a_row() {
+        let supervisor = Supervisor::new(&Metrics::default());
+        assert_eq!(supervisor.has_failed(Task::Mail), FIRST_WAIT);
+        assert!(supervisor.is_down(Task::Mail));
+        let down = supervisor.check().unwrap_err();
+        assert!(down.starts_with("the mail task is down: "), "{down}");
+        supervisor.is_up(Task::Mail);
+        assert!(supervisor.check().is_ok());
+
+        assert_eq!(supervisor.has_failed(Task::Mail), FIRST_WAIT * 2);
+        supervisor.is_up(Task::Mail);
+        assert!(!supervisor.is_down(Task::Mail));
+        let dying = supervisor.check().unwrap_err();
+        assert!(dying.starts_with("the mail task keeps failing: it failed 2 times"));
+        supervisor.is_well(Task::Mail);
+        assert!(supervisor.check().is_ok());
+        for _ in 0..100 {
+            assert!(supervisor.has_failed(Task::Pass) <= LONGEST_WAIT);
+        }
+        assert!(
+            supervisor
+                .check()
+                .unwrap_err()
+                .starts_with("the pass task is down")
+        );
+    }
+
+    #[tokio::test]
+    async fn what_ends_by_an_error_or_a_panic_is_made_again_until_it_ends_well() {
+        let metrics = Metrics::default();
+        let supervisor = Supervisor::new(&metrics);
+        let mut made = 0;
+        let kept = supervisor.keep(Task::Alarm, &Handle::current(), move || {
+            made += 1;
+            async move {
+                assert!(made != 1, "the first panics");
+                if made == 2 {
+                    Err("the second".to_owned())
+                } else {
+                    Ok(())
+                }
+            }
+        });
+        kept.await.unwrap();
+        assert!(supervisor.check().is_ok());
+        let text = metrics.text(&crate::metrics::Gauges::default());
+        let counted = "lapsed_task_failures_total{task=\"alarm\"} 2\n";
+        assert!(text.contains(counted), "{text}");
+    }
+}
