@@ -47,12 +47,12 @@ impl World {
             hasher.update(part);
         }
         let fingerprint = hasher.finalize();
-        let fingerprint: String = fingerprint.iter().map(|b| format!("{b:02x}")).collect();
+        let fingerprint: String = fingerprint.iter().map(|b| format!("{b:02X}")).collect();
         self.sql(&format!(
             "INSERT OR REPLACE INTO fact VALUES ('answering.salt', '{salt}');
              INSERT INTO answering VALUES ('sentius:acme', x'{fingerprint}', 0);"
         ));
-        let key = json!(["sentius:acme", format!("{fingerprint:X}")]);
+        let key = json!(["sentius:acme", fingerprint]);
         let row = json!({ "table": "answering", "key": key, "was": null, "is": { "since": 0 } });
         self.forge(
             "rows.changed",
