@@ -204,6 +204,8 @@ pub struct SmtpSettings {
     pub tls: SmtpTls,
     /// The login, where the server wants one; its password is empty with [`Keys::Leave`].
     pub credentials: Option<(String, SecretString)>,
+    /// What EHLO says; absent: this host's full name, or its address.
+    pub hello: Option<String>,
 }
 
 /// How a connection to the mail server is protected.

@@ -9,7 +9,7 @@ mod smtp;
 mod words;
 
 pub(crate) use calendar::{Event, calendar};
-pub(crate) use compose::compose_letter;
 pub use compose::{ComposeError, compose_plain, compose_report, message_id};
-pub use deliver::{BuildError, Courier, DeliveryError};
+pub(crate) use compose::{compose_letter, report_forms};
+pub use deliver::{BuildError, Courier, DeliveryError, Pace, Parcel};
 pub use round::RoundError;

@@ -273,10 +273,10 @@ impl Metrics {
     }
 
     /// Counts a try to hand over a mail.
-    pub(crate) fn mail(&self, kind: &str, is_sent: bool) {
+    pub(crate) fn mail(&self, kind: &str, state: &'static str) {
         let labels = labels::Mail {
             kind: kind.to_owned(),
-            state: sent(is_sent),
+            state,
         };
         self.0.mails.get_or_create(&labels).inc();
     }

@@ -30,6 +30,7 @@ use crate::observe::Observation;
 use crate::services::Services;
 use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
+pub(crate) use ending::deliver;
 pub use mailing::MailError;
 pub(crate) use mailing::{holders, last_report, organization, queue_report, scope};
 pub use options::{Delivery, Options, Progress, Stage, Stop};
@@ -71,7 +72,10 @@ pub async fn run(
 ) -> Result<PassOutcome, PassError> {
     let begun = Instant::now();
     let _panic = services.metrics.on_panic(options);
-    let result = stages(settings, services, store, options).await;
+    let result = match stages(settings, services, store, options).await {
+        Ok(outcome) => deliver(settings, services, store, options, outcome).await,
+        Err(error) => Err(error),
+    };
     services.metrics.pass(options, &result, begun.elapsed());
     result
 }
@@ -104,7 +108,8 @@ async fn stages(
     pass.finish(seen, actions).await
 }
 
-/// Runs a pass on some targets for who has the right to call the providers already.
+/// Runs a pass on some targets for who has the right to call the providers already. Its mail is left
+/// to [`deliver`], for when that right is given up.
 ///
 /// # Errors
 /// The same.

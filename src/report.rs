@@ -7,6 +7,7 @@ mod json;
 pub(crate) mod letter;
 #[cfg(test)]
 pub(crate) mod sample;
+mod shown;
 mod subject;
 mod summary;
 mod text;
@@ -15,6 +16,7 @@ pub(crate) mod words;
 
 pub(crate) use clean::{for_terminal, is_active, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};
+pub(crate) use shown::Shown;
 pub use subject::subject;
 pub use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,

@@ -79,10 +79,10 @@ impl Open {
 /// Who can be asked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recipients {
-    /// Who is asked where there is no owner, or where mail does not reach them.
+    /// Who is asked where there is no owner, or where our mail server refused the owner's last mail.
     pub instead: Vec<Email>,
-    /// Whom mail does not reach.
-    pub bouncing: BTreeSet<Email>,
+    /// Owners whose last mail was refused.
+    pub refused: BTreeSet<Email>,
     /// When each got the last of these mails.
     pub mailed: BTreeMap<Email, Timestamp>,
 }
@@ -105,12 +105,12 @@ pub(crate) fn letters(
     now: Timestamp,
 ) -> Vec<Letter> {
     let mut lists: BTreeMap<&Email, Vec<&Open>> = BTreeMap::new();
-    let reaches = |to: &&Email| !who.bouncing.contains(*to);
+    let takes = |to: &&Email| !who.refused.contains(*to);
     for one in open {
-        match one.owner.as_ref().filter(reaches) {
+        match one.owner.as_ref().filter(takes) {
             Some(owner) => lists.entry(owner).or_default().push(one),
             None => {
-                for to in who.instead.iter().filter(reaches) {
+                for to in &who.instead {
                     lists.entry(to).or_default().push(one);
                 }
             }

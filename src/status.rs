@@ -178,6 +178,10 @@ pub struct Mail {
     pub oldest: Option<Timestamp>,
     /// Since when the first could have been tried; `null` when none can be yet.
     pub due: Option<Timestamp>,
+    /// How many the mail server refused for good within the last seven days.
+    pub refused: u64,
+    /// The first of these, the newest first.
+    pub refusals: Vec<store::Refusal>,
 }
 
 /// Sources in trouble.

@@ -68,7 +68,8 @@ pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
 pub(crate) use notices::Notices;
 pub use open_files::Displaced;
-pub(crate) use outbox::{NewMail, Outbox};
+pub use outbox::Refusal;
+pub(crate) use outbox::{Again, NewMail, Outbox, Waiting};
 pub use presence::{Daemon, Presence};
 pub use provisions::Asked;
 pub(crate) use provisions::{

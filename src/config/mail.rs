@@ -105,13 +105,41 @@ fn smtp(mut section: Section<'_>, secrets: &Secrets<'_>) -> Option<SmtpSettings>
             .secret(&mut section, &PASSWORD)
             .and_then(|password| Some((username?, password))),
     };
+    let hello = section.read("hello", hello);
     section.finish();
     Some(SmtpSettings {
         host: host?,
         port: port.unwrap_or(usual_port),
         tls,
         credentials,
+        hello,
     })
+}
+
+/// What EHLO says: a full name, or an address in brackets (RFC 5321, 4.1.3).
+fn hello(leaf: Leaf) -> Read<String> {
+    let hello = checks::line(leaf)?;
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    let is_name = hello.contains('.') && hello.len() <= 253 && hello.split('.').all(is_label);
+    let inside = hello
+        .strip_prefix('[')
+        .and_then(|text| text.strip_suffix(']'));
+    let is_address = inside.is_some_and(|text| match text.strip_prefix("IPv6:") {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => text.parse::<std::net::Ipv4Addr>().is_ok(),
+    });
+    if (is_name && hello.parse::<std::net::IpAddr>().is_err()) || is_address {
+        Ok(hello)
+    } else {
+        Err("this is not the full name of a host; write one such as lapsed.example.com, or an address in brackets such as [192.0.2.1] or [IPv6:2001:db8::1]".to_owned())
+    }
 }
 
 /// A host's name or address alone.

@@ -9,7 +9,8 @@ use tokio::time::sleep;
 use crate::clock;
 use crate::config::Settings;
 use crate::failpoint;
-use crate::mail::round::round;
+use crate::mail::round::{Round, round};
+use crate::mail::Pace;
 use crate::metrics::Metrics;
 use crate::pass::Stop;
 use crate::store::{Outbox, Store};
@@ -72,7 +73,15 @@ async fn turn(
     let now = clock::now();
     if next <= now {
         failpoint::panic("mail");
-        round(mail, store, true, Vec::new(), stop, metrics).await?;
+        round(&Round {
+            settings: mail,
+            store,
+            pace: Pace::Patient,
+            due_only: true,
+            stop,
+            metrics,
+        })
+        .await?;
         return Ok(Duration::ZERO);
     }
     let wait = Duration::try_from(next.duration_since(now)).unwrap_or(LOOK);

@@ -250,6 +250,8 @@ pub enum Place {
     Account(Provider, String),
     /// The database itself.
     Database,
+    /// The mail server.
+    Mail,
 }
 
 impl Place {
@@ -269,7 +271,7 @@ impl Place {
         match self {
             Self::Target(target) => target.account(),
             Self::Account(_, account) => account,
-            Self::Database => "",
+            Self::Database | Self::Mail => "",
         }
     }
 }
@@ -280,6 +282,7 @@ impl fmt::Display for Place {
             Self::Target(target) => target.fmt(f),
             Self::Account(provider, account) => write!(f, "{provider}:{account}"),
             Self::Database => f.write_str("database"),
+            Self::Mail => f.write_str("mail"),
         }
     }
 }
@@ -288,7 +291,7 @@ impl Serialize for Place {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Target(target) => target.serialize(serializer),
-            Self::Account(..) | Self::Database => serializer.collect_str(self),
+            Self::Account(..) | Self::Database | Self::Mail => serializer.collect_str(self),
         }
     }
 }
@@ -339,6 +342,9 @@ pub enum FindingKind {
     /// The database is older than the last one that acted here, or new beside its mark.
     #[serde(rename = "database.unconfirmed")]
     DatabaseUnconfirmed,
+    /// The mail server refused a mail for good within the last seven days.
+    #[serde(rename = "mail.refused")]
+    MailRefused,
 }
 
 impl FindingKind {
@@ -360,6 +366,7 @@ impl FindingKind {
             Self::GrantNotThere => "grant.not_there",
             Self::ClockDoubtful => "clock.doubtful",
             Self::DatabaseUnconfirmed => "database.unconfirmed",
+            Self::MailRefused => "mail.refused",
         }
     }
 }
@@ -383,7 +390,7 @@ pub struct MailResult {
     pub to: Vec<String>,
     /// Its final Message-ID, with angle brackets.
     pub message_id: String,
-    /// `sent`, `failed` (tried again) or `suppressed` (the address bounces: never mailed).
+    /// `sent`, `failed` (tried again) or `refused` (for good: told, and not sent again).
     pub state: String,
 }
 

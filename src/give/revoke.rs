@@ -126,7 +126,7 @@ impl Desk<'_> {
             .store
             .read(move |db| Grants::borne_by(db, &of_person))
             .await?;
-        let outcome = self.remove(&lock, &targets).await?;
+        let outcome = self.remove(lock, &targets).await?;
         let actions: Vec<ActionResult> = outcome
             .actions
             .into_iter()
@@ -309,16 +309,18 @@ impl Desk<'_> {
         Err(GiveError::Faults(vec![(0, format!("target: {why}"))]))
     }
 
-    /// Makes the pass that removes.
-    async fn remove(&self, lock: &Lock, targets: &[TargetRef]) -> Result<PassOutcome, GiveError> {
+    /// Makes the pass that removes, and delivers its mail once others may call the providers again.
+    async fn remove(&self, lock: Lock, targets: &[TargetRef]) -> Result<PassOutcome, GiveError> {
         let options = Options {
             reach: Reach::only(targets.iter().cloned()),
             stop: self.stop.clone(),
             progress: self.progress.clone(),
             ..Options::default()
         };
-        let outcome = pass::under(lock, self.settings, self.services, self.store, &options);
-        Ok(outcome.await?)
+        let (settings, services, store) = (self.settings, self.services, self.store);
+        let outcome = pass::under(&lock, settings, services, store, &options).await?;
+        drop(lock);
+        Ok(pass::deliver(settings, services, store, &options, outcome).await?)
     }
 }
 

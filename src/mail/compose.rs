@@ -7,12 +7,17 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 use thiserror::Error;
 
+use super::words::ascii_domain;
 use crate::report::letter::Letter;
-use crate::report::{self, Format, RenderError, Summary, one_line};
+use crate::report::{self, Format, RenderError, Shown, Summary, one_line};
 
 /// The table's bytes in a mail: base64 makes a third more of them, and 10 MB is what mail servers
 /// commonly take.
 const MOST_TABLE: usize = 5_000_000;
+
+/// Every mail server takes a message of this size (RFC 5321, 4.5.3.1.7): a smaller one needs no
+/// smaller form.
+const ALWAYS_TAKEN: usize = 64 * 1024;
 
 /// Letters kept of a subject or a display name; longer ones are a mistake or an attack.
 const LONGEST_NAME: usize = 200;
@@ -52,7 +57,35 @@ pub fn message_id(from: &Mailbox, unique: &str) -> String {
     format!("<{}@{}>", plain(unique), plain(from.email.domain()))
 }
 
-/// The report as a mail to one person: text and HTML, and the table as an attachment.
+/// The report as a mail to one person, and smaller ones for a server that does not take it whole:
+/// without the table, then with the beginning of each list, then the numbers alone.
+///
+/// # Errors
+/// Fails when the report cannot be written or `message_id` is none.
+pub(crate) fn report_forms(
+    summary: &Summary,
+    from: &Mailbox,
+    to: &Mailbox,
+    message_id: &str,
+) -> Result<Vec<Vec<u8>>, ComposeError> {
+    let mut forms = vec![compose_report(summary, from, to, message_id)?];
+    let mut shorter = summary.clone();
+    for shown in [Shown::WithoutTable, Shown::Beginnings, Shown::Numbers] {
+        let smallest = forms.last().map_or(0, Vec::len);
+        if smallest <= ALWAYS_TAKEN {
+            break;
+        }
+        shorter.shown = shown;
+        let form = compose_report(&shorter, from, to, message_id)?;
+        if form.len() < smallest {
+            forms.push(form);
+        }
+    }
+    Ok(forms)
+}
+
+/// The report as a mail to one person: text and HTML, and the table as an attachment, as far as they
+/// are to be shown.
 ///
 /// # Errors
 /// Fails when the report cannot be written or `message_id` is none.
@@ -62,28 +95,37 @@ pub fn compose_report(
     to: &Mailbox,
     message_id: &str,
 ) -> Result<Vec<u8>, ComposeError> {
-    let day = summary
-        .to
-        .to_zoned(summary.timezone.clone())
-        .strftime("%Y-%m-%d")
-        .to_string();
-    let table = Attachment::new(format!("lapsed-report-{day}.csv")).body(
-        report::csv_within(summary, MOST_TABLE)?,
-        ContentType::parse("text/csv; charset=utf-8; header=present")?,
-    );
-    let letter = MultiPart::alternative_plain_html(
-        report::render(summary, Format::Text)?,
-        report::render(summary, Format::Html)?,
-    );
-    let message = headers(
+    let text = report::render(summary, Format::Text)?;
+    let headers = headers(
         &report::subject(summary),
         from,
         to,
         message_id,
         summary.generated_at,
-    )?
-    .multipart(MultiPart::mixed().multipart(letter).singlepart(table))?;
+    )?;
+    let html = || report::render(summary, Format::Html);
+    let message = match summary.shown {
+        Shown::Whole => {
+            let letter = MultiPart::alternative_plain_html(text, html()?);
+            let mail = MultiPart::mixed().multipart(letter);
+            headers.multipart(mail.singlepart(table(summary)?))?
+        }
+        Shown::WithoutTable | Shown::Beginnings => {
+            headers.multipart(MultiPart::alternative_plain_html(text, html()?))?
+        }
+        Shown::Numbers => headers.singlepart(SinglePart::plain(text))?,
+    };
     Ok(message.formatted())
+}
+
+/// The report's table as an attachment.
+fn table(summary: &Summary) -> Result<SinglePart, ComposeError> {
+    let day = summary.to.to_zoned(summary.timezone.clone());
+    let day = day.strftime("%Y-%m-%d");
+    Ok(Attachment::new(format!("lapsed-report-{day}.csv")).body(
+        report::csv_within(summary, MOST_TABLE)?,
+        ContentType::parse("text/csv; charset=utf-8; header=present")?,
+    ))
 }
 
 /// A letter as a mail to one person: text and HTML, and a calendar's file where there is one.
@@ -161,14 +203,15 @@ fn headers(
         )))
 }
 
-/// A mailbox whose display name is safe: the mail library panics on a line break in it.
+/// A mailbox whose display name is safe, since the mail library panics on a line break in it, and
+/// whose domain is in ASCII, as headers have to be.
 fn named(mailbox: &Mailbox) -> Mailbox {
     let name = mailbox
         .name
         .as_deref()
         .map(short)
         .filter(|name| !name.is_empty());
-    Mailbox::new(name, mailbox.email.clone())
+    Mailbox::new(name, ascii_domain(&mailbox.email))
 }
 
 fn short(text: &str) -> String {

@@ -1,19 +1,15 @@
 //! Hands a composed message over: to a mail server, or into a directory.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 
 use super::directory;
-use super::smtp::Smtp;
+use super::smtp::{Limits, Smtp};
 use super::words::safe;
 use crate::config::MailRoute;
-use crate::failpoint;
-
-/// How long one mail may take, from the connection to the server's yes.
-const TIMEOUT: Duration = Duration::from_secs(30);
+use crate::pass::Stop;
 
 /// Why a courier could not be made.
 #[derive(Debug, Error)]
@@ -29,10 +25,36 @@ pub enum BuildError {
 pub enum DeliveryError {
     /// The server refuses this message or this recipient: sending it again does not help.
     #[error("{0}")]
-    Permanent(String),
+    Refused(String),
+    /// The server had the whole mail and did not say what became of it: it may arrive, and if it is
+    /// sent again it may arrive twice.
+    #[error("{0}")]
+    Unanswered(String),
     /// Anything else: it is worth trying again, though a person may have to mend something first.
     #[error("{0}")]
     Transient(String),
+}
+
+/// A mail to be handed over.
+#[derive(Debug, Clone, Copy)]
+pub struct Parcel<'a> {
+    /// The envelope's sender.
+    pub from: &'a str,
+    /// The envelope's one recipient.
+    pub to: &'a str,
+    /// With angle brackets.
+    pub message_id: &'a str,
+    /// The message, and smaller ones for a server that does not take it whole, the smallest last.
+    pub forms: &'a [Vec<u8>],
+}
+
+/// How long a courier waits for a mail server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// As long as RFC 5321 asks for: nothing else waits for the mail.
+    Patient,
+    /// Half a minute for each answer, and as long as RFC 5321 asks for once the server has the mail.
+    Hasty,
 }
 
 /// Delivers mail by the configured route.
@@ -53,43 +75,41 @@ impl Courier {
     /// # Errors
     /// Fails when TLS is wanted and cannot be set up.
     pub fn new(route: &MailRoute) -> Result<Self, BuildError> {
-        Self::with_timeout(route, failpoint::wait(TIMEOUT))
+        Self::at_pace(route, Pace::Hasty, Stop::default())
     }
 
-    /// Like [`Courier::new`], with so much time for one mail.
+    /// Like [`Courier::new`], at this pace and until told to stop.
     ///
     /// # Errors
     /// Fails when TLS is wanted and cannot be set up.
-    pub fn with_timeout(route: &MailRoute, timeout: Duration) -> Result<Self, BuildError> {
+    pub fn at_pace(route: &MailRoute, pace: Pace, stop: Stop) -> Result<Self, BuildError> {
+        let limits = match pace {
+            Pace::Patient => Limits::patient(),
+            Pace::Hasty => Limits::hasty(),
+        };
         let route = match route {
-            MailRoute::Smtp(settings) => Route::Smtp(Smtp::new(settings, timeout)?),
+            MailRoute::Smtp(settings) => Route::Smtp(Smtp::new(settings, limits, stop)?),
             MailRoute::Directory(path) => Route::Directory(path.clone()),
         };
         Ok(Self { route })
     }
 
-    /// Delivers to one recipient. On `Ok` the server or the disk has the mail.
-    ///
-    /// On an error the server may have it all the same, when the connection broke after it had
-    /// read everything: a second try then sends it twice, with the same Message-ID.
+    /// Delivers to one recipient. On `Ok` the server or the disk has the mail, in the form of this
+    /// place.
     ///
     /// # Errors
     /// Tells whether another try makes sense.
-    pub async fn deliver(
-        &self,
-        from: &str,
-        to: &str,
-        message_id: &str,
-        bytes: &[u8],
-    ) -> Result<(), DeliveryError> {
+    pub async fn deliver(&self, parcel: &Parcel<'_>) -> Result<usize, DeliveryError> {
         match &self.route {
-            Route::Smtp(server) => server.deliver(from, to, bytes).await,
+            Route::Smtp(server) => server.deliver(parcel).await,
             Route::Directory(path) => {
-                let (path, id, bytes) = (path.clone(), message_id.to_owned(), bytes.to_vec());
+                let (path, id) = (path.clone(), parcel.message_id.to_owned());
+                let whole = parcel.forms.first().cloned().unwrap_or_default();
                 on_disk(&path.clone(), move || {
-                    directory::write(&path, &id, &bytes).map(drop)
+                    directory::write(&path, &id, &whole).map(drop)
                 })
-                .await
+                .await?;
+                Ok(0)
             }
         }
     }
@@ -134,6 +154,15 @@ async fn on_disk(
 mod tests {
     use super::*;
 
+    fn parcel(forms: &[Vec<u8>]) -> Parcel<'_> {
+        Parcel {
+            from: "lapsed@acme.example",
+            to: "it@acme.example",
+            message_id: "<a@b>",
+            forms,
+        }
+    }
+
     #[tokio::test]
     async fn a_directory_takes_mail_and_says_so_beforehand() {
         let home = tempfile::tempdir().unwrap();
@@ -146,10 +175,7 @@ mod tests {
                 .unwrap()
                 .ends_with("outbox can be written")
         );
-        courier
-            .deliver("lapsed@acme.example", "it@acme.example", "<a@b>", b"one")
-            .await
-            .unwrap();
+        courier.deliver(&parcel(&[b"one".to_vec()])).await.unwrap();
         assert_eq!(std::fs::read(outbox.join("a@b.eml")).unwrap(), b"one");
     }
 
@@ -159,9 +185,7 @@ mod tests {
         let courier = Courier::new(&MailRoute::Directory(file.path().join("outbox"))).unwrap();
         let error = courier.check().await.unwrap_err();
         assert!(matches!(&error, DeliveryError::Transient(text) if text.contains("outbox")));
-        let sent = courier
-            .deliver("a@b.example", "c@d.example", "<a@b>", b"one")
-            .await;
+        let sent = courier.deliver(&parcel(&[b"one".to_vec()])).await;
         assert!(matches!(sent, Err(DeliveryError::Transient(_))));
     }
 }

@@ -1,23 +1,29 @@
 //! A round of the postman: what waits in the outbox is claimed, sent, and recorded.
 
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use thiserror::Error;
 use tokio::time::sleep;
 
-use super::{BuildError, Courier, DeliveryError};
+use super::{BuildError, Courier, DeliveryError, Pace, Parcel};
 use crate::clock;
 use crate::config::MailSettings;
 use crate::domain::MailResult;
 use crate::failpoint;
 use crate::metrics::Metrics;
 use crate::pass::Stop;
-use crate::store::{Lock, Outbox, Store, StoreError};
+use crate::store::{Again, Lock, Outbox, Store, StoreError, Waiting};
 
 /// A delivery that fails after so long met a server that does not answer, not one that refuses.
 const SLOW: Duration = Duration::from_secs(5);
 /// So many of these in a row, and the rest waits for the next round: each may take half a minute.
 const MOST_SLOW: u32 = 2;
+
+/// Whoever waits for a round waits no longer for further mails to begin: what is left goes out with
+/// the next one. The mail under way may take its time beyond that, once the server has it.
+const LONGEST_ROUND: Duration = Duration::from_secs(120);
 
 /// How long a round waits for that of another process to end, and how often it looks.
 const OTHERS: Duration = Duration::from_secs(10);
@@ -35,26 +41,36 @@ pub enum RoundError {
     Courier(#[from] BuildError),
 }
 
-/// Delivers what waits: with `patient`, only what is due for its next try. One bad recipient does
-/// not stop the others. Returns how each of these mails stands, and each in the rows `told`. Once
-/// told to stop, it begins no further mail.
-pub(crate) async fn round(
-    settings: &MailSettings,
-    store: &Store,
-    patient: bool,
-    told: Vec<i64>,
-    stop: &Stop,
-    metrics: &Metrics,
-) -> Result<Vec<MailResult>, RoundError> {
+/// A round to be made.
+pub(crate) struct Round<'a> {
+    pub(crate) settings: &'a MailSettings,
+    pub(crate) store: &'a Store,
+    /// How long is waited for the mail server.
+    pub(crate) pace: Pace,
+    /// Only what is due for its next try, or all that waits.
+    pub(crate) due_only: bool,
+    /// Once told, no further mail begins.
+    pub(crate) stop: &'a Stop,
+    pub(crate) metrics: &'a Metrics,
+}
+
+/// Delivers what waits. One bad recipient does not stop the others. Returns how each of these mails
+/// stands.
+pub(crate) async fn round(asked: &Round<'_>) -> Result<Vec<MailResult>, RoundError> {
+    let store = asked.store;
     let turn = my_turn(store).await?;
-    let due_at = patient.then(clock::now);
-    let rows = store.read(move |db| Outbox::waiting(db, due_at)).await?;
+    let due_only = asked.due_only;
+    let now = clock::now();
+    let rows = store
+        .read(move |db| Outbox::waiting(db, due_only, now))
+        .await?;
     if turn.is_some() && !rows.is_empty() {
-        let courier = Courier::new(&settings.route)?;
-        deliver(&courier, store, &rows, stop, metrics).await?;
+        let route = &asked.settings.route;
+        let courier = Courier::at_pace(route, asked.pace, asked.stop.clone())?;
+        asked.deliver(&courier, &rows).await?;
         courier.rest().await;
     }
-    let mut told = [rows, told].concat();
+    let mut told = rows;
     told.sort_unstable();
     let states = store.read(move |db| Outbox::states(db, &told)).await?;
     let result = |(kind, recipient, message_id, state)| MailResult {
@@ -78,55 +94,103 @@ async fn my_turn(store: &Store) -> Result<Option<Lock>, StoreError> {
     }
 }
 
-async fn deliver(
-    courier: &Courier,
-    store: &Store,
-    rows: &[i64],
-    stop: &Stop,
-    metrics: &Metrics,
-) -> Result<(), StoreError> {
-    let mut slow = 0;
-    for row in rows {
-        let row = *row;
-        if stop.is_set() {
-            break;
+impl Round<'_> {
+    async fn deliver(&self, courier: &Courier, rows: &[i64]) -> Result<(), StoreError> {
+        let begun = Instant::now();
+        let mut slow = 0;
+        for row in rows {
+            let row = *row;
+            if self.stop.is_set() {
+                break;
+            }
+            let is_late = begun.elapsed() >= failpoint::wait(LONGEST_ROUND);
+            if slow >= MOST_SLOW || (is_late && self.pace == Pace::Hasty) {
+                tracing::warn!("the mail server is slow; what is left waits for the next round");
+                break;
+            }
+            let mail = self
+                .store
+                .write(move |db| Outbox::claim(db, row, clock::now()))
+                .await?;
+            failpoint::reach("after-claim");
+            let begin = Instant::now();
+            let sent = hand_over(courier, &mail).await;
+            failpoint::reach("after-send");
+            slow = match &sent {
+                Err(DeliveryError::Unanswered(_)) => MOST_SLOW,
+                Err(_) if begin.elapsed() >= failpoint::wait(SLOW) => slow + 1,
+                _ => 0,
+            };
+            self.note(mail, sent).await?;
+            failpoint::reach("after-mark");
         }
-        if slow >= MOST_SLOW {
-            tracing::warn!(
-                "the mail server does not answer; what is left waits for the next round"
-            );
-            break;
-        }
-        let claimed = store
-            .write(move |db| Outbox::claim(db, row, clock::now()))
-            .await?;
-        let Some(mail) = claimed else { continue };
-        failpoint::reach("after-claim");
-        let begin = Instant::now();
-        let sent = courier
-            .deliver(&mail.sender, &mail.recipient, &mail.message_id, &mail.body)
-            .await;
-        failpoint::reach("after-send");
-        metrics.mail(&mail.kind, sent.is_ok());
-        slow = match &sent {
-            Err(_) if begin.elapsed() >= failpoint::wait(SLOW) => slow + 1,
-            _ => 0,
+        Ok(())
+    }
+
+    /// Writes down how a try ended.
+    async fn note(
+        &self,
+        mail: Waiting,
+        sent: Result<usize, DeliveryError>,
+    ) -> Result<(), StoreError> {
+        let state = match &sent {
+            Ok(_) => "sent",
+            Err(DeliveryError::Refused(_)) => "refused",
+            Err(DeliveryError::Unanswered(_) | DeliveryError::Transient(_)) => "failed",
         };
-        store
-            .write(move |db| match sent {
-                Ok(()) => Outbox::sent(db, &mail, clock::now()),
-                Err(DeliveryError::Permanent(why) | DeliveryError::Transient(why)) => {
-                    tracing::warn!(
-                        to = mail.recipient,
-                        why,
-                        "a mail to {} could not be delivered: {why}; it will be tried again",
-                        mail.recipient
-                    );
-                    Outbox::failed(db, &mail, &why, clock::now())
+        self.metrics.mail(&mail.kind, state);
+        let warn = |to: &str, why: &str, next: &str| {
+            tracing::warn!(
+                to,
+                why,
+                "a mail to {to} could not be delivered: {why}; {next}"
+            );
+        };
+        self.store
+            .write(move |db| {
+                let now = clock::now();
+                let to = mail.recipient.as_str();
+                match sent {
+                    Ok(form) => Outbox::sent(db, &mail, form, now),
+                    Err(DeliveryError::Refused(why)) => {
+                        warn(to, &why, "it is refused for good, and not sent again");
+                        Outbox::refused(db, &mail, &why, now)
+                    }
+                    Err(DeliveryError::Unanswered(why)) => {
+                        let next = match Outbox::unanswered(db, &mail, &why, now)? {
+                            Again::Later => "it may have arrived, and is tried again hours later",
+                            Again::Never => "it may have arrived, and is not sent again",
+                        };
+                        warn(to, &why, next);
+                        Ok(())
+                    }
+                    Err(DeliveryError::Transient(why)) => {
+                        warn(to, &why, "it will be tried again");
+                        Outbox::failed(db, &mail, &why, now)
+                    }
                 }
             })
-            .await?;
-        failpoint::reach("after-mark");
+            .await
     }
-    Ok(())
+}
+
+/// Hands one mail over. A fault of ours is a failure like any: the next mail may be without it.
+async fn hand_over(courier: &Courier, mail: &Waiting) -> Result<usize, DeliveryError> {
+    let parcel = Parcel {
+        from: &mail.sender,
+        to: &mail.recipient,
+        message_id: &mail.message_id,
+        forms: &mail.forms,
+    };
+    let sent = async {
+        failpoint::pause("mail-hang", "mail-panic").await;
+        courier.deliver(&parcel).await
+    };
+    AssertUnwindSafe(sent)
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|_| {
+            let text = "lapsed panicked while it sent this mail; please report it";
+            Err(DeliveryError::Transient(text.to_owned()))
+        })
 }

@@ -1,9 +1,12 @@
-//! Makes what mail servers say fit to keep: one short line without secrets.
+//! Makes what mail servers say fit to keep, one short line without secrets, and addresses fit for
+//! them.
 
-use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-use lettre::transport::smtp::commands::Auth;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use lettre::Address;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::domain::canonical_domain;
 use crate::report::one_line;
 
 /// What of a server's words is kept: enough for its code and a sentence.
@@ -27,26 +30,23 @@ pub(super) fn forms(login: Option<&(String, SecretString)>) -> Vec<String> {
         return Vec::new();
     };
     let password = password.expose_secret();
-    let credentials = || Credentials::new(user.clone(), password.to_owned());
-    let wire = [
-        Auth::new(Mechanism::Plain, credentials(), None),
-        Auth::new(Mechanism::Login, credentials(), Some("Password".to_owned())),
-    ];
-    let mut forms: Vec<String> = wire
-        .into_iter()
-        .flatten()
-        .filter_map(|line| {
-            line.to_string()
-                .split_whitespace()
-                .last()
-                .map(str::to_owned)
-        })
-        .collect();
+    let plain = STANDARD.encode(format!("\0{user}\0{password}"));
+    let mut forms = vec![plain, STANDARD.encode(password)];
     // The longest first: a short password must not break up the longer form that contains it.
     forms.push(one_line(password));
     forms.push(password.to_owned());
     forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
     forms
+}
+
+/// An address whose domain is written in ASCII: only so do all mail servers know it.
+pub(super) fn ascii_domain(address: &Address) -> Address {
+    if address.domain().is_ascii() {
+        return address.clone();
+    }
+    let domain = canonical_domain(address.domain());
+    let ascii = domain.and_then(|domain| Address::new(address.user(), domain).ok());
+    ascii.unwrap_or_else(|| address.clone())
 }
 
 #[cfg(test)]

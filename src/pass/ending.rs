@@ -2,12 +2,17 @@
 
 use jiff::SignedDuration;
 
-use super::{Delivery, Pass, PassError, mailing, span};
+use super::{Delivery, Options, Pass, PassError, mailing, span};
 use crate::clock;
-use crate::domain::{ActionResult, Counts, MailResult, Owed, PassOutcome, TargetMessage, Verdict};
-use crate::mail::round::round;
+use crate::config::Settings;
+use crate::domain::{
+    ActionResult, Counts, Finding, FindingKind, Owed, PassOutcome, TargetMessage, Verdict,
+};
+use crate::mail::Pace;
+use crate::mail::round::{Round, round};
 use crate::observe::Observation;
-use crate::store::{Findings, Runs, StoreError, queries};
+use crate::services::Services;
+use crate::store::{Findings, Runs, Store, StoreError, queries};
 
 impl Pass<'_> {
     /// Adds what stands, whoever did what in this pass.
@@ -38,23 +43,10 @@ impl Pass<'_> {
         Ok(())
     }
 
-    pub(super) async fn deliver(&self, suppressed: Vec<i64>) -> Result<Vec<MailResult>, PassError> {
-        match &self.settings.mail {
-            Some(mail) => {
-                let (patient, stop) = (self.options.patient, &self.options.stop);
-                let metrics = &self.services.metrics;
-                Ok(round(mail, self.store, patient, suppressed, stop, metrics).await?)
-            }
-            None => Ok(Vec::new()),
-        }
-    }
-
     /// What is owed now. A look has written nothing down: what it would do is due, and what it would
     /// hold waits for a person's word.
     pub(super) async fn owed(&self, dry_run: bool, counts: Counts) -> Result<Owed, StoreError> {
-        let mut asked = queries::OwedAt::new(self.settings, clock::now(), self.restored.is_some());
-        asked.import_runs = self.store.is_giving()?;
-        let mut owed = self.store.read(move |db| queries::owed(db, &asked)).await?;
+        let mut owed = owed(self.settings, self.store, self.restored.is_some()).await?;
         if dry_run {
             owed.remove = counts.planned + counts.held;
             owed.confirm = owed.confirm.max(u64::from(counts.held > 0));
@@ -62,7 +54,8 @@ impl Pass<'_> {
         Ok(owed)
     }
 
-    /// Notes how the pass ended, mails the report unless this was a look, and tells the result.
+    /// Notes how the pass ended, puts its mail into the outbox unless this was a look, and tells the
+    /// result.
     pub(super) async fn finish(
         &self,
         seen: Observation,
@@ -71,33 +64,18 @@ impl Pass<'_> {
         let counts = Counts::of(&actions);
         let (run, dry_run) = (self.run.clone(), self.options.dry_run);
         let finished_at = clock::now();
-        let mut owed = self.owed(dry_run, counts).await?;
-        let mut verdict = judge(owed, dry_run, &seen.errors);
+        let owed = self.owed(dry_run, counts).await?;
+        let verdict = judge(owed, dry_run, &seen.errors);
         self.store
             .write(move |db| Runs::finish(db, &run, dry_run, verdict, counts, finished_at))
             .await?;
-        let mut mails = Vec::new();
         if !dry_run {
             self.set_mark().await;
-            let mut suppressed = mailing::queue_alarm(self).await?;
+            mailing::queue_alarm(self).await?;
             if self.options.report {
-                suppressed.extend(
-                    mailing::queue_report(self.settings, self.store, Some(&self.run)).await?,
-                );
+                mailing::queue_report(self.settings, self.store, Some(&self.run)).await?;
             }
-            suppressed.extend(mailing::queue_letters(self).await?);
-            if self.options.mail == Delivery::Here {
-                mails = self.deliver(suppressed).await?;
-                owed = self.owed(dry_run, counts).await?;
-                let told = judge(owed, dry_run, &seen.errors);
-                if told != verdict {
-                    verdict = told;
-                    let run = self.run.clone();
-                    self.store
-                        .write(move |db| Runs::correct(db, &run, verdict))
-                        .await?;
-                }
-            }
+            mailing::queue_letters(self).await?;
         }
         Ok(PassOutcome {
             run: self.run.clone(),
@@ -110,9 +88,62 @@ impl Pass<'_> {
             actions,
             findings: seen.findings,
             errors: seen.errors,
-            mails,
+            mails: Vec::new(),
         })
     }
+}
+
+/// Delivers what waits in the outbox, where that is for the pass to do, and judges its outcome anew.
+/// The locks are given up by then: a mail server that takes its time holds nobody up.
+pub(crate) async fn deliver(
+    settings: &Settings,
+    services: &Services,
+    store: &Store,
+    options: &Options,
+    mut outcome: PassOutcome,
+) -> Result<PassOutcome, PassError> {
+    let Some(mail) = &settings.mail else {
+        return Ok(outcome);
+    };
+    if options.dry_run || options.mail != Delivery::Here {
+        return Ok(outcome);
+    }
+    outcome.mails = round(&Round {
+        settings: mail,
+        store,
+        pace: Pace::Hasty,
+        due_only: options.patient,
+        stop: &options.stop,
+        metrics: &services.metrics,
+    })
+    .await?;
+    if options.reach.is_everything() {
+        // What was refused just now is told at once.
+        let now = clock::now();
+        let refused = store
+            .read(move |db| Findings::refused_mails(db, now))
+            .await?;
+        let known = |found: &Finding| found.finding != FindingKind::MailRefused;
+        outcome.findings.retain(known);
+        outcome.findings.extend(refused);
+    }
+    let unconfirmed = store.looks_restored().await?.is_some();
+    outcome.owed = owed(settings, store, unconfirmed).await?;
+    let verdict = judge(outcome.owed, false, &outcome.errors);
+    if verdict != outcome.outcome {
+        outcome.outcome = verdict;
+        let run = outcome.run.clone();
+        store
+            .write(move |db| Runs::correct(db, &run, verdict))
+            .await?;
+    }
+    Ok(outcome)
+}
+
+async fn owed(settings: &Settings, store: &Store, unconfirmed: bool) -> Result<Owed, StoreError> {
+    let mut asked = queries::OwedAt::new(settings, clock::now(), unconfirmed);
+    asked.import_runs = store.is_giving()?;
+    store.read(move |db| queries::owed(db, &asked)).await
 }
 
 /// The verdict on a pass: what a person must decide goes before what will be tried again.

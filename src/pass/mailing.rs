@@ -75,14 +75,14 @@ pub(crate) async fn last_report(store: &Store) -> Result<Option<Timestamp>, Stor
 
 /// Puts the report into the outbox, one mail for each recipient, and notes its period, in one
 /// transaction. `run` is the pass that it follows; without one it tells of what is known while a pass
-/// goes on. Returns the rows of those whose address bounces.
+/// goes on.
 pub(crate) async fn queue_report(
     settings: &Settings,
     store: &Store,
     run: Option<&str>,
-) -> Result<Vec<i64>, super::PassError> {
+) -> Result<(), super::PassError> {
     let Some(mail) = &settings.mail else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     let from = last_report(store).await?;
     let to = clock::now();
@@ -96,20 +96,20 @@ pub(crate) async fn queue_report(
         None => to.as_millisecond().to_string(),
     };
     let mails = reports(mail, &summary, &key).map_err(MailError::from)?;
-    let suppressed = store
+    store
         .write(move |db| {
             Runs::set_fact(db, LAST_REPORT, to)?;
             Outbox::put_all(db, &mails, to)
         })
         .await?;
-    Ok(suppressed)
+    Ok(())
 }
 
 /// Puts the alarm of held actions into the outbox: once for each thing that is held, as soon as it
-/// is. Returns the rows of those whose address bounces.
-pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
+/// is.
+pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError> {
     if !pass.store.read(Holds::is_untold).await? {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let at = clock::now();
     let mut scope = scope(pass.settings, Some(at), at, pass.restored.is_some());
@@ -123,24 +123,22 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pass
         Some(settings) => alarms(settings, &summary, &pass.run).map_err(MailError::from)?,
         None => Vec::new(),
     };
-    let suppressed = pass
-        .store
+    pass.store
         .write(move |db| {
             Holds::told(db, at)?;
             Outbox::put_all(db, &mails, at)
         })
         .await?;
-    Ok(suppressed)
+    Ok(())
 }
 
 /// Puts the letters of this turn into the outbox: notices of ends, and the review's questions.
-/// Returns the rows of those whose address bounces.
-pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
+pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<(), super::PassError> {
     let Some(settings) = &pass.settings.mail else {
-        return Ok(Vec::new());
+        return Ok(());
     };
     if !pass.may_speak_of_time() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let turn = pass.turn();
     let scene = Scene {
@@ -148,9 +146,8 @@ pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pa
         zone: pass.settings.timezone.clone(),
         now: turn.now,
     };
-    let mut suppressed = notices::queue(pass, settings, turn, &scene).await?;
-    suppressed.extend(reviews::queue(pass, settings, turn, &scene).await?);
-    Ok(suppressed)
+    notices::queue(pass, settings, turn, &scene).await?;
+    reviews::queue(pass, settings, turn, &scene).await
 }
 
 /// The address as a mail can be sent to it. An owner is checked when it is recorded; one that was
@@ -182,7 +179,14 @@ fn alarms(
             unique_key: format!("hold/{run}/{}", to.email),
             sender: settings.from.email.to_string(),
             recipient: to.email.to_string(),
-            body: mail::compose_plain(&subject, &text, from, to, &message_id, date)?,
+            forms: vec![mail::compose_plain(
+                &subject,
+                &text,
+                from,
+                to,
+                &message_id,
+                date,
+            )?],
             message_id,
         })
     };
@@ -201,7 +205,7 @@ fn reports(
             unique_key: format!("report/{key}/{}", to.email),
             sender: settings.from.email.to_string(),
             recipient: to.email.to_string(),
-            body: mail::compose_report(summary, &settings.from, to, &message_id)?,
+            forms: mail::report_forms(summary, &settings.from, to, &message_id)?,
             message_id,
         })
     };

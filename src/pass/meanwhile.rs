@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Options, Pass, PassError, Stage, log, under};
+use super::{Options, Pass, PassError, Stage, deliver, log, under};
 use crate::clock;
 use crate::domain::Reach;
 use crate::observe::{self, Errand, Observation};
@@ -137,6 +137,13 @@ impl Pass<'_> {
         Box::pin(async move {
             let lock = self.lock_again().await?;
             let result = under(&lock, self.settings, &services, self.store, &options).await;
+            drop(lock);
+            let result = match result {
+                Ok(outcome) => {
+                    deliver(self.settings, &services, self.store, &options, outcome).await
+                }
+                Err(error) => Err(error),
+            };
             services.metrics.pass(&options, &result, begun.elapsed());
             log("what came due while reading was acted on", &result?);
             Ok(())

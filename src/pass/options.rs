@@ -2,9 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use crate::domain::Reach;
 
@@ -45,16 +45,21 @@ pub enum Delivery {
 
 /// Told to a pass that is to begin nothing new.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
+pub struct Stop(CancellationToken);
 
 impl Stop {
     /// From now on nothing new is begun.
     pub fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.cancel();
     }
 
     pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.is_cancelled()
+    }
+
+    /// Comes when it is told.
+    pub(crate) async fn told(&self) {
+        self.0.cancelled().await;
     }
 }
 

@@ -4,7 +4,6 @@ use askama::Template;
 
 use super::RenderError;
 use super::summary::Summary;
-use super::text::IN_CSV;
 use super::view::{Row, Tone, View, view};
 
 #[derive(Template)]
@@ -29,7 +28,7 @@ impl Page {
         Rows {
             rows,
             more: *more,
-            rest: IN_CSV,
+            rest: self.view.rest,
         }
     }
 }

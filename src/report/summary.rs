@@ -5,6 +5,7 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::{Serialize, Serializer};
 
+use super::shown::Shown;
 use crate::domain::Owed;
 
 /// Weeks drawn in the look ahead: thirteen cover the 90 days that [`Summary::ending`] holds.
@@ -63,6 +64,9 @@ pub struct Summary {
     /// How long the lists are before anything was left out of them; see [`Summary::counts`].
     #[serde(skip)]
     pub totals: Totals,
+    /// How much of it is shown.
+    #[serde(skip)]
+    pub(crate) shown: Shown,
 }
 
 /// A removal or demotion that happened.
@@ -304,6 +308,7 @@ impl Summary {
             next_report: None,
             trail: Trail::default(),
             totals: Totals::default(),
+            shown: Shown::default(),
         }
     }
 

@@ -22,6 +22,8 @@ pub(super) fn render(summary: &Summary) -> String {
         footer,
         trail,
         owed,
+        notice,
+        rest,
     } = view(summary);
     let mut page = Page::default();
     let heading = match title.as_str() {
@@ -35,6 +37,9 @@ pub(super) fn render(summary: &Summary) -> String {
     if let Some(owed) = &owed {
         page.wrapped("", owed);
     }
+    if let Some(notice) = notice {
+        page.wrapped("", notice);
+    }
     if let Some(alarm) = &alarm {
         held(&mut page, alarm);
     }
@@ -45,7 +50,7 @@ pub(super) fn render(summary: &Summary) -> String {
     page.blank();
     page.wrapped("", &next);
     for section in &sections {
-        list(&mut page, section);
+        list(&mut page, section, rest);
     }
     page.blank();
     page.line(&"-".repeat(WIDTH));
@@ -68,7 +73,7 @@ fn held(page: &mut Page, alarm: &Alarm) {
     }
 }
 
-fn list(page: &mut Page, section: &Section) {
+fn list(page: &mut Page, section: &Section, rest: &str) {
     page.blank();
     let heading = format!("{} ({})", section.title, section.total);
     page.line(&heading);
@@ -80,7 +85,7 @@ fn list(page: &mut Page, section: &Section) {
         chart(page, &section.bars);
         page.blank();
     }
-    page.rows(&section.rows, section.more, IN_CSV);
+    page.rows(&section.rows, section.more, rest);
 }
 
 fn chart(page: &mut Page, bars: &[Bar]) {
@@ -92,9 +97,6 @@ fn chart(page: &mut Page, bars: &[Bar]) {
         page.line(&format!("{}  {drawn}{gap}{}", bar.label, bar.count));
     }
 }
-
-/// Where what is left out of a report's mail can be found.
-pub(super) const IN_CSV: &str = "see the CSV";
 
 /// Lines so far.
 #[derive(Default)]

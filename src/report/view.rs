@@ -31,6 +31,10 @@ pub(super) struct View {
     pub(super) gist: String,
     /// What is owed, in a sentence; absent when nothing is.
     pub(super) owed: Option<String>,
+    /// What is left out, where the report is shortened.
+    pub(super) notice: Option<&'static str>,
+    /// Where the rest of a list is.
+    pub(super) rest: &'static str,
     pub(super) period: String,
     pub(super) tiles: Vec<Tile>,
     pub(super) alarm: Option<Alarm>,
@@ -105,6 +109,8 @@ pub(super) fn view(summary: &Summary) -> View {
         title: one_line(&summary.organization),
         gist,
         owed: owed(summary.owed),
+        notice: summary.shown.notice(),
+        rest: summary.shown.rest(),
         period: period(summary),
         tiles: tiles(summary),
         alarm: alarm(summary),

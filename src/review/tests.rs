@@ -140,10 +140,10 @@ fn an_owner_gets_one_mail_a_round_with_what_has_no_end_first() {
 }
 
 #[test]
-fn where_no_owner_can_be_mailed_others_are_asked() {
+fn where_an_owners_mail_was_refused_others_are_asked() {
     let mut all = vec![open(1, None, 0), open(2, Some("gone@acme.example"), 0)];
     let mut who = it();
-    who.bouncing.insert(email("Gone@acme.example"));
+    who.refused.insert(email("Gone@acme.example"));
     assert_eq!(
         pass(&mut all, &mut who, 90).0,
         mail("it@acme.example", &[1, 2])
@@ -154,7 +154,7 @@ fn where_no_owner_can_be_mailed_others_are_asked() {
 fn nobody_is_asked_where_nobody_can_be_and_so_nothing_ends() {
     let mut all = vec![open(1, None, 0)];
     let mut who = it();
-    who.bouncing.insert(email("it@acme.example"));
+    who.instead.clear();
     for now in 90..400 {
         assert_eq!(pass(&mut all, &mut who, now), (vec![], vec![]));
     }

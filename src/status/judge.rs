@@ -98,6 +98,10 @@ pub(super) fn judge(
         let since = mail.oldest.map(|at| format!(", for {}", age(at)));
         reasons.push(format!("{what} not sent{}", since.unwrap_or_default()));
     }
+    if mail.refused > 0 {
+        let were = plural(mail.refused, "mail was", "mails were");
+        reasons.push(format!("{were} refused by the mail server, for good"));
+    }
     // Whatever else it was that the last pass could not do.
     let is_incomplete = |p: &super::Pass| p.outcome == Verdict::Incomplete;
     let is_told = |p: &super::Pass| p.counts.failed + p.counts.unknown > 0;

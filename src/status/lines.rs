@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 use super::{Pass, Status, age};
 use crate::domain::Counts;
 use crate::report::{one_line, zone_name};
+use crate::store::Refusal;
 
 /// Reasons in the first line; the others show in the lines below, and all in JSON.
 const MOST_REASONS: usize = 3;
@@ -99,10 +100,15 @@ impl Words<'_> {
 
     fn mail(&self) -> (u64, String) {
         let mail = &self.status.mail;
-        (
-            mail.unsent,
-            format!("mails unsent{}", self.oldest(mail.oldest)),
-        )
+        let mut words = format!("mails unsent{}", self.oldest(mail.oldest));
+        if let Some(last) = mail.refusals.first() {
+            let Refusal { kind, to, why, .. } = last;
+            words += &format!(
+                "; {} refused, the last a {kind} to {to}: {why}",
+                mail.refused
+            );
+        }
+        (mail.unsent, words)
     }
 
     fn sources(&self) -> (u64, String) {

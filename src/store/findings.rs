@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Params, named_params};
 
 use super::invites::SUPPRESSED;
-use super::{SourceKind, Sources, StoreError, ending, members, targets, time};
+use super::{Outbox, SourceKind, Sources, StoreError, ending, members, targets, time};
 use crate::domain::{Email, Finding, FindingKind, Place, TargetId, TargetRef};
 
 /// The findings' SQL.
@@ -83,8 +83,24 @@ impl Findings {
             &mut found,
         )?;
         suppressed(db, time::stored(at), &mut found)?;
+        found.extend(Self::refused_mails(db, at)?);
         Finding::sort(&mut found);
         Ok(found)
+    }
+
+    /// The mails that were refused lately.
+    pub(crate) fn refused_mails(
+        db: &Connection,
+        at: Timestamp,
+    ) -> Result<Vec<Finding>, StoreError> {
+        let refusals = Outbox::refusals(db, at, u32::MAX)?.into_iter();
+        let finding = |refusal: super::Refusal| Finding {
+            finding: FindingKind::MailRefused,
+            place: Place::Mail,
+            email: Some(Email::observed(&refusal.to)),
+            detail: Some(format!("{}: {}", refusal.kind, refusal.why)),
+        };
+        Ok(refusals.map(finding).collect())
     }
 }
 

@@ -5,7 +5,6 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 use serde_json::json;
 
-use super::outbox::bounces;
 use super::trail::{self, Entry};
 use super::{StoreError, time};
 use crate::domain::Email;
@@ -59,15 +58,13 @@ impl Notices {
         Ok(memory)
     }
 
-    /// Notes what a notice tells, in the transaction that puts it into the outbox. One that reaches
-    /// nobody is not told in the trail.
+    /// Notes what a notice tells, in the transaction that puts it into the outbox.
     pub(crate) fn note(
         db: &Connection,
         notice: &Notice,
         message_id: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let arrives = !bounces(db, notice.to.written())?;
         for item in notice.items() {
             let ahead = i64::try_from(item.window.as_millis()).unwrap_or(i64::MAX);
             db.prepare_cached(
@@ -82,9 +79,6 @@ impl Notices {
                 ":end": time::stored(item.end.end), ":ahead": ahead, ":sequence": item.sequence,
                 ":at": time::stored(at),
             })?;
-            if !arrives {
-                continue;
-            }
             trail::append(
                 db,
                 &Entry {

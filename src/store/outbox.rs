@@ -1,7 +1,8 @@
 //! The outbox: mail that was decided, kept whole until it is delivered.
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
+use serde::Serialize;
 use serde_json::json;
 
 use super::trail::{self, Entry};
@@ -12,6 +13,19 @@ use crate::domain::Email;
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
 /// The longest wait between two tries.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(4);
+/// The waits after a server had all of a mail and did not answer: it may have arrived, and comes a
+/// second time when it is sent again. Mail servers give up after some five days as well (RFC 5321,
+/// 4.5.4.1).
+const UNANSWERED_WAITS: [SignedDuration; 5] = [
+    SignedDuration::from_hours(4),
+    SignedDuration::from_hours(24),
+    SignedDuration::from_hours(24),
+    SignedDuration::from_hours(24),
+    SignedDuration::from_hours(24),
+];
+
+/// So long a mail that was refused is told.
+const TOLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The outbox's SQL.
 #[derive(Debug)]
@@ -30,8 +44,30 @@ pub(crate) struct NewMail {
     pub recipient: String,
     /// With angle brackets.
     pub message_id: String,
-    /// The whole message.
-    pub body: Vec<u8>,
+    /// The whole message, and smaller ones for a server that does not take it, the smallest last.
+    pub forms: Vec<Vec<u8>>,
+}
+
+/// A mail that was refused.
+#[derive(Debug, Clone, Serialize)]
+pub struct Refusal {
+    /// `report`, …
+    pub kind: String,
+    /// To whom it was.
+    pub to: String,
+    /// When it was refused.
+    pub at: Timestamp,
+    /// What the mail server said.
+    pub why: String,
+}
+
+/// How many tries that were not answered a mail may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It is tried again.
+    Later,
+    /// It was tried for long enough.
+    Never,
 }
 
 /// A mail that waits for delivery.
@@ -47,62 +83,64 @@ pub(crate) struct Waiting {
     pub recipient: String,
     /// With angle brackets.
     pub message_id: String,
-    /// The whole message.
-    pub body: Vec<u8>,
+    /// The whole message, and smaller ones.
+    pub forms: Vec<Vec<u8>>,
 }
 
 impl Outbox {
-    /// Puts mails in, each once for its unique key. Returns the rows of those that nobody will get,
-    /// since their address bounces.
+    /// Puts mails in, each once for its unique key.
     pub(crate) fn put_all(
         db: &Connection,
         mails: &[NewMail],
         at: Timestamp,
-    ) -> Result<Vec<i64>, StoreError> {
-        let rows = mails.iter().map(|mail| Self::put(db, mail, at));
-        rows.filter_map(Result::transpose).collect()
+    ) -> Result<(), StoreError> {
+        mails.iter().try_for_each(|mail| Self::put(db, mail, at))
     }
 
-    fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<Option<i64>, StoreError> {
-        let suppressed = reaches_nobody(db, mail.kind, &mail.recipient)?;
-        let state = if suppressed { "suppressed" } else { "queued" };
+    fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<(), StoreError> {
+        let (whole, smaller) = mail.forms.split_first().unzip();
         let added = db
             .prepare_cached(
                 "INSERT INTO outbox (kind, unique_key, sender, recipient, message_id, body, created_at, state, next_try_at)
-                 VALUES (:kind, :unique_key, :sender, :recipient, :message_id, :body, :at, :state, :at)
+                 VALUES (:kind, :unique_key, :sender, :recipient, :message_id, :body, :at, 'queued', :at)
                  ON CONFLICT (unique_key) DO NOTHING",
             )?
             .execute(named_params! {
                 ":kind": mail.kind, ":unique_key": mail.unique_key, ":sender": mail.sender,
-                ":recipient": mail.recipient, ":message_id": mail.message_id, ":body": mail.body,
-                ":at": time::stored(at), ":state": state,
+                ":recipient": mail.recipient, ":message_id": mail.message_id,
+                ":body": whole.map_or(&[][..], Vec::as_slice), ":at": time::stored(at),
             })?;
-        let row = db.last_insert_rowid();
-        if added == 1 {
-            note(
-                db,
-                &format!("mail.{state}"),
-                mail.kind,
-                &mail.recipient,
-                &mail.message_id,
-                None,
-                at,
-            )?;
+        if added == 0 {
+            return Ok(());
         }
-        Ok((suppressed && added == 1).then_some(row))
+        let row = db.last_insert_rowid();
+        for (place, body) in smaller.unwrap_or_default().iter().enumerate() {
+            db.prepare_cached(
+                "INSERT INTO outbox_smaller (mail, place, body) VALUES (:mail, :place, :body)",
+            )?
+            .execute(named_params! { ":mail": row, ":place": place, ":body": body })?;
+        }
+        let told = Told {
+            what: mail.kind,
+            recipient: &mail.recipient,
+            message_id: &mail.message_id,
+            why: None,
+        };
+        told.append(db, "mail.queued", at)
     }
 
-    /// The mails that wait, those that have failed behind those that were never tried; with `due_at`,
-    /// only those whose next try has come.
+    /// The mails that wait, those that have failed behind those that were never tried; with
+    /// `due_only`, only those whose next try has come. What was not answered always waits for that.
     pub(crate) fn waiting(
         db: &Connection,
-        due_at: Option<Timestamp>,
+        due_only: bool,
+        now: Timestamp,
     ) -> Result<Vec<i64>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT id FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
-             AND (:due IS NULL OR next_try_at <= :due) ORDER BY next_try_at, id",
+             AND (next_try_at <= :now OR NOT (:due_only OR unanswered > 0)) ORDER BY next_try_at, id",
         )?;
-        let params = named_params! { ":due": due_at.map(time::stored) };
+        let params = named_params! { ":now": time::stored(now), ":due_only": due_only };
         let rows = statement.query_map(params, |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -117,28 +155,15 @@ impl Outbox {
         Ok(time::read_if_any(next))
     }
 
-    /// Notes that a mail is about to be sent, and hands it out; `None` if its address has come to
-    /// bounce meanwhile.
-    pub(crate) fn claim(
-        db: &Connection,
-        row: i64,
-        at: Timestamp,
-    ) -> Result<Option<Waiting>, StoreError> {
-        let (kind, recipient): (String, String) = db
-            .prepare_cached("SELECT kind, recipient FROM outbox WHERE id = :id")?
-            .query_row(named_params! { ":id": row }, |r| Ok((r.get(0)?, r.get(1)?)))?;
-        let state = match reaches_nobody(db, &kind, &recipient)? {
-            true => "suppressed",
-            false => "claimed",
-        };
+    /// Notes that a mail is about to be sent, and hands it out.
+    pub(crate) fn claim(db: &Connection, row: i64, at: Timestamp) -> Result<Waiting, StoreError> {
         db.prepare_cached(
-            "UPDATE outbox SET state = :state, attempts = attempts + 1, next_try_at = :at WHERE id = :id",
+            "UPDATE outbox SET state = 'claimed', attempts = attempts + 1, next_try_at = :at WHERE id = :id",
         )?
-        .execute(named_params! { ":id": row, ":at": time::stored(at), ":state": state })?;
-        Ok(db
+        .execute(named_params! { ":id": row, ":at": time::stored(at) })?;
+        let mut mail = db
             .prepare_cached(
-                "SELECT kind, sender, recipient, message_id, body FROM outbox
-                 WHERE id = :id AND state = 'claimed'",
+                "SELECT kind, sender, recipient, message_id, body FROM outbox WHERE id = :id",
             )?
             .query_row(named_params! { ":id": row }, |r| {
                 Ok(Waiting {
@@ -147,27 +172,32 @@ impl Outbox {
                     sender: r.get(1)?,
                     recipient: r.get(2)?,
                     message_id: r.get(3)?,
-                    body: r.get(4)?,
+                    forms: vec![r.get(4)?],
                 })
-            })
-            .optional()?)
+            })?;
+        let mut smaller =
+            db.prepare_cached("SELECT body FROM outbox_smaller WHERE mail = :id ORDER BY place")?;
+        let smaller = smaller.query_map(named_params! { ":id": row }, |r| r.get(0))?;
+        for form in smaller {
+            mail.forms.push(form?);
+        }
+        Ok(mail)
     }
 
-    /// Notes that the mail server took a mail.
-    pub(crate) fn sent(db: &Connection, mail: &Waiting, at: Timestamp) -> Result<(), StoreError> {
+    /// Notes that the mail server took a mail, in the form of this place.
+    pub(crate) fn sent(
+        db: &Connection,
+        mail: &Waiting,
+        form: usize,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let why = (form > 0).then_some("shortened: the mail server takes no larger mail");
         db.prepare_cached(
-            "UPDATE outbox SET state = 'sent', sent_at = :at, detail = NULL WHERE id = :id",
+            "UPDATE outbox SET state = 'sent', sent_at = :at, detail = :why WHERE id = :id",
         )?
-        .execute(named_params! { ":id": mail.row, ":at": time::stored(at) })?;
-        note(
-            db,
-            "mail.sent",
-            &mail.kind,
-            &mail.recipient,
-            &mail.message_id,
-            None,
-            at,
-        )
+        .execute(named_params! { ":id": mail.row, ":at": time::stored(at), ":why": why })?;
+        forget_smaller(db, mail.row)?;
+        mail.told(why).append(db, "mail.sent", at)
     }
 
     /// Notes that a mail could not be delivered, and when it is tried again.
@@ -183,24 +213,102 @@ impl Outbox {
         let wait = FIRST_WAIT
             .saturating_mul(1_i32 << attempts.saturating_sub(1).min(10))
             .min(LONGEST_WAIT);
-        let next = at.checked_add(wait).unwrap_or(at);
-        db.prepare_cached(
-            "UPDATE outbox SET state = 'failed', detail = :why, next_try_at = :next WHERE id = :id",
-        )?
-        .execute(named_params! { ":id": mail.row, ":why": why, ":next": time::stored(next) })?;
-        note(
-            db,
-            "mail.failed",
-            &mail.kind,
-            &mail.recipient,
-            &mail.message_id,
-            Some(why),
-            at,
-        )
+        again(db, mail, why, wait, at)
     }
 
-    /// How mails stand: (kind, recipient, Message-ID, state) of the rows from `first` on, and of
-    /// those that wait.
+    /// Notes that a server had all of a mail and did not say what became of it.
+    pub(crate) fn unanswered(
+        db: &Connection,
+        mail: &Waiting,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Again, StoreError> {
+        let before: usize = db
+            .prepare_cached(
+                "UPDATE outbox SET unanswered = unanswered + 1 WHERE id = :id RETURNING unanswered - 1",
+            )?
+            .query_row(named_params! { ":id": mail.row }, |row| row.get(0))?;
+        match UNANSWERED_WAITS.get(before) {
+            Some(wait) => {
+                again(db, mail, why, *wait, at)?;
+                Ok(Again::Later)
+            }
+            None => {
+                let why = format!("never answered, so that it may have arrived or not: {why}");
+                Self::refused(db, mail, &why, at)?;
+                Ok(Again::Never)
+            }
+        }
+    }
+
+    /// Notes that a mail server will never take a mail.
+    pub(crate) fn refused(
+        db: &Connection,
+        mail: &Waiting,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached(
+            "UPDATE outbox SET state = 'refused', refused_at = :at, detail = :why WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": mail.row, ":at": time::stored(at), ":why": why })?;
+        forget_smaller(db, mail.row)?;
+        mail.told(Some(why)).append(db, "mail.refused", at)
+    }
+
+    /// What was refused within the last seven days, the newest first, at most so many.
+    pub(crate) fn refusals(
+        db: &Connection,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Refusal>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT kind, recipient, refused_at, ifnull(detail, '') FROM outbox
+             WHERE state = 'refused' AND refused_at > :since ORDER BY refused_at DESC, id DESC LIMIT :most",
+        )?;
+        let since = told_since(now);
+        let rows =
+            statement.query_map(named_params! { ":since": since, ":most": most }, |row| {
+                Ok(Refusal {
+                    kind: row.get(0)?,
+                    to: row.get(1)?,
+                    at: time::read(row.get(2)?),
+                    why: row.get(3)?,
+                })
+            })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many were refused within the last seven days.
+    pub(crate) fn refused_lately(db: &Connection, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT count(*) FROM outbox WHERE state = 'refused' AND refused_at > :since",
+            )?
+            .query_row(named_params! { ":since": told_since(now) }, |row| {
+                row.get(0)
+            })?)
+    }
+
+    /// Whether the last mail to this address that came to an end was refused, after `since`.
+    pub(crate) fn was_refused(
+        db: &Connection,
+        recipient: &str,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT ifnull((SELECT state = 'refused' AND refused_at > :since FROM outbox
+                                WHERE recipient = :to AND state IN ('sent', 'refused')
+                                ORDER BY id DESC LIMIT 1), 0)",
+            )?
+            .query_row(
+                named_params! { ":to": recipient, ":since": time::stored(since) },
+                |row| row.get(0),
+            )?)
+    }
+
+    /// How mails stand: (kind, recipient, Message-ID, state) of these rows.
     pub(crate) fn states(
         db: &Connection,
         rows: &[i64],
@@ -219,48 +327,65 @@ impl Outbox {
     }
 }
 
-/// Whether a mail is not sent since its address bounces. Of the organization's own mailbox our mail
-/// server decides, and not a provider's list.
-fn reaches_nobody(db: &Connection, kind: &str, recipient: &str) -> Result<bool, StoreError> {
-    let is_own = matches!(kind, "report" | "hold");
-    Ok(!is_own && bounces(db, recipient)?)
+fn told_since(now: Timestamp) -> i64 {
+    time::stored(now.checked_sub(TOLD).unwrap_or(Timestamp::MIN))
 }
 
-/// Whether mail to this address is known to reach nobody.
-pub(super) fn bounces(db: &Connection, recipient: &str) -> Result<bool, StoreError> {
-    Ok(db
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM suppressed WHERE email_key = :key AND gone_at IS NULL)",
-        )?
-        .query_row(
-            named_params! { ":key": Email::observed(recipient).key() },
-            |row| row.get(0),
-        )?)
-}
-
-fn note(
+/// The mail is tried again after this wait.
+fn again(
     db: &Connection,
-    kind: &str,
-    what: &str,
-    recipient: &str,
-    message_id: &str,
-    why: Option<&str>,
+    mail: &Waiting,
+    why: &str,
+    wait: SignedDuration,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let kind = match kind {
-        "mail.queued" => "mail.queued",
-        "mail.suppressed" => "mail.suppressed",
-        "mail.sent" => "mail.sent",
-        _ => "mail.failed",
-    };
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind,
-            target: None,
-            email: Some(&Email::observed(recipient)),
-            payload: &json!({ "mail": what, "to": recipient, "message_id": message_id, "why": why }),
-        },
-    )
+    let next = at.checked_add(wait).unwrap_or(at);
+    db.prepare_cached(
+        "UPDATE outbox SET state = 'failed', detail = :why, next_try_at = :next WHERE id = :id",
+    )?
+    .execute(named_params! { ":id": mail.row, ":why": why, ":next": time::stored(next) })?;
+    mail.told(Some(why)).append(db, "mail.failed", at)
+}
+
+fn forget_smaller(db: &Connection, row: i64) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM outbox_smaller WHERE mail = :id")?
+        .execute(named_params! { ":id": row })?;
+    Ok(())
+}
+
+impl Waiting {
+    fn told<'a>(&'a self, why: Option<&'a str>) -> Told<'a> {
+        Told {
+            what: &self.kind,
+            recipient: &self.recipient,
+            message_id: &self.message_id,
+            why,
+        }
+    }
+}
+
+/// What the trail tells of a mail.
+struct Told<'a> {
+    what: &'a str,
+    recipient: &'a str,
+    message_id: &'a str,
+    why: Option<&'a str>,
+}
+
+impl Told<'_> {
+    fn append(&self, db: &Connection, kind: &'static str, at: Timestamp) -> Result<(), StoreError> {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind,
+                target: None,
+                email: Some(&Email::observed(self.recipient)),
+                payload: &json!({
+                    "mail": self.what, "to": self.recipient, "message_id": self.message_id,
+                    "why": self.why,
+                }),
+            },
+        )
+    }
 }

@@ -4,15 +4,18 @@ mod answers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, named_params};
 use serde::Serialize;
 
-use super::outbox::bounces;
-use super::{StoreError, targets, time};
+use super::{Outbox, StoreError, targets, time};
 use crate::domain::{Email, Role, TargetId, TargetRef};
 use crate::review::{Letter, Open, Recipients, Rules};
 pub(crate) use answers::ReviewAnswer;
+
+/// So long after our mail server refused an owner's mail, others are asked instead: until then a
+/// reminder goes where the question went.
+const REFUSED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The reviews' SQL.
 #[derive(Debug)]
@@ -103,12 +106,14 @@ impl Reviews {
         format!("review/{}/{}", to.key(), now.as_millisecond())
     }
 
-    /// Whom mail reaches of those who could be asked, and when they last were.
+    /// Who can be asked by mail, and when they last were.
     pub(crate) fn recipients(
         db: &Connection,
         open: &[Open],
         instead: Vec<Email>,
+        now: Timestamp,
     ) -> Result<Recipients, StoreError> {
+        let since = now.checked_sub(REFUSED).unwrap_or(Timestamp::MIN);
         let mut who = Recipients {
             instead,
             ..Recipients::default()
@@ -121,8 +126,8 @@ impl Reviews {
         )?;
         let mut mailed = BTreeMap::new();
         for to in all {
-            if bounces(db, to.written())? {
-                who.bouncing.insert(to.clone());
+            if Outbox::was_refused(db, to.written(), since)? {
+                who.refused.insert(to.clone());
             }
             let key = format!("review/{}", to.key());
             let at = last.query_row(named_params! { ":key": key }, |row| row.get(0))?;

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::queries::sql::{self, STANDS, not_outlasted};
 use super::queries::{self, OwedAt};
-use super::{Daemon, StoreError, tables, targets, time, trail};
+use super::{Daemon, Outbox, StoreError, tables, targets, time, trail};
 use crate::config::Settings;
 use crate::domain::{TargetId, Verdict};
 use crate::report::Trail;
@@ -18,6 +18,9 @@ use crate::status::{
 
 /// Sources in trouble that are named; a provider that is down takes all its teams along.
 const MOST_SOURCES: usize = 20;
+
+/// Refused mails that are named.
+const MOST_REFUSALS: u32 = 20;
 
 /// What is asked.
 #[derive(Debug, Clone)]
@@ -252,14 +255,18 @@ fn mail(db: &Connection, wanted: &Wanted) -> Result<Mail, StoreError> {
         "SELECT count(*), ifnull(sum(state = 'failed'), 0), min(created_at), min(next_try_at) FROM outbox
          WHERE state IN ('queued', 'claimed', 'failed')",
     )?;
-    Ok(statement.query_row([], |row| {
+    let mut mail = statement.query_row([], |row| {
         Ok(Mail {
             unsent: row.get(0)?,
             failed: row.get(1)?,
             oldest: time::read_if_any(row.get(2)?),
             due: time::read_if_any(row.get(3)?).filter(|due| *due <= wanted.now),
+            ..Mail::default()
         })
-    })?)
+    })?;
+    mail.refused = Outbox::refused_lately(db, wanted.now)?;
+    mail.refusals = Outbox::refusals(db, wanted.now, MOST_REFUSALS)?;
+    Ok(mail)
 }
 
 /// What is read now and is in trouble; accounts and teams of former configurations are not read.

@@ -1,13 +1,18 @@
-//! What went wrong with a mail server, and whether it is the last word about a mail.
+//! What went wrong with a mail server, and what that means for the mail.
+
+use super::reply::Reply;
+use super::wire::WireError;
 
 /// Which part of the conversation went wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     Connect,
     Login,
     Sender,
     Recipient,
     Content,
+    /// The answer to the whole message.
+    Answer,
 }
 
 impl Stage {
@@ -18,42 +23,75 @@ impl Stage {
             (Self::Login, _) => "the login failed",
             (Self::Sender, true) => "the sender was refused",
             (Self::Recipient, true) => "the recipient was refused",
-            (Self::Content, true) => "the message was refused",
+            (Self::Content | Self::Answer, true) => "the message was refused",
             (Self::Sender, false) => "the connection broke at the sender",
             (Self::Recipient, false) => "the connection broke at the recipient",
             (Self::Content, false) => "the connection broke at the message",
+            (Self::Answer, false) => "the message was sent whole and not answered",
         }
     }
 }
 
+/// What a failure means for the mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// It was not taken, and another try may do.
+    Retry,
+    /// The server will never take it.
+    Refused,
+    /// The server will never take it, but perhaps a smaller one.
+    TooLarge,
+    /// Nobody knows whether it was taken.
+    Unanswered,
+}
+
 /// What went wrong, and where.
+#[derive(Debug)]
 pub(super) struct Failure {
     pub(super) stage: Stage,
-    pub(super) permanent: bool,
+    pub(super) meaning: Meaning,
     pub(super) text: String,
 }
 
 impl Failure {
-    pub(super) fn of(stage: Stage, error: &lettre::transport::smtp::Error) -> Self {
-        let code = error.status().map(u16::from);
-        // The cause alone: the error's own text says "permanent" of a login that can be mended.
-        let cause =
-            std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string);
-        let text = match code {
-            Some(code) => format!("{}: {code} {cause}", stage.as_str(true)),
-            None => format!("{}: {cause}", stage.as_str(false)),
+    /// Something that may be mended.
+    pub(super) fn new(stage: Stage, text: &str) -> Self {
+        Self {
+            stage,
+            meaning: Meaning::Retry,
+            text: format!("{}: {text}", stage.as_str(false)),
+        }
+    }
+
+    /// A conversation that cannot go on.
+    pub(super) fn broken(stage: Stage, error: &WireError) -> Self {
+        let mut failure = Self::new(stage, &error.to_string());
+        if stage == Stage::Answer {
+            failure.meaning = Meaning::Unanswered;
+        }
+        failure
+    }
+
+    /// An answer that is not the one hoped for.
+    pub(super) fn answered(stage: Stage, reply: &Reply) -> Self {
+        let is_about_mail = !matches!(stage, Stage::Connect | Stage::Login);
+        let meaning = match reply.code / 100 {
+            5 if is_about_mail && reply.is_too_large() => Meaning::TooLarge,
+            5 if is_about_mail && !reply.is_about_us() => Meaning::Refused,
+            4 | 5 => Meaning::Retry,
+            // A yes of the wrong kind answers something else.
+            _ if stage == Stage::Answer => Meaning::Unanswered,
+            _ => Meaning::Retry,
+        };
+        let what = match meaning {
+            Meaning::Retry if reply.code < 400 => "an unexpected answer",
+            Meaning::Unanswered => "an unexpected answer to the message",
+            _ => stage.as_str(true),
         };
         Self {
             stage,
-            permanent: stage >= Stage::Recipient && code.is_some_and(condemns),
-            text,
+            meaning,
+            text: format!("{what}: {}", reply.text()),
         }
     }
-}
-
-/// Whether an answer to the recipient or the message is the last word about it. Answers about the
-/// conversation itself (syntax, order, no mail taken here, login or encryption wanted) are about
-/// the server's set-up or ours, and end when that is mended.
-fn condemns(code: u16) -> bool {
-    (500..600).contains(&code) && !matches!(code, 500..=504 | 521 | 523 | 530 | 534 | 535 | 538)
 }

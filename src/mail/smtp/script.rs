@@ -12,6 +12,8 @@ use tokio::task::JoinHandle;
 pub(super) enum Act {
     /// Answers so.
     Say(&'static str),
+    /// Answers with these bytes, whatever they are.
+    Bytes(&'static [u8]),
     /// Answers so, and closes.
     SayAndClose(&'static str),
     /// Closes without a word.
@@ -44,7 +46,10 @@ impl Drop for Server {
 /// Starts a server. The script is asked at each step with the connection's number, from 1, and
 /// the step: `GREET`, a command's first word, `SECRET` for a line of a login, or `CONTENT` when a
 /// message has been read. `None` is what a healthy server does.
-pub(super) async fn serve(script: fn(usize, &str) -> Option<Act>) -> Server {
+pub(super) async fn serve<S>(script: S) -> Server
+where
+    S: Fn(usize, &str) -> Option<Act> + Copy + Send + 'static,
+{
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let seen = Arc::new(Mutex::new(Seen::default()));
@@ -79,19 +84,27 @@ fn healthy(step: &str) -> Act {
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     number: usize,
-    script: fn(usize, &str) -> Option<Act>,
+    script: impl Fn(usize, &str) -> Option<Act>,
     seen: Arc<Mutex<Seen>>,
 ) {
     let mut stream = BufReader::new(stream);
     let mut step = "GREET".to_owned();
     loop {
-        match script(number, &step).unwrap_or_else(|| healthy(&step)) {
+        let act = script(number, &step).unwrap_or_else(|| healthy(&step));
+        let is_taken = matches!(act, Act::Say(words) if words.starts_with("354"));
+        match act {
             Act::Say(words) => {
                 if stream
                     .write_all(format!("{words}\r\n").as_bytes())
                     .await
                     .is_err()
                 {
+                    return;
+                }
+            }
+            Act::Bytes(bytes) => {
+                let line = [bytes, b"\r\n"].concat();
+                if stream.write_all(&line).await.is_err() {
                     return;
                 }
             }
@@ -102,7 +115,7 @@ async fn talk(
             Act::Close => return,
             Act::Hang => tokio::time::sleep(Duration::from_secs(600)).await,
         }
-        if step == "DATA" {
+        if step == "DATA" && is_taken {
             let mut mail = String::new();
             while !mail.ends_with("\r\n.\r\n") {
                 if !matches!(stream.read_line(&mut mail).await, Ok(read) if read > 0) {

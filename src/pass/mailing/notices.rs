@@ -14,15 +14,15 @@ use crate::store::{NewMail, Notices, Outbox, ending};
 const MOST_EVENTS: usize = 2000;
 
 /// Puts the notices into the outbox that are to go out in this turn, in the transaction that notes
-/// what was told. Returns the rows of those whose address bounces.
+/// what was told.
 pub(super) async fn queue(
     pass: &Pass<'_>,
     settings: &MailSettings,
     turn: Turn,
     scene: &Scene,
-) -> Result<Vec<i64>, PassError> {
+) -> Result<(), PassError> {
     if settings.notify_before.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let rules = Rules {
         windows: settings.notify_before.iter().map(|w| span(*w)).collect(),
@@ -56,12 +56,12 @@ pub(super) async fn queue(
             sender: settings.from.email.to_string(),
             recipient: to.email.to_string(),
             message_id,
-            body,
+            forms: vec![body],
         };
         mails.push((notice, mail));
     }
     if mails.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     Ok(pass
         .store

@@ -11,20 +11,20 @@ use crate::review;
 use crate::store::{NewMail, Outbox, Reviews};
 
 /// Puts the questions into the outbox that are to go out in this turn, in the transaction that
-/// notes that they were asked. Returns the rows of those whose address bounces.
+/// notes that they were asked.
 pub(super) async fn queue(
     pass: &Pass<'_>,
     settings: &MailSettings,
     turn: Turn,
     scene: &Scene,
-) -> Result<Vec<i64>, PassError> {
+) -> Result<(), PassError> {
     let Some(rules) = pass.review_rules() else {
         pass.store.write(Reviews::forget).await?;
-        return Ok(Vec::new());
+        return Ok(());
     };
     let now = turn.now;
     if !turn.goes_out(std::iter::empty()) {
-        return Ok(Vec::new());
+        return Ok(());
     }
     let instead = settings.to.iter();
     let instead = instead.map(|to| Email::observed(to.email.as_ref()));
@@ -33,7 +33,7 @@ pub(super) async fn queue(
         .store
         .read(move |db| {
             let open = Reviews::due(db, &rules, now)?;
-            let who = Reviews::recipients(db, &open, instead)?;
+            let who = Reviews::recipients(db, &open, instead, now)?;
             Ok(review::letters(&open, &rules, &who, now))
         })
         .await?;
@@ -51,13 +51,13 @@ pub(super) async fn queue(
             unique_key: Reviews::key(&asked.to, now),
             sender: from.email.to_string(),
             recipient: to.email.to_string(),
-            body: body.map_err(MailError::from)?,
+            forms: vec![body.map_err(MailError::from)?],
             message_id,
         };
         mails.push((asked, mail));
     }
     if mails.is_empty() {
-        return Ok(Vec::new());
+        return Ok(());
     }
     Ok(pass
         .store

@@ -5,12 +5,12 @@ use jiff::Timestamp;
 use super::super::clean::one_line;
 use super::super::summary::Summary;
 use super::super::words::{change, count, debt_state, done, reason, todo};
-use super::{MOST_ROWS, Row, age};
+use super::{Row, age};
 
 /// Turns the first entries of a list into cleaned rows.
-fn rows<'a, T>(list: &'a [T], row: impl Fn(&'a T) -> Row) -> Vec<Row> {
+fn rows<'a, T>(summary: &Summary, list: &'a [T], row: impl Fn(&'a T) -> Row) -> Vec<Row> {
     list.iter()
-        .take(MOST_ROWS)
+        .take(summary.shown.rows())
         .map(row)
         .map(Row::cleaned)
         .collect()
@@ -50,7 +50,7 @@ fn span(summary: &Summary, since: Timestamp) -> String {
 }
 
 pub(super) fn held(summary: &Summary) -> Vec<Row> {
-    rows(&summary.held, |held| Row {
+    rows(summary, &summary.held, |held| Row {
         lead: held.email.clone(),
         under: joined(&[&held.target, todo(&held.action), reason(&held.reason)]),
         note: held.why.clone(),
@@ -61,7 +61,7 @@ pub(super) fn held(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn sources(summary: &Summary) -> Vec<Row> {
-    rows(&summary.sources, |source| Row {
+    rows(summary, &summary.sources, |source| Row {
         lead: source.target.clone(),
         under: source.problem.clone(),
         side: summary.moment(source.since),
@@ -71,7 +71,7 @@ pub(super) fn sources(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn debts(summary: &Summary) -> Vec<Row> {
-    rows(&summary.debts, |debt| {
+    rows(summary, &summary.debts, |debt| {
         let tries = match debt.attempts {
             0 => String::new(),
             tries => format!(", {}", count(tries.into(), "try", "tries")),
@@ -96,7 +96,7 @@ pub(super) fn debts(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn ended(summary: &Summary) -> Vec<Row> {
-    rows(&summary.ended, |ended| Row {
+    rows(summary, &summary.ended, |ended| Row {
         lead: ended.email.clone(),
         under: joined(&[&ended.target, done(&ended.action), reason(&ended.reason)]),
         note: joined(&[
@@ -117,7 +117,7 @@ pub(super) fn ended(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn ending(summary: &Summary) -> Vec<Row> {
-    rows(&summary.ending, |ending| Row {
+    rows(summary, &summary.ending, |ending| Row {
         lead: ending.email.clone(),
         under: joined(&[&ending.target, &owned_by(ending.owner.as_deref())]),
         side: summary.moment(ending.end),
@@ -127,7 +127,7 @@ pub(super) fn ending(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn protected(summary: &Summary) -> Vec<Row> {
-    rows(&summary.protected, |protected| Row {
+    rows(summary, &summary.protected, |protected| Row {
         lead: protected.email.clone(),
         under: joined(&[
             &protected.target,
@@ -142,7 +142,7 @@ pub(super) fn protected(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn never_ends(summary: &Summary) -> Vec<Row> {
-    rows(&summary.never_ends, |grant| Row {
+    rows(summary, &summary.never_ends, |grant| Row {
         lead: grant.email.clone(),
         under: joined(&[&grant.target, &owned_by(grant.owner.as_deref())]),
         side: summary.day(grant.since),
@@ -152,7 +152,7 @@ pub(super) fn never_ends(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn unanswered(summary: &Summary) -> Vec<Row> {
-    rows(&summary.unanswered, |grant| Row {
+    rows(summary, &summary.unanswered, |grant| Row {
         lead: grant.email.clone(),
         under: joined(&[&grant.target, &owned_by(grant.owner.as_deref())]),
         note: grant
@@ -165,7 +165,7 @@ pub(super) fn unanswered(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn unmanaged(summary: &Summary) -> Vec<Row> {
-    rows(&summary.unmanaged, |member| Row {
+    rows(summary, &summary.unmanaged, |member| Row {
         lead: member.email.clone(),
         under: joined(&[&member.target, if member.is_admin { "admin" } else { "" }]),
         side: summary.day(member.since),
@@ -175,7 +175,7 @@ pub(super) fn unmanaged(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn invites(summary: &Summary) -> Vec<Row> {
-    rows(&summary.invites, |invite| Row {
+    rows(summary, &summary.invites, |invite| Row {
         lead: invite.email.clone(),
         under: joined(&[&invite.target, &invite.stage]),
         side: summary.day(invite.first_seen),
@@ -185,7 +185,7 @@ pub(super) fn invites(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn suppressed(summary: &Summary) -> Vec<Row> {
-    rows(&summary.suppressed, |address| Row {
+    rows(summary, &summary.suppressed, |address| Row {
         lead: address.email.clone(),
         under: if address.places.is_empty() {
             "nothing depends on it".to_owned()
@@ -199,7 +199,7 @@ pub(super) fn suppressed(summary: &Summary) -> Vec<Row> {
 }
 
 pub(super) fn changes(summary: &Summary) -> Vec<Row> {
-    rows(&summary.changes, |entry| {
+    rows(summary, &summary.changes, |entry| {
         let target = entry.target.as_deref().unwrap_or_default();
         let (lead, place) = match &entry.email {
             Some(email) => (email.as_str(), target),

@@ -110,6 +110,7 @@ pub(in crate::status) fn worst() -> Status {
         failed: 2,
         oldest: ago(180),
         due: ago(5),
+        ..Mail::default()
     };
     status.sources = Sources {
         failing: 2,

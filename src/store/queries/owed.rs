@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params};
 use super::sql;
 use crate::config::Settings;
 use crate::domain::Owed;
-use crate::store::{StoreError, time};
+use crate::store::{Outbox, StoreError, time};
 
 /// A mail that waits this long though nobody has tried to send it is late.
 const UNTRIED: SignedDuration = SignedDuration::from_mins(5);
@@ -110,15 +110,16 @@ pub(crate) fn is_held(db: &Connection) -> Result<bool, StoreError> {
         .query_row([], |row| row.get(0))?)
 }
 
-/// Mails that could not be delivered, or that nobody has tried to send.
+/// Mails that could not be delivered, that nobody has tried to send, or that were refused lately.
 fn mail(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
     let late = asked.now.checked_sub(UNTRIED).unwrap_or(Timestamp::MIN);
-    Ok(db
+    let waiting: u64 = db
         .prepare_cached(
             "SELECT count(*) FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
              AND (state = 'failed' OR created_at < :late)",
         )?
         .query_row(named_params! { ":late": time::stored(late) }, |row| {
             row.get(0)
-        })?)
+        })?;
+    Ok(waiting + Outbox::refused_lately(db, asked.now)?)
 }

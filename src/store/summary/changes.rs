@@ -15,7 +15,7 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
         "SELECT e.at, e.kind, p.target, p.body FROM event e JOIN event_payload p USING (seq)
          WHERE e.at > :since AND e.at <= :now
            AND e.kind IN ('team.observed', 'grant.recorded', 'grant.amended', 'grant.extended',
-                          'grant.revoked', 'provision.result', 'review.kept')
+                          'grant.revoked', 'provision.result', 'review.kept', 'mail.refused')
          ORDER BY e.seq",
     )?;
     let mut rows = statement.query(named_params! { ":since": read.since(), ":now": read.now() })?;
@@ -29,6 +29,7 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
         match row.get_ref(1)?.as_str()? {
             "team.observed" => observed(at, target.as_deref(), &body, &mut summary.changes),
             "provision.result" => summary.changes.extend(provision(at, target, &body)),
+            "mail.refused" => summary.changes.push(refused_mail(at, &body)),
             kind => {
                 let (words, tell): (&str, Tell) = match kind {
                     "grant.recorded" => ("grant recorded", grant),
@@ -112,6 +113,20 @@ fn provision(at: Timestamp, target: Option<String>, body: &Value) -> Option<Chan
         email: text("email").map(str::to_owned),
         detail: detail.map(str::to_owned),
     })
+}
+
+/// A mail that somebody did not get, and what the mail server said.
+fn refused_mail(at: Timestamp, body: &Value) -> Change {
+    let text = |name: &str| body.get(name).and_then(Value::as_str);
+    let what = text("mail").unwrap_or("mail");
+    let why = text("why").unwrap_or_default();
+    Change {
+        at,
+        kind: "mail refused".to_owned(),
+        target: None,
+        email: text("to").map(str::to_owned),
+        detail: Some(format!("{what}: {why}")),
+    }
 }
 
 fn grant(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Change {

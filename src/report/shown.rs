@@ -1,0 +1,53 @@
+//! How much of a report is shown, where not all of it can be.
+
+use super::view::MOST_ROWS;
+
+/// How much of a report is shown: a mail server may take no larger mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Shown {
+    /// As much as a person reads; the rest is in the CSV.
+    #[default]
+    Whole,
+    /// The same, where no CSV goes with it.
+    WithoutTable,
+    /// The beginning of each list.
+    Beginnings,
+    /// The numbers alone.
+    Numbers,
+}
+
+impl Shown {
+    /// Rows of each list.
+    pub(super) fn rows(self) -> usize {
+        match self {
+            Self::Whole | Self::WithoutTable => MOST_ROWS,
+            Self::Beginnings => 20,
+            Self::Numbers => 0,
+        }
+    }
+
+    /// Where the rest of a list is.
+    pub(super) fn rest(self) -> &'static str {
+        match self {
+            Self::Whole => "see the CSV",
+            _ => "see lapsed report",
+        }
+    }
+
+    /// What a reader of a shorter report is told.
+    pub(super) fn notice(self) -> Option<&'static str> {
+        let notice = match self {
+            Self::Whole => return None,
+            Self::WithoutTable => {
+                "The table is missing: the mail server takes no mail as large as that. It is printed by: lapsed report --format csv"
+            }
+            Self::Beginnings => {
+                "Lists are cut, and the table is missing: the mail server takes no mail as large as that. All is printed by: lapsed report"
+            }
+            Self::Numbers => {
+                "Only numbers are here: the mail server takes no mail as large as the whole report. All is printed by: lapsed report"
+            }
+        };
+        Some(notice)
+    }
+}
