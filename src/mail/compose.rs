@@ -15,10 +15,6 @@ use crate::report::{self, Format, RenderError, Shown, Summary, one_line};
 /// commonly take.
 const MOST_TABLE: usize = 5_000_000;
 
-/// Every mail server takes a message of this size (RFC 5321, 4.5.3.1.7): a smaller one needs no
-/// smaller form.
-const ALWAYS_TAKEN: usize = 64 * 1024;
-
 /// Letters kept of a subject or a display name; longer ones are a mistake or an attack.
 const LONGEST_NAME: usize = 200;
 
@@ -71,13 +67,9 @@ pub(crate) fn report_forms(
     let mut forms = vec![compose_report(summary, from, to, message_id)?];
     let mut shorter = summary.clone();
     for shown in [Shown::WithoutTable, Shown::Beginnings, Shown::Numbers] {
-        let smallest = forms.last().map_or(0, Vec::len);
-        if smallest <= ALWAYS_TAKEN {
-            break;
-        }
         shorter.shown = shown;
         let form = compose_report(&shorter, from, to, message_id)?;
-        if form.len() < smallest {
+        if forms.last().is_some_and(|last| form.len() < last.len()) {
             forms.push(form);
         }
     }

@@ -116,9 +116,10 @@ impl Round<'_> {
             let begin = Instant::now();
             let sent = hand_over(courier, &mail).await;
             failpoint::reach("after-send");
+            let is_slow = begin.elapsed() >= failpoint::wait(SLOW);
             slow = match &sent {
-                Err(DeliveryError::Unanswered(_)) => MOST_SLOW,
-                Err(_) if begin.elapsed() >= failpoint::wait(SLOW) => slow + 1,
+                Err(DeliveryError::Unanswered(_)) if is_slow => MOST_SLOW,
+                Err(_) if is_slow => slow + 1,
                 _ => 0,
             };
             self.note(mail, sent).await?;

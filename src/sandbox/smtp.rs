@@ -99,6 +99,10 @@ pub struct Received {
     pub secure: bool,
     /// Who had logged in.
     pub user: Option<String>,
+    /// What the client called itself.
+    pub hello: String,
+    /// What MAIL said beside the sender.
+    pub parameters: String,
 }
 
 impl Received {

@@ -92,6 +92,8 @@ async fn whatever_dies_or_fails_what_is_due_ends_once_and_nobody_else_is_touched
 
     Weather::clear(&world);
     world.config.http = patient;
+    // What was not answered waits for hours.
+    world.sql("UPDATE outbox SET next_try_at = 0 WHERE unanswered > 0");
     let mut run = world.run().await;
     for _ in 0..12 {
         if run.code == 0 {

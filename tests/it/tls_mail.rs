@@ -19,7 +19,7 @@ use crate::desk::{Desk, Providers, Ran};
 const PASSWORD: &str = "open sesame";
 
 /// An authority's certificate as PEM, and a handshake with one that it gave to `name`.
-fn tls(name: &str) -> (String, TlsUpgrade) {
+pub(crate) fn tls(name: &str) -> (String, TlsUpgrade) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];

@@ -29,18 +29,20 @@ const fn minutes(count: u64) -> Duration {
 }
 
 impl Limits {
-    /// For who waits for nothing else: as RFC 5321 (4.5.3.2) has them.
+    /// As RFC 5321 (4.5.3.2) has them.
+    const LONG: Self = Self {
+        connect: minutes(1),
+        answer: minutes(5),
+        go_ahead: minutes(2),
+        piece: minutes(3),
+        dot: minutes(10),
+        whole: minutes(30),
+        leaving: Duration::from_secs(10),
+    };
+
+    /// For who waits for nothing else.
     pub(crate) fn patient() -> Self {
-        Self {
-            connect: minutes(1),
-            answer: minutes(5),
-            go_ahead: minutes(2),
-            piece: minutes(3),
-            dot: minutes(10),
-            whole: minutes(30),
-            leaving: Duration::from_secs(10),
-        }
-        .hurried()
+        Self::LONG.hurried()
     }
 
     /// For who waits for the mail: before the dot a mail can be left without harm.
@@ -52,7 +54,7 @@ impl Limits {
             go_ahead: half,
             piece: half,
             whole: minutes(2),
-            ..Self::patient()
+            ..Self::LONG
         }
         .hurried()
     }

@@ -5,10 +5,12 @@
 pub(super) enum Command {
     Hello {
         extended: bool,
+        name: String,
     },
     Mail {
         from: String,
         size: Option<usize>,
+        parameters: String,
     },
     Rcpt {
         to: String,
@@ -38,8 +40,10 @@ impl Command {
         let rest = rest.trim_end_matches(' ');
         match verb.to_ascii_uppercase().as_str() {
             "EHLO" | "HELO" if rest.is_empty() => SYNTAX,
-            "EHLO" => Self::Hello { extended: true },
-            "HELO" => Self::Hello { extended: false },
+            verb @ ("EHLO" | "HELO") => Self::Hello {
+                extended: verb == "EHLO",
+                name: rest.to_owned(),
+            },
             "MAIL" => mail(rest).unwrap_or(SYNTAX),
             "RCPT" => match path(rest, "TO:") {
                 Some((to, "")) if to.contains('@') => Self::Rcpt { to },
@@ -79,7 +83,11 @@ fn mail(rest: &str) -> Option<Command> {
             _ => return Some(Command::Wrong("555 5.5.4 a parameter is not known")),
         }
     }
-    Some(Command::Mail { from, size })
+    Some(Command::Mail {
+        from,
+        size,
+        parameters: parameters.to_owned(),
+    })
 }
 
 /// `FROM:<jane@example.com> SIZE=12`: the path without brackets, and what follows it.
@@ -104,18 +112,24 @@ mod tests {
 
     #[test]
     fn commands_are_read_without_case() {
-        assert_eq!(read("ehlo x"), Command::Hello { extended: true });
+        let hello = Command::Hello {
+            extended: true,
+            name: "x".to_owned(),
+        };
+        assert_eq!(read("ehlo x"), hello);
         let from = "o'neil+x@example.com".to_owned();
         assert_eq!(
             read("Mail From:<o'neil+x@example.com> SIZE=12 BODY=8BITMIME SMTPUTF8"),
             Command::Mail {
                 from,
-                size: Some(12)
+                size: Some(12),
+                parameters: "SIZE=12 BODY=8BITMIME SMTPUTF8".to_owned(),
             }
         );
         let bounce = Command::Mail {
             from: String::new(),
             size: None,
+            parameters: String::new(),
         };
         assert_eq!(read("MAIL FROM:<>"), bounce);
         let to = "jörg@example.com".to_owned();

@@ -10,6 +10,8 @@ use super::Shared;
 pub enum MailStage {
     /// Before the greeting.
     Greeting,
+    /// Before the answer to EHLO.
+    Hello,
     /// Before the answer to MAIL.
     Mail,
     /// Before the answer to RCPT.
@@ -41,6 +43,13 @@ pub enum MailFault {
     CloseAfterData,
     /// The mail is kept, and the connection closes instead of the answer.
     CloseUnanswered,
+    /// The sink does what it does, and says so in these words, of any bytes.
+    Words {
+        /// Where.
+        stage: MailStage,
+        /// Without the last line's end.
+        words: Vec<u8>,
+    },
     /// The sink falls silent for this long, then goes on.
     Hang {
         /// Where.
@@ -64,6 +73,15 @@ impl Shared {
             }
         }
         found
+    }
+
+    /// What is said at this stage: the scripted words, or these.
+    pub(super) fn words(&self, at: MailStage, usual: &str) -> Vec<u8> {
+        let scripted = self.meets(|fault| match fault {
+            MailFault::Words { stage, words } if *stage == at => Some(words.clone()),
+            _ => None,
+        });
+        scripted.unwrap_or_else(|| usual.as_bytes().to_vec())
     }
 
     /// Waits as scripted for this stage.

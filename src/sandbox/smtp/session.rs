@@ -46,9 +46,11 @@ struct Session<'a, S> {
     wire: Wire<&'a mut S>,
     shared: &'a Shared,
     secure: bool,
-    greeted: bool,
+    /// What the client called itself; `None` before it has.
+    hello: Option<String>,
     user: Option<String>,
     from: Option<String>,
+    parameters: String,
     to: Vec<String>,
 }
 
@@ -58,9 +60,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             wire: Wire::new(stream),
             shared,
             secure,
-            greeted: false,
+            hello: None,
             user: None,
             from: None,
+            parameters: String::new(),
             to: Vec::new(),
         }
     }
@@ -77,8 +80,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                 Line::Closed => return Ok(End::Over),
             };
             match command {
-                Command::Hello { extended } => self.hello(extended).await?,
-                Command::Mail { from, size } => self.mail(from, size).await?,
+                Command::Hello { extended, name } => self.hello(extended, name).await?,
+                Command::Mail {
+                    from,
+                    size,
+                    parameters,
+                } => self.mail(from, size, parameters).await?,
                 Command::Rcpt { to } => self.rcpt(to).await?,
                 Command::Data => {
                     if self.data().await? == Some(End::Over) {
@@ -115,7 +122,10 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         });
         match refused {
             Some(code) => self.wire.say(&format!("{code} scripted")).await?,
-            None => self.wire.say("220 sandbox ESMTP").await?,
+            None => {
+                let words = self.shared.words(MailStage::Greeting, "220 sandbox ESMTP");
+                self.wire.say_bytes(&words).await?;
+            }
         }
         Ok(refused.is_none())
     }
@@ -133,8 +143,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.to.clear();
     }
 
-    async fn hello(&mut self, extended: bool) -> io::Result<()> {
-        self.greeted = true;
+    async fn hello(&mut self, extended: bool, name: String) -> io::Result<()> {
+        self.hello = Some(name);
         self.reset();
         if !extended {
             return self.wire.say("250 sandbox").await;
@@ -148,11 +158,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             answer.push_str("250-AUTH PLAIN LOGIN\r\n");
         }
         answer.push_str("250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SMTPUTF8");
-        self.wire.say(&answer).await
+        let words = self.shared.words(MailStage::Hello, &answer);
+        self.wire.say_bytes(&words).await
     }
 
     async fn auth(&mut self, mechanism: &str, initial: Option<String>) -> io::Result<()> {
-        if !self.greeted || !self.offers_login() || self.user.is_some() {
+        if self.hello.is_none() || !self.offers_login() || self.user.is_some() {
             return self.wire.say("503 5.5.1 no login now").await;
         }
         let login = match mechanism {
@@ -195,14 +206,19 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
     }
 
-    async fn mail(&mut self, from: String, size: Option<usize>) -> io::Result<()> {
+    async fn mail(
+        &mut self,
+        from: String,
+        size: Option<usize>,
+        parameters: String,
+    ) -> io::Result<()> {
         if self.offers_tls() {
             return self.wire.say("530 5.7.0 STARTTLS first").await;
         }
         if self.shared.options.credentials.is_some() && self.user.is_none() {
             return self.wire.say("530 5.7.0 log in first").await;
         }
-        if !self.greeted || self.from.is_some() {
+        if self.hello.is_none() || self.from.is_some() {
             return self.wire.say("503 5.5.1 not now").await;
         }
         self.shared.hang(MailStage::Mail).await;
@@ -217,7 +233,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             return self.wire.say("552 5.3.4 the mail is too large").await;
         }
         self.from = Some(from);
-        self.wire.say("250 2.1.0 from there").await
+        self.parameters = parameters;
+        let words = self.shared.words(MailStage::Mail, "250 2.1.0 from there");
+        self.wire.say_bytes(&words).await
     }
 
     async fn rcpt(&mut self, to: String) -> io::Result<()> {
@@ -240,7 +258,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             return self.wire.say(&format!("{code} scripted")).await;
         }
         self.to.push(to);
-        self.wire.say("250 2.1.5 to them").await
+        let words = self.shared.words(MailStage::Recipient, "250 2.1.5 to them");
+        self.wire.say_bytes(&words).await
     }
 
     /// Takes a mail; tells when the connection is to be closed.
@@ -282,11 +301,14 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
             data: body,
             secure: self.secure,
             user: self.user.clone(),
+            hello: self.hello.clone().unwrap_or_default(),
+            parameters: std::mem::take(&mut self.parameters),
         });
         if fault.is_some() {
             return Ok(Some(End::Over));
         }
-        self.wire.say("250 2.0.0 kept").await?;
+        let words = self.shared.words(MailStage::Data, "250 2.0.0 kept");
+        self.wire.say_bytes(&words).await?;
         Ok(None)
     }
 }

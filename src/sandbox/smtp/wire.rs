@@ -61,8 +61,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
 
     /// Sends an answer; its line end is added.
     pub(super) async fn say(&mut self, answer: &str) -> io::Result<()> {
+        self.say_bytes(answer.as_bytes()).await
+    }
+
+    /// The same, of any bytes.
+    pub(super) async fn say_bytes(&mut self, answer: &[u8]) -> io::Result<()> {
         let stream = self.stream.get_mut();
-        stream.write_all(format!("{answer}\r\n").as_bytes()).await?;
+        stream.write_all(&[answer, b"\r\n"].concat()).await?;
         stream.flush().await
     }
 }

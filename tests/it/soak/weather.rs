@@ -39,7 +39,7 @@ impl Weather {
                 .add_fault(Times::Count(2), MailFault::RefuseData(451)),
             3 => world
                 .mail
-                .add_fault(Times::Count(2), MailFault::RefuseData(552)),
+                .add_fault(Times::Count(2), MailFault::RefuseData(452)),
             4 => world.mail.add_fault(
                 Times::Always,
                 MailFault::RefuseRecipient {

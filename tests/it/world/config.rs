@@ -24,6 +24,8 @@ pub(crate) struct Config {
     pub(crate) alarm: String,
     /// Further keys of `[mail]`.
     pub(crate) notices: String,
+    /// Further keys of `[mail.smtp]`.
+    pub(crate) smtp: String,
     /// Who gets the report.
     pub(crate) to: Vec<&'static str>,
 }
@@ -56,6 +58,7 @@ impl Default for Config {
             review: String::new(),
             alarm: String::new(),
             notices: String::new(),
+            smtp: String::new(),
             to: vec!["it@acme.example"],
         }
     }
@@ -120,7 +123,8 @@ api_key_file = "{folder}/sapling.key"
 
     fn mail(&self, world: &World) -> String {
         let smtp = |port: u16| {
-            format!("[mail.smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n")
+            let more = &self.smtp;
+            format!("[mail.smtp]\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\n{more}")
         };
         let route = match self.mail {
             Mail::None => return String::new(),
