@@ -65,7 +65,7 @@ pub struct Courier {
 
 #[derive(Debug)]
 enum Route {
-    Smtp(Smtp),
+    Smtp(Box<Smtp>),
     Directory(PathBuf),
 }
 
@@ -88,7 +88,7 @@ impl Courier {
             Pace::Hasty => Limits::hasty(),
         };
         let route = match route {
-            MailRoute::Smtp(settings) => Route::Smtp(Smtp::new(settings, limits, stop)?),
+            MailRoute::Smtp(settings) => Route::Smtp(Box::new(Smtp::new(settings, limits, stop)?)),
             MailRoute::Directory(path) => Route::Directory(path.clone()),
         };
         Ok(Self { route })
