@@ -18,6 +18,9 @@ use crate::files::{self, Identity};
 const TRIES: u32 = 4;
 const BETWEEN: Duration = Duration::from_millis(10);
 
+/// How often a lock file may be replaced while it is being locked: somebody means it.
+const MOST_REPLACED: u32 = 100;
+
 /// The ending of the file of whoever opens the database, or moves the mark: an instant's work, but
 /// for an upgrade.
 const TURN: &str = "turn";
@@ -111,6 +114,10 @@ fn take(path: &Path) -> Result<Option<(File, Identity)>, StoreError> {
                     return Ok(Some((file, identity)));
                 }
                 // Deleted since it was opened: another one is what counts.
+                if tried >= MOST_REPLACED {
+                    let what = "it is replaced again and again while it is being locked";
+                    return Err(fault(io::Error::other(what)));
+                }
             }
             Err(TryLockError::WouldBlock) if tried < TRIES => thread::sleep(BETWEEN),
             Err(TryLockError::WouldBlock) => return Ok(None),

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
-use crate::world::{FUTURE, Printed, World};
+use crate::world::{Daemon, FUTURE, Printed, World, until};
 
 async fn world() -> World {
     let world = World::new().await;
@@ -19,6 +19,14 @@ async fn world() -> World {
 fn is_untouched(world: &World) {
     let precious = fs::read_to_string(world.path("precious")).unwrap();
     assert_eq!(precious, "precious");
+}
+
+/// The exit code and the log of a daemon that ends by itself.
+async fn until_gone(daemon: &mut Daemon) -> (i32, String) {
+    while daemon.is_running() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    (daemon.code().unwrap_or(-1), daemon.log())
 }
 
 async fn report(world: &World, to: &Path) -> Printed {
@@ -43,16 +51,17 @@ async fn no_link_beside_the_database_is_followed() {
             } else {
                 symlink(world.path("precious"), &planted).unwrap();
             }
-            let command = if ending == "daemon" {
-                &[][..]
+            let (code, words) = if ending == "daemon" {
+                let mut daemon = Daemon::start(&world);
+                until("the daemon ends", || daemon.log().contains("lapsed: ")).await;
+                until_gone(&mut daemon).await
             } else {
-                &["--run-now"]
+                let printed = world.lapsed(&["--run-now"]).await;
+                (printed.code, printed.stderr)
             };
-            let printed = world.lapsed(command).await;
-            assert_eq!(printed.code, 1, "{ending}: {}", printed.stderr);
+            assert_eq!(code, 1, "{ending}: {words}");
             let said = format!("lapsed.db.{ending}");
-            assert!(printed.stderr.contains(&said), "{}", printed.stderr);
-            assert!(printed.stderr.contains("link"), "{}", printed.stderr);
+            assert!(words.contains(&said) && words.contains("link"), "{words}");
             is_untouched(&world);
             fs::remove_file(&planted).unwrap();
             if let Some(bytes) = kept {
