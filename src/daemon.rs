@@ -246,7 +246,7 @@ impl Daemon {
                     self.report_unless_it_waits().await;
                     in_a_while(WHILE_BUSY)
                 }
-                Ok(Asked::Now(due)) => match self.serve(due, signals).await {
+                Ok(Asked::Now(due)) => match self.serve(due, signals).await? {
                     Some(until) => {
                         // What the pass wrote is no reason to cut a wait after a fault short.
                         asked.version = self.store.version();
@@ -298,15 +298,23 @@ impl Daemon {
 
     /// Runs a pass and notes what it was for. Returns when to ask again, or `None` when the daemon
     /// was told to stop meanwhile.
-    async fn serve(&mut self, due: Due, signals: &mut Signals) -> Option<Timestamp> {
+    ///
+    /// # Errors
+    /// When what is open is no longer what is at its path.
+    async fn serve(
+        &mut self,
+        due: Due,
+        signals: &mut Signals,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let mut pass = self.start(&due);
         let ended = loop {
             tokio::select! {
                 ended = &mut pass => break ended,
                 () = sleep(LOOK) => {
-                    if self.store.is_in_place().is_err() {
-                        // No intent is written any more; what is under way comes to its end.
-                        self.stop.set();
+                    if let Err(displaced) = self.store.is_in_place() {
+                        self.begin_to_stop();
+                        last_calls(pass).await;
+                        return Err(displaced);
                     }
                     self.report_unless_it_waits().await;
                 }
@@ -315,19 +323,19 @@ impl Daemon {
                     Order::Stop => {
                         self.begin_to_stop();
                         last_calls(pass).await;
-                        return None;
+                        return Ok(None);
                     }
                 },
             }
         };
-        Some(match self.conclude(due, ended).await {
+        Ok(Some(match self.conclude(due, ended).await {
             Ok(()) => clock::now(),
             Err(PassError::Busy(_)) => {
                 self.busy = true;
                 in_a_while(WHILE_BUSY)
             }
             Err(error) => after_fault(error),
-        })
+        }))
     }
 
     /// Whether the process that kept the last pass from being made still runs its own, on everything.

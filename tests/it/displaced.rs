@@ -213,6 +213,23 @@ async fn a_pass_whose_database_was_replaced_calls_nobody_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_whose_database_is_replaced_in_the_middle_of_a_pass_calls_nobody_any_more() {
+    let world = due(20).await;
+    copy(&world).await;
+    let slowly = Fault::Delay(Duration::from_millis(2500));
+    world.sentius.faults().once(When::method("DELETE"), slowly);
+    let daemon = Daemon::start(&world);
+    until("the first removal is under way", || deletes(&world) > 0).await;
+
+    install(&world);
+
+    let log = ended(daemon).await;
+    let said = "lapsed.db was replaced while lapsed had it open";
+    assert!(log.contains(said), "{log}");
+    assert_eq!(deletes(&world), 1, "{:?}", world.writes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_lock_does_not_let_two_passes_act() {
     for locks in [&["lock"][..], &["pass"], &["lock", "pass"]] {
         let world = due(20).await;
