@@ -218,7 +218,8 @@ impl Smtp {
             .await
     }
 
-    /// What can be broken off without harm, within its time and while lapsed is not told to stop.
+    /// What can be broken off without harm, within its time, which is short once lapsed is told to
+    /// stop.
     async fn in_time<T>(
         &self,
         stage: Stage,
@@ -227,11 +228,11 @@ impl Smtp {
         let whole = self.limits.whole;
         tokio::select! {
             biased;
-            () = self.stop.told() => Err(Failure::new(stage, "lapsed was told to stop")),
             outcome = timeout(whole, step) => outcome.unwrap_or_else(|_| {
                 let seconds = whole.as_secs_f32();
                 Err(Failure::new(stage, &format!("not done within {seconds} seconds")))
             }),
+            () = self.leaves() => Err(Failure::new(stage, "lapsed was told to stop")),
         }
     }
 

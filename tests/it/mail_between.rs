@@ -19,7 +19,6 @@ struct Middle {
 }
 
 impl Middle {
-    /// `together` puts his lines into the same packet as the yes, else they come right after it.
     fn before(server: u16, lines: &'static [u8]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let middle = Self {
@@ -107,7 +106,6 @@ struct Scene {
     sink: MailSink,
     middle: Middle,
     desk: Desk,
-    authority: String,
 }
 
 impl Scene {
@@ -135,12 +133,10 @@ impl Scene {
             sink,
             middle,
             desk,
-            authority,
         }
     }
 
     fn run(&self, args: &[&str]) -> Ran {
-        assert!(!self.authority.is_empty());
         let mut command = self.desk.command(args);
         command
             .env("SSL_CERT_FILE", self.desk.path("authority.pem"))

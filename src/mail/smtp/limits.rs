@@ -20,7 +20,7 @@ pub(crate) struct Limits {
     pub(super) dot: Duration,
     /// All before that dot.
     pub(super) whole: Duration,
-    /// The same when lapsed is told to stop meanwhile.
+    /// All before that dot, and the answer to it, once lapsed is told to stop.
     pub(super) leaving: Duration,
 }
 
@@ -37,7 +37,7 @@ impl Limits {
         piece: minutes(3),
         dot: minutes(10),
         whole: minutes(30),
-        leaving: Duration::from_secs(10),
+        leaving: Duration::from_secs(5),
     };
 
     /// For who waits for nothing else.

@@ -215,7 +215,7 @@ async fn a_yes_that_came_before_the_mail_was_whole_is_none() {
 }
 
 #[tokio::test]
-async fn a_stop_leaves_at_once_before_the_dot_and_soon_after_it() {
+async fn a_stop_leaves_a_silent_server_soon_before_the_dot_and_after_it() {
     for (step, after_dot) in [("RCPT", false), ("CONTENT", true)] {
         let server = match step {
             "RCPT" => serve(|_, step| (step == "RCPT").then_some(Act::Hang)).await,
