@@ -4,7 +4,6 @@
 mod back;
 mod call;
 mod command;
-mod exists;
 mod extend;
 mod many;
 mod note;

@@ -12,6 +12,7 @@ mod dates;
 mod denial;
 mod encode;
 mod error;
+mod exists;
 mod http;
 mod limits;
 mod proof;

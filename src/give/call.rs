@@ -3,7 +3,6 @@
 mod adding;
 
 use super::Give;
-use super::exists::says_that_it_exists;
 use crate::clock;
 use crate::domain::{Flags, Permission, Provided, ProvisionKind, ProvisionState};
 use crate::failpoint;
@@ -59,7 +58,7 @@ async fn post(
     };
     match whitelist.add(&entry).await {
         Ok(()) => return Ok(done(Provided::Posted)),
-        Err(error) if !says_that_it_exists(&error) => return Ok(failed(&error)),
+        Err(error) if !error.says_that_it_exists() => return Ok(failed(&error)),
         Err(_) if provision.kind == ProvisionKind::WhitelistAdd && !provision.gap => {
             let ours = provision.unanswered;
             return Ok(Answered {
@@ -108,7 +107,7 @@ async fn post(
             ..Answered::new(ProvisionState::Unknown)
         },
         Ok(()) => done(Provided::Posted),
-        Err(error) if says_that_it_exists(&error) => Answered {
+        Err(error) if error.says_that_it_exists() => Answered {
             state: ProvisionState::Failed,
             ..failed(&error)
         },
@@ -224,10 +223,12 @@ mod tests {
             status,
             message: String::new(),
             retry_after: None,
+            exists: false,
         };
         let denied = CallError::Denied {
             status: 200,
             message: "not allowed".to_owned(),
+            exists: false,
         };
         for (error, state) in [
             (refused(400), ProvisionState::Refused),

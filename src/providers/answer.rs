@@ -8,6 +8,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 
 use super::denial::{denial, is_yes};
+use super::exists::says_that_it_exists;
 use super::proof::Proof;
 use super::redact::Redactor;
 use super::room::Room;
@@ -84,6 +85,10 @@ impl Judge<'_> {
                 status: answer.status.as_u16(),
                 message: self.message(&answer),
                 retry_after: answer.retry_after,
+                exists: says_that_it_exists(
+                    answer.status.as_u16(),
+                    &said_by(&answer).unwrap_or_default(),
+                ),
             })
         } else if answer.status.is_redirection() {
             Err(self.implausible(&format!(
@@ -138,6 +143,8 @@ impl Judge<'_> {
             Some(said) => Err(CallError::Denied {
                 status: answer.status.as_u16(),
                 message: self.redactor.clean(&said),
+                // It says as much as one with 400.
+                exists: says_that_it_exists(400, &said),
             }),
         }
     }
@@ -194,10 +201,8 @@ impl Judge<'_> {
 
     /// What a refusal says of itself, for people.
     fn message(&self, answer: &Answer) -> String {
-        if let Ok(value) = serde_json::from_slice::<Value>(&answer.body)
-            && let Some(text) = said(&value, 3)
-        {
-            return self.redactor.clean(text);
+        if let Some(text) = said_by(answer) {
+            return self.redactor.clean(&text);
         }
         let short = answer
             .status
@@ -209,6 +214,12 @@ impl Judge<'_> {
             short.to_owned()
         }
     }
+}
+
+/// What a refusal says of itself. It is understood as it came: the words of a key may be among it.
+fn said_by(answer: &Answer) -> Option<String> {
+    let value = serde_json::from_slice::<Value>(&answer.body).ok()?;
+    said(&value, 3).map(ToOwned::to_owned)
 }
 
 /// The first text under one of the usual names, looking a few levels down.
@@ -367,6 +378,26 @@ mod tests {
         for status in [301, 302, 303, 307, 308] {
             let error = removal(status, None, "").unwrap_err();
             assert!(error.to_string().contains("redirects are not followed"));
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_understood_before_words_of_the_key_are_cut_out_of_it() {
+        let redactor = Redactor::new(&SecretString::from("sk-whitelist-1"));
+        let proof = stranger();
+        let judge = Judge {
+            redactor: &redactor,
+            proof: &proof,
+            write: true,
+        };
+        let said = r#"{"error": "User already exists in whitelist"}"#;
+        let json = Some("application/json");
+        for error in [
+            judge.success(answer(400, json, said)).err().unwrap(),
+            judge.refuse_denial(&answer(200, json, said)).err().unwrap(),
+        ] {
+            assert!(error.says_that_it_exists(), "{error}");
+            assert!(error.to_string().ends_with("exists in [key]"), "{error}");
         }
     }
 

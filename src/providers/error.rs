@@ -85,6 +85,8 @@ pub enum CallError {
         message: String,
         /// How long the provider asked to be left alone.
         retry_after: Option<Duration>,
+        /// Whether it says that what was to be made exists already.
+        exists: bool,
     },
     /// The status says yes and the document below it says no: nothing was done.
     #[error("answered with {status}, and said no: {message}")]
@@ -93,6 +95,8 @@ pub enum CallError {
         status: u16,
         /// What the answer said, in one line of at most 200 characters.
         message: String,
+        /// Whether it says that what was to be made exists already.
+        exists: bool,
     },
     /// A removal was answered with 404 by an account that has never answered a write with
     /// success: the address or the path may be wrong, and then everything is answered with 404.
@@ -113,6 +117,15 @@ pub enum CallError {
 }
 
 impl CallError {
+    /// Whether the provider says that what was to be made exists already.
+    #[must_use]
+    pub fn says_that_it_exists(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { exists: true, .. } | Self::Denied { exists: true, .. }
+        )
+    }
+
     /// Whether the key may not do this (401, 403): that account or team is left alone.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
@@ -204,6 +217,7 @@ mod tests {
             status,
             message: String::new(),
             retry_after: None,
+            exists: false,
         }
     }
 
@@ -232,6 +246,7 @@ mod tests {
         let denied = CallError::Denied {
             status: 200,
             message: "not allowed".to_owned(),
+            exists: false,
         };
         assert!(!denied.is_unknown_outcome());
         assert_eq!(

@@ -97,6 +97,7 @@ mod tests {
             status,
             message: String::new(),
             retry_after: retry_after.map(Duration::from_secs),
+            exists: false,
         }
     }
 

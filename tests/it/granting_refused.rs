@@ -193,7 +193,7 @@ async fn a_team_that_cannot_be_looked_at_records_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_provider_refuses_for_good_does_not_stand_as_access() {
     let world = World::new().await;
-    let body = r#"{"detail": "email domain is\nnot allowed sk-whitelist-0123456789"}"#;
+    let body = r#"{"detail": "email domain is\nnot allowed sk-sentius-0123456789"}"#;
     let refuses = Answer::new(400).body("application/json", body);
     world
         .sentius

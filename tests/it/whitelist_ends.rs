@@ -45,7 +45,7 @@ async fn the_entry_of_a_grant_that_is_over_is_deleted_and_told_exactly_as_promis
     let removal = calls.iter().find(|call| call.method == "DELETE").unwrap();
     assert_eq!(
         removal.query,
-        "email=jane%40example.com&api_key=sk-whitelist-0123456789"
+        "email=jane%40example.com&api_key=sk-sentius-0123456789"
     );
     assert_eq!(removal.body, "");
     let others = calls.iter().filter(|call| call.method != "DELETE");

@@ -34,7 +34,7 @@ pub(crate) const PAST: &str = "2025-06-30T12:00:00Z";
 /// An end that is far away.
 pub(crate) const FUTURE: &str = "2099-12-31T00:00:00Z";
 /// The key of the whitelist.
-pub(crate) const SENTIUS_KEY: &str = "sk-whitelist-0123456789";
+pub(crate) const SENTIUS_KEY: &str = "sk-sentius-0123456789";
 
 pub(crate) struct World {
     pub(crate) sentius: Sentius,

@@ -162,6 +162,7 @@ mod tests {
             status,
             message: String::new(),
             retry_after: None,
+            exists: false,
         };
         for status in [400, 401, 403, 429] {
             assert!(!may_be_done(&refused(status)), "{status}");
