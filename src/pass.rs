@@ -243,17 +243,20 @@ impl<'a> Pass<'a> {
         self.settings.policy.grace()
     }
 
-    /// Notes that the pass begins, and what a process that died left without a result.
+    /// Notes that the pass begins, and what is left of others.
     async fn note_begin(&self) -> Result<(), StoreError> {
         let (run, at, dry_run) = (self.run.clone(), self.started_at, self.options.dry_run);
         let whole = self.reach.is_everything();
-        let interrupted = self
-            .store
-            .write(move |db| {
-                Runs::begin(db, &run, whole, dry_run, at)?;
-                Ledger::recover(db, at)
-            })
+        self.store
+            .write(move |db| Runs::begin(db, &run, whole, dry_run, at))
             .await?;
+        self.recover().await
+    }
+
+    /// Notes what a process that had the right to call and died left without a result.
+    async fn recover(&self) -> Result<(), StoreError> {
+        let at = clock::now();
+        let interrupted = self.store.write(move |db| Ledger::recover(db, at)).await?;
         if interrupted > 0 {
             tracing::warn!(
                 interrupted,

@@ -89,10 +89,12 @@ impl Pass<'_> {
         }
     }
 
-    /// Takes the right to call the providers back. Who has it now gives it up between batches.
+    /// Takes the right to call the providers back, and notes what whoever had it left behind. Who has
+    /// it now gives it up between batches.
     pub(super) async fn lock_again(&self) -> Result<Lock, PassError> {
         loop {
             if let Some(lock) = self.store.lock()? {
+                self.recover().await?;
                 return Ok(lock);
             }
             if self.options.stop.is_set() {

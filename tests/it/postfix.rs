@@ -135,3 +135,52 @@ fn a_mail_that_is_not_taken_the_first_time_arrives_once_later() {
     // What was kept, and what this pass had to tell.
     assert_eq!(scene.postfix.mails("it").len(), states.len());
 }
+
+#[test]
+fn a_recipient_who_is_not_there_is_refused_for_good_and_the_other_hears_of_it() {
+    let Some(postfix) = Postfix::start("", PASSWORD) else {
+        return;
+    };
+    let to = "\"nobody@acme.example\", \"it@acme.example\"";
+    let scene = Scene::set(postfix, "starttls", false, to);
+
+    let (code, states) = scene.pass();
+
+    assert_eq!(
+        (code, states),
+        (Some(3), vec!["refused".to_owned(), "sent".to_owned()])
+    );
+    let (_, states) = scene.pass();
+    // One for each recipient of this pass; the first is not tried again.
+    assert_eq!(states, ["refused", "sent"]);
+    let second = scene.postfix.mails("it").pop().unwrap();
+    let parsed = mail_parser::MessageParser::default()
+        .parse(&second)
+        .unwrap();
+    let text = parsed.body_text(0).unwrap();
+    assert!(text.contains("User unknown"), "{text}");
+}
+
+#[test]
+fn a_report_that_is_too_large_for_the_server_arrives_smaller() {
+    let limit = "message_size_limit = 40000\n";
+    let Some(postfix) = Postfix::start(limit, PASSWORD) else {
+        return;
+    };
+    let scene = Scene::set(postfix, "starttls", false, IT);
+    let mut rows = "email,target,start,end\n".to_owned();
+    for n in 0..600 {
+        rows += &format!("person{n:03}@example.com,sentius:acme,2026-01-01,\n");
+    }
+    scene.desk.import(rows);
+
+    assert_eq!(scene.pass(), (Some(0), vec!["sent".to_owned()]));
+
+    let mails = scene.postfix.mails("it");
+    assert_eq!(mails.len(), 1);
+    assert!(mails[0].len() < 40_000, "{}", mails[0].len());
+    let parsed = mail_parser::MessageParser::default()
+        .parse(&mails[0])
+        .unwrap();
+    assert_eq!(parsed.attachment_count(), 0);
+}

@@ -237,3 +237,42 @@ async fn a_report_does_not_wait_for_a_pass_that_takes_long() {
     assert_eq!(daemon.stop().await, 0);
     assert_eq!(world.mail_texts().len(), 1, "told once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_process_left_behind_is_noted_before_the_pass_acts() {
+    let world = slow().await;
+    world.whitelist(&["sue@example.com", "goes@example.com"]);
+    world
+        .grants(&[&format!("sue@example.com,sentius:acme,{FUTURE}")])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    world.whitelist_is_known();
+    world.forget_calls();
+    let pass = world.start();
+    until("it reads", || world.sapling_calls().len() > 3).await;
+    let mut revoke = world.command(&["revoke", "sue@example.com", "--target", "sentius:acme"]);
+    revoke.env("LAPSED_FAILPOINT", "after-call");
+    let died = tokio::task::spawn_blocking(move || revoke.output());
+    assert_eq!(died.await.unwrap().unwrap().status.code(), None);
+
+    let run = end(pass).await;
+
+    assert_eq!(run.code, 0, "{:?}", run.json);
+    assert_eq!(world.whitelisted(), ["goes@example.com"]);
+    let kinds: Vec<String> = world.texts("SELECT kind FROM event ORDER BY seq");
+    let calls: Vec<&str> = kinds
+        .iter()
+        .map(String::as_str)
+        .filter(|kind| ["action.intent", "action.interrupted", "action.result"].contains(kind))
+        .collect();
+    assert_eq!(
+        calls,
+        [
+            "action.intent",
+            "action.interrupted",
+            "action.intent",
+            "action.result"
+        ]
+    );
+    world.trail_is_whole().await;
+}

@@ -150,6 +150,7 @@ pub(super) const COVERED: [Covered; 8] = [
             "created_at",
             "state",
             "sent_at",
+            "refused_at",
         ],
     },
 ];
