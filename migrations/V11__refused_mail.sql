@@ -9,7 +9,7 @@ CREATE TABLE outbox_new (
     message_id  TEXT NOT NULL,
     body        BLOB NOT NULL,
     created_at  INTEGER NOT NULL,
-    -- 'suppressed' is of former times, when a provider's list kept a mail from being sent.
+    -- 'suppressed': not sent, since the address is on a provider's list of those that bounce.
     state       TEXT NOT NULL CHECK (state IN ('queued', 'claimed', 'sent', 'failed', 'refused', 'suppressed')),
     attempts    INTEGER NOT NULL DEFAULT 0,
     -- How often a server had all of it and did not answer. Such a mail may have arrived: whoever asks

@@ -79,10 +79,10 @@ impl Open {
 /// Who can be asked.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Recipients {
-    /// Who is asked where there is no owner, or where our mail server refused the owner's last mail.
+    /// Who is asked where there is no owner, or mail does not reach them.
     pub instead: Vec<Email>,
-    /// Owners whose last mail was refused.
-    pub refused: BTreeSet<Email>,
+    /// Owners whose address is on a provider's list of suppressed ones, or whose last mail was refused.
+    pub unreached: BTreeSet<Email>,
     /// When each got the last of these mails.
     pub mailed: BTreeMap<Email, Timestamp>,
 }
@@ -105,7 +105,7 @@ pub(crate) fn letters(
     now: Timestamp,
 ) -> Vec<Letter> {
     let mut lists: BTreeMap<&Email, Vec<&Open>> = BTreeMap::new();
-    let takes = |to: &&Email| !who.refused.contains(*to);
+    let takes = |to: &&Email| !who.unreached.contains(*to);
     for one in open {
         match one.owner.as_ref().filter(takes) {
             Some(owner) => lists.entry(owner).or_default().push(one),

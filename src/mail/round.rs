@@ -70,9 +70,16 @@ pub(crate) async fn round(asked: &Round<'_>) -> Result<Vec<MailResult>, RoundErr
         asked.deliver(&courier, &rows).await?;
         courier.rest().await;
     }
-    let mut told = rows;
-    told.sort_unstable();
-    let states = store.read(move |db| Outbox::states(db, &told)).await?;
+    states(store, rows).await
+}
+
+/// How mails stand, in the order in which they were made.
+pub(crate) async fn states(
+    store: &Store,
+    mut rows: Vec<i64>,
+) -> Result<Vec<MailResult>, RoundError> {
+    rows.sort_unstable();
+    let states = store.read(move |db| Outbox::states(db, &rows)).await?;
     let result = |(kind, recipient, message_id, state)| MailResult {
         kind,
         to: vec![recipient],

@@ -9,7 +9,7 @@ use crate::domain::{
     ActionResult, Counts, Finding, FindingKind, Owed, PassOutcome, TargetMessage, Verdict,
 };
 use crate::mail::Pace;
-use crate::mail::round::{Round, round};
+use crate::mail::round::{Round, round, states};
 use crate::observe::Observation;
 use crate::services::Services;
 use crate::store::{Findings, Runs, Store, StoreError, queries};
@@ -69,14 +69,16 @@ impl Pass<'_> {
         self.store
             .write(move |db| Runs::finish(db, &run, dry_run, verdict, counts, finished_at))
             .await?;
+        let mut suppressed = Vec::new();
         if !dry_run {
             self.set_mark().await;
             mailing::queue_alarm(self).await?;
             if self.options.report {
                 mailing::queue_report(self.settings, self.store, Some(&self.run)).await?;
             }
-            mailing::queue_letters(self).await?;
+            suppressed = mailing::queue_letters(self).await?;
         }
+        let mails = states(self.store, suppressed).await?;
         Ok(PassOutcome {
             run: self.run.clone(),
             dry_run,
@@ -88,7 +90,7 @@ impl Pass<'_> {
             actions,
             findings: seen.findings,
             errors: seen.errors,
-            mails: Vec::new(),
+            mails,
         })
     }
 }
@@ -108,7 +110,7 @@ pub(crate) async fn deliver(
     if options.dry_run || options.mail != Delivery::Here {
         return Ok(outcome);
     }
-    outcome.mails = round(&Round {
+    let delivered = round(&Round {
         settings: mail,
         store,
         pace: Pace::Hasty,
@@ -117,6 +119,7 @@ pub(crate) async fn deliver(
         metrics: &services.metrics,
     })
     .await?;
+    outcome.mails.extend(delivered);
     if options.reach.is_everything() {
         // What was refused just now is told at once.
         let now = clock::now();

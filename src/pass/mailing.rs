@@ -132,13 +132,14 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError>
     Ok(())
 }
 
-/// Puts the letters of this turn into the outbox: notices of ends, and the review's questions.
-pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<(), super::PassError> {
+/// Puts the letters of this turn into the outbox: notices of ends, and the review's questions. Returns
+/// the rows of those that are not sent, since a provider has suppressed their address.
+pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
     let Some(settings) = &pass.settings.mail else {
-        return Ok(());
+        return Ok(Vec::new());
     };
     if !pass.may_speak_of_time() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let turn = pass.turn();
     let scene = Scene {
@@ -146,8 +147,16 @@ pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<(), super::PassErro
         zone: pass.settings.timezone.clone(),
         now: turn.now,
     };
-    notices::queue(pass, settings, turn, &scene).await?;
-    reviews::queue(pass, settings, turn, &scene).await
+    let mut suppressed = notices::queue(pass, settings, turn, &scene).await?;
+    suppressed.extend(reviews::queue(pass, settings, turn, &scene).await?);
+    Ok(suppressed)
+}
+
+/// Whether an address is one of `mail.to`.
+fn is_ours(settings: &MailSettings, address: &Mailbox) -> bool {
+    let address = Email::observed(address.email.as_ref());
+    let mut ours = settings.to.iter();
+    ours.any(|to| Email::observed(to.email.as_ref()) == address)
 }
 
 /// The address as a mail can be sent to it. An owner is checked when it is recorded; one that was
@@ -176,6 +185,7 @@ fn alarms(
         let (from, date) = (&settings.from, summary.generated_at);
         Ok(NewMail {
             kind: "hold",
+            ours: true,
             unique_key: format!("hold/{run}/{}", to.email),
             sender: settings.from.email.to_string(),
             recipient: to.email.to_string(),
@@ -202,6 +212,7 @@ fn reports(
         let message_id = mail::message_id(&settings.from, &format!("report-{key}-{place}"));
         Ok(NewMail {
             kind: "report",
+            ours: true,
             unique_key: format!("report/{key}/{}", to.email),
             sender: settings.from.email.to_string(),
             recipient: to.email.to_string(),

@@ -140,10 +140,10 @@ fn an_owner_gets_one_mail_a_round_with_what_has_no_end_first() {
 }
 
 #[test]
-fn where_an_owners_mail_was_refused_others_are_asked() {
+fn where_mail_does_not_reach_an_owner_others_are_asked() {
     let mut all = vec![open(1, None, 0), open(2, Some("gone@acme.example"), 0)];
     let mut who = it();
-    who.refused.insert(email("Gone@acme.example"));
+    who.unreached.insert(email("Gone@acme.example"));
     assert_eq!(
         pass(&mut all, &mut who, 90).0,
         mail("it@acme.example", &[1, 2])

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 use serde_json::json;
 
+use super::outbox::bounces;
 use super::trail::{self, Entry};
 use super::{StoreError, time};
 use crate::domain::Email;
@@ -58,13 +59,16 @@ impl Notices {
         Ok(memory)
     }
 
-    /// Notes what a notice tells, in the transaction that puts it into the outbox.
+    /// Notes what a notice tells, in the transaction that puts it into the outbox; `ours` as of the
+    /// mail. One that is not sent is not told in the trail.
     pub(crate) fn note(
         db: &Connection,
         notice: &Notice,
         message_id: &str,
+        ours: bool,
         at: Timestamp,
     ) -> Result<(), StoreError> {
+        let is_sent = ours || !bounces(db, notice.to.written())?;
         for item in notice.items() {
             let ahead = i64::try_from(item.window.as_millis()).unwrap_or(i64::MAX);
             db.prepare_cached(
@@ -79,6 +83,9 @@ impl Notices {
                 ":end": time::stored(item.end.end), ":ahead": ahead, ":sequence": item.sequence,
                 ":at": time::stored(at),
             })?;
+            if !is_sent {
+                continue;
+            }
             trail::append(
                 db,
                 &Entry {

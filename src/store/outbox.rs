@@ -46,6 +46,8 @@ pub(crate) struct NewMail {
     pub message_id: String,
     /// The whole message, and smaller ones for a server that does not take it, the smallest last.
     pub forms: Vec<Vec<u8>>,
+    /// Whether it is to one of `mail.to`: of these our own mail server decides, and no provider's list.
+    pub ours: bool,
 }
 
 /// A mail that was refused.
@@ -88,32 +90,38 @@ pub(crate) struct Waiting {
 }
 
 impl Outbox {
-    /// Puts mails in, each once for its unique key.
+    /// Puts mails in, each once for its unique key. Returns the rows of those that are not sent, since
+    /// their address is on a provider's list of suppressed ones.
     pub(crate) fn put_all(
         db: &Connection,
         mails: &[NewMail],
         at: Timestamp,
-    ) -> Result<(), StoreError> {
-        mails.iter().try_for_each(|mail| Self::put(db, mail, at))
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = mails.iter().map(|mail| Self::put(db, mail, at));
+        rows.filter_map(Result::transpose).collect()
     }
 
-    fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<(), StoreError> {
+    fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<Option<i64>, StoreError> {
+        let suppressed = !mail.ours && bounces(db, &mail.recipient)?;
+        let state = if suppressed { "suppressed" } else { "queued" };
         let (whole, smaller) = mail.forms.split_first().unzip();
         let added = db
             .prepare_cached(
                 "INSERT INTO outbox (kind, unique_key, sender, recipient, message_id, body, created_at, state, next_try_at)
-                 VALUES (:kind, :unique_key, :sender, :recipient, :message_id, :body, :at, 'queued', :at)
+                 VALUES (:kind, :unique_key, :sender, :recipient, :message_id, :body, :at, :state, :at)
                  ON CONFLICT (unique_key) DO NOTHING",
             )?
             .execute(named_params! {
                 ":kind": mail.kind, ":unique_key": mail.unique_key, ":sender": mail.sender,
                 ":recipient": mail.recipient, ":message_id": mail.message_id,
                 ":body": whole.map_or(&[][..], Vec::as_slice), ":at": time::stored(at),
+                ":state": state,
             })?;
         if added == 0 {
-            return Ok(());
+            return Ok(None);
         }
         let row = db.last_insert_rowid();
+        let smaller = smaller.filter(|_| !suppressed);
         for (place, body) in smaller.unwrap_or_default().iter().enumerate() {
             db.prepare_cached(
                 "INSERT INTO outbox_smaller (mail, place, body) VALUES (:mail, :place, :body)",
@@ -126,7 +134,12 @@ impl Outbox {
             message_id: &mail.message_id,
             why: None,
         };
-        told.append(db, "mail.queued", at)
+        let kind = match suppressed {
+            true => "mail.suppressed",
+            false => "mail.queued",
+        };
+        told.append(db, kind, at)?;
+        Ok(suppressed.then_some(row))
     }
 
     /// The mails that wait, those that have failed behind those that were never tried; with
@@ -325,6 +338,18 @@ impl Outbox {
             })
             .collect()
     }
+}
+
+/// Whether an address is on a provider's list of those to which mail is known to reach nobody.
+pub(super) fn bounces(db: &Connection, recipient: &str) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM suppressed WHERE email_key = :key AND gone_at IS NULL)",
+        )?
+        .query_row(
+            named_params! { ":key": Email::observed(recipient).key() },
+            |row| row.get(0),
+        )?)
 }
 
 fn told_since(now: Timestamp) -> i64 {

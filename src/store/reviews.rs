@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, named_params};
 use serde::Serialize;
 
+use super::outbox::bounces;
 use super::{Outbox, StoreError, targets, time};
 use crate::domain::{Email, Role, TargetId, TargetRef};
 use crate::review::{Letter, Open, Recipients, Rules};
@@ -125,9 +126,11 @@ impl Reviews {
              WHERE unique_key >= :key || '/' AND unique_key < :key || '0'",
         )?;
         let mut mailed = BTreeMap::new();
+        let mut unreached = BTreeSet::new();
         for to in all {
-            if Outbox::was_refused(db, to.written(), since)? {
-                who.refused.insert(to.clone());
+            let is_suppressed = !who.instead.contains(to) && bounces(db, to.written())?;
+            if is_suppressed || Outbox::was_refused(db, to.written(), since)? {
+                unreached.insert(to.clone());
             }
             let key = format!("review/{}", to.key());
             let at = last.query_row(named_params! { ":key": key }, |row| row.get(0))?;
@@ -136,6 +139,7 @@ impl Reviews {
             }
         }
         who.mailed = mailed;
+        who.unreached = unreached;
         Ok(who)
     }
 

@@ -1,5 +1,7 @@
-//! An answer to a review that comes after nobody had answered in time.
+//! A review that nobody answered in time: an answer that comes later, and an owner who could not be
+//! asked.
 
+use lapsed::sandbox::{MailFault, Times};
 use serde_json::{Value, json};
 
 use crate::review::{ASKED, GIVEN_UP, RECORDED, REMINDED, events, world};
@@ -67,4 +69,32 @@ async fn a_keep_after_nobody_answered_gives_the_end_back_while_the_access_is_the
         assert_eq!(run.json["actions"], json!([]));
         world.trail_is_whole().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_owners_mail_was_refused_others_are_asked() {
+    let world = world("end").await;
+    world
+        .owned_grants(
+            RECORDED,
+            &["jane@example.com,sentius:acme,never,Olga@acme.example"],
+        )
+        .await;
+    world.mail.add_fault(
+        Times::Always,
+        MailFault::RefuseRecipient {
+            address: "Olga@acme.example".to_owned(),
+            code: 550,
+        },
+    );
+    let (run, _) = world.run_at(ASKED).await;
+    assert!(
+        run.mails()
+            .contains(&"review Olga@acme.example refused".to_owned()),
+        "{:?}",
+        run.mails()
+    );
+    let (_, letters) = world.run_at(REMINDED).await;
+    let to: Vec<&str> = letters.iter().map(|letter| letter.to.as_str()).collect();
+    assert_eq!(to, ["it@acme.example"]);
 }

@@ -2,7 +2,7 @@
 
 use lettre::message::Mailbox;
 
-use super::{MailError, mailbox};
+use super::{MailError, is_ours, mailbox};
 use crate::config::MailSettings;
 use crate::mail::{self, ComposeError, Event};
 use crate::notices::{self, Item, Notice, Rules, Turn};
@@ -14,15 +14,15 @@ use crate::store::{NewMail, Notices, Outbox, ending};
 const MOST_EVENTS: usize = 2000;
 
 /// Puts the notices into the outbox that are to go out in this turn, in the transaction that notes
-/// what was told.
+/// what was told. Returns the rows of those that are not sent, since their address is suppressed.
 pub(super) async fn queue(
     pass: &Pass<'_>,
     settings: &MailSettings,
     turn: Turn,
     scene: &Scene,
-) -> Result<(), PassError> {
+) -> Result<Vec<i64>, PassError> {
     if settings.notify_before.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let rules = Rules {
         windows: settings.notify_before.iter().map(|w| span(*w)).collect(),
@@ -52,6 +52,7 @@ pub(super) async fn queue(
         let body = body(&notice, scene, settings, &to, &message_id).map_err(MailError::from)?;
         let mail = NewMail {
             kind: "notice",
+            ours: is_ours(settings, &to),
             unique_key: Notices::key(turn.day, &notice.to),
             sender: settings.from.email.to_string(),
             recipient: to.email.to_string(),
@@ -61,13 +62,13 @@ pub(super) async fn queue(
         mails.push((notice, mail));
     }
     if mails.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     Ok(pass
         .store
         .write(move |db| {
             for (notice, mail) in &mails {
-                Notices::note(db, notice, &mail.message_id, now)?;
+                Notices::note(db, notice, &mail.message_id, mail.ours, now)?;
             }
             let mails: Vec<NewMail> = mails.into_iter().map(|(_, mail)| mail).collect();
             Outbox::put_all(db, &mails, now)

@@ -1,6 +1,6 @@
 //! The review's questions, into the outbox: one mail a recipient and round.
 
-use super::{MailError, mailbox};
+use super::{MailError, is_ours, mailbox};
 use crate::config::MailSettings;
 use crate::domain::Email;
 use crate::mail;
@@ -11,20 +11,20 @@ use crate::review;
 use crate::store::{NewMail, Outbox, Reviews};
 
 /// Puts the questions into the outbox that are to go out in this turn, in the transaction that
-/// notes that they were asked.
+/// notes that they were asked. Returns the rows of those that are not sent.
 pub(super) async fn queue(
     pass: &Pass<'_>,
     settings: &MailSettings,
     turn: Turn,
     scene: &Scene,
-) -> Result<(), PassError> {
+) -> Result<Vec<i64>, PassError> {
     let Some(rules) = pass.review_rules() else {
         pass.store.write(Reviews::forget).await?;
-        return Ok(());
+        return Ok(Vec::new());
     };
     let now = turn.now;
     if !turn.goes_out(std::iter::empty()) {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let instead = settings.to.iter();
     let instead = instead.map(|to| Email::observed(to.email.as_ref()));
@@ -48,6 +48,7 @@ pub(super) async fn queue(
         let body = mail::compose_letter(&letter, None, from, &to, &message_id, now);
         let mail = NewMail {
             kind: "review",
+            ours: is_ours(settings, &to),
             unique_key: Reviews::key(&asked.to, now),
             sender: from.email.to_string(),
             recipient: to.email.to_string(),
@@ -57,7 +58,7 @@ pub(super) async fn queue(
         mails.push((asked, mail));
     }
     if mails.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     Ok(pass
         .store
