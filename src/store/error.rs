@@ -13,7 +13,7 @@ use super::open_files::Displaced;
 #[non_exhaustive]
 pub enum StoreError {
     /// The file or its directory.
-    #[error("cannot use {path}")]
+    #[error("cannot use {}{}", path.display(), unwritable(source))]
     File {
         /// Which.
         path: PathBuf,
@@ -197,6 +197,14 @@ impl From<rusqlite::Error> for StoreError {
 impl From<rusqlite::types::FromSqlError> for StoreError {
     fn from(error: rusqlite::types::FromSqlError) -> Self {
         Self::Corrupt(error.to_string())
+    }
+}
+
+/// What a file system that is read-only means: here for this user, as systemd makes it so.
+fn unwritable(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::ReadOnlyFilesystem => ", which cannot be opened by this user for writing",
+        _ => "",
     }
 }
 
