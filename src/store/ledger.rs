@@ -18,7 +18,7 @@ use serde_json::json;
 use super::queries::sql::{COVERS, GIVES};
 use super::tables::entry;
 use super::trail::{self, Entry};
-use super::{Provisions, Sources, StoreError, time};
+use super::{Provisions, Sources, StoreError, targets, time};
 use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
 
 /// The first wait after a failure, doubled with each further one.
@@ -87,8 +87,14 @@ impl Ledger {
         let rows: Vec<(i64, i64, String)> = statement
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
             .collect::<Result<_, _>>()?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let names = targets::names(db)?;
         for (id, target, email) in &rows {
-            Sources::called(db, TargetId(*target))?;
+            if let Some(target) = names.get(&TargetId(*target)) {
+                Sources::called(db, target)?;
+            }
             trail::append(
                 db,
                 &Entry {
@@ -124,7 +130,7 @@ impl Ledger {
              WHERE id = :id",
         )?
         .execute(named_params! { ":id": tracked.row, ":at": time::stored(at) })?;
-        Sources::called(db, action.target.id())?;
+        Sources::called(db, &action.target)?;
         trail::append(
             db,
             &Entry {
@@ -173,7 +179,7 @@ impl Ledger {
             ":next_try": next_try.map(time::stored),
             ":settled_at": is_over.then(|| time::stored(at)),
         })?;
-        Sources::called(db, action.target.id())?;
+        Sources::called(db, &action.target)?;
         trail::append(
             db,
             &Entry {

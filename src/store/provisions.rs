@@ -181,8 +181,14 @@ impl Provisions {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?))
             })?
             .collect::<Result<_, _>>()?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let names = targets::names(db)?;
         for (row, target, email) in &rows {
-            Sources::called(db, TargetId(*target))?;
+            if let Some(target) = names.get(&TargetId(*target)) {
+                Sources::called(db, target)?;
+            }
             trail::append(
                 db,
                 &Entry {

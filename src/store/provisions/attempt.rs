@@ -91,7 +91,7 @@ impl Provisions {
             // The reading has just shown that an earlier try was not done.
             ":was_read": provision.target.team().is_some(),
         })?;
-        Sources::called(db, provision.target.id())?;
+        Sources::called(db, &provision.target)?;
         trail::append(
             db,
             &Entry {

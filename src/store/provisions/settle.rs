@@ -141,7 +141,7 @@ impl Provisions {
             ":refused": state == ProvisionState::Refused,
             ":settled_at": is_over.then(|| time::stored(at)),
         })?;
-        Sources::called(db, provision.target.id())?;
+        Sources::called(db, &provision.target)?;
         trail::append(
             db,
             &Entry {

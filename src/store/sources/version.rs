@@ -4,7 +4,7 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{SourceKind, SourceState, Sources};
-use crate::domain::TargetId;
+use crate::domain::TargetRef;
 use crate::store::StoreError;
 
 /// How far what is known of a source had come. Counted and not dated, since a clock may be set.
@@ -52,15 +52,18 @@ impl Sources {
         Ok(version.unwrap_or_default())
     }
 
-    /// Notes that a call which changes a team was begun, or how it ended. A target that is not read
+    /// Notes that a call which changes a team was begun, or how it ended. A whitelist is not read, and
     /// has no version.
-    pub(in crate::store) fn called(db: &Connection, target: TargetId) -> Result<(), StoreError> {
+    pub(in crate::store) fn called(db: &Connection, target: &TargetRef) -> Result<(), StoreError> {
+        if target.team().is_none() {
+            return Ok(());
+        }
+        let (kind, id) = SourceKind::Team(target.id()).columns();
         db.prepare_cached(
             "UPDATE source SET calls = calls + 1
-             WHERE kind = 'team' AND target = :target
-               AND account = (SELECT account FROM target WHERE id = :target)",
+             WHERE kind = :kind AND account = :account AND target = :target",
         )?
-        .execute(named_params! { ":target": target.0 })?;
+        .execute(named_params! { ":kind": kind, ":account": target.account(), ":target": id })?;
         Ok(())
     }
 

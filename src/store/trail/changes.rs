@@ -113,7 +113,7 @@ pub(super) fn row(
         other => rusqlite::types::Value::from(other.as_str().unwrap_or_default().to_owned()),
     });
     let found: Option<String> = db
-        .prepare_cached(&covered.by_key())?
+        .prepare_cached(covered.by_key())?
         .query_row(params_from_iter(parts), |row| row.get(0))
         .optional()?;
     found.as_deref().map(values).transpose()

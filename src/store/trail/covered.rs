@@ -2,6 +2,9 @@
 //! compares them with what it tells. What is left out changes with every pass or is read again from
 //! the providers; docs/THREAT-MODEL.md names it.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
@@ -15,7 +18,7 @@ pub(super) struct Covered {
     pub(super) table: &'static str,
     /// By which a row is known.
     pub(super) key: &'static [&'static str],
-    /// The column that says whom a row concerns.
+    /// The column with the person that a row concerns.
     pub(super) person: Option<&'static str>,
     pub(super) columns: &'static [&'static str],
 }
@@ -180,8 +183,15 @@ impl Covered {
         changed.collect::<Vec<_>>().join(" OR ")
     }
 
-    /// The row by its key, in SQL: `?1` and so on are the key's parts.
-    pub(super) fn by_key(&self) -> String {
+    /// The row by its key, in SQL: `?1` and so on are the key's parts. It is asked for with each change,
+    /// and so put together once.
+    pub(super) fn by_key(&self) -> &'static str {
+        static OF_TABLES: LazyLock<HashMap<&str, String>> =
+            LazyLock::new(|| COVERED.iter().map(|c| (c.table, c.sql_by_key())).collect());
+        OF_TABLES.get(self.table).map_or("", String::as_str)
+    }
+
+    fn sql_by_key(&self) -> String {
         let parts = self.key.iter().enumerate();
         let parts = parts.map(|(n, column)| format!("{} = ?{}", self.told("r", column), n + 1));
         let parts: Vec<String> = parts.collect();
