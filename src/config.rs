@@ -16,7 +16,7 @@ mod tests;
 mod times;
 
 pub use alarm::{AlarmSettings, SecretUrl};
-pub(crate) use checks::is_loopback;
+pub(crate) use checks::{is_full_name, is_loopback};
 pub use error::{ConfigError, Problem};
 pub(crate) use file::database;
 pub use file::{load, load_with};

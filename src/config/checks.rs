@@ -205,3 +205,17 @@ pub(super) fn patterns(leaf: Leaf) -> Read<Vec<String>> {
         })
         .collect()
 }
+
+/// Whether this is the full name of a host, by its form: labels of letters, digits and dashes with a
+/// dot between (RFC 5321, 4.1.2).
+pub(crate) fn is_full_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    name.contains('.') && name.len() <= 253 && name.split('.').all(is_label)
+}

@@ -119,15 +119,7 @@ fn smtp(mut section: Section<'_>, secrets: &Secrets<'_>) -> Option<SmtpSettings>
 /// What EHLO says: a full name, or an address in brackets (RFC 5321, 4.1.3).
 fn hello(leaf: Leaf) -> Read<String> {
     let hello = checks::line(leaf)?;
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    let is_name = hello.contains('.') && hello.len() <= 253 && hello.split('.').all(is_label);
+    let is_name = checks::is_full_name(&hello);
     let inside = hello
         .strip_prefix('[')
         .and_then(|text| text.strip_suffix(']'));

@@ -25,15 +25,13 @@ pub(crate) async fn some(
             continue;
         }
         let listed = match list(store, name, account, errand).await? {
-            List::Believed(listed) => listed,
-            List::Doubtful(why) | List::Failed(_, why) => {
-                let message = format!("the list of teams: {why}");
-                let place = Place::Account(Provider::Sapling, name.clone());
-                seen.errors.push(TargetMessage { place, message });
-                continue;
-            }
-            List::ClockDoubtful => {
-                let message = super::team::CLOCK.to_owned();
+            List::Believed(listed) => Ok(listed),
+            List::Doubtful(why) | List::Failed(_, why) => Err(format!("the list of teams: {why}")),
+            List::ClockDoubtful => Err(super::team::CLOCK.to_owned()),
+        };
+        let listed = match listed {
+            Ok(listed) => listed,
+            Err(message) => {
                 let place = Place::Account(Provider::Sapling, name.clone());
                 seen.errors.push(TargetMessage { place, message });
                 continue;

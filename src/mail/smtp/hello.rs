@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::config::is_full_name;
+
 /// This host's full name, as its own files have it; `None` when they have none. DNS is not asked:
 /// it may be away when the mail has to go out.
 pub(super) fn full_name() -> Option<String> {
@@ -30,18 +32,7 @@ fn name_in(host: &str, hosts: &str) -> Option<String> {
 
 /// Whether a name has a domain that others could know.
 fn is_full(name: &str) -> bool {
-    let is_label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && label
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    name.contains('.')
-        && name.len() <= 253
-        && name.split('.').all(is_label)
-        && !name.to_ascii_lowercase().starts_with("localhost.")
+    is_full_name(name) && !name.to_ascii_lowercase().starts_with("localhost.")
 }
 
 /// An address in place of a name (RFC 5321, 4.1.3).
