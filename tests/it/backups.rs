@@ -20,15 +20,7 @@ async fn on_copy(world: &World, copy: &Path, args: &[&str]) -> Printed {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_made_while_passes_run_is_whole_and_for_the_owner_alone() {
     let world = World::new().await;
-    let people: Vec<String> = (0..60).map(|n| format!("p{n}@example.com")).collect();
-    let emails: Vec<&str> = people.iter().map(String::as_str).collect();
-    world.whitelist(&emails);
-    let rows: Vec<String> = people
-        .iter()
-        .map(|who| format!("{who},sentius:acme,{PAST}"))
-        .collect();
-    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
-    world.grants(&rows).await;
+    world.overdue(60).await;
 
     let mut pass = world.start();
     let mut copies = Vec::new();

@@ -9,10 +9,17 @@ use serde_json::json;
 
 use crate::world::{Daemon, FUTURE, World, until};
 
-const RARELY: &str = "pass = \"0 0 0 1 1 *\"\nreport = \"0 0 0 1 1 *\"\n";
+pub(crate) const RARELY: &str = "pass = \"0 0 0 1 1 *\"\nreport = \"0 0 0 1 1 *\"\n";
+
+/// The same, with a whitelist.
+async fn slow() -> World {
+    let world = slow_teams().await;
+    world.whitelist(&["goes@example.com", "stays@example.com"]);
+    world
+}
 
 /// Thirty teams that are read in six seconds or more.
-async fn slow() -> World {
+pub(crate) async fn slow_teams() -> World {
     let mut world = World::new().await;
     world.config.schedule = RARELY.to_owned();
     world.config.http = "timeout = \"20s\"\nrequests_per_second = 5\n".to_owned();
@@ -22,7 +29,6 @@ async fn slow() -> World {
             &["goes@example.com", "stays@example.com"],
         );
     }
-    world.whitelist(&["goes@example.com", "stays@example.com"]);
     world
 }
 

@@ -171,15 +171,7 @@ async fn due(count: usize) -> World {
     let mut world = World::new().await;
     world.config.guard = "max_removals = 1000\nmax_removal_percent = 100\n".to_owned();
     world.config.http.push_str("concurrency = 1\n");
-    let people: Vec<String> = (0..count).map(|n| format!("p{n}@example.com")).collect();
-    let emails: Vec<&str> = people.iter().map(String::as_str).collect();
-    world.whitelist(&emails);
-    let rows: Vec<String> = people
-        .iter()
-        .map(|who| format!("{who},sentius:acme,{PAST}"))
-        .collect();
-    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
-    world.grants(&rows).await;
+    world.overdue(count).await;
     world
 }
 

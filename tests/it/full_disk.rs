@@ -86,13 +86,13 @@ async fn run(world: &World) -> Printed {
 }
 
 /// Whose entry the provider was asked to delete.
-fn deleted(world: &World) -> BTreeSet<String> {
+pub(crate) fn deleted(world: &World) -> BTreeSet<String> {
     let calls = world.sentius.calls();
     let deletes = calls.iter().filter(|c| c.method == "DELETE");
     deletes.map(|c| c.email().unwrap().to_owned()).collect()
 }
 
-fn intended(world: &World) -> BTreeSet<String> {
+pub(crate) fn intended(world: &World) -> BTreeSet<String> {
     let events = world.events();
     let intents = events.iter().filter(|e| e.kind == "action.intent");
     intents

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
+use crate::full_disk::{deleted, intended};
 use crate::world::{FUTURE, PAST, Printed, World};
 
 const STRACE: &str = "/usr/bin/strace";
@@ -51,20 +52,6 @@ async fn with(world: &World, inject: &str, endings: &[&str], args: &[&str]) -> P
         printed.stderr
     );
     printed
-}
-
-fn deleted(world: &World) -> BTreeSet<String> {
-    let calls = world.sentius.calls();
-    let deletes = calls.iter().filter(|c| c.method == "DELETE");
-    deletes.map(|c| c.email().unwrap().to_owned()).collect()
-}
-
-fn intended(world: &World) -> BTreeSet<String> {
-    let events = world.events();
-    let intents = events.iter().filter(|e| e.kind == "action.intent");
-    intents
-        .map(|e| e.payload["email"].as_str().unwrap().to_owned())
-        .collect()
 }
 
 const DATABASE: [&str; 3] = ["", "-wal", "-shm"];

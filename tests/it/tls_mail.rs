@@ -8,7 +8,9 @@ use std::thread;
 use lapsed::sandbox::{
     Duplex, MailOptions, MailSink, MailTls, SaplingState, SentiusState, TlsUpgrade,
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
@@ -18,8 +20,8 @@ use crate::desk::{Desk, Providers, Ran};
 
 const PASSWORD: &str = "open sesame";
 
-/// An authority's certificate as PEM, and a handshake with one that it gave to `name`.
-pub(crate) fn tls(name: &str) -> (String, TlsUpgrade) {
+/// An authority's certificate as PEM, and one that it gave to `name`, with its key.
+pub(crate) fn certified(name: &str) -> (String, Certificate, KeyPair) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
@@ -29,6 +31,12 @@ pub(crate) fn tls(name: &str) -> (String, TlsUpgrade) {
     let key = KeyPair::generate().unwrap();
     let params = CertificateParams::new([name.to_owned()]).unwrap();
     let certificate = params.signed_by(&key, &issuer).unwrap();
+    (pem, certificate, key)
+}
+
+/// An authority's certificate as PEM, and a handshake with one that it gave to `name`.
+pub(crate) fn tls(name: &str) -> (String, TlsUpgrade) {
+    let (pem, certificate, key) = certified(name);
     let server = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .unwrap()

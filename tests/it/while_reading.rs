@@ -6,24 +6,10 @@ use std::time::Duration;
 use lapsed::sandbox::{Fault, When};
 use serde_json::json;
 
+use crate::daemon_meanwhile::slow_teams;
 use crate::world::{Daemon, FUTURE, Mail, Outcome, PAST, Printed, World, until};
 
-const RARELY: &str = "pass = \"0 0 0 1 1 *\"\nreport = \"0 0 0 1 1 *\"\n";
 const T05: &str = "sapling:acme/T05";
-
-/// Thirty teams that are read in six seconds or more.
-async fn slow() -> World {
-    let mut world = World::new().await;
-    world.config.schedule = RARELY.to_owned();
-    world.config.http = "timeout = \"20s\"\nrequests_per_second = 5\n".to_owned();
-    for n in 0..30 {
-        world.team(
-            &format!("T{n:02}"),
-            &["goes@example.com", "stays@example.com"],
-        );
-    }
-    world
-}
 
 fn reading(world: &World, team: &str) -> When {
     let id = world
@@ -52,7 +38,7 @@ fn person_in(world: &World, table: &str, email: &str, team: &str) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn access_is_given_moved_and_taken_at_once() {
-    let world = slow().await;
+    let world = slow_teams().await;
     world.whitelist(&["sue@example.com"]);
     world
         .grants(&[&format!("sue@example.com,sentius:acme,{FUTURE}")])
@@ -94,7 +80,7 @@ async fn access_is_given_moved_and_taken_at_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_pass_steps_back_though_the_first_one_reads() {
-    let world = slow().await;
+    let world = slow_teams().await;
     let pass = world.start();
     until("it reads", || world.sapling_calls().len() > 3).await;
 
@@ -106,7 +92,7 @@ async fn a_second_pass_steps_back_though_the_first_one_reads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reading_from_before_a_gift_or_a_removal_of_another_process_is_not_taken_over() {
-    let world = slow().await;
+    let world = slow_teams().await;
     assert_eq!(world.run().await.code, 0);
     world.forget_calls();
     // So that the reading is not the same as the last one.
@@ -144,7 +130,7 @@ async fn a_reading_from_before_a_gift_or_a_removal_of_another_process_is_not_tak
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_team_that_another_process_was_changing_is_read_again_when_it_is_done() {
-    let world = slow().await;
+    let world = slow_teams().await;
     assert_eq!(world.run().await.code, 0);
     world.forget_calls();
     world.member("T05", "joins@example.com");
@@ -189,7 +175,7 @@ async fn a_team_that_another_process_was_changing_is_read_again_when_it_is_done(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_daemon_acts_on_an_end_while_another_process_reads() {
-    let world = slow().await;
+    let world = slow_teams().await;
     world.whitelist(&["sue@example.com"]);
     let daemon = Daemon::past_first_pass(&world).await;
     world.forget_calls();
@@ -211,7 +197,7 @@ async fn the_daemon_acts_on_an_end_while_another_process_reads() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_report_does_not_wait_for_a_pass_that_takes_long() {
-    let mut world = slow().await;
+    let mut world = slow_teams().await;
     world.config.mail = Mail::Smtp;
     let daemon = Daemon::past_first_pass(&world).await;
     assert_eq!(daemon.stop().await, 0);
@@ -240,7 +226,7 @@ async fn a_report_does_not_wait_for_a_pass_that_takes_long() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_process_left_behind_is_noted_before_the_pass_acts() {
-    let world = slow().await;
+    let world = slow_teams().await;
     world.whitelist(&["sue@example.com", "goes@example.com"]);
     world
         .grants(&[&format!("sue@example.com,sentius:acme,{FUTURE}")])

@@ -158,6 +158,19 @@ impl World {
         })
     }
 
+    /// So many people on the whitelist whose access should be over, `p0@example.com` and so on.
+    pub(crate) async fn overdue(&self, count: usize) {
+        let people: Vec<String> = (0..count).map(|n| format!("p{n}@example.com")).collect();
+        let emails: Vec<&str> = people.iter().map(String::as_str).collect();
+        self.whitelist(&emails);
+        let rows = people.iter();
+        let rows: Vec<String> = rows
+            .map(|who| format!("{who},sentius:acme,{PAST}"))
+            .collect();
+        let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+        self.grants(&rows).await;
+    }
+
     /// Records grants: each row is `email,target,end`.
     pub(crate) async fn grants(&self, rows: &[&str]) {
         self.import(&format!("email,target,end\n{}\n", rows.join("\n")))

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use crate::tls_mail::certified;
 
 /// How long a server may take to start, and a mail to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -69,7 +69,8 @@ impl Postfix {
             .unwrap();
         fs::set_permissions(dir.path(), Permissions::from_mode(0o755)).unwrap();
         let (port, implicit) = (free_port(), free_port());
-        let (authority, certificate) = certificate();
+        let (authority, certificate, key) = certified("localhost");
+        let certificate = key.serialize_pem() + &certificate.pem();
         let server = Self {
             dir,
             port,
@@ -277,18 +278,4 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
         assert!(Instant::now() < end, "{what}");
         thread::sleep(Duration::from_millis(50));
     }
-}
-
-/// An authority's certificate, and key and certificate of `localhost` by it.
-fn certificate() -> (String, String) {
-    let mut authority = CertificateParams::new(Vec::new()).unwrap();
-    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    authority.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let authority_key = KeyPair::generate().unwrap();
-    let pem = authority.self_signed(&authority_key).unwrap().pem();
-    let issuer = Issuer::new(authority, authority_key);
-    let key = KeyPair::generate().unwrap();
-    let params = CertificateParams::new(["localhost".to_owned()]).unwrap();
-    let signed = params.signed_by(&key, &issuer).unwrap();
-    (pem, key.serialize_pem() + &signed.pem())
 }
