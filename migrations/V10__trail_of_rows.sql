@@ -1,4 +1,4 @@
--- An event of version 2 has under its hash also whom and where it concerns, each part with its length,
+-- An event of version 2 has under its hash also the person and the target that it concerns, each part with its length,
 -- so that none can be moved into its neighbour. What was recorded before keeps the form and the hash
 -- that it has: the chain goes on over it, and no event of version 1 may follow one of version 2.
 ALTER TABLE event ADD COLUMN version INTEGER NOT NULL DEFAULT 1 CHECK (version = 1 OR version = 2);

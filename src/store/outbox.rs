@@ -55,7 +55,7 @@ pub(crate) struct NewMail {
 pub struct Refusal {
     /// `report`, …
     pub kind: String,
-    /// To whom it was.
+    /// The recipient.
     pub to: String,
     /// When it was refused.
     pub at: Timestamp,

@@ -1,10 +1,10 @@
 //! The audit trail: append-only, and each event's hash covers the one before.
 //!
 //! `hash = SHA-256("lapsed event 2" ‖ previous hash ‖ seq ‖ at ‖ length of kind ‖ kind ‖ payload digest)`
-//! and `payload digest = SHA-256("lapsed payload 2" ‖ salt ‖ where ‖ whom ‖ length of body ‖ body)`:
+//! and `payload digest = SHA-256("lapsed payload 2" ‖ salt ‖ where ‖ who ‖ length of body ‖ body)`:
 //! numbers as 8 bytes, big end first; a salt of 16 bytes; where is a zero byte, or a one and the
-//! target's number; whom a zero byte, or a one, the length and the address; the first event's
-//! previous hash is 32 zero bytes. Version 1 had neither the two words nor whom and where, and the
+//! target's number; who a zero byte, or a one, the length and the address; the first event's
+//! previous hash is 32 zero bytes. Version 1 had neither the two words nor who and where, and the
 //! body without its length. None of it may follow an event of version 2.
 //!
 //! The events tell also each change of the rows that `covered` names, so that the tables can be held

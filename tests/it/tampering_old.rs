@@ -58,9 +58,9 @@ async fn whom_and_where_an_old_event_concerns_has_to_be_what_its_payload_says() 
         (
             "email_key",
             "'mallory@example.com'",
-            "not whom its payload names",
+            "not the one that its payload names",
         ),
-        ("email_key", "NULL", "not whom its payload names"),
+        ("email_key", "NULL", "not the one that its payload names"),
         (
             "target",
             "(SELECT max(id) FROM target WHERE provider = 'sapling')",

@@ -81,7 +81,7 @@ pub(crate) fn downgrade_to(world: &World, forms: &[&str]) {
         ))
         .unwrap();
     }
-    // Before the tenth form, whom and where were not under the hash.
+    // Before the tenth form, person and target were not under the hash.
     without_triggers(&db, || rehash(&db, 1, 1));
     let mark = world.path("lapsed.db.mark");
     if let Ok(text) = std::fs::read_to_string(&mark) {

@@ -1,4 +1,4 @@
-//! Whom and where an event of version 1 concerns lie beside its hash: held against what its payload
+//! The person and the target of an event of version 1 lie beside its hash: held against what its payload
 //! says, which the hash covers.
 
 use std::collections::{HashMap, HashSet};
@@ -27,7 +27,7 @@ impl Agreement {
         body: &Value,
     ) -> Result<(), String> {
         let named = body["email"].as_str().or_else(|| {
-            // Of a mail: to whom it goes.
+            // Of a mail: its recipient.
             body.get("message_id").and(body["to"].as_str())
         });
         if let Some(named) = named {
@@ -35,7 +35,7 @@ impl Agreement {
             let is = |text: &str| email == Some(Email::observed(text).key());
             if !is(named) && !is(&named.to_lowercase()) {
                 return Err(
-                    "whom it concerns (event_payload.email_key) is not whom its payload names"
+                    "its person (event_payload.email_key) is not the one that its payload names"
                         .to_owned(),
                 );
             }

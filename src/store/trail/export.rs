@@ -21,7 +21,7 @@ pub struct Exported {
     pub target: Option<String>,
     /// The same by its number in the database, which the digest of version 2 covers.
     pub target_id: Option<i64>,
-    /// Whom it concerns, by the address that the digest of version 2 covers.
+    /// Who it concerns, by the address that the digest of version 2 covers.
     pub email: Option<String>,
     /// The details; `null` once they were erased.
     pub payload: Option<serde_json::Value>,

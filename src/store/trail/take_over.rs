@@ -51,7 +51,7 @@ pub(in crate::store) fn take_over(db: &mut Connection) -> Result<(), StoreError>
     Ok(transaction.commit()?)
 }
 
-/// All rows that are covered, by whom they concern.
+/// All rows that are covered, by the person they concern.
 fn rows(db: &Connection) -> Result<BTreeMap<Option<String>, Vec<Value>>, StoreError> {
     let mut found: BTreeMap<Option<String>, Vec<Value>> = BTreeMap::new();
     for covered in &COVERED {

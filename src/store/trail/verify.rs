@@ -165,7 +165,7 @@ impl Walk {
             return Err(match event.version {
                 1 => "its payload was changed".to_owned(),
                 _ => {
-                    "its payload, or whom or where it concerns, was changed (event_payload: body, salt, email_key, target)"
+                    "its payload, or the person or target that it concerns, was changed (event_payload: body, salt, email_key, target)"
                         .to_owned()
                 }
             });

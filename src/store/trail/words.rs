@@ -1,4 +1,4 @@
-//! What differs, in words: which row of whom, what it holds, and what the trail told last.
+//! What differs, in words: which person's row, what it holds, and what the trail told last.
 
 use std::collections::BTreeMap;
 
@@ -117,8 +117,8 @@ fn name(
     let key: Vec<String> = values(&fault.key)?.iter().map(plain).collect();
     let mut about = Vec::new();
     if covered.key == ["id"] {
-        let whom = is("email").or_else(|| is("recipient"));
-        about.extend(whom.as_ref().map(plain));
+        let person = is("email").or_else(|| is("recipient"));
+        about.extend(person.as_ref().map(plain));
         if let Some(target) = is("target").and_then(|id| id.as_i64()) {
             let names = targets::names(db)?;
             about.extend(names.get(&TargetId(target)).map(|t| t.written()));
