@@ -99,21 +99,23 @@ impl Redactor {
     /// Where runs of the key stand, in any form.
     fn found(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
-        let mut layer = views::plain(text);
+        let mut layer = vec![views::plain(text)];
+        let mut seen = HashSet::new();
         for _ in 0..LAYERS {
-            self.look_for(&layer, &mut found);
-            if self.length >= FEWEST_ENCODED {
-                for decoded in views::decoded(&layer, self.length) {
+            layer.retain(|view| seen.insert(views::values(view)));
+            for view in &layer {
+                self.look_for(view, &mut found);
+                if self.length < FEWEST_ENCODED {
+                    continue;
+                }
+                for decoded in views::decoded(view, self.length) {
                     self.look_for(&decoded, &mut found);
-                    if let Some(unescaped) = views::unescaped(&decoded) {
+                    for unescaped in views::unescaped(&decoded) {
                         self.look_for(&unescaped, &mut found);
                     }
                 }
             }
-            match views::unescaped(&layer) {
-                Some(next) => layer = next,
-                None => break,
-            }
+            layer = layer.iter().flat_map(views::unescaped).collect();
         }
         found
     }

@@ -63,24 +63,36 @@ pub(super) fn plain(text: &str) -> View {
     text.bytes().enumerate().map(byte).collect()
 }
 
-/// The view with percent-encoding, entities of HTML and backslashes undone once; `None` where there
-/// are none.
-pub(super) fn unescaped(view: &View) -> Option<View> {
-    if !view.iter().any(|b| matches!(b.value, b'%' | b'&' | b'\\')) {
+/// The bytes of a view alone.
+pub(super) fn values(view: &View) -> Vec<u8> {
+    view.iter().map(|byte| byte.value).collect()
+}
+
+/// What begins an escape, and what it means by the bytes behind.
+type Escape = (u8, fn(&[u8]) -> Undone);
+
+/// Percent-encoding, entities of HTML, and backslashes.
+const ESCAPES: [Escape; 3] = [(b'%', percent), (b'&', entity), (b'\\', backslash)];
+
+/// The view with one kind of escape undone once, for each kind that stands in it. Each for itself:
+/// what escapes in one way leaves alone what would be an escape in another.
+pub(super) fn unescaped(view: &View) -> Vec<View> {
+    let values = values(view);
+    let undone = |escape| without(view, &values, escape);
+    ESCAPES.into_iter().filter_map(undone).collect()
+}
+
+/// The view, whose bytes are `values`, with one kind of escape undone; `None` where there is none.
+fn without(view: &View, values: &[u8], (mark, meaning): Escape) -> Option<View> {
+    if !values.contains(&mark) {
         return None;
     }
-    let values: Vec<u8> = view.iter().map(|byte| byte.value).collect();
     let mut plain = Vec::with_capacity(view.len());
     let mut has_changed = false;
     let mut at = 0;
     while let Some(byte) = view.get(at) {
-        let undone = match byte.value {
-            b'%' => percent(&values[at + 1..]),
-            b'&' => entity(&values[at + 1..]),
-            b'\\' => backslash(&values[at + 1..]),
-            _ => None,
-        };
-        let Some((means, length)) = undone else {
+        let undone = (byte.value == mark).then(|| meaning(&values[at + 1..]));
+        let Some((means, length)) = undone.flatten() else {
             plain.push(*byte);
             at += 1;
             continue;
