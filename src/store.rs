@@ -277,8 +277,10 @@ impl Store {
     {
         let rehearsal = move |db: &Connection| {
             db.execute_batch("SAVEPOINT rehearsal")?;
+            let untold = trail::untold();
             let result = job(db);
             db.execute_batch("ROLLBACK TO rehearsal; RELEASE rehearsal")?;
+            trail::back_to(untold);
             result
         };
         self.writer()?.run(false, rehearsal).await
@@ -415,9 +417,11 @@ fn bring_in(db: &Connection) {
 /// Does `job` in a savepoint of its own: what fails is undone, and nothing else.
 fn apart<T>(db: &Connection, job: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     db.prepare_cached("SAVEPOINT apart")?.execute([])?;
+    let untold = trail::untold();
     let result = job();
     if result.is_err() {
         db.prepare_cached("ROLLBACK TO apart")?.execute([])?;
+        trail::back_to(untold);
     }
     db.prepare_cached("RELEASE apart")?.execute([])?;
     result

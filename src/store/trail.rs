@@ -32,7 +32,7 @@ use sha2::{Digest as _, Sha256};
 use super::{StoreError, time};
 use crate::domain::{Email, TargetId};
 
-pub(super) use changes::{tell, watch};
+pub(super) use changes::{Untold, back_to, tell, untold, watch};
 pub use export::Exported;
 pub(crate) use export::export;
 pub(super) use take_over::take_over;
@@ -116,19 +116,14 @@ pub(crate) fn append<P: Serialize>(
     entry: &Entry<'_, P>,
 ) -> Result<(), StoreError> {
     let unwritten = |e| StoreError::Corrupt(format!("an event could not be written: {e}"));
-    let rows = match entry.email {
-        Some(email) => changes::of_person(db, email.key())?,
-        None => Vec::new(),
-    };
-    let body = if rows.is_empty() {
-        serde_json::to_string(entry.payload).map_err(unwritten)?
-    } else {
-        let mut payload = serde_json::to_value(entry.payload).map_err(unwritten)?;
-        if let Some(fields) = payload.as_object_mut() {
-            fields.insert("rows".to_owned(), Value::Array(rows));
-        }
-        payload.to_string()
-    };
+    let rows = entry.email.map(|email| changes::of_person(email.key()));
+    let rows = rows.unwrap_or_default();
+    let mut body = serde_json::to_string(entry.payload).map_err(unwritten)?;
+    if !rows.is_empty() && body.pop() == Some('}') {
+        let rows = Value::Array(rows);
+        let comma = if body.len() > 1 { "," } else { "" };
+        body = format!("{body}{comma}\"rows\":{rows}}}");
+    }
     put(db, entry.at, entry.kind, entry.target, entry.email, &body)
 }
 

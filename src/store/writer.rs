@@ -142,6 +142,8 @@ fn in_savepoint<T>(
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     connection.prepare_cached("SAVEPOINT job")?.execute([])?;
+    // Whatever the one before has left that failed.
+    trail::back_to(trail::Untold::default());
     let result = catch_unwind(AssertUnwindSafe(|| job(connection)))
         .unwrap_or_else(|_| Err(StoreError::Corrupt("a change panicked".to_owned())))
         .and_then(|done| trail::tell(connection).map(|()| done));

@@ -2,9 +2,6 @@
 //! compares them with what it tells. What is left out changes with every pass or is read again from
 //! the providers; docs/THREAT-MODEL.md names it.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
-
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::ValueRef;
@@ -21,7 +18,14 @@ pub(super) struct Covered {
     /// The column with the person that a row concerns.
     pub(super) person: Option<&'static str>,
     pub(super) columns: &'static [&'static str],
+    /// Which of its rows: a condition in SQL on the row `r`.
+    only: Option<&'static str>,
 }
+
+/// What is only planned is lapsed's own list of what it is about to do, made anew by each pass: nothing is
+/// done by it before an intent tells the row. A person's approval is more than that.
+const NOT_ONLY_PLANNED: &str =
+    "NOT (r.state = 'planned' AND r.attempts = 0 AND r.approved_at IS NULL)";
 
 /// In the order in which they are compared.
 pub(super) const COVERED: [Covered; 8] = [
@@ -37,6 +41,7 @@ pub(super) const COVERED: [Covered; 8] = [
             "listed",
             "first_seen",
         ],
+        only: None,
     },
     Covered {
         table: "grants",
@@ -63,6 +68,7 @@ pub(super) const COVERED: [Covered; 8] = [
             "confirmed_at",
             "reopened_at",
         ],
+        only: None,
     },
     Covered {
         table: "action",
@@ -88,6 +94,7 @@ pub(super) const COVERED: [Covered; 8] = [
             "approved_at",
             "settled_at",
         ],
+        only: Some(NOT_ONLY_PLANNED),
     },
     Covered {
         table: "provision",
@@ -113,6 +120,7 @@ pub(super) const COVERED: [Covered; 8] = [
             "detail",
             "settled_at",
         ],
+        only: None,
     },
     Covered {
         table: "entry",
@@ -126,18 +134,21 @@ pub(super) const COVERED: [Covered; 8] = [
             "ends_at",
             "taken_at",
         ],
+        only: None,
     },
     Covered {
         table: "hold",
         key: &["id"],
         person: None,
         columns: &["digest", "actions", "held_at", "approved_at", "approved_by"],
+        only: None,
     },
     Covered {
         table: "answering",
         key: &["account", "fingerprint"],
         person: None,
         columns: &["since"],
+        only: None,
     },
     Covered {
         table: "outbox",
@@ -155,10 +166,18 @@ pub(super) const COVERED: [Covered; 8] = [
             "sent_at",
             "refused_at",
         ],
+        only: None,
     },
 ];
 
 impl Covered {
+    /// The row's key and columns one by one, in SQL.
+    pub(super) fn values(&self, row: &str) -> String {
+        let columns = self.key.iter().chain(self.columns);
+        let told: Vec<String> = columns.map(|column| self.told(row, column)).collect();
+        told.join(", ")
+    }
+
     /// The row's key as a JSON array, in SQL.
     pub(super) fn key_of(&self, row: &str) -> String {
         array(self.key.iter().map(|column| self.told(row, column)))
@@ -167,6 +186,14 @@ impl Covered {
     /// The row's columns as a JSON array, in SQL.
     pub(super) fn columns_of(&self, row: &str) -> String {
         array(self.columns.iter().map(|column| self.told(row, column)))
+    }
+
+    /// Whether the row is one of those that are covered, in SQL.
+    pub(super) fn holds(&self, row: &str) -> String {
+        self.only.map_or_else(
+            || "TRUE".to_owned(),
+            |only| only.replace("r.", &format!("{row}.")),
+        )
     }
 
     /// Whether a column that is compared has changed, in SQL.
@@ -183,22 +210,17 @@ impl Covered {
         changed.collect::<Vec<_>>().join(" OR ")
     }
 
-    /// The row by its key, in SQL: `?1` and so on are the key's parts. It is asked for with each change,
-    /// and so put together once.
-    pub(super) fn by_key(&self) -> &'static str {
-        static OF_TABLES: LazyLock<HashMap<&str, String>> =
-            LazyLock::new(|| COVERED.iter().map(|c| (c.table, c.sql_by_key())).collect());
-        OF_TABLES.get(self.table).map_or("", String::as_str)
-    }
-
-    fn sql_by_key(&self) -> String {
+    /// The row by its key, in SQL: `?1` and so on are the key's parts.
+    pub(super) fn by_key(&self) -> String {
         let parts = self.key.iter().enumerate();
         let parts = parts.map(|(n, column)| format!("{} = ?{}", self.told("r", column), n + 1));
         let parts: Vec<String> = parts.collect();
-        let (columns, table) = (self.columns_of("r"), self.table);
         format!(
-            "SELECT {columns} FROM {table} r WHERE {}",
-            parts.join(" AND ")
+            "SELECT {} FROM {} r WHERE {} AND {}",
+            self.columns_of("r"),
+            self.table,
+            parts.join(" AND "),
+            self.holds("r")
         )
     }
 

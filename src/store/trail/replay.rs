@@ -116,10 +116,11 @@ impl Replay {
     pub(super) fn compare(&mut self, db: &Connection) -> Result<(), StoreError> {
         for (place, covered) in COVERED.iter().enumerate() {
             let mut statement = db.prepare(&format!(
-                "SELECT {}, {} FROM {} r",
+                "SELECT {}, {} FROM {} r WHERE {}",
                 covered.key_of("r"),
                 covered.columns_of("r"),
-                covered.table
+                covered.table,
+                covered.holds("r")
             ))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {

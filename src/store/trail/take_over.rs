@@ -56,11 +56,12 @@ fn rows(db: &Connection) -> Result<BTreeMap<Option<String>, Vec<Value>>, StoreEr
     let mut found: BTreeMap<Option<String>, Vec<Value>> = BTreeMap::new();
     for covered in &COVERED {
         let mut statement = db.prepare(&format!(
-            "SELECT {}, {}, {} FROM {} r",
+            "SELECT {}, {}, {} FROM {} r WHERE {}",
             covered.key_of("r"),
             covered.columns_of("r"),
             covered.person.unwrap_or("NULL"),
-            covered.table
+            covered.table,
+            covered.holds("r")
         ))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {

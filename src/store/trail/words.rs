@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 use serde_json::Value;
 
-use super::changes::{row, values};
+use super::changes::values;
 use super::covered::{COVERED, Covered};
 use super::replay::{Fault, What};
 use crate::domain::TargetId;
@@ -105,6 +105,23 @@ fn sentence(db: &Connection, fault: &Fault, told: &Told) -> Result<String, Store
             format!("{name}: {}", each.collect::<Vec<_>>().join("; "))
         }
     })
+}
+
+/// A row's columns as they are now.
+fn row(
+    db: &Connection,
+    covered: &Covered,
+    key: &[Value],
+) -> Result<Option<Vec<Value>>, StoreError> {
+    let parts = key.iter().map(|part| match part {
+        Value::Number(number) => rusqlite::types::Value::from(number.as_i64().unwrap_or_default()),
+        other => rusqlite::types::Value::from(other.as_str().unwrap_or_default().to_owned()),
+    });
+    let found: Option<String> = db
+        .prepare(&covered.by_key())?
+        .query_row(params_from_iter(parts), |row| row.get(0))
+        .optional()?;
+    found.as_deref().map(values).transpose()
 }
 
 /// `grants 12 (jane@example.com, sentius:acme)`.
