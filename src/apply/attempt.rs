@@ -14,7 +14,7 @@ use crate::providers::StillDue;
 use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
 
 /// A call that goes out this soon after its intent needs no second look: the intent itself was
-/// written only because the action was still due.
+/// written only because the action was still due, and told only because the files were in place.
 const FRESH: Duration = Duration::from_millis(50);
 
 impl Apply<'_> {
@@ -127,12 +127,12 @@ impl Apply<'_> {
         StillDue::by(move || {
             let (store, intended) = (store.clone(), Arc::clone(&intended));
             Box::pin(async move {
+                if written.elapsed() < FRESH {
+                    return true;
+                }
                 // The next intent says what is wrong.
                 if store.is_in_place().is_err() {
                     return false;
-                }
-                if written.elapsed() < FRESH {
-                    return true;
                 }
                 let at = clock::now();
                 let cutoff = cutoff(at, grace);

@@ -26,7 +26,6 @@ use std::str::FromStr;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde::Serialize;
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::{StoreError, time};
@@ -120,7 +119,7 @@ pub(crate) fn append<P: Serialize>(
     let rows = rows.unwrap_or_default();
     let mut body = serde_json::to_string(entry.payload).map_err(unwritten)?;
     if !rows.is_empty() && body.pop() == Some('}') {
-        let rows = Value::Array(rows);
+        let rows = serde_json::to_string(&rows).map_err(unwritten)?;
         let comma = if body.len() > 1 { "," } else { "" };
         body = format!("{body}{comma}\"rows\":{rows}}}");
     }

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, HashMap};
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Null, ValueRef};
-use serde_json::{Map, Value, json};
+use serde::ser::{Serialize, SerializeStruct as _, Serializer};
+use serde_json::{Value, json};
 
 use super::covered::{COVERED, Covered, know_sha256};
 use super::put;
@@ -40,10 +41,59 @@ type Row = (usize, Vec<Value>);
 
 /// A row before its first change that is not told, and after the last.
 #[derive(Debug, Clone)]
-struct Changed {
+pub(super) struct Changed {
     row: Row,
     was: Option<Vec<Value>>,
     is: Option<Vec<Value>>,
+}
+
+impl Changed {
+    /// A row that is there, as if it were new.
+    pub(super) fn found(place: usize, key: Vec<Value>, is: Vec<Value>) -> Self {
+        Self {
+            row: (place, key),
+            was: None,
+            is: Some(is),
+        }
+    }
+}
+
+/// Of a row that is new all that it holds, of another what is different.
+impl Serialize for Changed {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (place, key) = &self.row;
+        let covered = &COVERED[*place];
+        let (was, is) = (self.was.as_deref(), self.is.as_deref());
+        let told = |row, other| Columns {
+            names: covered.columns,
+            row,
+            other,
+        };
+        let mut change = serializer.serialize_struct("Changed", 4)?;
+        change.serialize_field("table", covered.table)?;
+        change.serialize_field("key", key)?;
+        change.serialize_field("was", &was.map(|was| told(was, is)))?;
+        change.serialize_field("is", &is.map(|is| told(is, was)))?;
+        change.end()
+    }
+}
+
+/// The columns of a row that another form of it has not.
+struct Columns<'a> {
+    names: &'static [&'static str],
+    row: &'a [Value],
+    other: Option<&'a [Value]>,
+}
+
+impl Serialize for Columns<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let columns = self.names.iter().zip(self.row).enumerate();
+        let differs = columns.filter(|(n, (_, value))| match self.other {
+            Some(other) => other.get(*n) != Some(*value),
+            None => !value.is_null(),
+        });
+        serializer.collect_map(differs.map(|(_, column)| column))
+    }
 }
 
 impl Untold {
@@ -149,7 +199,7 @@ fn triggers(place: usize, covered: &Covered) -> String {
 }
 
 /// Takes what has changed in a person's rows and was not told yet.
-pub(super) fn of_person(person: &str) -> Vec<Value> {
+pub(super) fn of_person(person: &str) -> Vec<Changed> {
     take(&Some(person.to_owned()))
 }
 
@@ -167,43 +217,13 @@ pub(in crate::store) fn tell(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn take(person: &Option<String>) -> Vec<Value> {
-    let taken = UNTOLD.with_borrow_mut(|untold| untold.take(person));
-    let told = taken.into_iter().filter_map(|changed| {
-        let (place, key) = &changed.row;
-        let covered = COVERED.get(*place)?;
-        change(covered, key, changed.was.as_deref(), changed.is.as_deref())
-    });
-    told.collect()
+fn take(person: &Option<String>) -> Vec<Changed> {
+    let mut taken = UNTOLD.with_borrow_mut(|untold| untold.take(person));
+    taken.retain(|changed| changed.was != changed.is);
+    taken
 }
 
 /// A JSON array, as SQL has made it.
 pub(super) fn values(array: &str) -> Result<Vec<Value>, StoreError> {
     serde_json::from_str(array).map_err(|e| StoreError::Corrupt(format!("a row: {e}")))
-}
-
-/// A change as it is told: of a row that is new all that it holds, of another what is different.
-pub(super) fn change(
-    covered: &Covered,
-    key: &[Value],
-    was: Option<&[Value]>,
-    is: Option<&[Value]>,
-) -> Option<Value> {
-    if was == is {
-        return None;
-    }
-    let told = |row: &[Value], other: Option<&[Value]>| -> Map<String, Value> {
-        let columns = covered.columns.iter().zip(row).enumerate();
-        let differs = columns.filter(|(n, (_, value))| match other {
-            Some(other) => other.get(*n) != Some(*value),
-            None => !value.is_null(),
-        });
-        differs
-            .map(|(_, (column, value))| ((*column).to_owned(), value.clone()))
-            .collect()
-    };
-    Some(json!({
-        "table": covered.table, "key": key,
-        "was": was.map(|row| told(row, is)), "is": is.map(|row| told(row, was)),
-    }))
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, TransactionBehavior};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::changes::{change, values};
+use super::changes::{Changed, values};
 use super::covered::{COVERED, know_sha256};
 use super::put;
 use crate::clock;
@@ -52,9 +52,9 @@ pub(in crate::store) fn take_over(db: &mut Connection) -> Result<(), StoreError>
 }
 
 /// All rows that are covered, by the person they concern.
-fn rows(db: &Connection) -> Result<BTreeMap<Option<String>, Vec<Value>>, StoreError> {
-    let mut found: BTreeMap<Option<String>, Vec<Value>> = BTreeMap::new();
-    for covered in &COVERED {
+fn rows(db: &Connection) -> Result<BTreeMap<Option<String>, Vec<Changed>>, StoreError> {
+    let mut found: BTreeMap<Option<String>, Vec<Changed>> = BTreeMap::new();
+    for (place, covered) in COVERED.iter().enumerate() {
         let mut statement = db.prepare(&format!(
             "SELECT {}, {}, {} FROM {} r WHERE {}",
             covered.key_of("r"),
@@ -67,8 +67,8 @@ fn rows(db: &Connection) -> Result<BTreeMap<Option<String>, Vec<Value>>, StoreEr
         while let Some(row) = rows.next()? {
             let key = values(row.get_ref(0)?.as_str()?)?;
             let is = values(row.get_ref(1)?.as_str()?)?;
-            let told = change(covered, &key, None, Some(&is));
-            found.entry(row.get(2)?).or_default().extend(told);
+            let of_person = found.entry(row.get(2)?).or_default();
+            of_person.push(Changed::found(place, key, is));
         }
     }
     Ok(found)
