@@ -143,10 +143,6 @@ impl Targets {
         teams: &[ListedTeam],
         at: Timestamp,
     ) -> Result<Vec<(ListedTeam, TargetRef)>, StoreError> {
-        db.prepare_cached(
-            "UPDATE target SET listed = 0 WHERE provider = 'sapling' AND account = :account AND listed = 1",
-        )?
-        .execute(named_params! { ":account": account })?;
         let mut namesakes: HashMap<&str, usize> = HashMap::new();
         for team in teams {
             *namesakes.entry(&team.name).or_default() += 1;
@@ -161,6 +157,17 @@ impl Targets {
                 team: if unique { &team.name } else { &team.remote_id }.clone(),
             };
             listed.push((team.clone(), TargetRef::new(TargetId(id), target)));
+        }
+        let ids: HashSet<TargetId> = listed.iter().map(|(_, target)| target.id()).collect();
+        let listed_before: Vec<TargetId> = db
+            .prepare_cached(
+                "SELECT id FROM target WHERE provider = 'sapling' AND account = :account AND listed = 1",
+            )?
+            .query_map(named_params! { ":account": account }, |row| Ok(TargetId(row.get(0)?)))?
+            .collect::<Result<_, _>>()?;
+        for gone in listed_before.iter().filter(|id| !ids.contains(id)) {
+            db.prepare_cached("UPDATE target SET listed = 0 WHERE id = :id")?
+                .execute(named_params! { ":id": gone.0 })?;
         }
         Ok(listed)
     }
@@ -287,7 +294,8 @@ fn match_team(
     db.prepare_cached(
         "UPDATE target SET remote_id = :remote_id, name = :name, listed = 1,
                            first_seen = ifnull(first_seen, :at)
-         WHERE id = :id",
+         WHERE id = :id AND (remote_id IS NOT :remote_id OR name <> :name OR listed = 0
+                             OR first_seen IS NULL)",
     )?
     .execute(named_params! {
         ":id": id, ":remote_id": team.remote_id, ":name": team.name, ":at": time::stored(at),
