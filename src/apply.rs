@@ -17,7 +17,7 @@ use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Means, TargetId, TargetRef};
 use crate::guard::clocks::Clocks;
-use crate::pass::Stop;
+use crate::progress::Stop;
 use crate::services::{self, Services};
 use crate::store::{Ledger, Store, StoreError, Tracked};
 use work::Work;

@@ -22,6 +22,7 @@ pub(crate) use file::database;
 pub use file::{load, load_with};
 pub use secrets::Keys;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -60,6 +61,23 @@ pub struct Settings {
     pub alarm: Option<AlarmSettings>,
     /// Periodic confirmation by owners; absent: none.
     pub review: Option<ReviewSettings>,
+}
+
+impl Settings {
+    /// How a reader knows the organization: the accounts' names, each once.
+    pub(crate) fn organization(&self) -> String {
+        let mut names: Vec<&str> = self.sentius.iter().map(|a| a.name.as_str()).collect();
+        names.extend(self.sapling.iter().map(|a| a.name.as_str()));
+        names.sort_unstable();
+        names.dedup();
+        names.join(", ")
+    }
+
+    /// The keys' holders by account, who need no grant.
+    pub(crate) fn holders(&self) -> BTreeMap<String, Email> {
+        let holder = |a: &SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
+        self.sapling.iter().filter_map(holder).collect()
+    }
 }
 
 /// One organization at Sentius.

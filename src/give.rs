@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use crate::clock;
 use crate::domain::{Finding, Provider, ProvisionState, TargetId};
 use crate::failpoint;
-use crate::pass::{Progress, Stage, Stop};
+use crate::progress::{Progress, Stage, Stop};
 use crate::services::Services;
 use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreError};
 

@@ -22,6 +22,7 @@ mod notices;
 mod observe;
 pub mod pass;
 pub mod plan;
+pub mod progress;
 pub mod providers;
 pub mod report;
 mod review;

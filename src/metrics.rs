@@ -1,6 +1,7 @@
 //! What the process counts while it works, and the text in which Prometheus reads it.
 
 mod gauges;
+mod kinds;
 mod labels;
 
 use std::sync::Arc;
@@ -15,9 +16,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 use crate::domain::{Action, ActionKind, ActionState, PassOutcome, Reason};
-use crate::pass::{Options, PassError};
 
 pub use gauges::{Backlog, Gauges, Unread};
+pub use kinds::{NotMade, PassKind};
 
 /// The `Content-Type` of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -47,7 +48,7 @@ type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 struct Counted {
     registry: Registry,
     passes: Family<labels::Pass, Counter>,
-    pass_duration: Histograms<labels::PassKind>,
+    pass_duration: Histograms<labels::PassDuration>,
     removals: Family<labels::Removal, Counter>,
     lag: Histograms<labels::Why>,
     calls: Family<labels::Call, Counter>,
@@ -136,8 +137,11 @@ impl Counted {
     /// A series that appears with its first event hides that event from `rate()`: what is known
     /// beforehand is there from the start.
     fn begin_at_zero(&self) {
-        for kind in labels::PASS_KINDS {
-            drop(self.pass_duration.get_or_create(&labels::PassKind { kind }));
+        for kind in labels::PASS_KINDS.map(PassKind::as_str) {
+            drop(
+                self.pass_duration
+                    .get_or_create(&labels::PassDuration { kind }),
+            );
             for verdict in labels::VERDICTS {
                 drop(self.passes.get_or_create(&labels::Pass { kind, verdict }));
             }
@@ -193,17 +197,20 @@ impl Metrics {
     /// Counts a pass, and the removals that it was not allowed to make.
     pub(crate) fn pass(
         &self,
-        options: &Options,
-        result: &Result<PassOutcome, PassError>,
+        kind: PassKind,
+        result: Result<&PassOutcome, NotMade>,
         took: Duration,
     ) {
-        let kind = labels::kind(options);
-        self.ended(kind, labels::verdict(result));
-        let Ok(outcome) = result else { return };
+        let kind = kind.as_str();
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(why) => return self.ended(kind, why.as_str()),
+        };
+        self.ended(kind, outcome.outcome.as_str());
         let duration = self
             .0
             .pass_duration
-            .get_or_create(&labels::PassKind { kind });
+            .get_or_create(&labels::PassDuration { kind });
         duration.observe(took.as_secs_f64());
         if outcome.dry_run {
             return;
@@ -222,10 +229,10 @@ impl Metrics {
     }
 
     /// Counts the pass as one that could not be made when it panics while this lives.
-    pub(crate) fn on_panic(&self, options: &Options) -> OnPanic {
+    pub(crate) fn on_panic(&self, kind: PassKind) -> OnPanic {
         OnPanic {
             metrics: self.clone(),
-            kind: labels::kind(options),
+            kind,
         }
     }
 
@@ -301,13 +308,14 @@ impl Metrics {
 #[must_use = "it counts only while it lives"]
 pub(crate) struct OnPanic {
     metrics: Metrics,
-    kind: &'static str,
+    kind: PassKind,
 }
 
 impl Drop for OnPanic {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.metrics.ended(self.kind, "error");
+            self.metrics
+                .ended(self.kind.as_str(), NotMade::Error.as_str());
         }
     }
 }
@@ -321,7 +329,7 @@ mod tests {
         let metrics = Metrics::default();
         let counted = metrics.clone();
         let pass = tokio::spawn(async move {
-            let _panic = counted.on_panic(&Options::default());
+            let _panic = counted.on_panic(PassKind::Whole);
             tokio::task::yield_now().await;
             assert!(!panics);
         });

@@ -16,7 +16,7 @@ mod rules;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
@@ -26,14 +26,15 @@ use crate::config::Settings;
 use crate::domain::{Action, ActionResult, Obligation, PassOutcome, Reach};
 use crate::failpoint;
 use crate::mail::RoundError;
+use crate::metrics::NotMade;
 use crate::observe::Observation;
 use crate::services::Services;
 use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
 pub(crate) use ending::deliver;
 pub use mailing::MailError;
-pub(crate) use mailing::{holders, last_report, organization, queue_report, scope};
-pub use options::{Delivery, Options, Progress, Stage, Stop};
+pub(crate) use mailing::{last_report, queue_report, scope};
+pub use options::{Delivery, Options};
 use removing::{planned, returned};
 
 /// Why a pass could not be run.
@@ -71,12 +72,12 @@ pub async fn run(
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
     let begun = Instant::now();
-    let _panic = services.metrics.on_panic(options);
+    let _panic = services.metrics.on_panic(options.kind());
     let result = match stages(settings, services, store, options).await {
         Ok(outcome) => deliver(settings, services, store, options, outcome).await,
         Err(error) => Err(error),
     };
-    services.metrics.pass(options, &result, begun.elapsed());
+    count(services, options, &result, begun.elapsed());
     result
 }
 
@@ -126,6 +127,20 @@ pub(crate) async fn under(
     seen.errors.extend(unmended);
     let actions = pass.act(lock, &mut seen).await?;
     pass.finish(seen, actions).await
+}
+
+/// Counts a pass.
+fn count(
+    services: &Services,
+    options: &Options,
+    result: &Result<PassOutcome, PassError>,
+    took: Duration,
+) {
+    let result = result.as_ref().map_err(|error| match error {
+        PassError::Busy(_) => NotMade::Busy,
+        _ => NotMade::Error,
+    });
+    services.metrics.pass(options.kind(), result, took);
 }
 
 /// Logs how a pass ended; `what` it was.
@@ -268,6 +283,6 @@ impl<'a> Pass<'a> {
 }
 
 /// A configured span; the configuration's limit keeps it far from overflow.
-fn span(duration: std::time::Duration) -> SignedDuration {
+fn span(duration: Duration) -> SignedDuration {
     SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

@@ -206,14 +206,6 @@ impl Services {
             team.reader.forget_clock();
         }
     }
-
-    /// The keys' holders by account.
-    pub(crate) fn holders(&self) -> BTreeMap<String, Email> {
-        let known = |(name, account): (&String, &TeamAccount)| {
-            Some((name.clone(), account.holder.clone()?))
-        };
-        self.teams.iter().filter_map(known).collect()
-    }
 }
 
 /// Has what was answered with a 404 that proved nothing tried again at once, at those of these

@@ -8,7 +8,6 @@ use serde::Serialize;
 
 use crate::config::Settings;
 use crate::domain::{ActionState, PassOutcome, Verdict};
-use crate::pass;
 
 /// What an episode is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -86,7 +85,7 @@ pub(super) struct Told {
 pub(super) fn now(settings: &Settings, outcome: &PassOutcome) -> BTreeMap<Kind, Told> {
     let told = |kind| {
         let (count, accounts) = seen(kind, outcome);
-        let organization = pass::organization(settings);
+        let organization = settings.organization();
         let told = Told {
             alarm: kind,
             text: text(kind, &organization, count, &accounts, &outcome.run),

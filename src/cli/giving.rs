@@ -10,7 +10,7 @@ use super::{output, progress};
 use crate::config::Settings;
 use crate::domain::Email;
 use crate::give::{Desk, GiveError, Given};
-use crate::pass::Stop;
+use crate::progress::Stop;
 use crate::services::Services;
 use crate::store::{Asked, Lock, Store};
 

@@ -15,7 +15,7 @@ use crate::domain::{Flags, Provided, ProvisionState};
 use crate::give::{self, Desk, GiveError, Given, Request};
 use crate::import::{self, Faults, Row};
 use crate::metrics::Metrics;
-use crate::pass::Stop;
+use crate::progress::Stop;
 use crate::services::Services;
 use crate::store::{Imported, NewGrant, Same};
 

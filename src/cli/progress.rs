@@ -5,7 +5,7 @@ use std::sync::Mutex;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::pass::{Progress, Stage};
+use crate::progress::{Progress, Stage};
 
 /// Work of fewer steps is done before a bar could be read.
 const LONG: u64 = 20;

@@ -12,7 +12,7 @@ use crate::failpoint;
 use crate::mail::Pace;
 use crate::mail::round::{Round, round};
 use crate::metrics::Metrics;
-use crate::pass::Stop;
+use crate::progress::Stop;
 use crate::store::{Outbox, Store};
 
 /// The outbox is looked into at least so often: another process may have left something there.

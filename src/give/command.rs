@@ -18,7 +18,8 @@ use crate::domain::{
     Flags, Provided, ProvisionKind, ProvisionState, Role, SourceHealth, Target, TargetRef,
 };
 use crate::observe::{self, Errand, Observation};
-use crate::pass::{PassError, Progress, Stop};
+use crate::pass::PassError;
+use crate::progress::{Progress, Stop};
 use crate::services::Services;
 use crate::store::{
     Asked, Db, Grants, Imported, Intent, Lock, NewGrant, Provision, Provisions, Recorded, Same,

@@ -13,7 +13,6 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::config::Settings;
-use crate::pass::holders;
 use crate::report::{self, Row, Section, Tone, Week, one_line, zone_name};
 use crate::status::{self, Health, Pass, Status};
 use crate::store::board::{self, Board, People, Team};
@@ -175,7 +174,7 @@ pub(super) async fn render(
     listed.truncate(MOST_TEAMS);
     let mut teams = Vec::with_capacity(listed.len());
     for some in listed.chunks(TEAMS_A_READ) {
-        let (some, holders, wanted) = (some.to_vec(), holders(settings), wanted.clone());
+        let (some, holders, wanted) = (some.to_vec(), settings.holders(), wanted.clone());
         let read = move |db: &_| board::coverage(db, &some, &holders, &wanted);
         teams.extend(store.read(read).await?);
     }

@@ -9,7 +9,7 @@ use super::directory;
 use super::smtp::{Limits, Smtp};
 use super::words::safe;
 use crate::config::MailRoute;
-use crate::pass::Stop;
+use crate::progress::Stop;
 
 /// Why a courier could not be made.
 #[derive(Debug, Error)]

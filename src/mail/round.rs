@@ -13,7 +13,7 @@ use crate::config::MailSettings;
 use crate::domain::MailResult;
 use crate::failpoint;
 use crate::metrics::Metrics;
-use crate::pass::Stop;
+use crate::progress::Stop;
 use crate::store::{Again, Lock, Outbox, Store, StoreError, Waiting};
 
 /// A delivery that fails after so long met a server that does not answer, not one that refuses.

@@ -36,7 +36,7 @@ use session::{Envelope, Session, Tls, Way};
 use super::deliver::{BuildError, DeliveryError, Parcel};
 use super::words::{ascii_domain, forms, safe};
 use crate::config::{SmtpSettings, SmtpTls};
-use crate::pass::Stop;
+use crate::progress::Stop;
 
 /// Idle connections kept; more are closed after use.
 const MOST_IDLE: usize = 2;

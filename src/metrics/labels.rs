@@ -2,11 +2,11 @@
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-use crate::domain::{ActionState, PassOutcome};
-use crate::pass::{Options, PassError};
+use super::kinds::PassKind;
+use crate::domain::ActionState;
 
 /// The kinds of pass that a daemon makes.
-pub(super) const PASS_KINDS: [&str; 3] = ["pass", "ends", "report"];
+pub(super) const PASS_KINDS: [PassKind; 3] = [PassKind::Whole, PassKind::Ends, PassKind::Report];
 /// How a pass may end.
 pub(super) const VERDICTS: [&str; 5] = ["converged", "incomplete", "held", "busy", "error"];
 /// How a pass may leave a removal.
@@ -40,7 +40,7 @@ pub(super) struct Pass {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct PassKind {
+pub(super) struct PassDuration {
     pub(super) kind: &'static str,
 }
 
@@ -99,26 +99,4 @@ pub(super) struct Alarm {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct Task {
     pub(super) task: &'static str,
-}
-
-/// What a pass was made for.
-pub(super) fn kind(options: &Options) -> &'static str {
-    if options.dry_run {
-        "dry_run"
-    } else if options.report {
-        "report"
-    } else if !options.reach.is_everything() {
-        "ends"
-    } else {
-        "pass"
-    }
-}
-
-/// How a pass ended.
-pub(super) fn verdict(result: &Result<PassOutcome, PassError>) -> &'static str {
-    match result {
-        Ok(outcome) => outcome.outcome.as_str(),
-        Err(PassError::Busy(_)) => "busy",
-        Err(_) => "error",
-    }
 }

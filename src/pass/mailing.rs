@@ -4,8 +4,6 @@ mod alarm;
 mod notices;
 mod reviews;
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use lettre::message::Mailbox;
 use thiserror::Error;
@@ -34,15 +32,6 @@ pub enum MailError {
     Compose(#[from] mail::ComposeError),
 }
 
-/// How a reader knows the organization: the accounts' names, each once.
-pub(crate) fn organization(settings: &Settings) -> String {
-    let mut names: Vec<&str> = settings.sentius.iter().map(|a| a.name.as_str()).collect();
-    names.extend(settings.sapling.iter().map(|a| a.name.as_str()));
-    names.sort_unstable();
-    names.dedup();
-    names.join(", ")
-}
-
 /// What a report covers, from `from` until now.
 pub(crate) fn scope(
     settings: &Settings,
@@ -51,21 +40,15 @@ pub(crate) fn scope(
     unconfirmed: bool,
 ) -> Scope {
     Scope {
-        organization: organization(settings),
+        organization: settings.organization(),
         run: None,
         from,
         to,
         timezone: settings.timezone.clone(),
         next_report: schedule::next(&settings.schedule.report, &settings.timezone, to),
-        holders: holders(settings),
+        holders: settings.holders(),
         owed: OwedAt::new(settings, to, unconfirmed),
     }
-}
-
-/// The keys' holders by account, who need no grant.
-pub(crate) fn holders(settings: &Settings) -> BTreeMap<String, Email> {
-    let holder = |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
-    settings.sapling.iter().filter_map(holder).collect()
 }
 
 /// When the last mailed report ended.
@@ -143,7 +126,7 @@ pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pa
     }
     let turn = pass.turn();
     let scene = Scene {
-        organization: organization(pass.settings),
+        organization: pass.settings.organization(),
         zone: pass.settings.timezone.clone(),
         now: turn.now,
     };

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use jiff::Timestamp;
 
-use super::{Options, Pass, PassError, Stage, deliver, log, under};
+use super::{Options, Pass, PassError, count, deliver, log, under};
 use crate::clock;
 use crate::domain::Reach;
 use crate::observe::{self, Errand, Observation};
+use crate::progress::Stage;
 use crate::store::{Agenda, Lock, StoreError};
 
 /// The longest wait between two looks at what is due: another process may record an end.
@@ -146,7 +147,7 @@ impl Pass<'_> {
                 }
                 Err(error) => Err(error),
             };
-            services.metrics.pass(&options, &result, begun.elapsed());
+            count(&services, &options, &result, begun.elapsed());
             log("what came due while reading was acted on", &result?);
             Ok(())
         })

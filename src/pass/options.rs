@@ -1,12 +1,10 @@
-//! How a pass is to be run, and how its progress is told.
-
-use std::fmt;
-use std::sync::Arc;
+//! How a pass is to be run.
 
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
 use crate::domain::Reach;
+use crate::metrics::PassKind;
+use crate::progress::{Progress, Stop};
 
 /// How a pass is to be run.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +30,21 @@ pub struct Options {
     pub progress: Progress,
 }
 
+impl Options {
+    /// As what the pass is counted.
+    pub(crate) fn kind(&self) -> PassKind {
+        if self.dry_run {
+            PassKind::DryRun
+        } else if self.report {
+            PassKind::Report
+        } else if !self.reach.is_everything() {
+            PassKind::Ends
+        } else {
+            PassKind::Whole
+        }
+    }
+}
+
 /// Who delivers the mail that waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -41,61 +54,4 @@ pub enum Delivery {
     Here,
     /// Somebody else: a mail server that does not answer holds up no pass.
     Elsewhere,
-}
-
-/// Told to a pass that is to begin nothing new.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(CancellationToken);
-
-impl Stop {
-    /// From now on nothing new is begun.
-    pub fn set(&self) {
-        self.0.cancel();
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.is_cancelled()
-    }
-
-    /// Comes when it is told.
-    pub(crate) async fn told(&self) {
-        self.0.cancelled().await;
-    }
-}
-
-/// A long stage of a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Stage {
-    /// Teams are read.
-    Observe,
-    /// Actions are done.
-    Apply,
-    /// Access is given.
-    Give,
-}
-
-/// Who hears of the progress: stage, how many are done, of how many.
-#[derive(Clone, Default)]
-pub struct Progress(Option<Arc<Listener>>);
-
-type Listener = dyn Fn(Stage, u64, u64) + Send + Sync;
-
-impl Progress {
-    /// Tells `listener`.
-    pub fn to(listener: impl Fn(Stage, u64, u64) + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(listener)))
-    }
-
-    pub(crate) fn tell(&self, stage: Stage, done: u64, total: u64) {
-        if let Some(listener) = &self.0 {
-            listener(stage, done, total);
-        }
-    }
-}
-
-impl fmt::Debug for Progress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Progress").field(&self.0.is_some()).finish()
-    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Pass, Stage, span};
+use super::{Pass, span};
 use crate::apply::Apply;
 use crate::clock;
 use crate::domain::{
@@ -15,6 +15,7 @@ use crate::domain::{
 use crate::guard::{Refused, Reviewed};
 use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
+use crate::progress::Stage;
 use crate::store::snapshot::{self, Wanted};
 use crate::store::{Ledger, ReadTeam, StoreError, closing, upgrade};
 
@@ -67,7 +68,7 @@ impl Pass<'_> {
             rules: rules.clone(),
             sources: seen.sources.clone(),
             reach: reach.clone(),
-            holders: self.services.holders(),
+            holders: self.settings.holders(),
         };
         let snapshot = self
             .store
