@@ -3,14 +3,8 @@
 
 mod back;
 mod call;
-mod command;
-mod extend;
 mod many;
-mod note;
-mod revoke;
-mod turns;
-mod undo;
-mod work;
+pub(crate) mod work;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -25,10 +19,6 @@ use crate::progress::{Progress, Stage, Stop};
 use crate::services::Services;
 use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreError};
 
-pub use command::{Desk, GiveError, Given, Request};
-pub use note::{note, rehearse_note};
-pub use revoke::{Foreseen, Revocation, Revoked, WouldEnd};
-pub use undo::{NotGiven, Undone};
 use work::Work;
 
 /// Why something in a team that was not read waits.
@@ -67,7 +57,7 @@ pub(crate) struct Gave {
     /// What reading back showed beyond what was given.
     pub(crate) findings: Vec<Finding>,
     /// What is still to be done.
-    left: Vec<Work>,
+    pub(crate) left: Vec<Work>,
 }
 
 impl Gave {
@@ -96,7 +86,7 @@ impl Give<'_> {
     }
 
     /// The calls that these rows will take.
-    async fn works(&self, rows: Vec<Provision>) -> Result<VecDeque<Work>, StoreError> {
+    pub(crate) async fn works(&self, rows: Vec<Provision>) -> Result<VecDeque<Work>, StoreError> {
         let total = rows.len() as u64;
         self.tally.total.fetch_add(total, Ordering::Relaxed);
         let (at, read) = (clock::now(), self.read.clone());
@@ -119,7 +109,11 @@ impl Give<'_> {
 
     /// Does these works: first what gives memberships, then, once that was read back, what needs
     /// one. Begins nothing new after `until`; what is left then is in the result.
-    async fn batch(&self, works: Vec<Work>, until: Option<Instant>) -> Result<Gave, StoreError> {
+    pub(crate) async fn batch(
+        &self,
+        works: Vec<Work>,
+        until: Option<Instant>,
+    ) -> Result<Gave, StoreError> {
         let (follows, first): (Vec<Work>, _) = works.into_iter().partition(Work::follows);
         let mut gave = self.run(first, until).await?;
         self.read_back(&mut gave).await?;

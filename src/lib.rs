@@ -12,7 +12,7 @@ pub mod domain;
 mod explain;
 mod failpoint;
 mod files;
-pub mod give;
+mod give;
 pub mod guard;
 pub mod import;
 pub mod listener;

@@ -9,14 +9,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::clock;
-use crate::config::Settings;
 use crate::domain::{Counts, Owed, Verdict};
 use crate::report::Trail;
-use crate::schedule;
-use crate::store::{self, Daemon, Store, StoreError};
 
-pub(crate) use judge::{age, hindrances};
+pub(crate) use judge::{age, hindrances, judge};
 pub(crate) use lines::{lines, outcome};
 
 /// How lapsed stands: what `status --format json` prints.
@@ -158,6 +154,15 @@ pub struct Held {
     pub run: Option<String>,
 }
 
+/// A daemon that lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Daemon {
+    /// The number of its process; absent in the instant between its first two steps.
+    pub pid: Option<u32>,
+    /// When it started; absent in that instant.
+    pub since: Option<Timestamp>,
+}
+
 /// Things of one kind.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Pile {
@@ -181,7 +186,20 @@ pub struct Mail {
     /// How many the mail server refused for good within the last seven days.
     pub refused: u64,
     /// The first of these, the newest first.
-    pub refusals: Vec<store::Refusal>,
+    pub refusals: Vec<Refusal>,
+}
+
+/// A mail that was refused.
+#[derive(Debug, Clone, Serialize)]
+pub struct Refusal {
+    /// `report`, …
+    pub kind: String,
+    /// The recipient.
+    pub to: String,
+    /// When it was refused.
+    pub at: Timestamp,
+    /// What the mail server said.
+    pub why: String,
 }
 
 /// Sources in trouble.
@@ -209,28 +227,4 @@ pub struct Source {
     pub detail: String,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// Asks how things stand now. `timer` says that passes may be made by a timer: the absence of a
-/// daemon is no fault then.
-///
-/// # Errors
-/// When the database cannot be read.
-pub async fn ask(store: &Store, settings: &Settings, timer: bool) -> Result<Status, StoreError> {
-    let now = clock::now();
-    let unconfirmed = store.looks_restored().await?;
-    let mut wanted = store::standing::Wanted::new(settings, now, unconfirmed);
-    wanted.owed.import_runs = store.is_giving()?;
-    let beside = store.clone();
-    let mut status = store
-        .read(move |db| {
-            let daemon = beside.daemon()?;
-            let running = beside.is_at_work()?;
-            store::standing::gather(db, &wanted, daemon, running)
-        })
-        .await?;
-    let slot = |after| schedule::next(&settings.schedule.pass, &settings.timezone, after);
-    status.passes.next = status.daemon.and_then(|_| slot(now));
-    judge::judge(&mut status, timer, slot);
-    Ok(status)
 }

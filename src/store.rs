@@ -68,9 +68,8 @@ pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
 pub use lock::Lock;
 pub(crate) use notices::Notices;
 pub use open_files::Displaced;
-pub use outbox::Refusal;
 pub(crate) use outbox::{Again, NewMail, Outbox, Waiting};
-pub use presence::{Daemon, Presence};
+pub use presence::Presence;
 pub use provisions::Asked;
 pub(crate) use provisions::{
     Answered, Intent, NewProvision, Next, Outlook, Posting, Provision, Provisions, Standing,

@@ -2,8 +2,9 @@
 
 use super::Common;
 use super::exit::{Exit, Failure};
+use crate::config;
 use crate::config::Keys;
-use crate::{config, daemon};
+use crate::daemon;
 
 pub(super) fn run(common: &Common) -> Result<Exit, Failure> {
     let (settings, store) = common.open(Keys::Read)?;

@@ -11,8 +11,8 @@ use jiff::SignedDuration;
 use super::exit::{Exit, Failure};
 use super::{output, run};
 use crate::clock;
+use crate::commands;
 use crate::config::Keys;
-use crate::give;
 use crate::metrics::Metrics;
 use crate::observe::{self, Errand};
 use crate::pass::{self, Options};
@@ -49,7 +49,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
     let rows = rows.into_iter().map(|row| row.grant).collect();
-    give::note(&store, rows, Same::Ever).await?;
+    commands::note(&store, rows, Same::Ever).await?;
     output::line(&format!(
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")

@@ -40,8 +40,8 @@ pub(super) async fn run(common: &Common, args: ExtendArgs) -> Result<Exit, Failu
     let end = when("--end", &args.end, &settings, Edge::End)?;
     let email = giving::person(&store, &args.email).await?;
     let services = Services::connect(&settings, &Metrics::default())?;
-    let desk = args.asked.desk("extend", &settings, &services, &store);
-    let given = desk
+    let requests = args.asked.requests("extend", &settings, &services, &store);
+    let given = requests
         .extend(email, args.target, end, giving::waiting)
         .await
         .map_err(giving::in_options)?;

@@ -7,9 +7,9 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::{output, progress};
+use crate::commands::{GiveError, Given, Requests};
 use crate::config::Settings;
 use crate::domain::Email;
-use crate::give::{Desk, GiveError, Given};
 use crate::progress::Stop;
 use crate::services::Services;
 use crate::store::{Asked, Lock, Store};
@@ -43,15 +43,15 @@ impl AskedArgs {
         }
     }
 
-    /// The desk at which this command is asked for.
-    pub(super) fn desk<'a>(
+    /// The requests at which this command is asked for.
+    pub(super) fn requests<'a>(
         &self,
         command: &str,
         settings: &'a Settings,
         services: &'a Services,
         store: &'a Store,
-    ) -> Desk<'a> {
-        Desk {
+    ) -> Requests<'a> {
+        Requests {
             settings,
             services,
             store,
@@ -69,8 +69,8 @@ pub(super) struct Results<'a> {
 }
 
 /// Waits for a pass that is running, and says so.
-pub(super) async fn lock(desk: &Desk<'_>) -> Result<Lock, Failure> {
-    Ok(desk.lock(waiting).await?)
+pub(super) async fn lock(requests: &Requests<'_>) -> Result<Lock, Failure> {
+    Ok(requests.lock(waiting).await?)
 }
 
 /// Says that another process has to be waited for.

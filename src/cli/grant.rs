@@ -6,9 +6,9 @@ use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
 use super::{Common, output};
 use crate::clock;
+use crate::commands::{self, Given, Request};
 use crate::config::Keys;
 use crate::domain::Flags;
-use crate::give::{self, Given, Request};
 use crate::import::Written;
 use crate::metrics::Metrics;
 use crate::services::Services;
@@ -78,7 +78,7 @@ pub(super) struct GrantArgs {
 pub(super) async fn run(common: &Common, args: GrantArgs) -> Result<Exit, Failure> {
     let given = if args.record_only {
         let (settings, store) = common.open(Keys::Leave)?;
-        give::note(&store, vec![args.grant(&settings)?], Same::Running).await?
+        commands::note(&store, vec![args.grant(&settings)?], Same::Running).await?
     } else {
         give(common, &args).await?
     };
@@ -100,13 +100,14 @@ async fn give(common: &Common, args: &GrantArgs) -> Result<Vec<Given>, Failure> 
     let (settings, store) = common.open(Keys::Read)?;
     let grant = args.grant(&settings)?;
     let services = Services::connect(&settings, &Metrics::default())?;
-    let desk = args.asked.desk("grant", &settings, &services, &store);
-    let lock = giving::lock(&desk).await?;
+    let requests = args.asked.requests("grant", &settings, &services, &store);
+    let lock = giving::lock(&requests).await?;
     let request = Request {
         grant,
         flags: Flags::default(),
     };
-    desk.give(lock, vec![request], Same::Running)
+    requests
+        .give(lock, vec![request], Same::Running)
         .await
         .map_err(giving::in_options)
 }

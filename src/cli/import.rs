@@ -10,9 +10,9 @@ use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form, Results};
 use super::{Common, output};
 use crate::clock;
+use crate::commands::{self, GiveError, Given, Request, Requests};
 use crate::config::Keys;
 use crate::domain::{Flags, Provided, ProvisionState};
-use crate::give::{self, Desk, GiveError, Given, Request};
 use crate::import::{self, Faults, Row};
 use crate::metrics::Metrics;
 use crate::progress::Stop;
@@ -67,13 +67,13 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
     let given = if args.record_only {
         let grants: Vec<NewGrant> = rows.into_iter().map(|row| row.grant).collect();
         match args.dry_run {
-            true => give::rehearse_note(&store, grants, Same::Ever).await?,
-            false => give::note(&store, grants, Same::Ever).await?,
+            true => commands::rehearse_note(&store, grants, Same::Ever).await?,
+            false => commands::note(&store, grants, Same::Ever).await?,
         }
     } else {
         let services = Services::connect(&settings, &Metrics::default())?;
-        let desk = args.asked.desk("import", &settings, &services, &store);
-        give_all(&desk, rows, args.dry_run)
+        let requests = args.asked.requests("import", &settings, &services, &store);
+        give_all(&requests, rows, args.dry_run)
             .await
             .map_err(|error| with_lines(error, &args.file, &lines))?
     };
@@ -97,21 +97,25 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
 
 /// Gives what the rows ask for. The first Ctrl-C lets the calls under way end and begins nothing
 /// new.
-async fn give_all(desk: &Desk<'_>, rows: Vec<Row>, dry_run: bool) -> Result<Vec<Given>, Failed> {
-    let requests = rows.into_iter().map(|row| Request {
+async fn give_all(
+    requests: &Requests<'_>,
+    rows: Vec<Row>,
+    dry_run: bool,
+) -> Result<Vec<Given>, Failed> {
+    let asked = rows.into_iter().map(|row| Request {
         grant: row.grant,
         flags: Flags::default(),
     });
-    let requests: Vec<Request> = requests.collect();
-    let lock = giving::lock(desk).await?;
+    let asked: Vec<Request> = asked.collect();
+    let lock = giving::lock(requests).await?;
     if dry_run {
-        return Ok(desk.rehearse(&lock, requests, Same::Ever).await?);
+        return Ok(requests.rehearse(&lock, asked, Same::Ever).await?);
     }
-    let given = desk.give(lock, requests, Same::Ever);
+    let given = requests.give(lock, asked, Same::Ever);
     tokio::pin!(given);
     tokio::select! {
         given = &mut given => return Ok(given?),
-        () = interrupted(desk.stop.clone()) => {}
+        () = interrupted(requests.stop.clone()) => {}
     }
     output::complain("interrupted: the calls under way are brought to their end");
     Ok(given.await?)

@@ -154,10 +154,10 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
     }
     if posts && let Some(moved) = end.take() {
         let services = Services::connect(&settings, &Metrics::default())?;
-        let desk = about
+        let requests = about
             .asked
-            .desk(&asked.command, &settings, &services, &store);
-        let given = desk
+            .requests(&asked.command, &settings, &services, &store);
+        let given = requests
             .extend(email.clone(), about.target.clone(), moved, giving::waiting)
             .await
             .map_err(giving::in_options)?;

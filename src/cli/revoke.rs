@@ -5,9 +5,9 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
 use super::{Common, output, run};
+use crate::commands::{Foreseen, Revocation, Revoked};
 use crate::config::Keys;
 use crate::domain::{Email, Target, TargetMessage};
-use crate::give::{Foreseen, Revocation, Revoked};
 use crate::metrics::Metrics;
 use crate::report::one_line;
 use crate::services::Services;
@@ -57,17 +57,17 @@ pub(super) async fn run(common: &Common, args: RevokeArgs) -> Result<Exit, Failu
             .map_err(|fault| Failure::usage(giving::option(&fault)))?;
     }
     let services = Services::connect(&settings, &Metrics::default())?;
-    let desk = args.asked.desk("revoke", &settings, &services, &store);
+    let requests = args.asked.requests("revoke", &settings, &services, &store);
     let what = Revocation {
         email,
         target: args.target,
         unlisted: args.unlisted,
     };
     if args.dry_run {
-        let foreseen = desk.foresee(what, giving::waiting).await;
+        let foreseen = requests.foresee(what, giving::waiting).await;
         return would_end(&foreseen.map_err(giving::in_options)?, args.asked.format);
     }
-    let revoked = desk
+    let revoked = requests
         .revoke(what, giving::waiting)
         .await
         .map_err(giving::in_options)?;

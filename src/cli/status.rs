@@ -31,7 +31,7 @@ enum StatusFormat {
 
 pub(super) async fn run(common: &Common, args: StatusArgs) -> Result<Exit, Failure> {
     let (settings, store) = common.open_to_read()?;
-    let status = status::ask(&store, &settings, args.no_daemon).await?;
+    let status = store.status(&settings, args.no_daemon).await?;
     // Who closes the output early is still told by the exit code.
     output::if_read(match args.format {
         StatusFormat::Json => output::json(&status),

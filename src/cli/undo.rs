@@ -39,9 +39,9 @@ pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure
     let end = end.map(|text| when("--end", text, &settings, Edge::End));
     let end = end.transpose()?;
     let services = Services::connect(&settings, &Metrics::default())?;
-    let desk = args.asked.desk("undo", &settings, &services, &store);
-    let lock = giving::lock(&desk).await?;
-    let undone = desk
+    let requests = args.asked.requests("undo", &settings, &services, &store);
+    let lock = giving::lock(&requests).await?;
+    let undone = requests
         .undo(lock, args.run, end)
         .await
         .map_err(giving::in_options)?;

@@ -14,14 +14,14 @@ const TOGETHER: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Work {
     /// People of one team who are added with the same flags; or one row of any kind.
-    pub(super) rows: Vec<Provision>,
+    pub(crate) rows: Vec<Provision>,
     /// Whether a call will probably be needed.
     calls: bool,
 }
 
 impl Work {
     /// A row that is given alone.
-    pub(super) fn alone(row: Provision) -> Self {
+    pub(crate) fn alone(row: Provision) -> Self {
         Self {
             rows: vec![row],
             calls: true,
@@ -29,12 +29,12 @@ impl Work {
     }
 
     /// The same call for those who are left of it.
-    pub(super) fn with(self, rows: Vec<Provision>) -> Self {
+    pub(crate) fn with(self, rows: Vec<Provision>) -> Self {
         Self { rows, ..self }
     }
 
     /// Whether it needs a membership that may come with another work.
-    pub(super) fn follows(&self) -> bool {
+    pub(crate) fn follows(&self) -> bool {
         self.rows.iter().any(|row| row.role.is_some())
     }
 
@@ -45,7 +45,7 @@ impl Work {
 }
 
 /// The calls for these rows, in their order; roles come after the memberships that they need.
-pub(super) fn group(rows: Vec<(Provision, Outlook)>) -> VecDeque<Work> {
+pub(crate) fn group(rows: Vec<(Provision, Outlook)>) -> VecDeque<Work> {
     let mut works: Vec<Work> = Vec::new();
     // The call for each team and set of flags that still has room.
     let mut open: HashMap<(TargetId, Flags), usize> = HashMap::new();
@@ -78,7 +78,7 @@ pub(super) fn group(rows: Vec<(Provision, Outlook)>) -> VecDeque<Work> {
 }
 
 /// Takes the next works off, until some account would get more than `most` calls.
-pub(super) fn next(works: &mut VecDeque<Work>, most: usize) -> Vec<Work> {
+pub(crate) fn next(works: &mut VecDeque<Work>, most: usize) -> Vec<Work> {
     let mut calls: HashMap<(Provider, String), usize> = HashMap::new();
     let mut batch = Vec::new();
     while let Some(work) = works.pop_front() {

@@ -28,7 +28,7 @@ use crate::status::{self, Status};
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What the handlers share.
-struct Desk {
+struct Shared {
     view: View,
     door: Door,
     status: Fresh<Status>,
@@ -39,7 +39,7 @@ struct Desk {
 type Answer = Result<Response, Unready>;
 
 pub(super) fn routes(view: View, door: Door) -> Router {
-    let desk = Arc::new(Desk {
+    let shared = Arc::new(Shared {
         view,
         door,
         status: Fresh::new(),
@@ -52,15 +52,15 @@ pub(super) fn routes(view: View, door: Door) -> Router {
         .route("/metrics", get(numbers))
         .fallback(nothing)
         .method_not_allowed_fallback(only_reading)
-        .layer(from_fn_with_state(Arc::clone(&desk), pass))
-        .with_state(desk)
+        .layer(from_fn_with_state(Arc::clone(&shared), pass))
+        .with_state(shared)
 }
 
 /// The way of every request: who may not ask hears so, and every answer forbids what a browser need
 /// not do with it.
-async fn pass(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
+async fn pass(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match desk.door.ask(&parts, &desk.settings()) {
+    let mut response = match shared.door.ask(&parts, &shared.settings()) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refused) => *refused,
     };
@@ -80,35 +80,35 @@ async fn pass(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Re
     response
 }
 
-async fn healthz(State(desk): State<Arc<Desk>>) -> Answer {
-    (desk.view.alive)().map_err(Unready)?;
+async fn healthz(State(shared): State<Arc<Shared>>) -> Answer {
+    (shared.view.alive)().map_err(Unready)?;
     Ok("ok\n".into_response())
 }
 
 /// Ready is who can do the work: all tasks run, the database answers, and passes are made. What they meet is
 /// another matter.
-async fn readyz(State(desk): State<Arc<Desk>>) -> Answer {
+async fn readyz(State(shared): State<Arc<Shared>>) -> Answer {
     // Passes that nobody hears of are not made as they should: mail and the others count too.
-    (desk.view.alive)().map_err(Unready)?;
-    let status = desk.status().await?;
+    (shared.view.alive)().map_err(Unready)?;
+    let status = shared.status().await?;
     match status::hindrances(&status).as_slice() {
         [] => Ok("ok\n".into_response()),
         reasons => Err(Unready(reasons.join("; "))),
     }
 }
 
-async fn numbers(State(desk): State<Arc<Desk>>) -> Answer {
-    let status = desk.status().await?;
-    let gauges = gauges(&status, desk.view.started_at);
-    let text = desk.view.metrics.text(&gauges);
+async fn numbers(State(shared): State<Arc<Shared>>) -> Answer {
+    let status = shared.status().await?;
+    let gauges = gauges(&status, shared.view.started_at);
+    let text = shared.view.metrics.text(&gauges);
     Ok(([(CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response())
 }
 
-async fn page(State(desk): State<Arc<Desk>>) -> Answer {
-    let status = desk.status().await?;
-    let settings = desk.settings();
-    let made = page::render(&desk.view.store, &settings, &status);
-    let page = within(desk.page.get(made)).await?;
+async fn page(State(shared): State<Arc<Shared>>) -> Answer {
+    let status = shared.status().await?;
+    let settings = shared.settings();
+    let made = page::render(&shared.view.store, &settings, &status);
+    let page = within(shared.page.get(made)).await?;
     Ok(Html(page.as_str().to_owned()).into_response())
 }
 
@@ -127,14 +127,14 @@ async fn only_reading() -> impl IntoResponse {
     )
 }
 
-impl Desk {
+impl Shared {
     fn settings(&self) -> Arc<Settings> {
         Arc::clone(&self.view.settings.borrow())
     }
 
     async fn status(&self) -> Result<Arc<Status>, Unready> {
         let settings = self.settings();
-        let made = status::ask(&self.view.store, &settings, false);
+        let made = self.view.store.status(&settings, false);
         within(self.status.get(made)).await
     }
 }

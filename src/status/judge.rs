@@ -22,7 +22,7 @@ const UNSENT: SignedDuration = SignedDuration::from_mins(5);
 
 /// Writes verdict, reasons and lateness into the facts. `slot` tells when a pass is due next after a
 /// moment; `timer` says that passes may be made by a timer instead of a daemon.
-pub(super) fn judge(
+pub(crate) fn judge(
     status: &mut Status,
     timer: bool,
     slot: impl Fn(Timestamp) -> Option<Timestamp>,

@@ -3,10 +3,9 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Pass, Status, age};
+use super::{Pass, Refusal, Status, age};
 use crate::domain::Counts;
 use crate::report::{one_line, zone_name};
-use crate::store::Refusal;
 
 /// Reasons in the first line; the others show in the lines below, and all in JSON.
 const MOST_REASONS: usize = 3;

@@ -94,7 +94,7 @@ impl Findings {
         at: Timestamp,
     ) -> Result<Vec<Finding>, StoreError> {
         let refusals = Outbox::refusals(db, at, u32::MAX)?.into_iter();
-        let finding = |refusal: super::Refusal| Finding {
+        let finding = |refusal: crate::status::Refusal| Finding {
             finding: FindingKind::MailRefused,
             place: Place::Mail,
             email: Some(Email::observed(&refusal.to)),

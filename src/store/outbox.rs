@@ -2,12 +2,12 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
-use serde::Serialize;
 use serde_json::json;
 
 use super::trail::{self, Entry};
 use super::{StoreError, time};
 use crate::domain::Email;
+use crate::status::Refusal;
 
 /// The first wait after a failed delivery, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
@@ -48,19 +48,6 @@ pub(crate) struct NewMail {
     pub forms: Vec<Vec<u8>>,
     /// Whether it is to one of `mail.to`: of these our own mail server decides, and no provider's list.
     pub ours: bool,
-}
-
-/// A mail that was refused.
-#[derive(Debug, Clone, Serialize)]
-pub struct Refusal {
-    /// `report`, …
-    pub kind: String,
-    /// The recipient.
-    pub to: String,
-    /// When it was refused.
-    pub at: Timestamp,
-    /// What the mail server said.
-    pub why: String,
 }
 
 /// How many tries that were not answered a mail may have.

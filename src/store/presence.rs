@@ -4,12 +4,10 @@
 use std::io::{Read, Write};
 use std::path::Path;
 
-use jiff::Timestamp;
-use serde::Serialize;
-
 use super::lock::{self, Lock, beside, fault};
 use super::{Store, StoreError};
 use crate::clock;
+use crate::status::Daemon;
 
 /// The ending of that file.
 const DAEMON: &str = "daemon";
@@ -21,15 +19,6 @@ const LONGEST: u64 = 100;
 #[must_use = "the daemon counts as gone when this is dropped"]
 pub struct Presence {
     _lock: Lock,
-}
-
-/// A daemon that lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Daemon {
-    /// The number of its process; absent in the instant between its first two steps.
-    pub pid: Option<u32>,
-    /// When it started; absent in that instant.
-    pub since: Option<Timestamp>,
 }
 
 impl Store {

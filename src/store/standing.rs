@@ -8,12 +8,14 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::queries::sql::{self, STANDS, not_outlasted};
 use super::queries::{self, OwedAt};
-use super::{Daemon, Outbox, StoreError, tables, targets, time, trail};
+use super::{Outbox, Store, StoreError, tables, targets, time, trail};
+use crate::clock;
 use crate::config::Settings;
 use crate::domain::{TargetId, Verdict};
 use crate::report::Trail;
+use crate::schedule;
 use crate::status::{
-    Ends, Health, Held, Mail, Overdue, Pass, Passes, Pile, Source, Sources, Status,
+    self, Daemon, Ends, Health, Held, Mail, Overdue, Pass, Passes, Pile, Source, Sources, Status,
 };
 
 /// Sources in trouble that are named; a provider that is down takes all its teams along.
@@ -21,6 +23,32 @@ const MOST_SOURCES: usize = 20;
 
 /// Refused mails that are named.
 const MOST_REFUSALS: u32 = 20;
+
+impl Store {
+    /// How things stand now. `timer` says that passes may be made by a timer: the absence of a daemon is
+    /// no fault then.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn status(&self, settings: &Settings, timer: bool) -> Result<Status, StoreError> {
+        let now = clock::now();
+        let unconfirmed = self.looks_restored().await?;
+        let mut wanted = Wanted::new(settings, now, unconfirmed);
+        wanted.owed.import_runs = self.is_giving()?;
+        let beside = self.clone();
+        let mut status = self
+            .read(move |db| {
+                let daemon = beside.daemon()?;
+                let running = beside.is_at_work()?;
+                gather(db, &wanted, daemon, running)
+            })
+            .await?;
+        let slot = |after| schedule::next(&settings.schedule.pass, &settings.timezone, after);
+        status.passes.next = status.daemon.and_then(|_| slot(now));
+        status::judge(&mut status, timer, slot);
+        Ok(status)
+    }
+}
 
 /// What is asked.
 #[derive(Debug, Clone)]

@@ -164,3 +164,77 @@ fn every_file_says_its_job_first_and_ends_in_time() {
         }
     }
 }
+
+/// The rooms in the order in which the flow passes them. Each uses only those before it, so that no two
+/// use each other.
+const ROOMS: [&str; 31] = [
+    "failpoint",
+    "clock",
+    "files",
+    "progress",
+    "domain",
+    "config",
+    "schedule",
+    "breaker",
+    "plan",
+    "guard",
+    "notices",
+    "review",
+    "report",
+    "explain",
+    "status",
+    "metrics",
+    "providers",
+    "sandbox",
+    "store",
+    "services",
+    "observe",
+    "apply",
+    "give",
+    "mail",
+    "pass",
+    "commands",
+    "import",
+    "alarm",
+    "listener",
+    "daemon",
+    "cli",
+];
+
+/// The rooms that a line of code names.
+fn named(line: &str) -> impl Iterator<Item = &str> {
+    line.match_indices("crate::").filter_map(move |(at, word)| {
+        let rest = &line[at + word.len()..];
+        assert!(!rest.starts_with('{'), "one room in each line: {line}");
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_')
+            .next()
+    })
+}
+
+#[test]
+fn every_room_uses_only_those_before_it() {
+    let place = |room: &str| ROOMS.iter().position(|known| *known == room);
+    let mut wrong = Vec::new();
+    for source in sources("src") {
+        let room = source.path.split(['/', '.']).next().unwrap();
+        if source.is_test() || ["lib", "main"].contains(&room) {
+            continue;
+        }
+        let Some(own) = place(room) else {
+            wrong.push(format!("{} is in no room of the list", source.path));
+            continue;
+        };
+        for line in source.code() {
+            for other in named(line).filter(|other| *other != room) {
+                if place(other).is_none_or(|place| place > own) {
+                    wrong.push(format!(
+                        "{} uses {other}, which does not stand before {room}: {}",
+                        source.path,
+                        line.trim()
+                    ));
+                }
+            }
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}

@@ -87,7 +87,7 @@ pub struct Given {
 
 /// Where a person asks for access to be given, moved or taken.
 #[derive(Debug)]
-pub struct Desk<'a> {
+pub struct Requests<'a> {
     /// The configuration.
     pub settings: &'a Settings,
     /// The connected accounts.
@@ -102,7 +102,7 @@ pub struct Desk<'a> {
     pub progress: Progress,
 }
 
-impl Desk<'_> {
+impl Requests<'_> {
     /// Takes the right to call the providers. While another process has it, waits as long as one
     /// call may take; `tell` hears of the wait when it begins.
     ///

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::command::{Desk, GiveError};
+use super::requests::{GiveError, Requests};
 use crate::clock;
 use crate::config::SentiusAccount;
 use crate::domain::{
@@ -66,7 +66,7 @@ pub struct WouldEnd {
     pub what: Vec<Held>,
 }
 
-impl Desk<'_> {
+impl Requests<'_> {
     /// Ends a person's access on a target, or everywhere, and removes it. `tell` hears of a wait
     /// for another process; when that is not done in time, the next pass removes it.
     ///

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::command::{Desk, GiveError, Given, Request};
+use super::requests::{GiveError, Given, Request, Requests};
 use crate::clock;
 use crate::domain::{Flags, Provided, Provider, Target};
 use crate::store::{Kept, Ledger, Lock, Lost, NewGrant, Same};
@@ -57,7 +57,7 @@ impl Plan {
     }
 }
 
-impl Desk<'_> {
+impl Requests<'_> {
     /// Gives back what a run removed, with the same permissions, flags and ends. `end` is for those
     /// whose end has passed, or who never had one; `Some(None)` is never.
     ///

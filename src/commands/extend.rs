@@ -3,13 +3,13 @@
 
 use jiff::Timestamp;
 
-use super::command::{Desk, GiveError, Given};
+use super::requests::{GiveError, Given, Requests};
 use crate::clock;
 use crate::domain::{Email, Target};
 use crate::observe::Observation;
 use crate::store::Grants;
 
-impl Desk<'_> {
+impl Requests<'_> {
     /// Moves the end of a person's access on a target. `tell` hears of a wait for another process;
     /// when that is not done in time, the next pass posts the entry.
     ///

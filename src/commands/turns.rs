@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::command::{ASK_AGAIN, Desk, GiveError};
-use super::work::{self, Work};
-use super::{Give, Tally};
+use super::requests::{ASK_AGAIN, GiveError, Requests};
+use crate::give::work::{self, Work};
+use crate::give::{Give, Tally};
 use crate::observe::Observation;
 use crate::store::{Lock, Provision, Provisions, Standing, StoreError};
 
@@ -20,7 +20,7 @@ const TURN: Duration = ASK_AGAIN.saturating_add(Duration::from_millis(100));
 /// How the rows stand that were given, by their number.
 pub(super) type Standings = HashMap<i64, Standing>;
 
-impl Desk<'_> {
+impl Requests<'_> {
     /// Gives these rows, and gives the lock up between batches; it is `None` in the end when another
     /// process did not end in time. What is not given then, or when somebody asks to stop, stays
     /// planned, and the next pass gives it.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::command::{Given, told};
+use super::requests::{Given, told};
 use crate::clock;
 use crate::domain::ProvisionState;
 use crate::store::{Db, Grants, Imported, NewGrant, Same, Standing, Store, StoreError};
