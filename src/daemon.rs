@@ -1,16 +1,16 @@
 //! The loop around the pass. What is due is asked of the database each time; timers and the doorbell
-//! only wake it, so that a missed ring is caught up and nothing runs twice.
+//! only wake it, so that a missed slot is caught up and nothing runs twice.
 
 mod alarm;
-mod bell;
+mod cron;
 mod due;
-mod post;
-mod pulse;
+mod mail;
 mod signals;
 mod supervisor;
 mod systemd;
+mod watchdog;
 
-mod window;
+mod listener;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,14 +34,14 @@ use crate::progress::{Progress, Stop};
 use crate::providers::BuildError;
 use crate::services::Services;
 use crate::store::{Runs, Store, StoreError};
-use alarm::{Alarm, Ring};
-use bell::Bell;
+use alarm::{Alarm, Passed};
+use cron::Minutes;
 use due::{Asked, Due};
-use post::Post;
-use pulse::Pulse;
+use listener::Listening;
+use mail::MailLoop;
 use signals::{Order, Signals};
 use supervisor::{Supervisor, Task};
-use window::Window;
+use watchdog::Watchdog;
 
 /// How often the database is asked whether it has changed, and the clock whether it was set.
 const LOOK: Duration = Duration::from_secs(1);
@@ -116,9 +116,9 @@ async fn attend(
         store: store.clone(),
         workers,
         started_at: clock::now(),
-        pulse: Pulse::new(&settings.http),
+        watchdog: Watchdog::new(&settings.http),
         supervisor: supervisor.clone(),
-        ring: Arc::default(),
+        passed: Arc::default(),
         settings: watch::Sender::new(Arc::new(settings)),
         services,
         load,
@@ -127,45 +127,45 @@ async fn attend(
         last: store.read(Runs::last).await?,
         told: String::new(),
         busy: false,
-        window: Window::default(),
+        listening: Listening::default(),
     };
-    daemon.look_out(wanted.as_ref())?;
+    daemon.listen(wanted.as_ref())?;
     let here = Handle::current();
-    let pulse = daemon.pulse.clone();
+    let watchdog = daemon.watchdog.clone();
     supervisor.keep(Task::Watchdog, &here, move || {
-        let pulse = pulse.clone();
+        let watchdog = watchdog.clone();
         async move {
-            pulse.feed().await;
+            watchdog.feed().await;
             Ok(())
         }
     });
-    let post = Post {
+    let mail_loop = MailLoop {
         store: store.clone(),
         settings: daemon.settings.subscribe(),
-        bell: Arc::clone(&daemon.outbox),
+        outbox: Arc::clone(&daemon.outbox),
         stop: daemon.stop.clone(),
         metrics: daemon.services.metrics.clone(),
     };
-    let post = supervisor.keep(Task::Mail, &here, move || post.clone().run());
+    let mail_loop = supervisor.keep(Task::Mail, &here, move || mail_loop.clone().run());
     let alarm = Alarm {
         store: store.clone(),
         settings: daemon.settings.subscribe(),
-        ring: Arc::clone(&daemon.ring),
+        passed: Arc::clone(&daemon.passed),
         metrics: daemon.services.metrics.clone(),
     };
     supervisor.keep(Task::Alarm, &daemon.workers, move || alarm.clone().run());
-    let bell = Bell::hang().await;
+    let minutes = Minutes::start().await;
     let database = store.path().display();
     tracing::info!(%database, "started on {database}");
     systemd::ready();
-    let ended = daemon.live(&bell, &mut signals).await;
+    let ended = daemon.run_loop(&minutes, &mut signals).await;
     if ended.is_err() {
         daemon.begin_to_stop();
         daemon.store.save_lost_log();
     }
     let deadline = Instant::now() + LAST_CALLS;
     daemon.outbox.notify_one();
-    if supervisor.is_down(Task::Mail) || timeout_at(deadline, post).await.is_err() {
+    if supervisor.is_down(Task::Mail) || timeout_at(deadline, mail_loop).await.is_err() {
         tracing::warn!("a mail was not delivered in time; it is sent again later");
     }
     tracing::info!("stopped");
@@ -180,10 +180,10 @@ struct Daemon {
     /// The threads that passes run on.
     workers: Handle,
     started_at: Timestamp,
-    pulse: Pulse,
+    watchdog: Watchdog,
     supervisor: Supervisor,
     /// Rings when others may be to be told how a pass went.
-    ring: Arc<Ring>,
+    passed: Arc<Passed>,
     /// Told to whatever is under way when the daemon ends.
     stop: Stop,
     /// Rings when the outbox may hold something new.
@@ -194,7 +194,7 @@ struct Daemon {
     told: String,
     /// Another process was running a pass when one was to be made here.
     busy: bool,
-    window: Window,
+    listening: Listening,
 }
 
 /// How things were when it was asked what is due.
@@ -222,10 +222,14 @@ impl Daemon {
     ///
     /// # Errors
     /// When what is open is no longer what is at its path: started again, it has what is there.
-    async fn live(&mut self, bell: &Bell, signals: &mut Signals) -> Result<(), StoreError> {
+    async fn run_loop(
+        &mut self,
+        minutes: &Minutes,
+        signals: &mut Signals,
+    ) -> Result<(), StoreError> {
         let mut last: Option<Asking> = None;
         loop {
-            self.pulse.beat();
+            self.watchdog.beat();
             self.store.is_in_place()?;
             let settings = Arc::clone(&self.settings.borrow());
             if let Some(jumped) = last.as_ref().and_then(Asking::jump) {
@@ -263,7 +267,7 @@ impl Daemon {
             };
             tokio::select! {
                 () = self.rest(asked, until) => {}
-                () = bell.rings() => {}
+                () = minutes.next() => {}
                 order = signals.next() => match order {
                     Order::Reload => self.reload(),
                     Order::Stop => {
@@ -279,7 +283,7 @@ impl Daemon {
     /// nearer end, nor beyond one of the clock since the database was asked.
     async fn rest(&self, asked: &Asking, until: Timestamp) {
         loop {
-            self.pulse.beat();
+            self.watchdog.beat();
             let now = clock::now();
             if now >= until || asked.jump().is_some() || self.store.is_in_place().is_err() {
                 return;
@@ -347,14 +351,14 @@ impl Daemon {
 
     /// A pass on a task of its own: one that panics takes nothing with it.
     fn start(&self, due: &Due) -> Pass {
-        let pulse = self.pulse.clone();
+        let watchdog = self.watchdog.clone();
         let options = Options {
             patient: true,
             reach: due.reach.clone(),
             exact: true,
             mail: Delivery::Elsewhere,
             stop: self.stop.clone(),
-            progress: Progress::to(move |_, _, _| pulse.beat()),
+            progress: Progress::to(move |_, _, _| watchdog.beat()),
             ..Options::default()
         };
         let (settings, services) = (Arc::clone(&self.settings.borrow()), self.services.clone());
@@ -392,7 +396,7 @@ impl Daemon {
         if due.is_whole() {
             let settings = Arc::clone(&self.settings.borrow());
             due::report(&settings, &self.store, Some(&outcome.run)).await?;
-            self.ring.after(&settings, &self.store, &outcome).await;
+            self.passed.after(&settings, &self.store, &outcome).await;
         }
         self.outbox.notify_one();
         Ok(())
@@ -422,30 +426,30 @@ impl Daemon {
         }
         let services = Services::connect(&settings, &self.services.metrics)
             .map_err(|error| error.to_string())?;
-        self.look_out(settings.status.as_ref())
+        self.listen(settings.status.as_ref())
             .map_err(|error| error.to_string())?;
         self.services = Arc::new(services);
-        self.pulse.expect(&settings.http);
+        self.watchdog.expect(&settings.http);
         self.settings.send_replace(Arc::new(settings));
         self.outbox.notify_one();
         Ok(())
     }
 
     /// Listens where the settings say.
-    fn look_out(&mut self, wanted: Option<&StatusSettings>) -> Result<(), ListenError> {
-        let (pulse, supervisor) = (self.pulse.clone(), self.supervisor.clone());
+    fn listen(&mut self, wanted: Option<&StatusSettings>) -> Result<(), ListenError> {
+        let (watchdog, supervisor) = (self.watchdog.clone(), self.supervisor.clone());
         let view = View {
             store: self.store.clone(),
             settings: self.settings.subscribe(),
-            alive: Arc::new(move || pulse.check().and_then(|()| supervisor.check())),
+            alive: Arc::new(move || watchdog.check().and_then(|()| supervisor.check())),
             metrics: self.services.metrics.clone(),
             started_at: self.started_at,
         };
         if let Some(moved) = self
-            .window
+            .listening
             .moved(wanted, view, &self.workers, &self.supervisor)?
         {
-            self.window = moved;
+            self.listening = moved;
         }
         Ok(())
     }

@@ -1,12 +1,12 @@
 //! The listener for monitoring and for people: whether the daemon is alive and ready, numbers for
 //! Prometheus, and a read-only page. It changes nothing and starts nothing.
 
-mod answers;
+mod auth;
+mod cache;
 mod connections;
-mod door;
-mod fresh;
 mod gauges;
 mod page;
+mod routes;
 mod seats;
 
 use std::io;
@@ -20,13 +20,13 @@ use tokio::sync::watch;
 use crate::config::{Settings, StatusSettings};
 use crate::metrics::Metrics;
 use crate::store::Store;
-use door::Door;
+use auth::Auth;
 
 /// An address that is listened at.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
-    door: Door,
+    auth: Auth,
 }
 
 /// What the answers are made of.
@@ -91,7 +91,7 @@ impl Listener {
         })?;
         Ok(Self {
             socket,
-            door: Door::new(settings.token.as_ref()),
+            auth: Auth::new(settings.token.as_ref()),
         })
     }
 
@@ -103,7 +103,7 @@ impl Listener {
     pub async fn serve(&self, view: View, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(self.socket.try_clone()?)?;
         tracing::info!(address = %socket.local_addr()?, "listening");
-        connections::serve(&socket, answers::routes(view, self.door.clone()), shutdown).await;
+        connections::serve(&socket, routes::router(view, self.auth.clone()), shutdown).await;
         Ok(())
     }
 }

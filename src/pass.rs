@@ -5,10 +5,10 @@
 //! calling the providers, which a pass gives up while it reads.
 
 mod ending;
+mod ends_meanwhile;
 mod giving;
-mod judging;
+mod guard_input;
 mod mailing;
-mod meanwhile;
 mod options;
 mod removing;
 mod reviewing;

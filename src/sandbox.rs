@@ -20,9 +20,9 @@
 //! ```
 
 mod call;
+mod fault_injection;
 mod faults;
 mod line;
-mod mischief;
 mod reply;
 mod sample;
 mod sapling;

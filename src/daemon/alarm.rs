@@ -12,23 +12,23 @@ use crate::failpoint;
 use crate::metrics::Metrics;
 use crate::store::Store;
 
-/// Rings after each whole pass.
+/// Wakes the loop after each whole pass.
 #[derive(Debug, Default)]
-pub(super) struct Ring {
-    bell: Notify,
+pub(super) struct Passed {
+    wake: Notify,
     /// The last pass converged, and nobody has heard the beat yet.
     beat: AtomicBool,
 }
 
-impl Ring {
-    /// Notes the episodes after a whole pass, and rings for the rest.
+impl Passed {
+    /// Notes the episodes after a whole pass, and wakes the loop for the rest.
     pub(super) async fn after(&self, settings: &Settings, store: &Store, outcome: &PassOutcome) {
         if let Err(error) = alarm::note(settings, store, outcome).await {
             alarm::log_fault(&error);
         }
         let converged = outcome.outcome == Verdict::Converged;
         self.beat.store(converged, Ordering::Relaxed);
-        self.bell.notify_one();
+        self.wake.notify_one();
     }
 }
 
@@ -37,18 +37,18 @@ impl Ring {
 pub(super) struct Alarm {
     pub(super) store: Store,
     pub(super) settings: watch::Receiver<Arc<Settings>>,
-    pub(super) ring: Arc<Ring>,
+    pub(super) passed: Arc<Passed>,
     pub(super) metrics: Metrics,
 }
 
 impl Alarm {
-    /// Sends what is to be sent after each ring, as long as the daemon lives.
+    /// Sends what is to be sent after each whole pass, as long as the daemon lives.
     pub(super) async fn run(self) -> Result<(), String> {
         loop {
-            self.ring.bell.notified().await;
+            self.passed.wake.notified().await;
             failpoint::panic("alarm");
             let settings = Arc::clone(&self.settings.borrow());
-            let converged = self.ring.beat.swap(false, Ordering::Relaxed);
+            let converged = self.passed.beat.swap(false, Ordering::Relaxed);
             let sent = alarm::send(&settings, &self.store, &self.metrics, converged).await;
             if let Err(error) = sent {
                 alarm::log_fault(&error);

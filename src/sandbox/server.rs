@@ -17,9 +17,9 @@ use tokio::net::TcpListener;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::call::{Asked, Call, CallLog};
+use super::fault_injection::{self, Outcome};
 use super::faults::Faults;
 use super::line::{Line, Switchboard};
-use super::mischief::{self, Outcome};
 use super::reply::{no_method, no_route};
 
 /// The largest body taken: bulk calls of ten thousands of addresses fit.
@@ -171,9 +171,9 @@ async fn pass(
     }
     parts.extensions.insert(Arc::new(asked));
     let handled = next.run(Request::from_parts(parts, Body::empty()));
-    match mischief::play(met, handled).await {
+    match fault_injection::play(met, handled).await {
         Outcome::Answered(mut response) => {
-            mischief::set_clock(&mut response, front.clock_ahead.load(Ordering::Relaxed));
+            fault_injection::set_clock(&mut response, front.clock_ahead.load(Ordering::Relaxed));
             front.log.answered(number, response.status().as_u16());
             response
         }

@@ -16,8 +16,8 @@ use axum::routing::get;
 use tokio::time::timeout;
 
 use super::View;
-use super::door::Door;
-use super::fresh::Fresh;
+use super::auth::Auth;
+use super::cache::Cache;
 use super::gauges::gauges;
 use super::page;
 use crate::config::Settings;
@@ -30,20 +30,20 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What the handlers share.
 struct Shared {
     view: View,
-    door: Door,
-    status: Fresh<Status>,
-    page: Fresh<String>,
+    auth: Auth,
+    status: Cache<Status>,
+    page: Cache<String>,
 }
 
 /// An answer, or why there is none now.
 type Answer = Result<Response, Unready>;
 
-pub(super) fn routes(view: View, door: Door) -> Router {
+pub(super) fn router(view: View, auth: Auth) -> Router {
     let shared = Arc::new(Shared {
         view,
-        door,
-        status: Fresh::new(),
-        page: Fresh::new(),
+        auth,
+        status: Cache::new(),
+        page: Cache::new(),
     });
     Router::new()
         .route("/", get(page))
@@ -60,7 +60,7 @@ pub(super) fn routes(view: View, door: Door) -> Router {
 /// not do with it.
 async fn pass(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match shared.door.ask(&parts, &shared.settings()) {
+    let mut response = match shared.auth.ask(&parts, &shared.settings()) {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refused) => *refused,
     };

@@ -12,11 +12,11 @@ const LEAST: Duration = Duration::from_secs(1);
 const SHARE: u32 = 10;
 
 #[derive(Debug)]
-pub(super) struct Fresh<T> {
+pub(super) struct Cache<T> {
     kept: Mutex<Option<(Instant, Arc<T>)>>,
 }
 
-impl<T> Fresh<T> {
+impl<T> Cache<T> {
     pub(super) fn new() -> Self {
         Self {
             kept: Mutex::new(None),

@@ -12,12 +12,12 @@ use crate::listener::{ListenError, Listener, View};
 
 /// Open as long as it lives; may be none at all.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(super) struct Listening {
     address: Option<SocketAddr>,
     _open: Option<DropGuard>,
 }
 
-impl Window {
+impl Listening {
     /// Listens where the settings say; `None` when that is where this one is open already: a token
     /// that changes is seen by itself.
     ///

@@ -1,5 +1,5 @@
-//! The pulse: whether the loop and the pass still get on. Where they do not, the watchdog is not
-//! fed, and whoever asks hears why.
+//! The watchdog: whether the loop and the pass still make progress. Where they do not, systemd is not
+//! notified, and /healthz says why.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,12 +16,12 @@ use crate::failpoint;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A read is made four times and may be asked to wait for a minute in all: so many timeouts.
 const TIMEOUTS: u32 = 6;
-/// How often a broken pulse is looked for where nobody is fed.
+/// How often a broken watchdog is looked for where nobody is fed.
 const LOOK: Duration = Duration::from_secs(30);
 
 /// Beats as long as the daemon gets on. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Pulse(Arc<Inner>);
+pub(crate) struct Watchdog(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -34,16 +34,16 @@ struct Inner {
     told: AtomicBool,
 }
 
-impl Pulse {
+impl Watchdog {
     pub(super) fn new(http: &HttpSettings) -> Self {
-        let pulse = Self(Arc::new(Inner {
+        let watchdog = Self(Arc::new(Inner {
             born: Instant::now(),
             last: AtomicU64::new(0),
             patience: AtomicU64::new(0),
             told: AtomicBool::new(false),
         }));
-        pulse.expect(http);
-        pulse
+        watchdog.expect(http);
+        watchdog
     }
 
     /// Sets how long a pass may be silent: at these settings a single call may take long.
@@ -78,7 +78,7 @@ impl Pulse {
         Err(format!("the pass has not got on for {silence:?}"))
     }
 
-    /// Feeds systemd's watchdog as long as the pulse beats.
+    /// Feeds systemd's watchdog as long as the watchdog beats.
     pub(super) async fn feed(self) {
         let every = systemd::wants_alive();
         loop {

@@ -17,13 +17,13 @@ use crate::config::Settings;
 type Token = [u8; 32];
 
 #[derive(Debug, Clone)]
-pub(super) struct Door {
+pub(super) struct Auth {
     /// What the listener was started with. An address that was opened because of a token stays
     /// closed without one.
     token: Option<Token>,
 }
 
-impl Door {
+impl Auth {
     pub(super) fn new(token: Option<&SecretString>) -> Self {
         Self {
             token: token.map(digest),

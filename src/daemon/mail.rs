@@ -22,17 +22,17 @@ const AFTER_FAULT: Duration = Duration::from_secs(30);
 
 /// What the loop goes by.
 #[derive(Debug, Clone)]
-pub(super) struct Post {
+pub(super) struct MailLoop {
     pub(super) store: Store,
     pub(super) settings: watch::Receiver<Arc<Settings>>,
-    /// Rings when the outbox may hold something new.
-    pub(super) bell: Arc<Notify>,
+    /// Notified when the outbox may hold something new.
+    pub(super) outbox: Arc<Notify>,
     pub(super) stop: Stop,
     pub(super) metrics: Metrics,
 }
 
-impl Post {
-    /// Delivers what is due whenever the bell rings or its time has come, until told to stop.
+impl MailLoop {
+    /// Delivers what is due whenever it is notified or its time has come, until told to stop.
     pub(super) async fn run(self) -> Result<(), String> {
         while !self.stop.is_set() {
             let settings = Arc::clone(&self.settings.borrow());
@@ -49,7 +49,7 @@ impl Post {
             };
             tokio::select! {
                 () = sleep(wait) => {}
-                () = self.bell.notified() => {}
+                () = self.outbox.notified() => {}
             }
         }
         Ok(())
