@@ -18,7 +18,7 @@ use crate::providers::CallError;
 use crate::services::{Services, TeamAccount};
 use crate::store::{
     Db, ReadTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, Teams, Version,
-    invites,
+    tables::invites,
 };
 use list::{List, list};
 

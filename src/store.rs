@@ -1,86 +1,53 @@
-//! The one door to SQLite: opening, one writer, readers, and the SQL in `store/`, a family of
-//! tables each.
+//! All that is kept: the database itself in `db`, a file for each table in `tables`, one for each asker
+//! in `queries`, the ledger of removals, and the audit trail.
 
-mod agenda;
-mod answering;
-mod backup;
-pub(crate) mod board;
-mod ending;
-mod episodes;
-mod error;
-mod findings;
-mod grants;
-mod holds;
-pub(crate) mod invites;
+mod db;
 mod ledger;
-mod listing;
-mod lock;
-mod mark;
-mod members;
-mod notices;
-mod open;
-mod open_files;
-mod outbox;
-pub(crate) mod person;
-mod presence;
-pub(crate) mod provisions;
 pub(crate) mod queries;
-mod read_only;
-mod reviews;
-mod runs;
-pub(crate) mod snapshot;
-mod sources;
-pub(crate) mod standing;
-mod stays;
-pub(crate) mod summary;
 pub(crate) mod tables;
-mod targets;
-mod teams;
-mod then;
-mod time;
 pub mod trail;
-mod writer;
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use open::IfMissing;
-use open_files::OpenFiles;
-use read_only::ReadOnly;
+use db::open::{self, IfMissing};
+use db::open_files::OpenFiles;
+use db::read_only::ReadOnly;
+use db::writer::Writer;
 
-pub(crate) use agenda::Agenda;
-pub(crate) use answering::Answering;
-pub(crate) use ending::ending;
-pub(crate) use episodes::Episodes;
-pub use error::StoreError;
-pub(crate) use findings::Findings;
-pub(crate) use grants::{Grants, Recorded, Word};
-pub use grants::{Held, Imported, NewGrant, Same};
-pub use holds::Approval;
-pub(crate) use holds::Holds;
+pub use db::daemon_lock::Presence;
+pub use db::error::StoreError;
+pub use db::lock::Lock;
+pub use db::open_files::Displaced;
 pub(crate) use ledger::closing::{self, ReadTeam};
 pub(crate) use ledger::upgrade;
 pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
-pub(crate) use listing::Listing;
-pub use listing::{GrantFilter, GrantRow, MemberFilter, MemberRow};
-pub use lock::Lock;
-pub(crate) use notices::Notices;
-pub use open_files::Displaced;
-pub(crate) use outbox::{Again, NewMail, Outbox, Waiting};
-pub use presence::Presence;
-pub use provisions::Asked;
-pub(crate) use provisions::{
+pub(crate) use queries::due_between_passes::Agenda;
+pub(crate) use queries::ending::ending;
+pub(crate) use queries::findings::Findings;
+pub(crate) use queries::list::Listing;
+pub use queries::list::{GrantFilter, GrantRow, MemberFilter, MemberRow};
+pub(crate) use tables::answering::Answering;
+pub(crate) use tables::episodes::Episodes;
+pub(crate) use tables::grants::{Grants, Recorded, Word};
+pub use tables::grants::{Held, Imported, NewGrant, Same};
+pub use tables::holds::Approval;
+pub(crate) use tables::holds::Holds;
+pub(crate) use tables::notices::Notices;
+pub(crate) use tables::outbox::{Again, NewMail, Outbox, Waiting};
+pub use tables::provisions::Asked;
+pub(crate) use tables::provisions::{
     Answered, Intent, NewProvision, Next, Outlook, Posting, Provision, Provisions, Standing,
     TakeBack, not_with_an_invite,
 };
-pub use reviews::ReviewRow;
-pub(crate) use reviews::{ReviewAnswer, Reviews};
-pub(crate) use runs::Runs;
-pub(crate) use sources::{Doubt, SourceKind, SourceState, Sources, Version};
-pub(crate) use targets::{ListedTeam, Targets};
-pub(crate) use teams::{KnownTeam, Look, Taken, Teams};
+pub use tables::reviews::ReviewRow;
+pub(crate) use tables::reviews::{ReviewAnswer, Reviews};
+pub(crate) use tables::runs::Runs;
+pub(crate) use tables::sources::{Doubt, SourceKind, SourceState, Sources, Version};
+pub(crate) use tables::targets::{ListedTeam, Targets};
+pub(crate) use tables::teams::{KnownTeam, Look, Taken, Teams};
 
 /// The endings of the files beside the database that whoever runs a pass on everything, calls the
 /// providers, or delivers mail, has locked.
@@ -109,7 +76,7 @@ struct Inner {
 #[derive(Debug)]
 enum Access {
     Full {
-        writer: writer::Writer,
+        writer: Writer,
         files: Arc<OpenFiles>,
     },
     Reading(ReadOnly),
@@ -160,7 +127,7 @@ impl Store {
     fn opened(path: &Path, if_missing: IfMissing) -> Result<Self, StoreError> {
         let (writer, files) = open::writable(path, if_missing)?;
         let reader = open::second(&files)?;
-        let writer = writer::Writer::start(writer, Arc::clone(&files))?;
+        let writer = Writer::start(writer, Arc::clone(&files))?;
         Ok(Self::with(Access::Full { writer, files }, reader))
     }
 
@@ -180,7 +147,7 @@ impl Store {
         }
     }
 
-    fn writer(&self) -> Result<&writer::Writer, StoreError> {
+    fn writer(&self) -> Result<&Writer, StoreError> {
         match &self.inner.access {
             Access::Full { writer, .. } => Ok(writer),
             Access::Reading(_) => Err(StoreError::OnlyReads),

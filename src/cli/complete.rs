@@ -13,7 +13,7 @@ use clap_complete::{ArgValueCompleter, CompletionCandidate, Shell};
 use super::Cli;
 use crate::config;
 use crate::domain::{Permission, Role};
-use crate::store::{Store, Targets, person};
+use crate::store::{Store, Targets, queries::person};
 
 /// How many targets or addresses are offered at most: more nobody reads.
 const OFFERED: usize = 100;

@@ -18,7 +18,7 @@ use crate::observe::{self, Errand};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
-use crate::store::{Same, Store, summary};
+use crate::store::{Same, Store, queries};
 use stage::Stage;
 
 /// How long before the demo somebody looked at the teams: long enough for an invite to go stale.
@@ -125,7 +125,9 @@ async fn leave_report(
     wanted: Option<PathBuf>,
 ) -> Result<PathBuf, Failure> {
     let scope = pass::scope(settings, None, clock::now(), false);
-    let summary = store.read(move |db| summary::gather(db, scope)).await?;
+    let summary = store
+        .read(move |db| queries::report::gather(db, scope))
+        .await?;
     let html = report::render(&summary, Format::Html)
         .map_err(|error| Failure::could_not_run(error.into()))?;
     let path = match wanted {

@@ -8,7 +8,7 @@ use super::{Common, RowFormat, output};
 use crate::clock;
 use crate::explain::words::Words;
 use crate::explain::{Row, tell};
-use crate::store::person;
+use crate::store::queries::person;
 
 /// Whose history.
 #[derive(Debug, Args)]

@@ -10,7 +10,7 @@ use crate::clock;
 use crate::domain::{Edge, parse_span};
 use crate::pass;
 use crate::report::{self, Format};
-use crate::store::summary;
+use crate::store::queries;
 
 /// Which report.
 #[derive(Debug, Args)]
@@ -71,7 +71,9 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
     let unconfirmed = store.looks_restored().await?.is_some();
     let mut scope = pass::scope(&settings, from, now, unconfirmed);
     scope.owed.import_runs = store.is_giving()?;
-    let summary = store.read(move |db| summary::gather(db, scope)).await?;
+    let summary = store
+        .read(move |db| queries::report::gather(db, scope))
+        .await?;
     let text = report::render(&summary, args.format.into())
         .map_err(|error| Failure::could_not_run(error.into()))?;
     match args.output {

@@ -12,7 +12,7 @@ use crate::domain::{Email, Target};
 use crate::explain::words::Words;
 use crate::explain::{Access, Explanation, Rules, explain, lines};
 use crate::report::one_line;
-use crate::store::{Targets, person as on_record};
+use crate::store::{Targets, queries::person as on_record};
 
 /// Whose access.
 #[derive(Debug, Args)]

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 use crate::observe::{self, Errand, Observation};
 use crate::pass::{self, Options};
-use crate::store::person::near;
+use crate::store::queries::person::near;
 use crate::store::{Db, Grants, Held, Lock, StoreError, Targets, Word};
 
 /// Whose access ends, and where.

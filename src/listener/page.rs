@@ -15,8 +15,8 @@ use thiserror::Error;
 use crate::config::Settings;
 use crate::report::{self, Row, Section, Tone, Week, one_line, zone_name};
 use crate::status::{self, Health, Pass, Status};
-use crate::store::board::{self, Board, People, Team};
-use crate::store::standing::Wanted;
+use crate::store::queries::page::{self, Board, People, Team};
+use crate::store::queries::status::Wanted;
 use crate::store::{Store, StoreError};
 
 /// The one stylesheet; the policy names its digest.
@@ -159,13 +159,13 @@ pub(super) async fn render(
     let (of_board, of_status, of_zone) = (wanted.clone(), status.clone(), zone.clone());
     let (mut board, mut listed) = store
         .read(move |db| {
-            let board = board::gather(db, &of_board, &of_status, of_zone)?;
-            Ok((board, board::teams(db)?))
+            let board = page::gather(db, &of_board, &of_status, of_zone)?;
+            Ok((board, page::teams(db)?))
         })
         .await?;
     let mut weeks = Vec::new();
-    for week in board::weeks(status.at, &zone) {
-        let count = store.read(move |db| board::ends_in(db, week)).await?;
+    for week in page::weeks(status.at, &zone) {
+        let count = store.read(move |db| page::ends_in(db, week)).await?;
         let starts = week.starts;
         weeks.push(Week { starts, count });
     }
@@ -175,7 +175,7 @@ pub(super) async fn render(
     let mut teams = Vec::with_capacity(listed.len());
     for some in listed.chunks(TEAMS_A_READ) {
         let (some, holders, wanted) = (some.to_vec(), settings.holders(), wanted.clone());
-        let read = move |db: &_| board::coverage(db, &some, &holders, &wanted);
+        let read = move |db: &_| page::coverage(db, &some, &holders, &wanted);
         teams.extend(store.read(read).await?);
     }
     Ok(page(status, &board, &weeks, &teams, more_teams, &zone).render()?)

@@ -17,7 +17,7 @@ use crate::report::Summary;
 use crate::report::letter::Scene;
 use crate::schedule;
 use crate::store::queries::OwedAt;
-use crate::store::summary::{self, Scope};
+use crate::store::queries::report::{self, Scope};
 use crate::store::{Holds, NewMail, Outbox, Runs, Store, StoreError};
 
 /// When the last report's period ended.
@@ -73,7 +73,7 @@ pub(crate) async fn queue_report(
     let mut scope = scope(settings, from, to, unconfirmed);
     scope.owed.import_runs = store.is_giving()?;
     scope.run = run.map(ToOwned::to_owned);
-    let summary = store.read(move |db| summary::gather(db, scope)).await?;
+    let summary = store.read(move |db| report::gather(db, scope)).await?;
     let key = match run {
         Some(run) => run.to_owned(),
         None => to.as_millisecond().to_string(),
@@ -98,10 +98,7 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError>
     let mut scope = scope(pass.settings, Some(at), at, pass.restored.is_some());
     scope.owed.import_runs = pass.store.is_giving()?;
     scope.run = Some(pass.run.clone());
-    let summary = pass
-        .store
-        .read(move |db| summary::gather(db, scope))
-        .await?;
+    let summary = pass.store.read(move |db| report::gather(db, scope)).await?;
     let mails = match &pass.settings.mail {
         Some(settings) => alarms(settings, &summary, &pass.run).map_err(MailError::from)?,
         None => Vec::new(),

@@ -16,7 +16,7 @@ use crate::guard::{Refused, Reviewed};
 use crate::observe::{self, Errand, Observation};
 use crate::plan::{self, Policy};
 use crate::progress::Stage;
-use crate::store::snapshot::{self, Wanted};
+use crate::store::queries::plan_input::{self, Wanted};
 use crate::store::{Ledger, ReadTeam, StoreError, closing, upgrade};
 
 impl Pass<'_> {
@@ -72,7 +72,7 @@ impl Pass<'_> {
         };
         let snapshot = self
             .store
-            .read(move |db| snapshot::load(db, wanted))
+            .read(move |db| plan_input::load(db, wanted))
             .await?;
         let plan = plan::plan(&snapshot, &policy, self.moment);
         for left in &plan.left_alone {

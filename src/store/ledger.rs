@@ -15,10 +15,11 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
+use super::db::values;
 use super::queries::sql::{COVERS, GIVES};
-use super::tables::entry;
+use super::tables::{entry, targets};
 use super::trail::{self, Entry};
-use super::{Provisions, Sources, StoreError, targets, time};
+use super::{Provisions, Sources, StoreError};
 use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
 
 /// The first wait after a failure, doubled with each further one.
@@ -129,7 +130,7 @@ impl Ledger {
                                detail = NULL, next_try_at = NULL
              WHERE id = :id",
         )?
-        .execute(named_params! { ":id": tracked.row, ":at": time::stored(at) })?;
+        .execute(named_params! { ":id": tracked.row, ":at": values::stored(at) })?;
         Sources::called(db, &action.target)?;
         trail::append(
             db,
@@ -176,8 +177,8 @@ impl Ledger {
         .execute(named_params! {
             ":id": tracked.row, ":state": settled.state.as_str(),
             ":evidence": settled.evidence.map(Evidence::as_str), ":detail": detail,
-            ":next_try": next_try.map(time::stored),
-            ":settled_at": is_over.then(|| time::stored(at)),
+            ":next_try": next_try.map(values::stored),
+            ":settled_at": is_over.then(|| values::stored(at)),
         })?;
         Sources::called(db, &action.target)?;
         trail::append(
@@ -233,7 +234,7 @@ impl Ledger {
                     ":target": action.target.id().0,
                     ":follows": action.follows.as_ref().map(|t| t.id().0),
                     ":email_key": action.email.key(),
-                    ":now": time::stored(at), ":cutoff": time::stored(cutoff),
+                    ":now": values::stored(at), ":cutoff": values::stored(cutoff),
                     ":role": action.role.map(Role::as_str),
                 },
                 |_| Ok(()),
@@ -254,7 +255,8 @@ impl Ledger {
              AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged'))",
         )?;
         let params = named_params! { ":target": team.0, ":kind": kind.as_str() };
-        let rows = statement.query_map(params, |row| Ok((row.get(0)?, time::read(row.get(1)?))))?;
+        let rows =
+            statement.query_map(params, |row| Ok((row.get(0)?, values::read(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

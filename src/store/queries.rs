@@ -1,7 +1,18 @@
 //! Questions that have one answer, a file for each asker.
 
+pub(in crate::store) mod as_of;
+pub(in crate::store) mod due_between_passes;
+pub(in crate::store) mod ending;
+pub(in crate::store) mod findings;
+pub(in crate::store) mod list;
 mod owed;
+pub(crate) mod page;
+pub(crate) mod person;
+pub(crate) mod plan_input;
+pub(crate) mod report;
 pub(crate) mod sql;
+pub(crate) mod status;
+pub(in crate::store) mod stays;
 #[cfg(test)]
 mod tests;
 

@@ -28,7 +28,8 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{StoreError, time};
+use super::StoreError;
+use super::db::values;
 use crate::domain::{Email, TargetId};
 
 pub(super) use changes::{Untold, back_to, tell, untold, watch};
@@ -136,7 +137,7 @@ fn put(
 ) -> Result<(), StoreError> {
     let head = head(db)?;
     let seq = head.seq + 1;
-    let at = time::stored(at);
+    let at = values::stored(at);
     let mut salt = [0_u8; SALT];
     getrandom::fill(&mut salt)
         .map_err(|e| StoreError::Corrupt(format!("no random numbers: {e}")))?;

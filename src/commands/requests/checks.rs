@@ -9,7 +9,7 @@ use super::{GiveError, Request, readable};
 use crate::clock;
 use crate::domain::{Email, FindingKind, Place, Provider, Target, TargetRef};
 use crate::observe::Observation;
-use crate::store::provisions::Presence;
+use crate::store::tables::provisions::Presence;
 use crate::store::{Db, Grants, Provisions, Same, Store, StoreError, Targets};
 
 /// Checks every request against what was read and recorded.

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::domain::{ActionKind, Email, Missed, Reason, Role, TargetId};
 use crate::store::queries::sql;
 use crate::store::trail::{self, Entry};
-use crate::store::{Runs, StoreError, time};
+use crate::store::{Runs, StoreError, db::values};
 
 /// Whether anybody with this address is there, by what was read or acknowledged last. Who came back
 /// after a proven absence is another matter than the grants that ended before it, and no other than
@@ -74,7 +74,7 @@ fn close(
         )?
         .query_map(
             named_params! {
-                ":target": target.0, ":person": person, ":at": time::stored(at),
+                ":target": target.0, ":person": person, ":at": values::stored(at),
                 ":role": role.map(Role::as_str),
             },
             |row| Ok((row.get(0)?, row.get(1)?)),
@@ -117,7 +117,7 @@ impl Ended {
         FoundAbsent {
             kind,
             reason: self.reason(),
-            due: time::read(self.due),
+            due: values::read(self.due),
         }
     }
 }
@@ -216,7 +216,7 @@ fn ended(
     ))?;
     let rows = statement.query_map(
         named_params! {
-            ":target": team.0, ":now": time::stored(at), ":cutoff": time::stored(cutoff),
+            ":target": team.0, ":now": values::stored(at), ":cutoff": values::stored(cutoff),
         },
         |row| {
             let role: Option<String> = row.get(4)?;
@@ -312,12 +312,12 @@ fn is_missed_long_enough(
         )?
         .query_row(
             named_params! {
-                ":target": read.team.0, ":person": ended.person, ":at": time::stored(at),
+                ":target": read.team.0, ":person": ended.person, ":at": values::stored(at),
             },
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?;
     let missed = Missed {
-        since: time::read(since),
+        since: values::read(since),
         readings,
     };
     Ok(missed.is_believed(read.doubtful, at))
@@ -374,7 +374,7 @@ fn found_absent(
             .execute(named_params! {
                 ":kind": kind.as_str(), ":target": team.0, ":person": person, ":what": what,
                 ":email": ended.email, ":reason": reason, ":role": ended.role.map(Role::as_str),
-                ":due": ended.due, ":at": time::stored(at), ":run": run,
+                ":due": ended.due, ":at": values::stored(at), ":run": run,
             })?;
             db.last_insert_rowid()
         }
@@ -384,7 +384,7 @@ fn found_absent(
                 next_try_at = NULL, run = :run WHERE id = :id",
     )?
     .execute(named_params! {
-        ":id": row, ":detail": DETAIL, ":at": time::stored(at), ":run": run,
+        ":id": row, ":detail": DETAIL, ":at": values::stored(at), ":run": run,
     })?;
     trail::append(
         db,

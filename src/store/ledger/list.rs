@@ -9,7 +9,7 @@ use super::Ledger;
 use crate::domain::{
     ActionKind, ActionResult, ActionState, Email, Evidence, Obligation, Reason, TargetId, What,
 };
-use crate::store::{StoreError, targets, time};
+use crate::store::{StoreError, db::values, tables::targets};
 
 /// Over how long removals are counted.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
@@ -51,7 +51,7 @@ impl Ledger {
     /// knows that it was not done.
     pub(crate) fn removed_lately(db: &Connection, now: Timestamp) -> Result<Lately, StoreError> {
         let since = now.checked_sub(WINDOW).unwrap_or(Timestamp::MIN);
-        let params = named_params! { ":since": time::stored(since) };
+        let params = named_params! { ":since": values::stored(since) };
         let mut statement = db.prepare_cached(
             "SELECT a.target, count(*), sum(a.kind <> 'member.demote'
                     AND (t.provider = 'sentius' OR a.evidence IS 'verified'))

@@ -10,7 +10,7 @@ use super::{Ledger, Tracked};
 use crate::domain::{Action, ActionState, Email, Means, Reach, Role, TargetId, TargetRef};
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
-use crate::store::{Holds, Provisions, StoreError, apart, time};
+use crate::store::{Holds, Provisions, StoreError, apart, db::values};
 
 impl Ledger {
     /// Writes down what is due, each obligation once however many passes it takes, and withdraws
@@ -191,7 +191,7 @@ fn upsert(
                 ":id": open.0, ":run": run, ":kind": action.kind.as_str(),
                 ":reason": action.reason.as_str(), ":email": action.email.written(),
                 ":email_key": action.email.key(), ":role": action.role.map(Role::as_str),
-                ":remote_id": remote_id, ":due": time::stored(action.due),
+                ":remote_id": remote_id, ":due": values::stored(action.due),
                 ":unreadable": action.means == Means::Unreadable,
             })?;
             open
@@ -207,7 +207,7 @@ fn upsert(
                 ":email": action.email.written(), ":email_key": action.email.key(),
                 ":reason": action.reason.as_str(), ":remote_id": remote_id,
                 ":role": action.role.map(Role::as_str),
-                ":due": time::stored(action.due), ":at": time::stored(at), ":run": run,
+                ":due": values::stored(action.due), ":at": values::stored(at), ":run": run,
             })?;
             (db.last_insert_rowid(), None, 0)
         }
@@ -219,7 +219,7 @@ fn upsert(
         row,
         action: action.clone(),
         // What was never sent waits for nothing once it can be tried.
-        next_try: time::read_if_any(next_try).filter(|_| attempts > 0),
+        next_try: values::read_if_any(next_try).filter(|_| attempts > 0),
         tried: attempts > 0,
     }))
 }
@@ -246,7 +246,7 @@ fn refuse(
     )?
     .execute(named_params! {
         ":id": row, ":state": state.as_str(), ":why": why,
-        ":next_try": (state == ActionState::Failed).then(|| time::stored(soon(action.due, at))),
+        ":next_try": (state == ActionState::Failed).then(|| values::stored(soon(action.due, at))),
     })?;
     if was.as_deref() == Some(why) {
         return Ok(());
@@ -312,7 +312,7 @@ pub(super) fn withdraw(
              WHERE id = :id RETURNING target, email",
         )?
         .query_row(
-            named_params! { ":id": row, ":why": why, ":at": time::stored(at) },
+            named_params! { ":id": row, ":why": why, ":at": values::stored(at) },
             |r| Ok((r.get(0)?, r.get(1)?)),
         )?;
     trail::append(

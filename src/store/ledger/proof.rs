@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{Ledger, close_grants};
 use crate::domain::{Email, Flags, Role, TargetId};
 use crate::store::trail::{self, Entry};
-use crate::store::{Provisions, StoreError, members, time};
+use crate::store::{Provisions, StoreError, db::values, tables::members};
 
 /// A removal that was sent, and whether what it was to remove is still there.
 struct Unproven {
@@ -74,7 +74,7 @@ impl Ledger {
                 ),
             };
             db.prepare_cached(sql)?
-                .execute(named_params! { ":id": action.row, ":at": time::stored(at) })?;
+                .execute(named_params! { ":id": action.row, ":at": values::stored(at) })?;
             note(db, kind, team, &action, at)?;
             if !action.still_there {
                 close_grants(db, action.row, at)?;

@@ -5,8 +5,8 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Ledger;
 use crate::domain::{ActionKind, Email, Flags, Permission, Reason, Role, TargetId, TargetRef};
-use crate::store::members::OF_PERSON;
-use crate::store::{NewGrant, StoreError, targets, time};
+use crate::store::tables::members::OF_PERSON;
+use crate::store::{NewGrant, StoreError, db::values, tables::targets};
 
 /// What a person lost on a target.
 #[derive(Debug, Clone)]
@@ -128,7 +128,7 @@ fn closed_by(
         closed.push(Kept {
             grant: NewGrant {
                 // What had not begun begins when it was to.
-                start: Some(time::read(row.get("starts_at")?)).filter(|start| *start > at),
+                start: Some(values::read(row.get("starts_at")?)).filter(|start| *start > at),
                 ..read(row, target)?
             },
             end: end.filter(|end| end.is_none_or(|end| end > at)),
@@ -174,12 +174,12 @@ fn running(
          ORDER BY id"
     ))?;
     let mut rows = statement.query(named_params! {
-        ":target": target.id().0, ":email_key": email.key(), ":at": time::stored(at),
+        ":target": target.id().0, ":email_key": email.key(), ":at": values::stored(at),
     })?;
     let mut running = Vec::new();
     while let Some(row) = rows.next()? {
         running.push(NewGrant {
-            start: Some(time::read(row.get("starts_at")?)),
+            start: Some(values::read(row.get("starts_at")?)),
             ..read(row, target)?
         });
     }
@@ -199,7 +199,7 @@ fn read(row: &Row<'_>, target: &TargetRef) -> Result<NewGrant, StoreError> {
             .collect(),
         role: role.and_then(|role| role.parse().ok()),
         start: None,
-        end: time::read_if_any(row.get("ends_at")?),
+        end: values::read_if_any(row.get("ends_at")?),
         owner: owner.map(|owner| Email::observed(&owner)),
         reason: row.get("reason")?,
         as_written: row.get("as_written")?,

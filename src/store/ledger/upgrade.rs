@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::domain::{Email, TargetId};
 use crate::store::queries::sql;
 use crate::store::trail::{self, Entry};
-use crate::store::{StoreError, time};
+use crate::store::{StoreError, db::values};
 
 /// What a migration leaves behind for the first passes, by the teams that were looked at.
 const PENDING: &str = "upgrade.reopen";
@@ -82,7 +82,7 @@ fn reopen_in(db: &Connection, team: TargetId, at: Timestamp) -> Result<usize, St
             sql::returned()
         ))?
         .query_map(
-            named_params! { ":target": team.0, ":now": time::stored(at), ":cutoff": time::stored(at) },
+            named_params! { ":target": team.0, ":now": values::stored(at), ":cutoff": values::stored(at) },
             |row| Ok((row.get(0)?, row.get(1)?)),
         )?
         .collect::<Result<_, _>>()?;

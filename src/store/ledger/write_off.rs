@@ -8,7 +8,7 @@ use super::{Ledger, closing};
 use crate::domain::{Email, Evidence, GoneBy, TargetId, TargetRef};
 use crate::store::queries::sql;
 use crate::store::trail::{self, Entry};
-use crate::store::{Provisions, Runs, StoreError, invites, members, time};
+use crate::store::{Provisions, Runs, StoreError, db::values, tables::invites, tables::members};
 
 impl Ledger {
     /// Gives up what is owed to or from a person on a target. Returns how many removals and how many
@@ -62,8 +62,8 @@ fn is_untouched(
         ))?
         .query_row(
             named_params! {
-                ":target": target.0, ":person": email.key(), ":now": time::stored(at),
-                ":cutoff": time::stored(at),
+                ":target": target.0, ":person": email.key(), ":now": values::stored(at),
+                ":cutoff": values::stored(at),
             },
             |row| row.get(0),
         )?)
@@ -88,7 +88,7 @@ fn take_up(
     )?
     .execute(named_params! {
         ":kind": kind, ":target": target.id().0, ":person": email.key(), ":email": email.written(),
-        ":at": time::stored(at), ":run": Runs::newest(db)?,
+        ":at": values::stored(at), ":run": Runs::newest(db)?,
     })?;
     Ok(db.last_insert_rowid())
 }
@@ -108,7 +108,7 @@ fn settle(
                 next_try_at = NULL WHERE id = :id",
     )?
     .execute(named_params! {
-        ":id": row, ":evidence": evidence, ":reason": reason, ":at": time::stored(at),
+        ":id": row, ":evidence": evidence, ":reason": reason, ":at": values::stored(at),
     })?;
     trail::append(
         db,

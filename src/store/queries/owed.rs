@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params};
 use super::sql;
 use crate::config::Settings;
 use crate::domain::Owed;
-use crate::store::{Outbox, StoreError, time};
+use crate::store::{Outbox, StoreError, db::values};
 
 /// A mail that waits this long though nobody has tried to send it is late.
 const UNTRIED: SignedDuration = SignedDuration::from_mins(5);
@@ -61,8 +61,8 @@ fn remove(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
         )?
         .query_row([], |row| row.get(0))?;
     let params = named_params! {
-        ":now": time::stored(asked.now),
-        ":cutoff": time::stored(asked.cutoff()),
+        ":now": values::stored(asked.now),
+        ":cutoff": values::stored(asked.cutoff()),
     };
     let untouched: u64 = db
         .prepare_cached(&format!("SELECT count(*) FROM ({})", sql::untouched()))?
@@ -80,7 +80,7 @@ fn give(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
         )?
         .query_row(
             named_params! {
-                ":now": time::stored(asked.now), ":import_runs": asked.import_runs,
+                ":now": values::stored(asked.now), ":import_runs": asked.import_runs,
             },
             |row| row.get(0),
         )?)
@@ -118,7 +118,7 @@ fn mail(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
             "SELECT count(*) FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
              AND (state = 'failed' OR created_at < :late)",
         )?
-        .query_row(named_params! { ":late": time::stored(late) }, |row| {
+        .query_row(named_params! { ":late": values::stored(late) }, |row| {
             row.get(0)
         })?;
     Ok(waiting + Outbox::refused_lately(db, asked.now)?)

@@ -13,7 +13,7 @@ use crate::domain::{
     ActionState, Email, Flags, Grant, Reach, Role, Snapshot, SourceHealth, TargetId,
 };
 use crate::plan::{Policy, plan};
-use crate::store::{open, snapshot, targets, time};
+use crate::store::{db::open, db::values, queries::plan_input, tables::targets};
 
 const PEOPLE: [&str; 3] = ["ann@example.com", "bob@example.com", "cyd@example.com"];
 const FLAGS: [&str; 4] = ["admin", "manager", "edit", "inspect"];
@@ -122,8 +122,8 @@ impl Raw {
                     ":target": grant.target, ":email": PEOPLE[grant.person],
                     ":role": grant.role.map(|role| FLAGS[role]),
                     ":permissions": grant.permission.map_or("", |flag| FLAGS[flag]),
-                    ":start": time::stored(at(grant.start)),
-                    ":end": grant.end.map(|end| time::stored(at(end))), ":revoked": grant.revoked,
+                    ":start": values::stored(at(grant.start)),
+                    ":end": grant.end.map(|end| values::stored(at(end))), ":revoked": grant.revoked,
                     ":removed": self.is_closed(grant).then_some(0),
                 },
             )?;
@@ -136,8 +136,8 @@ impl Raw {
                      VALUES (2, :email, :email, :email, :admin, :manager, :edit, :inspect, :created, 0, 0, :invite, :returned)",
                     named_params! {
                         ":email": email, ":admin": flags[0], ":manager": flags[1], ":edit": flags[2],
-                        ":inspect": flags[3], ":created": time::stored(at(created)), ":invite": was_invite,
-                        ":returned": returned.map(|hour| time::stored(at(hour))),
+                        ":inspect": flags[3], ":created": values::stored(at(created)), ":invite": was_invite,
+                        ":returned": returned.map(|hour| values::stored(at(hour))),
                     },
                 )?;
             }
@@ -146,8 +146,8 @@ impl Raw {
                     "INSERT INTO invite (target, email, email_key, registered, confirmed, permissions, first_seen, returned_at)
                      VALUES (2, :email, :email, 1, 1, '', :seen, :returned)",
                     named_params! {
-                        ":email": email, ":seen": time::stored(at(0)),
-                        ":returned": returned.map(|hour| time::stored(at(hour))),
+                        ":email": email, ":seen": values::stored(at(0)),
+                        ":returned": returned.map(|hour| values::stored(at(hour))),
                     },
                 )?;
             }
@@ -187,7 +187,7 @@ impl Raw {
         // The other team cannot be read.
         let teams = targets::names(db).unwrap().into_values();
         let read = teams.filter(|target| target.id() == TargetId(2));
-        let wanted = snapshot::Wanted {
+        let wanted = plan_input::Wanted {
             now: at(self.now),
             policy: self.policy(),
             rules: BTreeMap::new(),
@@ -195,15 +195,15 @@ impl Raw {
             reach: Reach::Everything,
             holders: BTreeMap::new(),
         };
-        snapshot::load(db, wanted).unwrap()
+        plan_input::load(db, wanted).unwrap()
     }
 
     fn now(&self) -> i64 {
-        time::stored(at(self.now))
+        values::stored(at(self.now))
     }
 
     fn cutoff(&self) -> i64 {
-        time::stored(at(self.now - self.grace))
+        values::stored(at(self.now - self.grace))
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use crate::guard::clocks::Clocks;
-use crate::store::{StoreError, time};
+use crate::store::{StoreError, db::values};
 
 /// Notes what was compared; an account that has not told the time keeps what it told last.
 pub(crate) fn compared(db: &Connection, clocks: &Clocks, at: Timestamp) -> Result<(), StoreError> {
@@ -20,7 +20,7 @@ pub(crate) fn compared(db: &Connection, clocks: &Clocks, at: Timestamp) -> Resul
              WHERE :differs OR doubted_since IS NOT NULL OR compared_at < :at - 3600000",
         )?
         .execute(named_params! {
-            ":account": account, ":ahead": ahead, ":at": time::stored(at),
+            ":account": account, ":ahead": ahead, ":at": values::stored(at),
             ":differs": clocks.differs(*skew),
         })?;
     }
@@ -32,6 +32,6 @@ pub(crate) fn doubted(db: &Connection) -> Result<BTreeMap<String, Timestamp>, St
     let mut statement = db.prepare_cached(
         "SELECT account, doubted_since FROM clock WHERE doubted_since IS NOT NULL",
     )?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, time::read(row.get(1)?))))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, values::read(row.get(1)?))))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::domain::{Email, Entry, Permission, TargetId};
-use crate::store::{StoreError, time};
+use crate::store::{StoreError, db::values};
 
 /// Where an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,8 +58,8 @@ pub(crate) fn put(
     .execute(named_params! {
         ":target": target.0, ":person": email.key(), ":email": email.written(),
         ":how": how.as_str(), ":name": name, ":permissions": words(&entry.permissions),
-        ":start": time::stored(entry.start), ":end": entry.end.map(time::stored),
-        ":at": time::stored(at),
+        ":start": values::stored(entry.start), ":end": entry.end.map(values::stored),
+        ":at": values::stored(at),
     })?;
     Ok(())
 }
@@ -78,7 +78,7 @@ pub(crate) fn may_be_there(
     )?
     .execute(named_params! {
         ":target": target.0, ":person": email.key(), ":email": email.written(),
-        ":at": time::stored(at),
+        ":at": values::stored(at),
     })?;
     Ok(())
 }
@@ -120,7 +120,7 @@ pub(crate) fn right_until(
         "UPDATE entry SET look_at = :until WHERE target = :target AND person = :person",
     )?
     .execute(named_params! {
-        ":target": target.0, ":person": person, ":until": until.map(time::stored),
+        ":target": target.0, ":person": person, ":until": until.map(values::stored),
     })?;
     Ok(())
 }
@@ -133,7 +133,7 @@ pub(crate) fn to_compare(
     let mut statement = db.prepare_cached(
         "SELECT DISTINCT target, person FROM entry INDEXED BY entry_look WHERE look_at <= :now ORDER BY target, person",
     )?;
-    let rows = statement.query_map(named_params! { ":now": time::stored(now) }, |row| {
+    let rows = statement.query_map(named_params! { ":now": values::stored(now) }, |row| {
         Ok((TargetId(row.get(0)?), row.get(1)?))
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -160,8 +160,8 @@ pub(crate) fn last(
                     email: Email::from(row.get::<_, String>(0)?),
                     name: row.get(1)?,
                     entry: Entry {
-                        start: time::read(row.get(3)?),
-                        end: time::read_if_any(row.get(4)?),
+                        start: values::read(row.get(3)?),
+                        end: values::read_if_any(row.get(4)?),
                         permissions: permissions
                             .split(';')
                             .filter_map(|word| word.parse::<Permission>().ok())

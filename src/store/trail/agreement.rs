@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::domain::{Email, TargetId};
-use crate::store::{StoreError, targets};
+use crate::store::{StoreError, tables::targets};
 
 #[derive(Default)]
 pub(super) struct Agreement {

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::hex;
 use crate::domain::TargetId;
-use crate::store::{StoreError, targets, time};
+use crate::store::{StoreError, db::values, tables::targets};
 
 /// An event as it is exported: one JSON line.
 #[derive(Debug, Clone, Serialize)]
@@ -53,7 +53,7 @@ pub(crate) fn export(
         let target: Option<i64> = row.get(7)?;
         each(&Exported {
             seq: row.get(0)?,
-            at: time::read(row.get(1)?),
+            at: values::read(row.get(1)?),
             kind: row.get(2)?,
             target: target.and_then(|id| names.get(&TargetId(id)).map(|t| t.written())),
             target_id: target,

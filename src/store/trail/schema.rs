@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use crate::store::{StoreError, open};
+use crate::store::{StoreError, db::open};
 
 /// What differs, in words.
 pub(super) fn differences(db: &Connection) -> Result<Vec<String>, StoreError> {

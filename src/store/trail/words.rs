@@ -10,7 +10,7 @@ use super::changes::values;
 use super::covered::{COVERED, Covered};
 use super::replay::{Fault, What};
 use crate::domain::TargetId;
-use crate::store::{StoreError, targets};
+use crate::store::{StoreError, tables::targets};
 
 /// What the trail told last of a row's columns, and in which event.
 type Told = BTreeMap<String, (Value, i64)>;

@@ -1,0 +1,12 @@
+//! The database itself: how it is opened, locked, written, copied, and known to be the one at its path.
+
+pub(in crate::store) mod backup;
+pub(in crate::store) mod daemon_lock;
+pub(in crate::store) mod error;
+pub(in crate::store) mod high_water;
+pub(in crate::store) mod lock;
+pub(in crate::store) mod open;
+pub(in crate::store) mod open_files;
+pub(in crate::store) mod read_only;
+pub(in crate::store) mod values;
+pub(in crate::store) mod writer;

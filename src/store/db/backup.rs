@@ -1,0 +1,77 @@
+//! A consistent copy of the database, made while others read and write.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::backup::Backup;
+use rusqlite::{Connection, OpenFlags};
+
+use crate::files::{self, Draft};
+use crate::store::db::lock::fault;
+use crate::store::{Store, StoreError};
+
+/// Pages copied at once, and the pause between: a writer gets its turn.
+const PAGES: std::ffi::c_int = 4096;
+const PAUSE: Duration = Duration::from_millis(1);
+
+impl Store {
+    /// Copies the database into a new file that only the owner can read. The file is whole and was
+    /// checked when this returns; it is not there before, nor when it fails.
+    pub(crate) async fn backup(&self, to: &Path) -> Result<(), StoreError> {
+        let to = to.to_owned();
+        self.read(move |db| {
+            // A large one is not copied in vain.
+            if to.symlink_metadata().is_ok() {
+                return Err(fault(&to, io::Error::from_raw_os_error(libc::EEXIST)));
+            }
+            let draft = Draft::of(&to).map_err(|source| fault(&to, source))?;
+            copy_checked(db, draft.unfinished())?;
+            draft.publish().map_err(|source| fault(&to, source))
+        })
+        .await
+    }
+}
+
+/// Copies a database that is about to be changed; one that another process has changed meanwhile is
+/// left to its copy.
+pub(in crate::store) fn before_upgrade(
+    db: &Connection,
+    form: impl Fn(&Connection) -> i64,
+    to: &Path,
+) -> Result<(), StoreError> {
+    let before = form(db);
+    files::remove_unfinished(to);
+    let draft = Draft::of(to).map_err(|source| fault(to, source))?;
+    copy_into(db, draft.unfinished())?;
+    if form(&Connection::open_with_flags(
+        draft.unfinished(),
+        OpenFlags::SQLITE_OPEN_READ_ONLY,
+    )?) != before
+    {
+        return Ok(());
+    }
+    let replaced = draft.hand_over().and_then(|()| draft.replace());
+    replaced.map_err(|source| fault(to, source))
+}
+
+/// A copy that proves to be whole, indexes and all: pages are copied as they are, damaged ones too.
+fn copy_checked(db: &Connection, to: &Path) -> Result<(), StoreError> {
+    copy_into(db, to)?;
+    let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let found: String = copy.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+    if found == "ok" {
+        return Ok(());
+    }
+    // It may tell of several things on several lines.
+    let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
+    Err(StoreError::Damaged(found))
+}
+
+fn copy_into(db: &Connection, to: &Path) -> Result<(), StoreError> {
+    let mut copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    Backup::new(db, &mut copy)?.run_to_completion(PAGES, PAUSE, None)?;
+    // A single file, with no log beside it that could be forgotten.
+    copy.pragma_update(None, "journal_mode", "DELETE")?;
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! The mark beside the database: how far the trail had come when lapsed last acted, in a pass or at
+//! a person's word. A database that does not reach the mark is an older copy.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use crate::files::{self, Draft};
+use crate::store::db::lock::{Turn, beside, fault};
+use crate::store::trail::{self, Head};
+use crate::store::{Store, StoreError};
+
+/// More than a head takes.
+const LONGEST: u64 = 200;
+/// How long another process is waited for that opens the database, or moves the mark.
+const TURN: Duration = Duration::from_secs(10);
+
+/// Whose word it is that the mark is to move.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    /// Lapsed's own: the mark only goes on.
+    Own,
+    /// A person's, who says that this database is the one that acts here: it may go back.
+    Persons,
+}
+
+impl Store {
+    /// Why the database must be an older copy than the last one that acted here, if it is.
+    pub(crate) async fn looks_restored(&self) -> Result<Option<String>, StoreError> {
+        let path = path(self.path());
+        match look(&path)? {
+            Found::Nothing => Ok(None),
+            Found::Nonsense => Ok(Some(format!("{} cannot be understood", path.display()))),
+            Found::Mark(mark) => self.read(move |db| doubt(db, &mark)).await,
+        }
+    }
+
+    /// Notes how far the trail has come, unless the database looked like an older copy before: only
+    /// a person's word makes that the one that acts here.
+    pub(crate) async fn set_mark_unless(&self, restored: Option<&String>) {
+        match restored {
+            None => self.set_mark().await,
+            Some(why) => tracing::warn!(
+                why,
+                "noted in a database that is not known to be the one that acts here"
+            ),
+        }
+    }
+
+    /// Notes how far the trail has come. What was done is done whether or not that can be written:
+    /// the next one mends it.
+    pub(crate) async fn set_mark(&self) {
+        if let Err(error) = self.move_mark(Whose::Own).await {
+            let path = path(self.path());
+            let error = format!("{:#}", anyhow::Error::from(error));
+            tracing::warn!(
+                path = %path.display(),
+                error,
+                "{} could not be written: {error}. Nothing is lost by that; the next command or pass that can writes it",
+                path.display()
+            );
+        }
+    }
+
+    /// Notes that this database is the one that acts here, by a person's word.
+    ///
+    /// # Errors
+    /// When that cannot be written: the word has no effect then.
+    pub(crate) async fn confirm_mark(&self) -> Result<(), StoreError> {
+        self.move_mark(Whose::Persons).await
+    }
+
+    async fn move_mark(&self, whose: Whose) -> Result<(), StoreError> {
+        let files = std::sync::Arc::clone(self.files()?);
+        self.read_aside(move |db| {
+            let path = path(files.path());
+            // Read anew once nobody else is moving it: so it never goes back.
+            let _turn = Turn::take(files.path(), TURN)?;
+            files.check()?;
+            let head = trail::head(db)?;
+            if whose == Whose::Own {
+                match look(&path)? {
+                    Found::Mark(mark) if mark.seq > 0 && mark == head => return Ok(()),
+                    Found::Mark(mark) if doubt(db, &mark)?.is_some() => return Ok(()),
+                    Found::Nonsense => return Ok(()),
+                    Found::Mark(_) | Found::Nothing => {}
+                }
+            }
+            write(&path, &head).map_err(|source| fault(&path, source))
+        })
+        .await
+    }
+}
+
+/// What is written there.
+enum Found {
+    Nothing,
+    Nonsense,
+    Mark(Head),
+}
+
+fn look(path: &Path) -> Result<Found, StoreError> {
+    let bytes = match files::read(path, LONGEST) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Found::Nothing),
+        Err(source) => return Err(fault(path, source)),
+    };
+    let mark = std::str::from_utf8(&bytes).ok();
+    let mark = mark.and_then(|text| text.trim().parse().ok());
+    Ok(mark.map_or(Found::Nonsense, Found::Mark))
+}
+
+pub(in crate::store) fn path(database: &Path) -> PathBuf {
+    beside(database, "mark")
+}
+
+fn write(path: &Path, head: &Head) -> io::Result<()> {
+    let mut draft = Draft::of(path)?;
+    draft.write(format!("{head}\n").as_bytes())?;
+    draft.hand_over()?;
+    draft.replace()
+}
+
+fn doubt(db: &Connection, mark: &Head) -> Result<Option<String>, StoreError> {
+    let head = trail::head(db)?;
+    if head.seq == 0 && mark.seq > 0 {
+        return Ok(Some(format!(
+            "the database is new, and {} audit events were there when lapsed last acted here: it was deleted or replaced",
+            mark.seq
+        )));
+    }
+    if head.seq < mark.seq {
+        return Ok(Some(format!(
+            "the database holds {} audit events, and {} were there when lapsed last acted here: it is an older copy",
+            head.seq, mark.seq
+        )));
+    }
+    let hash: Option<[u8; 32]> = db
+        .prepare_cached("SELECT hash FROM event WHERE seq = :seq")?
+        .query_row(named_params! { ":seq": mark.seq }, |row| row.get(0))
+        .optional()?;
+    if mark.seq > 0 && hash != Some(mark.hash) {
+        return Ok(Some(
+            "the database has another history than the one that last acted here".to_owned(),
+        ));
+    }
+    Ok(None)
+}

@@ -1,0 +1,236 @@
+//! The one writer: a thread that commits what has gathered in one transaction, so that durable
+//! notes cost a few commits and not one each.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use crate::store::db::open_files::{Displaced, OpenFiles};
+use crate::store::{StoreError, trail};
+
+/// The most that is committed at once: bounds how long the first of them waits.
+const MOST_AT_ONCE: usize = 512;
+
+/// The same where nobody is in a hurry: half of the teams that are read at a time, so that the
+/// others come in while these are committed.
+const PATIENT_AT_ONCE: usize = 64;
+
+/// How long patient jobs wait for another: longer than the gaps between answers that are close by,
+/// and too short to be noticed.
+const PATIENCE: Duration = Duration::from_millis(5);
+
+struct Job {
+    work: Work,
+    patient: bool,
+}
+
+/// Runs inside the transaction, or hears why there is none, and returns what to do once it is known
+/// whether that was committed.
+type Work = Box<dyn FnOnce(Result<&Connection, Fault>) -> Reply + Send>;
+type Reply = Box<dyn FnOnce(Result<(), Fault>) + Send>;
+
+/// Why a transaction did not come to be, for all that were part of it.
+#[derive(Debug, Clone)]
+enum Fault {
+    /// It would be in a file that nobody else sees.
+    Displaced(Displaced),
+    Other(String),
+}
+
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Displaced(displaced) => Self::Displaced(displaced),
+            other => Self::Other(other.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for StoreError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Displaced(displaced) => Self::Displaced(displaced),
+            Fault::Other(why) => Self::NotCommitted(why),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(in crate::store) struct Writer {
+    jobs: Option<mpsc::Sender<Job>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(in crate::store) fn start(
+        mut connection: Connection,
+        files: Arc<OpenFiles>,
+    ) -> Result<Self, StoreError> {
+        let (jobs, waiting) = mpsc::channel::<Job>();
+        let thread = thread::Builder::new()
+            .name("lapsed-writer".to_owned())
+            .spawn(move || {
+                while let Ok(first) = waiting.recv() {
+                    commit(&mut connection, &files, first, &waiting);
+                }
+                // SQLite removes its log by name, and that may be another database's by now.
+                if !files.names_are_ours() {
+                    Box::leak(Box::new(connection));
+                    return;
+                }
+                // Leaves a single file behind when nobody else has the database open.
+                if let Err((_, error)) = connection.close() {
+                    tracing::debug!(%error, "the database was not closed cleanly");
+                }
+            })
+            .map_err(|source| StoreError::File {
+                path: "the writer's thread".into(),
+                source,
+            })?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// `patient`: the commit may wait for more of the kind.
+    pub(in crate::store) async fn run<T, F>(&self, patient: bool, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let (sender, receiver) = oneshot::channel();
+        let work: Work = Box::new(move |connection| {
+            let result = match connection {
+                Ok(connection) => in_savepoint(connection, job),
+                Err(fault) => Err(fault.into()),
+            };
+            Box::new(move |committed| {
+                let result = match committed {
+                    Ok(()) => result,
+                    Err(fault) => result.and(Err(fault.into())),
+                };
+                // Whoever asked may have stopped waiting; the change stands all the same.
+                let _ = sender.send(result);
+            })
+        });
+        let jobs = self.jobs.as_ref().ok_or(StoreError::Gone)?;
+        jobs.send(Job { work, patient })
+            .map_err(|_| StoreError::Gone)?;
+        receiver.await.map_err(|_| StoreError::Gone)?
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of the writer has already failed the jobs that it concerned.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// One job's failure must not undo the others in its transaction. The trail tells what it has changed
+/// before the next begins.
+fn in_savepoint<T>(
+    connection: &Connection,
+    job: impl FnOnce(&Connection) -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    connection.prepare_cached("SAVEPOINT job")?.execute([])?;
+    // Whatever the one before has left that failed.
+    trail::back_to(trail::Untold::default());
+    let result = catch_unwind(AssertUnwindSafe(|| job(connection)))
+        .unwrap_or_else(|_| Err(StoreError::Corrupt("a change panicked".to_owned())))
+        .and_then(|done| trail::tell(connection).map(|()| done));
+    if result.is_err() {
+        connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
+    }
+    connection.prepare_cached("RELEASE job")?.execute([])?;
+    result
+}
+
+/// Commits a job together with those that come in until it is done. What is committed is in the
+/// database at its path: that is looked at before, and again before anybody hears of it or acts on
+/// it.
+fn commit(
+    connection: &mut Connection,
+    files: &OpenFiles,
+    first: Job,
+    waiting: &mpsc::Receiver<Job>,
+) {
+    let begun = files.check().and_then(|()| {
+        let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+        Ok(begun?)
+    });
+    let transaction = match begun {
+        Ok(transaction) => transaction,
+        Err(error) => {
+            let fault = Fault::from(error);
+            for job in std::iter::once(first).chain(waiting.try_iter()) {
+                (job.work)(Err(fault.clone()))(Ok(()));
+            }
+            return;
+        }
+    };
+    let mut replies: Vec<Reply> = Vec::new();
+    let mut patient = true;
+    let mut next = Some(first);
+    while let Some(job) = next {
+        patient &= job.patient;
+        replies.push((job.work)(Ok(&transaction)));
+        next = match replies.len() {
+            number if patient && number < PATIENT_AT_ONCE => waiting.recv_timeout(PATIENCE).ok(),
+            number if !patient && number < MOST_AT_ONCE => waiting.try_recv().ok(),
+            _ => None,
+        };
+    }
+    let committed = transaction.commit().map_err(StoreError::from);
+    let committed = committed.and_then(|()| files.check()).map_err(Fault::from);
+    for reply in replies {
+        reply(committed.clone());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Store, StoreError};
+
+    #[tokio::test]
+    async fn a_patient_job_is_committed_with_the_next_and_fails_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("l.db");
+        let store = Store::open(&path).unwrap();
+        let note = |name: &'static str| {
+            move |db: &rusqlite::Connection| {
+                db.execute("INSERT INTO fact VALUES (?1, 'x')", [name])?;
+                match name {
+                    "bad" => Err(StoreError::Corrupt("on purpose".to_owned())),
+                    _ => Ok(()),
+                }
+            }
+        };
+        let (one, bad, two, urgent) = tokio::join!(
+            store.write_patiently(note("one")),
+            store.write_patiently(note("bad")),
+            store.write_patiently(note("two")),
+            store.write(note("urgent")),
+        );
+        assert!(one.is_ok() && bad.is_err() && two.is_ok() && urgent.is_ok());
+        drop(store);
+        let again = Store::open(&path).unwrap();
+        let names = again
+            .read(|db| {
+                let mut statement = db.prepare("SELECT name FROM fact ORDER BY name")?;
+                let names = statement.query_map([], |row| row.get(0))?;
+                Ok(names.collect::<Result<Vec<String>, _>>()?)
+            })
+            .await
+            .unwrap();
+        assert_eq!(names, ["one", "two", "urgent"]);
+    }
+}

@@ -1,0 +1,106 @@
+//! What is to be done between passes, and when: ends, starts, tries that come again, and what a
+//! person approved.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, named_params};
+
+use crate::domain::{Provider, Reach, TargetId};
+use crate::store::{StoreError, db::values, tables::targets};
+
+/// What is to be done between passes.
+#[derive(Debug)]
+pub(crate) struct Agenda {
+    /// When the next end, of those not acted on yet, is to be acted on.
+    pub next_end: Option<Timestamp>,
+    /// When the next try of what failed has come, or the next start of what is to be given.
+    next_try: Option<Timestamp>,
+    /// Where something is due now; everything where a team has still to be found by its name.
+    pub reach: Reach,
+}
+
+impl Agenda {
+    /// What has come up after `since`, when it was last looked after.
+    pub(crate) fn load(
+        db: &Connection,
+        since: Timestamp,
+        grace: SignedDuration,
+        now: Timestamp,
+    ) -> Result<Self, StoreError> {
+        // An end is acted on when its grace is over, and a revoked one at once.
+        let before = |at: Timestamp| at.checked_sub(grace).unwrap_or(Timestamp::MIN);
+        let earliest = |sql: &str, after: Timestamp| -> Result<Option<Timestamp>, StoreError> {
+            let params = named_params! { ":after": values::stored(after) };
+            let at = db
+                .prepare_cached(sql)?
+                .query_row(params, |row| row.get(0))?;
+            Ok(values::read_if_any(at))
+        };
+        let end = earliest(
+            "SELECT min(ends_at) FROM grants WHERE removed_at IS NULL AND ends_at > :after",
+            before(since),
+        )?;
+        let next_try = earliest(
+            "SELECT min(at) FROM (
+                 SELECT min(next_try_at) AS at FROM action WHERE settled_at IS NULL AND next_try_at > :after
+                 UNION ALL SELECT min(due_at) FROM provision WHERE settled_at IS NULL AND due_at > :after
+                 UNION ALL SELECT min(look_at) FROM entry WHERE look_at > :after)",
+            since,
+        )?;
+        // Not UNION: for that all open grants would be walked in the order of their targets.
+        let mut statement = db.prepare_cached(
+            "SELECT target FROM grants
+             WHERE removed_at IS NULL AND ends_at <= :cutoff AND (ends_at > :since_end OR recorded_at > :since)
+             UNION ALL SELECT target FROM grants
+             WHERE removed_at IS NULL AND ends_at > :since AND ends_at <= :now AND revoked
+             UNION ALL SELECT target FROM action
+             WHERE settled_at IS NULL AND (next_try_at > :since AND next_try_at <= :now OR approved_at > :since)
+             UNION ALL SELECT target FROM provision
+             WHERE settled_at IS NULL AND due_at <= :now AND (due_at > :since OR planned_at > :since)
+             UNION ALL SELECT target FROM entry WHERE look_at > :since AND look_at <= :now",
+        )?;
+        let params = named_params! {
+            ":since": values::stored(since), ":since_end": values::stored(before(since)),
+            ":now": values::stored(now), ":cutoff": values::stored(before(now)),
+        };
+        let due: BTreeSet<TargetId> = statement
+            .query_map(params, |row| row.get(0).map(TargetId))?
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            next_end: end.and_then(|at| at.checked_add(grace).ok()),
+            next_try,
+            reach: reach(db, &due)?,
+        })
+    }
+
+    /// When there is something to do, be it now or later.
+    pub(crate) fn next(&self) -> Option<Timestamp> {
+        match &self.reach {
+            Reach::Only(targets) if targets.is_empty() => {
+                [self.next_end, self.next_try].into_iter().flatten().min()
+            }
+            _ => Some(Timestamp::MIN),
+        }
+    }
+}
+
+fn reach(db: &Connection, due: &BTreeSet<TargetId>) -> Result<Reach, StoreError> {
+    if due.is_empty() {
+        return Ok(Reach::only([]));
+    }
+    let names = targets::names(db)?;
+    let mut found = Vec::with_capacity(due.len());
+    for id in due {
+        let target = names.get(id);
+        let target = target.ok_or_else(|| StoreError::Corrupt(format!("target {}", id.0)))?;
+        let matched: bool = db
+            .prepare_cached("SELECT remote_id IS NOT NULL FROM target WHERE id = :id")?
+            .query_row(named_params! { ":id": id.0 }, |row| row.get(0))?;
+        if target.provider() == Provider::Sapling && !matched {
+            return Ok(Reach::Everything);
+        }
+        found.push(target.clone());
+    }
+    Ok(Reach::only(found))
+}

@@ -1,0 +1,41 @@
+//! Access that ends within a time: the one query that notices, findings and reports ask.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use crate::domain::{AccessEnd, Email, Role, TargetId};
+use crate::store::{StoreError, db::values, tables::targets};
+
+/// What ends after `after`, until `until`, soonest first.
+pub(crate) fn ending(
+    db: &Connection,
+    after: Timestamp,
+    until: Timestamp,
+) -> Result<Vec<AccessEnd>, StoreError> {
+    let names = targets::names(db)?;
+    let mut statement = db.prepare_cached(
+        "SELECT id, target, email, role, ends_at, owner, reason, recorded_at FROM ending
+         WHERE ends_at > :after AND ends_at <= :until ORDER BY ends_at, email_key, target, id",
+    )?;
+    let params = named_params! { ":after": values::stored(after), ":until": values::stored(until) };
+    let mut rows = statement.query(params)?;
+    let mut ends = Vec::new();
+    while let Some(row) = rows.next()? {
+        let target = TargetId(row.get("target")?);
+        let known = names.get(&target).cloned();
+        let role: Option<String> = row.get("role")?;
+        let owner: Option<String> = row.get("owner")?;
+        ends.push(AccessEnd {
+            grant: row.get("id")?,
+            target: known
+                .ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", target.0)))?,
+            email: Email::observed(row.get_ref("email")?.as_str()?),
+            role: role.and_then(|role| role.parse::<Role>().ok()),
+            end: values::read(row.get("ends_at")?),
+            owner: owner.map(|owner| Email::observed(&owner)),
+            reason: row.get("reason")?,
+            recorded_at: values::read(row.get("recorded_at")?),
+        });
+    }
+    Ok(ends)
+}

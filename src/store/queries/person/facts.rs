@@ -1,0 +1,398 @@
+//! The facts about a person: grants, memberships, invites, actions and how the teams were read.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+
+use super::near;
+use crate::domain::{
+    Email, Flags, GrantState, Provider, Reach, SourceHealth, TargetId, TargetRef, TeamPolicy,
+};
+use crate::explain::facts::{
+    ActionFact, Event, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Over, ProvisionFact,
+    SourceFact,
+};
+use crate::explain::{Rules, TeamRule};
+use crate::store::queries::plan_input::{self, Wanted};
+use crate::store::tables::members::OF_PERSON;
+use crate::store::{Runs, StoreError, Targets, db::values, tables::targets};
+
+/// Everything on record about a person at `now`, in one consistent view.
+pub(crate) fn facts(
+    db: &Connection,
+    email: &Email,
+    rules: &Rules,
+    now: Timestamp,
+) -> Result<Facts, StoreError> {
+    let mut reader = Reader {
+        db,
+        email,
+        now,
+        names: targets::names(db)?,
+        events: Events::default(),
+        places: BTreeMap::new(),
+        written: None,
+    };
+    reader.events()?;
+    reader.grants()?;
+    reader.members()?;
+    reader.invites()?;
+    reader.actions()?;
+    reader.provisions()?;
+    let policies = policies(db, &rules.teams)?;
+    for (target, on) in &mut reader.places {
+        on.rule = policies.get(target).cloned().unwrap_or_default();
+    }
+    reader.sources()?;
+    let Reader {
+        places, written, ..
+    } = reader;
+    let wanted = wanted(&places, rules, policies, now);
+    let over_from = over(db, email, &wanted, &places)?;
+    let snapshot = plan_input::load_person(db, wanted, email)?;
+    let near = match places.is_empty() {
+        true => near(db, email)?,
+        false => Vec::new(),
+    };
+    Ok(Facts {
+        email: written.unwrap_or_else(|| email.clone()),
+        now,
+        places,
+        snapshot,
+        over_from,
+        last_pass: Runs::last_end(db)?,
+        near,
+    })
+}
+
+/// The configured rules by the teams that they mean.
+fn policies(
+    db: &Connection,
+    rules: &[TeamRule],
+) -> Result<BTreeMap<TargetRef, TeamPolicy>, StoreError> {
+    let mut policies = BTreeMap::new();
+    for rule in rules {
+        let follow = rule.follow.as_ref().map(|t| Targets::find(db, t));
+        let policy = TeamPolicy {
+            max_age: rule.max_age,
+            follow: follow.transpose()?.flatten(),
+        };
+        if let Some(team) = Targets::find(db, &rule.team)? {
+            policies.insert(team, policy);
+        }
+    }
+    Ok(policies)
+}
+
+/// What the plan of now is made of, with the teams as they were read last.
+fn wanted(
+    places: &BTreeMap<TargetRef, OnTarget>,
+    rules: &Rules,
+    policies: BTreeMap<TargetRef, TeamPolicy>,
+    now: Timestamp,
+) -> Wanted {
+    let read = |(target, on): (&TargetRef, &OnTarget)| {
+        let source = on.source.as_ref().filter(|_| on.listed)?;
+        let health = match source.state.as_str() {
+            "complete" => SourceHealth::Complete,
+            "doubtful" => SourceHealth::Doubtful,
+            _ => SourceHealth::Missing,
+        };
+        Some((target.clone(), health))
+    };
+    let listed = |team: &TargetRef| places.get(team).is_some_and(|on| on.listed);
+    Wanted {
+        now,
+        policy: rules.policy.clone(),
+        rules: policies
+            .into_iter()
+            .filter(|(team, _)| listed(team))
+            .collect(),
+        sources: places.iter().filter_map(read).collect(),
+        reach: Reach::Everything,
+        holders: rules.holders.clone(),
+    }
+}
+
+/// How the access to followed whitelists changes: now, and at each end to come.
+fn over(
+    db: &Connection,
+    email: &Email,
+    wanted: &Wanted,
+    places: &BTreeMap<TargetRef, OnTarget>,
+) -> Result<BTreeMap<Timestamp, Over>, StoreError> {
+    let followed = wanted
+        .rules
+        .values()
+        .filter_map(|rule| rule.follow.as_ref());
+    let grants = followed
+        .filter_map(|t| places.get(t))
+        .flat_map(|on| &on.grants);
+    let ends = grants.filter_map(|g| g.end.filter(|_| g.removed_at.is_none()));
+    let mut moments = vec![wanted.now];
+    for end in ends {
+        moments.extend(crate::explain::after_end(end, wanted.policy.grace));
+    }
+    let mut over = BTreeMap::new();
+    for now in moments.into_iter().filter(|at| *at >= wanted.now) {
+        let then = Wanted {
+            now,
+            ..wanted.clone()
+        };
+        over.insert(now, plan_input::whitelist_over(db, &then, email)?);
+    }
+    Ok(over)
+}
+
+/// The last event about each grant, action and provision.
+#[derive(Default)]
+struct Events {
+    grants: HashMap<i64, Event>,
+    actions: HashMap<i64, Event>,
+    provisions: HashMap<i64, Event>,
+}
+
+struct Reader<'a> {
+    db: &'a Connection,
+    email: &'a Email,
+    now: Timestamp,
+    names: HashMap<TargetId, TargetRef>,
+    events: Events,
+    places: BTreeMap<TargetRef, OnTarget>,
+    /// The address as it first stands on record.
+    written: Option<Email>,
+}
+
+impl Reader<'_> {
+    fn on(&mut self, row: &Row<'_>) -> Result<&mut OnTarget, StoreError> {
+        let id = TargetId(row.get("target")?);
+        let known = self.names.get(&id).cloned();
+        let target = known.ok_or_else(|| StoreError::Corrupt(format!("target {}", id.0)))?;
+        if self.written.is_none() {
+            self.written = Some(Email::observed(row.get_ref("email")?.as_str()?));
+        }
+        Ok(self.places.entry(target).or_default())
+    }
+
+    fn events(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT e.seq, e.at, lower(hex(e.hash)), p.body ->> 'grant_id', p.body ->> 'action_id',
+                    p.body ->> 'provision_id'
+             FROM event_payload p JOIN event e USING (seq) WHERE p.email_key = :email ORDER BY e.seq",
+        )?;
+        let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
+        while let Some(row) = rows.next()? {
+            let event = Event {
+                seq: row.get(0)?,
+                at: values::read(row.get(1)?),
+                hash: row.get(2)?,
+            };
+            // What closes a grant tells of its action too, which it only follows from.
+            if let Some(grant) = row.get::<_, Option<i64>>(3)? {
+                self.events.grants.insert(grant, event);
+            } else if let Some(action) = row.get::<_, Option<i64>>(4)? {
+                self.events.actions.insert(action, event);
+            } else if let Some(provision) = row.get::<_, Option<i64>>(5)? {
+                self.events.provisions.insert(provision, event);
+            }
+        }
+        Ok(())
+    }
+
+    fn grants(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT id, target, email, name, permissions, role, starts_at, ends_at, revoked, refused, owner, reason,
+                    recorded_at, removed_at
+             FROM grants WHERE email_key = :email ORDER BY starts_at, id",
+        )?;
+        let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
+        while let Some(row) = rows.next()? {
+            let id = row.get("id")?;
+            let permissions: String = row.get("permissions")?;
+            let start = values::read(row.get("starts_at")?);
+            let end = values::read_if_any(row.get("ends_at")?);
+            let removed_at = values::read_if_any(row.get("removed_at")?);
+            let grant = GrantFact {
+                id,
+                state: GrantState::at(self.now, start, end, removed_at),
+                name: row.get("name")?,
+                permissions: crate::store::queries::list::words(&permissions),
+                role: row.get("role")?,
+                start,
+                end,
+                revoked: row.get("revoked")?,
+                refused: row.get("refused")?,
+                owner: row.get("owner")?,
+                reason: row.get("reason")?,
+                recorded_at: values::read(row.get("recorded_at")?),
+                removed_at,
+                event: self.events.grants.get(&id).cloned(),
+            };
+            self.on(row)?.grants.push(grant);
+        }
+        Ok(())
+    }
+
+    fn members(&mut self) -> Result<(), StoreError> {
+        // The last version wins; one that is still there comes last.
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT m.target, m.email, is_admin, is_manager, edit_permission, inspect_permission, created_at,
+                    m.first_seen, valid_to, missing_since, last_seen
+             FROM member m WHERE id IN {OF_PERSON} ORDER BY valid_to IS NULL, valid_to, id",
+        ))?;
+        let mut rows = statement.query(named_params! { ":email_key": self.email.key() })?;
+        while let Some(row) = rows.next()? {
+            let first_seen = values::read(row.get("first_seen")?);
+            let member = MemberFact {
+                flags: Flags {
+                    is_admin: row.get("is_admin")?,
+                    is_manager: row.get("is_manager")?,
+                    edit_permission: row.get("edit_permission")?,
+                    inspect_permission: row.get("inspect_permission")?,
+                },
+                created_at: values::read_if_any(row.get("created_at")?),
+                first_seen,
+                last_seen: values::read_if_any(row.get("last_seen")?).unwrap_or(first_seen),
+                missing_since: values::read_if_any(row.get("missing_since")?),
+                gone_at: values::read_if_any(row.get("valid_to")?),
+            };
+            self.on(row)?.member = Some(member);
+        }
+        Ok(())
+    }
+
+    fn invites(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, email, first_seen, gone_at, registered, confirmed
+             FROM invite WHERE email_key = :email ORDER BY gone_at IS NULL, gone_at, id",
+        )?;
+        let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
+        while let Some(row) = rows.next()? {
+            let invite = InviteFact {
+                first_seen: values::read(row.get("first_seen")?),
+                registered: row.get("registered")?,
+                confirmed: row.get("confirmed")?,
+                gone_at: values::read_if_any(row.get("gone_at")?),
+            };
+            self.on(row)?.invite = Some(invite);
+        }
+        Ok(())
+    }
+
+    fn actions(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT id, target, email, kind, reason, role, due_at, state, evidence, detail, attempts, tried_at,
+                    next_try_at, settled_at, run
+             FROM action WHERE email_key = :email ORDER BY id",
+        )?;
+        let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
+        while let Some(row) = rows.next()? {
+            let event = self.events.actions.get(&row.get("id")?).cloned();
+            let action = ActionFact {
+                action: row.get("kind")?,
+                reason: row.get("reason")?,
+                role: row.get("role")?,
+                due: values::read(row.get("due_at")?),
+                state: row.get("state")?,
+                evidence: row.get("evidence")?,
+                detail: row.get("detail")?,
+                attempts: row.get("attempts")?,
+                tried_at: values::read_if_any(row.get("tried_at")?),
+                next_try_at: values::read_if_any(row.get("next_try_at")?),
+                settled_at: values::read_if_any(row.get("settled_at")?),
+                run: row.get("run")?,
+                event,
+            };
+            self.on(row)?.actions.push(action);
+        }
+        Ok(())
+    }
+
+    fn provisions(&mut self) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT id, target, email, kind, role, command, asked_by, planned_at, due_at, state, result, detail,
+                    attempts, tried_at, gap_since, settled_at
+             FROM provision WHERE email_key = :email ORDER BY id",
+        )?;
+        let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
+        while let Some(row) = rows.next()? {
+            let event = self.events.provisions.get(&row.get("id")?).cloned();
+            let provision = ProvisionFact {
+                provision: row.get("kind")?,
+                role: row.get("role")?,
+                command: row.get("command")?,
+                by: row.get("asked_by")?,
+                planned_at: values::read(row.get("planned_at")?),
+                due: values::read(row.get("due_at")?),
+                state: row.get("state")?,
+                result: row.get("result")?,
+                detail: row.get("detail")?,
+                attempts: row.get("attempts")?,
+                tried_at: values::read_if_any(row.get("tried_at")?),
+                gap_since: values::read_if_any(row.get("gap_since")?),
+                settled_at: values::read_if_any(row.get("settled_at")?),
+                event,
+            };
+            self.on(row)?.provisions.push(provision);
+        }
+        Ok(())
+    }
+
+    /// How each team was read, and whether its account knows the address as one that bounces.
+    fn sources(&mut self) -> Result<(), StoreError> {
+        let mut read = self.db.prepare_cached(
+            "SELECT state, since, complete_at, detail FROM source
+             WHERE kind = :kind AND account = :account AND target = :target",
+        )?;
+        let mut listed = self
+            .db
+            .prepare_cached("SELECT listed FROM target WHERE id = :target")?;
+        let mut bounces = self.db.prepare_cached(
+            "SELECT first_seen FROM suppressed
+             WHERE email_key = :email AND account = :account AND gone_at IS NULL",
+        )?;
+        for (target, on) in &mut self.places {
+            if target.provider() == Provider::Sentius {
+                continue;
+            }
+            let (account, id) = (target.account(), target.id().0);
+            on.listed = listed.query_row(named_params! { ":target": id }, |row| row.get(0))?;
+            let source = |row: &Row<'_>| {
+                Ok(SourceFact {
+                    state: row.get(0)?,
+                    since: values::read(row.get(1)?),
+                    complete_at: values::read_if_any(row.get(2)?),
+                    detail: row.get(3)?,
+                })
+            };
+            let params = named_params! { ":kind": "team", ":account": account, ":target": id };
+            on.source = read.query_row(params, source).optional()?;
+            // Without the account's list no team of it is read.
+            let params = named_params! { ":kind": "teams", ":account": account, ":target": 0 };
+            let list: Option<SourceFact> = read.query_row(params, source).optional()?;
+            if let Some(list) = list.filter(|list| list.state != "complete") {
+                let complete_at = on.source.as_ref().and_then(|s| s.complete_at);
+                let detail = list.detail.map(|why| format!("the list of teams: {why}"));
+                on.source = Some(SourceFact {
+                    complete_at,
+                    detail,
+                    ..list
+                });
+            }
+            let params = named_params! { ":email": self.email.key(), ":account": account };
+            let since = bounces.query_row(params, |row| row.get(0)).optional()?;
+            on.suppressed_since = values::read_if_any(since);
+            let complete_at = on.source.as_ref().and_then(|s| s.complete_at);
+            if let (Some(member), Some(at)) = (&mut on.member, complete_at)
+                && member.gone_at.is_none()
+            {
+                // Seen in every reading up to the last; of who is missing it is on record.
+                if member.missing_since.is_none() {
+                    member.last_seen = at;
+                }
+            }
+        }
+        Ok(())
+    }
+}

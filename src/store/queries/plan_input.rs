@@ -1,0 +1,430 @@
+//! Loads what the plan looks at: candidates found by index, never all that is kept.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, named_params};
+
+use crate::domain::{
+    Email, Flags, Grant, Holder, Invite, Member, Reach, Role, Snapshot, SourceHealth, TargetId,
+    TargetRef, TeamPolicy,
+};
+use crate::plan::Policy;
+use crate::store::queries::sql::COVERS;
+use crate::store::tables::members::OF_PERSON;
+use crate::store::{SourceKind, Sources, StoreError, Teams, db::values, tables::targets};
+
+/// What a snapshot is of.
+#[derive(Debug, Clone)]
+pub(crate) struct Wanted {
+    /// The moment for which the plan is made.
+    pub now: Timestamp,
+    /// How patient the plan is.
+    pub policy: Policy,
+    /// The rules of teams.
+    pub rules: BTreeMap<TargetRef, TeamPolicy>,
+    /// How the teams' readings fared.
+    pub sources: BTreeMap<TargetRef, SourceHealth>,
+    /// What it is about.
+    pub reach: Reach,
+    /// The keys' holders, by account.
+    pub holders: BTreeMap<String, Email>,
+}
+
+/// A person on a target: number and lower-case address.
+type Key = (i64, String);
+
+/// Everything that `wanted.now` may have made due.
+pub(crate) fn load(db: &Connection, wanted: Wanted) -> Result<Snapshot, StoreError> {
+    let loader = Loader {
+        db,
+        names: targets::names(db)?,
+    };
+    let mut snapshot = Snapshot::default();
+    let mut people: BTreeSet<Key> = loader.with_ended_grants(wanted.now)?;
+    let mut invites = loader.old_invites(&wanted)?;
+    for (team, rule) in &wanted.rules {
+        if let Some(followed) = &rule.follow {
+            loader.over_on(followed, team, &wanted, None, &mut snapshot.whitelist_over)?;
+            let over = snapshot.whitelist_over.keys();
+            let over = over.filter(|(target, _)| target == followed);
+            people.extend(over.map(|(_, email)| (team.id().0, email.key().to_owned())));
+        }
+        if let Some(max_age) = rule.max_age {
+            let born = wanted.now.checked_sub(max_age).unwrap_or(Timestamp::MIN);
+            people.extend(loader.older_than(team, born)?);
+        }
+    }
+    people.append(&mut invites);
+    people.extend(loader.with_entries(wanted.now)?);
+    if wanted.policy.remove_returned {
+        people.extend(loader.returned()?);
+    }
+    people.retain(|(target, _)| wanted.reach.holds(TargetId(*target)));
+    loader.fill(&people, wanted, snapshot)
+}
+
+/// One person on all targets, whether time has made anything due or not.
+pub(crate) fn load_person(
+    db: &Connection,
+    wanted: Wanted,
+    email: &Email,
+) -> Result<Snapshot, StoreError> {
+    let loader = Loader {
+        db,
+        names: targets::names(db)?,
+    };
+    let snapshot = Snapshot {
+        whitelist_over: whitelist_over(db, &wanted, email)?,
+        ..Snapshot::default()
+    };
+    let people = loader.places_of(email)?;
+    loader.fill(&people, wanted, snapshot)
+}
+
+/// The followed whitelists on which one person's access is over, and since when.
+pub(crate) fn whitelist_over(
+    db: &Connection,
+    wanted: &Wanted,
+    email: &Email,
+) -> Result<BTreeMap<(TargetRef, Email), Timestamp>, StoreError> {
+    let loader = Loader {
+        db,
+        names: HashMap::new(),
+    };
+    let mut over = BTreeMap::new();
+    for (team, rule) in &wanted.rules {
+        if let Some(followed) = &rule.follow {
+            loader.over_on(followed, team, wanted, Some(email), &mut over)?;
+        }
+    }
+    Ok(over)
+}
+
+struct Loader<'a> {
+    db: &'a Connection,
+    names: HashMap<TargetId, TargetRef>,
+}
+
+impl Loader<'_> {
+    /// Loads all that concerns these people.
+    fn fill(
+        &self,
+        people: &BTreeSet<Key>,
+        wanted: Wanted,
+        mut snapshot: Snapshot,
+    ) -> Result<Snapshot, StoreError> {
+        for (target, email_key) in people {
+            self.grants(*target, email_key, &mut snapshot.grants)?;
+            self.members(*target, email_key, &mut snapshot.members)?;
+            self.invites(*target, email_key, &mut snapshot.invites)?;
+        }
+        self.suppressed(&mut snapshot)?;
+        self.entries(people, &mut snapshot)?;
+        self.holders(&wanted, &mut snapshot)?;
+        self.read_before(people, &mut snapshot)?;
+        for member in snapshot.members.iter().filter(|m| m.flags.is_admin) {
+            if !snapshot.admins.contains_key(&member.target) {
+                let admins = Teams::admins(self.db, &member.target)?;
+                snapshot.admins.insert(member.target.clone(), admins);
+            }
+        }
+        snapshot.sources = wanted.sources;
+        snapshot.rules = wanted.rules;
+        Ok(snapshot)
+    }
+
+    /// Wherever a person has an open grant, is a member or is invited.
+    fn places_of(&self, email: &Email) -> Result<BTreeSet<Key>, StoreError> {
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT target, person FROM grants WHERE email_key = :email_key
+             UNION SELECT target, email_key FROM member WHERE id IN {OF_PERSON} AND valid_to IS NULL
+             UNION SELECT target, email_key FROM invite WHERE email_key = :email_key AND gone_at IS NULL",
+        ))?;
+        let rows = statement.query_map(named_params! { ":email_key": email.key() }, key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whoever has an open grant that is over.
+    fn with_ended_grants(&self, now: Timestamp) -> Result<BTreeSet<Key>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, person FROM grants WHERE removed_at IS NULL AND ends_at <= :now",
+        )?;
+        let rows = statement.query_map(named_params! { ":now": values::stored(now) }, key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Whose entry on a whitelist may have to go or to change.
+    fn with_entries(&self, now: Timestamp) -> Result<Vec<Key>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT DISTINCT target, person FROM entry INDEXED BY entry_look WHERE look_at <= :now",
+        )?;
+        let rows = statement.query_map(named_params! { ":now": values::stored(now) }, key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Who came back after a proven absence.
+    fn returned(&self) -> Result<Vec<Key>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, email_key FROM member WHERE valid_to IS NULL AND returned_at IS NOT NULL
+             UNION SELECT target, email_key FROM invite WHERE gone_at IS NULL AND returned_at IS NOT NULL",
+        )?;
+        let rows = statement.query_map([], key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Invites first seen long enough ago, and those whose address bounces.
+    fn old_invites(&self, wanted: &Wanted) -> Result<BTreeSet<Key>, StoreError> {
+        let seen = wanted
+            .now
+            .checked_sub(wanted.policy.invite_stale_after)
+            .unwrap_or(Timestamp::MIN);
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, email_key FROM invite WHERE gone_at IS NULL AND first_seen <= :seen
+             UNION
+             SELECT i.target, i.email_key FROM suppressed s
+             JOIN invite i ON i.email_key = s.email_key AND i.gone_at IS NULL
+             JOIN target t ON t.id = i.target AND t.account = s.account
+             WHERE s.gone_at IS NULL",
+        )?;
+        let rows = statement.query_map(named_params! { ":seen": values::stored(seen) }, key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn older_than(&self, team: &TargetRef, born: Timestamp) -> Result<Vec<Key>, StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, email_key FROM member
+             WHERE target = :target AND valid_to IS NULL AND ifnull(created_at, first_seen) <= :born",
+        )?;
+        let params = named_params! { ":target": team.id().0, ":born": values::stored(born) };
+        let rows = statement.query_map(params, key)?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Members and invitees of `team` who had grants on `followed`, none of which gives access: all
+    /// of them, or one `person`.
+    fn over_on(
+        &self,
+        followed: &TargetRef,
+        team: &TargetRef,
+        wanted: &Wanted,
+        person: Option<&Email>,
+        over: &mut BTreeMap<(TargetRef, Email), Timestamp>,
+    ) -> Result<(), StoreError> {
+        let cutoff = wanted
+            .now
+            .checked_sub(wanted.policy.grace)
+            .unwrap_or(Timestamp::MIN);
+        // Either is found by the team's index.
+        let who = match person {
+            Some(_) => "email_key = :person",
+            None => ":person IS NULL",
+        };
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT p.email, max(o.ends_at)
+             FROM (SELECT email, email_key FROM member WHERE target = :team AND valid_to IS NULL AND {who}
+                   UNION SELECT email, email_key FROM invite WHERE target = :team AND gone_at IS NULL AND {who}) p
+             JOIN grants o ON o.email_key = p.email_key AND o.target = :followed AND o.starts_at <= :now
+                               AND NOT o.refused AND o.role IS NULL
+             GROUP BY p.email_key HAVING sum({COVERS}) = 0",
+        ))?;
+        let mut rows = statement.query(named_params! {
+            ":team": team.id().0, ":followed": followed.id().0, ":person": person.map(Email::key),
+            ":now": values::stored(wanted.now), ":cutoff": values::stored(cutoff),
+        })?;
+        while let Some(row) = rows.next()? {
+            let email = Email::observed(row.get_ref(0)?.as_str()?);
+            let since = values::read_if_any(row.get(1)?).unwrap_or(wanted.now);
+            over.insert((followed.clone(), email), since);
+        }
+        Ok(())
+    }
+
+    fn target(&self, row: &Row<'_>) -> Result<TargetRef, StoreError> {
+        let id = TargetId(row.get("target")?);
+        let known = self.names.get(&id).cloned();
+        known.ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", id.0)))
+    }
+
+    /// All grants of a person on a target that gave access, closed ones too: that one is closed says
+    /// nothing about who is there.
+    fn grants(&self, target: i64, person: &str, into: &mut Vec<Grant>) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, email, person, role, permissions, starts_at, ends_at, revoked, removed_at IS NOT NULL AS closed,
+                    reopened_at IS NOT NULL AS reopened
+             FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
+             UNION ALL
+             SELECT target, email, person, role, permissions, starts_at, ends_at, revoked, 1, reopened_at IS NOT NULL
+             FROM grants WHERE target = :target AND person = :person AND removed_at IS NOT NULL AND NOT refused",
+        )?;
+        let mut rows = statement.query(named_params! { ":target": target, ":person": person })?;
+        while let Some(row) = rows.next()? {
+            let role: Option<String> = row.get("role")?;
+            let email = Email::observed(row.get_ref("email")?.as_str()?);
+            let person = row.get_ref("person")?.as_str()?;
+            into.push(Grant {
+                target: self.target(row)?,
+                person: if person == email.key() {
+                    email.clone()
+                } else {
+                    Email::observed(person)
+                },
+                email,
+                role: role.and_then(|r| r.parse::<Role>().ok()),
+                flags: crate::store::tables::grants::flags(row.get_ref("permissions")?.as_str()?),
+                start: values::read(row.get("starts_at")?),
+                end: values::read_if_any(row.get("ends_at")?),
+                revoked: row.get("revoked")?,
+                closed: row.get("closed")?,
+                reopened: row.get("reopened")?,
+            });
+        }
+        Ok(())
+    }
+
+    fn members(&self, target: i64, email: &str, into: &mut Vec<Member>) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, remote_id, email, is_admin, is_manager, edit_permission, inspect_permission,
+                    created_at, first_seen, there_since, was_invite, returned_at,
+                    iif(returned_at IS NULL, NULL,
+                        (SELECT max(settled_at) FROM action a WHERE a.email_key = member.email_key
+                         AND a.target = member.target AND a.state = 'done')) AS removed_at
+             FROM member WHERE target = :target AND email_key = :email AND valid_to IS NULL
+               AND missing_since IS NULL",
+        )?;
+        let mut rows = statement.query(named_params! { ":target": target, ":email": email })?;
+        while let Some(row) = rows.next()? {
+            into.push(Member {
+                target: self.target(row)?,
+                remote_id: row.get("remote_id")?,
+                email: Email::observed(row.get_ref("email")?.as_str()?),
+                flags: Flags {
+                    is_admin: row.get("is_admin")?,
+                    is_manager: row.get("is_manager")?,
+                    edit_permission: row.get("edit_permission")?,
+                    inspect_permission: row.get("inspect_permission")?,
+                },
+                created_at: values::read_if_any(row.get("created_at")?),
+                first_seen: values::read(row.get("first_seen")?),
+                there_since: values::read_if_any(row.get("there_since")?),
+                was_invite: row.get("was_invite")?,
+                returned_at: values::read_if_any(row.get("returned_at")?),
+                removed_at: values::read_if_any(row.get("removed_at")?),
+            });
+        }
+        Ok(())
+    }
+
+    /// A person's invite: the oldest one, with each spelling that is pending.
+    fn invites(&self, target: i64, email: &str, into: &mut Vec<Invite>) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT target, email, first_seen, there_since, returned_at,
+                    iif(returned_at IS NULL, NULL,
+                        (SELECT max(settled_at) FROM action a WHERE a.email_key = invite.email_key
+                         AND a.target = invite.target AND a.state = 'done')) AS removed_at
+             FROM invite WHERE target = :target AND email_key = :email AND gone_at IS NULL
+               AND missing_since IS NULL
+             ORDER BY first_seen, email",
+        )?;
+        let mut rows = statement.query(named_params! { ":target": target, ":email": email })?;
+        let mut found: Option<Invite> = None;
+        while let Some(row) = rows.next()? {
+            let email = Email::observed(row.get_ref("email")?.as_str()?);
+            if let Some(invite) = &mut found {
+                invite.spellings.push(email);
+                continue;
+            }
+            found = Some(Invite {
+                target: self.target(row)?,
+                spellings: vec![email.clone()],
+                email,
+                first_seen: values::read(row.get("first_seen")?),
+                there_since: values::read_if_any(row.get("there_since")?),
+                returned_at: values::read_if_any(row.get("returned_at")?),
+                removed_at: values::read_if_any(row.get("removed_at")?),
+            });
+        }
+        into.extend(found);
+        Ok(())
+    }
+
+    /// The entries that whitelists may have of these people.
+    fn entries(&self, people: &BTreeSet<Key>, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT email FROM entry WHERE target = :target AND person = :person ORDER BY taken_at, email",
+        )?;
+        for (id, person) in people {
+            let Some(target) = self.names.get(&TargetId(*id)) else {
+                continue;
+            };
+            if target.team().is_some() {
+                continue;
+            }
+            let params = named_params! { ":target": id, ":person": person };
+            let spellings = statement.query_map(params, |row| row.get::<_, String>(0))?;
+            let spellings: Vec<Email> = spellings
+                .map(|email| email.map(Email::from))
+                .collect::<Result<_, _>>()?;
+            if !spellings.is_empty() {
+                let key = (target.clone(), Email::observed(person));
+                snapshot.entries.insert(key, spellings);
+            }
+        }
+        Ok(())
+    }
+
+    /// The teams of these people that were ever read.
+    fn read_before(
+        &self,
+        people: &BTreeSet<Key>,
+        snapshot: &mut Snapshot,
+    ) -> Result<(), StoreError> {
+        let targets: BTreeSet<i64> = people.iter().map(|(target, _)| *target).collect();
+        for id in targets {
+            let Some(team) = self.names.get(&TargetId(id)).filter(|t| t.team().is_some()) else {
+                continue;
+            };
+            let source = Sources::get(self.db, team.account(), SourceKind::Team(team.id()))?;
+            if source.complete_at.is_some() {
+                snapshot.read_before.insert(team.clone());
+            }
+        }
+        Ok(())
+    }
+
+    /// Who holds the keys of the teams that have candidates.
+    fn holders(&self, wanted: &Wanted, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+        for member in &snapshot.members {
+            let team = &member.target;
+            if !snapshot.holders.contains_key(team) {
+                let holder = Holder {
+                    email: wanted.holders.get(team.account()).cloned(),
+                    id: Sources::holder_id(self.db, team.account(), team.id())?,
+                };
+                snapshot.holders.insert(team.clone(), holder);
+            }
+        }
+        Ok(())
+    }
+
+    fn suppressed(&self, snapshot: &mut Snapshot) -> Result<(), StoreError> {
+        let mut statement = self.db.prepare_cached(
+            "SELECT first_seen FROM suppressed
+             WHERE email_key = :email AND account = :account AND gone_at IS NULL",
+        )?;
+        for invite in &snapshot.invites {
+            let account = invite.target.account();
+            let params = named_params! { ":email": invite.email.key(), ":account": account };
+            let mut rows = statement.query(params)?;
+            if let Some(row) = rows.next()? {
+                let key = (account.to_owned(), invite.email.clone());
+                snapshot.suppressed.insert(key, values::read(row.get(0)?));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<Key> {
+    Ok((row.get(0)?, row.get(1)?))
+}

@@ -1,0 +1,370 @@
+//! Stays: since when somebody is in a team without a proven absence. Whoever is shown again and was
+//! never gone goes on with the same stay, and with all that was due; the grants that were closed
+//! for the absence are open again.
+
+use std::collections::HashSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use crate::domain::presence::joined_after;
+use crate::domain::{Email, Gone, GoneBy, Shown, TargetId};
+use crate::store::trail::{self, Entry};
+use crate::store::{StoreError, db::values};
+
+/// The last time that somebody was in a team before they were shown again.
+pub(in crate::store) struct Before {
+    /// Which table's row, by its number.
+    row: (&'static str, i64),
+    person: String,
+    /// An invite that is pending still, or was when it was last seen.
+    was_invite: bool,
+    first_seen: Timestamp,
+    there_since: Option<Timestamp>,
+    returned_at: Option<Timestamp>,
+    /// How it ended; absent: it did not.
+    gone: Option<Gone>,
+}
+
+/// The word in the database.
+pub(in crate::store) fn word(by: GoneBy) -> &'static str {
+    match by {
+        GoneBy::Ours => "ours",
+        GoneBy::Readings => "readings",
+    }
+}
+
+/// What went before of whoever is shown: the same membership, else the last of their address.
+pub(in crate::store) fn before(
+    db: &Connection,
+    team: TargetId,
+    person: &str,
+    shown: Shown<'_>,
+) -> Result<Option<Before>, StoreError> {
+    let pending = match shown.id {
+        Some(_) => pending_invite(db, team, person)?,
+        None => None,
+    };
+    if pending.is_some() {
+        return Ok(pending);
+    }
+    let same = match shown.id {
+        Some(id) => past_member(db, team, "remote_id = :key", id)?,
+        None => None,
+    };
+    if same.is_some() {
+        return Ok(same);
+    }
+    let member = past_member(db, team, "email_key = :key", person)?;
+    let invite = past_invite(db, team, person)?;
+    let missed = |before: &Before| before.gone.as_ref().map(|gone| gone.missed_at);
+    Ok([member, invite].into_iter().flatten().max_by_key(missed))
+}
+
+fn pending_invite(
+    db: &Connection,
+    team: TargetId,
+    person: &str,
+) -> Result<Option<Before>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT id, first_seen, there_since, returned_at FROM invite
+             WHERE target = :target AND email_key = :person AND gone_at IS NULL ORDER BY id LIMIT 1",
+        )?
+        .query_row(named_params! { ":target": team.0, ":person": person }, |row| {
+            Ok(Before {
+                row: ("invite", row.get(0)?),
+                person: person.to_owned(),
+                was_invite: true,
+                first_seen: values::read(row.get(1)?),
+                there_since: values::read_if_any(row.get(2)?),
+                returned_at: values::read_if_any(row.get(3)?),
+                gone: None,
+            })
+        })
+        .optional()?)
+}
+
+fn past_member(
+    db: &Connection,
+    team: TargetId,
+    which: &str,
+    key: &str,
+) -> Result<Option<Before>, StoreError> {
+    // A membership is looked for by its id in the team, or among the past ones of an address.
+    let found = db
+        .prepare_cached(&format!(
+            "SELECT id, first_seen, there_since, returned_at, remote_id, gone_by, valid_to,
+                    proven_at IS NOT NULL, was_invite, email_key
+             FROM member WHERE target = :target AND {which} AND valid_to IS NOT NULL AND gone_by IS NOT NULL
+             ORDER BY valid_to DESC, id DESC LIMIT 1"
+        ))?
+        .query_row(named_params! { ":target": team.0, ":key": key }, |row| {
+            Ok(Before {
+                row: ("member", row.get(0)?),
+                person: row.get(9)?,
+                was_invite: row.get(8)?,
+                first_seen: values::read(row.get(1)?),
+                there_since: values::read_if_any(row.get(2)?),
+                returned_at: values::read_if_any(row.get(3)?),
+                gone: Some(Gone {
+                    id: Some(row.get(4)?),
+                    by: by(row.get_ref(5)?.as_str()?),
+                    missed_at: values::read(row.get(6)?),
+                    proven: row.get(7)?,
+                }),
+            })
+        })
+        .optional()?;
+    Ok(found)
+}
+
+fn past_invite(
+    db: &Connection,
+    team: TargetId,
+    person: &str,
+) -> Result<Option<Before>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT id, first_seen, there_since, returned_at, gone_by, gone_at,
+                    proven_at IS NOT NULL
+             FROM invite
+             WHERE target = :target AND email_key = :person AND gone_at IS NOT NULL AND gone_by IS NOT NULL
+             ORDER BY gone_at DESC, id DESC LIMIT 1",
+        )?
+        .query_row(named_params! { ":target": team.0, ":person": person }, |row| {
+            Ok(Before {
+                row: ("invite", row.get(0)?),
+                person: person.to_owned(),
+                was_invite: true,
+                first_seen: values::read(row.get(1)?),
+                there_since: values::read_if_any(row.get(2)?),
+                returned_at: values::read_if_any(row.get(3)?),
+                gone: Some(Gone {
+                    id: None,
+                    by: by(row.get_ref(4)?.as_str()?),
+                    missed_at: values::read(row.get(5)?),
+                    proven: row.get(6)?,
+                }),
+            })
+        })
+        .optional()?)
+}
+
+fn by(word: &str) -> GoneBy {
+    match word {
+        "ours" => GoneBy::Ours,
+        _ => GoneBy::Readings,
+    }
+}
+
+/// Begins the stay of whoever has just been stored: the one before goes on, or it is a new one, of
+/// somebody who came back or was never there.
+pub(in crate::store) fn begin(
+    db: &Connection,
+    team: TargetId,
+    email: &Email,
+    shown: Shown<'_>,
+    before: Option<&Before>,
+) -> Result<(), StoreError> {
+    let table = if shown.id.is_some() {
+        "member"
+    } else {
+        "invite"
+    };
+    let row = db.last_insert_rowid();
+    let row = match shown.id {
+        // Several may have been stored at once.
+        Some(id) => db
+            .prepare_cached(
+                "SELECT id FROM member WHERE target = :target AND email_key = :person AND remote_id = :id
+                 AND valid_to IS NULL",
+            )?
+            .query_row(
+                named_params! { ":target": team.0, ":person": email.key(), ":id": id },
+                |row| row.get(0),
+            )?,
+        None => row,
+    };
+    let returned = match before {
+        Some(before) => before
+            .gone
+            .as_ref()
+            .is_some_and(|gone| gone.returned_as(shown)),
+        None => let_in_anew(db, team, email.key(), shown)?,
+    };
+    let came_back_at = before
+        .and_then(|before| before.gone.as_ref())
+        .map_or(shown.at, |gone| gone.came_back_at(shown));
+    let Some(before) = before.filter(|_| !returned) else {
+        db.prepare_cached(&format!(
+            "UPDATE {table} SET there_since = :at WHERE id = :row"
+        ))?
+        .execute(named_params! { ":row": row, ":at": values::stored(shown.at) })?;
+        if !returned {
+            return reopen(db, team, email, shown.at);
+        }
+        db.prepare_cached(&format!(
+            "UPDATE {table} SET returned_at = :at WHERE id = :row"
+        ))?
+        .execute(named_params! { ":row": row, ":at": values::stored(came_back_at) })?;
+        return Ok(());
+    };
+    // The age of an invite begins anew when it was missed; that of a membership goes on.
+    let (set, first_seen) = match (table, before.was_invite) {
+        ("member", true) => (", was_invite = 1", shown.at),
+        ("member", false) => ("", before.first_seen),
+        _ => ("", shown.at),
+    };
+    db.prepare_cached(&format!(
+        "UPDATE {table} SET first_seen = :first_seen, there_since = :there_since, returned_at = :returned_at {set}
+         WHERE id = :row"
+    ))?
+    .execute(named_params! {
+        ":row": row, ":first_seen": values::stored(first_seen),
+        ":there_since": before.there_since.map(values::stored),
+        ":returned_at": before.returned_at.map(values::stored),
+    })?;
+    let (was, was_row) = before.row;
+    if before.gone.is_some() {
+        db.prepare_cached(&format!(
+            "UPDATE {was} SET gone_by = NULL, proven_at = NULL WHERE id = :row"
+        ))?
+        .execute(named_params! { ":row": was_row })?;
+    }
+    if let Some(id) = shown.id {
+        // The address may be another one by now.
+        db.prepare_cached(
+            "UPDATE grants SET person = :person, member_id = :id
+             WHERE target = :target
+               AND (member_id IN (:id, :was_id) OR (person = :was AND member_id IS NULL))",
+        )?
+        .execute(named_params! {
+            ":target": team.0, ":id": id, ":person": email.key(), ":was": before.person,
+            ":was_id": before.gone.as_ref().and_then(|gone| gone.id.as_deref()),
+        })?;
+    }
+    reopen(db, team, email, shown.at)
+}
+
+/// Whether somebody who was never seen there joined only after the access on record had ended.
+fn let_in_anew(
+    db: &Connection,
+    team: TargetId,
+    person: &str,
+    shown: Shown<'_>,
+) -> Result<bool, StoreError> {
+    let end: Option<i64> = db
+        .prepare_cached(
+            "SELECT max(ends_at) FROM (
+                 SELECT ends_at FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
+                   AND role IS NULL
+                 UNION ALL SELECT ends_at FROM grants WHERE target = :target AND person = :person
+                   AND removed_at IS NOT NULL AND role IS NULL AND NOT refused)
+             HAVING sum(ends_at IS NULL OR ends_at > :at) = 0",
+        )?
+        .query_row(
+            named_params! {
+                ":target": team.0, ":person": person, ":at": values::stored(shown.at),
+            },
+            |row| row.get(0),
+        )
+        .optional()?
+        .flatten();
+    let end = values::read_if_any(end);
+    Ok(shown.id.is_some() && end.is_some_and(|end| joined_after(end, shown.created_at)))
+}
+
+/// Opens the last of the closed grants of somebody who turns out to be there still: access is over
+/// when nobody is there, and not when a row says so.
+pub(in crate::store) fn reopen(
+    db: &Connection,
+    team: TargetId,
+    email: &Email,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let opened: Vec<i64> = db
+        .prepare_cached(
+            "UPDATE grants SET removed_at = NULL
+             WHERE target = :target AND person = :person AND removed_at IS NOT NULL AND NOT refused AND role IS NULL
+               AND ends_at = (SELECT max(ends_at) FROM grants WHERE target = :target AND person = :person
+                              AND removed_at IS NOT NULL AND NOT refused AND role IS NULL)
+             RETURNING id",
+        )?
+        .query_map(
+            named_params! { ":target": team.0, ":person": email.key() },
+            |row| row.get(0),
+        )?
+        .collect::<Result<_, _>>()?;
+    for grant in opened {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "grant.reopened",
+                target: Some(team),
+                email: Some(email),
+                payload: &json!({ "grant_id": grant }),
+            },
+        )?;
+    }
+    Ok(())
+}
+
+/// Who has a grant on a team.
+pub(in crate::store) fn granted(
+    db: &Connection,
+    team: TargetId,
+) -> Result<HashSet<String>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT person FROM grants WHERE target = :target AND removed_at IS NULL
+         UNION SELECT person FROM grants WHERE target = :target AND removed_at IS NOT NULL",
+    )?;
+    let rows = statement.query_map(named_params! { ":target": team.0 }, |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Grants bind to the membership that bears their address, while that is there.
+pub(in crate::store) fn bind(db: &Connection, team: TargetId) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE grants SET member_id = (
+                SELECT m.remote_id FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
+                AND m.valid_to IS NULL AND m.missing_since IS NULL ORDER BY m.id LIMIT 1)
+         WHERE target = :target AND removed_at IS NULL
+           AND (member_id IS NULL OR NOT EXISTS (
+                SELECT 1 FROM member m WHERE m.target = grants.target AND m.remote_id = grants.member_id
+                AND m.valid_to IS NULL))
+           AND EXISTS (SELECT 1 FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
+                       AND m.valid_to IS NULL AND m.missing_since IS NULL)",
+    )?
+    .execute(named_params! { ":target": team.0 })?;
+    Ok(())
+}
+
+/// The same for one grant, as it is recorded.
+pub(in crate::store) fn bind_one(db: &Connection, grant: i64) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE grants SET member_id = (
+                SELECT m.remote_id FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
+                AND m.valid_to IS NULL AND m.missing_since IS NULL ORDER BY m.id LIMIT 1)
+         WHERE id = :id",
+    )?
+    .execute(named_params! { ":id": grant })?;
+    Ok(())
+}
+
+/// A membership is gone: its grants are those of whoever bears the address that each was given to,
+/// and the membership's again should it be shown again.
+pub(in crate::store) fn unbind(
+    db: &Connection,
+    team: TargetId,
+    member_id: &str,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE grants SET person = email_key
+         WHERE target = :target AND member_id = :id AND removed_at IS NULL",
+    )?
+    .execute(named_params! { ":target": team.0, ":id": member_id })?;
+    Ok(())
+}

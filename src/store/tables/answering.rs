@@ -1,0 +1,125 @@
+//! The accounts that have ever answered with success, by address and key: only there does a 404
+//! to a removal mean that it is gone already.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use crate::store::{StoreError, db::values};
+
+/// Where the salt of this database stands among the single facts.
+const SALT: &str = "answering.salt";
+/// So many random bytes keep a fingerprint from telling of a key that others know.
+const SALT_BYTES: usize = 32;
+
+/// The table's SQL.
+#[derive(Debug)]
+pub(crate) struct Answering;
+
+impl Answering {
+    /// With what fingerprints are salted in this database; none before the first is kept.
+    pub(crate) fn salt(db: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
+        let salt: Option<String> = db
+            .prepare_cached("SELECT value FROM fact WHERE name = :name")?
+            .query_row(named_params! { ":name": SALT }, |row| row.get(0))
+            .optional()?;
+        Ok(salt.map(String::into_bytes))
+    }
+
+    /// The same, made when it is missing.
+    pub(crate) fn salt_or_new(db: &Connection) -> Result<Vec<u8>, StoreError> {
+        if let Some(salt) = Self::salt(db)? {
+            return Ok(salt);
+        }
+        let mut bytes = [0_u8; SALT_BYTES];
+        getrandom::fill(&mut bytes)
+            .map_err(|error| StoreError::Corrupt(format!("no random numbers: {error}")))?;
+        let mut salt = String::with_capacity(2 * SALT_BYTES);
+        for byte in bytes {
+            let _ = write!(salt, "{byte:02x}");
+        }
+        db.prepare_cached("INSERT INTO fact (name, value) VALUES (:name, :value)")?
+            .execute(named_params! { ":name": SALT, ":value": salt })?;
+        Ok(salt.into_bytes())
+    }
+
+    /// Whether the account has answered with success by this address and key.
+    pub(crate) fn knows(
+        db: &Connection,
+        account: &str,
+        fingerprint: &[u8; 32],
+    ) -> Result<bool, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT 1 FROM answering WHERE account = :account AND fingerprint = :fingerprint",
+        )?;
+        let params = named_params! { ":account": account, ":fingerprint": fingerprint };
+        Ok(statement.exists(params)?)
+    }
+
+    /// It has, and not before.
+    pub(crate) fn note(
+        db: &Connection,
+        account: &str,
+        fingerprint: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached(
+            "INSERT OR IGNORE INTO answering (account, fingerprint, since)
+             VALUES (:account, :fingerprint, :since)",
+        )?
+        .execute(named_params! {
+            ":account": account, ":fingerprint": fingerprint, ":since": values::stored(at),
+        })?;
+        Ok(())
+    }
+
+    /// Has the account's removals that are unknown for this reason tried again now; returns them.
+    pub(crate) fn try_again(
+        db: &Connection,
+        account: &str,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "UPDATE action SET next_try_at = :at
+             WHERE state = 'unknown' AND settled_at IS NULL AND instr(detail, :why) > 0
+               AND target IN (SELECT id FROM target WHERE provider || ':' || account = :account)
+             RETURNING id",
+        )?;
+        let params = named_params! { ":account": account, ":why": why, ":at": values::stored(at) };
+        let rows = statement.query_map(params, |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[tokio::test]
+    async fn an_account_is_known_by_address_and_key_and_the_salt_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("l.db")).unwrap();
+        let at: Timestamp = "2026-11-22T07:00:00Z".parse().unwrap();
+        store
+            .write(move |db| {
+                assert_eq!(Answering::salt(db)?, None);
+                let salt = Answering::salt_or_new(db)?;
+                assert_eq!(salt.len(), 2 * SALT_BYTES);
+                assert_eq!(Answering::salt(db)?, Some(salt.clone()));
+                assert_eq!(Answering::salt_or_new(db)?, salt);
+                assert!(!Answering::knows(db, "sentius:acme", &[1; 32])?);
+                for _ in 0..2 {
+                    Answering::note(db, "sentius:acme", &[1; 32], at)?;
+                }
+                assert!(Answering::knows(db, "sentius:acme", &[1; 32])?);
+                assert!(!Answering::knows(db, "sentius:acme", &[2; 32])?);
+                assert!(!Answering::knows(db, "sapling:acme", &[1; 32])?);
+                Ok(())
+            })
+            .await
+            .unwrap();
+    }
+}

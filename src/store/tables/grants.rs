@@ -1,0 +1,285 @@
+//! Grants: recorded, found when they are due, and closed when their access was taken away.
+
+mod changes;
+mod covering;
+mod moves;
+mod revoking;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use crate::domain::{Email, Flags, Permission, Role, Target, TargetRef};
+use crate::store::queries::sql::GIVES;
+use crate::store::trail::{self, Entry};
+use crate::store::{StoreError, Targets, db::values, queries::stays};
+
+pub(crate) use changes::Recorded;
+pub use revoking::Held;
+pub(crate) use revoking::Word;
+
+/// The grants' SQL.
+#[derive(Debug)]
+pub(crate) struct Grants;
+
+/// A grant as a person gave it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewGrant {
+    /// Who.
+    pub email: Email,
+    /// What.
+    pub target: Target,
+    /// The person's full name.
+    pub name: Option<String>,
+    /// Sorted, without repetition; of a team those that the membership is given with.
+    pub permissions: Vec<Permission>,
+    /// A role for a time.
+    pub role: Option<Role>,
+    /// From when on; absent: from now on.
+    pub start: Option<Timestamp>,
+    /// Until when; absent: for ever.
+    pub end: Option<Timestamp>,
+    /// Who answers for it.
+    pub owner: Option<Email>,
+    /// Why it was given.
+    pub reason: Option<String>,
+    /// Start and end as they were written, so that `14d` in the same file twice is one grant.
+    pub as_written: String,
+}
+
+impl NewGrant {
+    /// Whether its start or end was written as a span from then.
+    fn is_relative(&self) -> bool {
+        let is_span = |text: &str| {
+            !text.is_empty()
+                && !text.eq_ignore_ascii_case("never")
+                && text.as_bytes().get(4) != Some(&b'-')
+        };
+        self.as_written.split('|').any(is_span)
+    }
+}
+
+/// What became of a grant that was to be recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Imported {
+    /// It is new. With the end of another grant that keeps the access longer, if there is one.
+    Recorded {
+        /// `Some(None)`: another grant has no end.
+        outlasted_by: Option<Option<Timestamp>>,
+    },
+    /// It was there already; name, owner, reason or permissions were brought up to date.
+    Amended,
+    /// It was there already.
+    Unchanged,
+}
+
+/// Which grants count as the same one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Same {
+    /// Also one that is over: a file that is imported again changes nothing. A span counts from when
+    /// it is asked for: once its grant is over, the same row is access given anew.
+    Ever,
+    /// Only one that still gives access: who asks by hand wants access now.
+    Running,
+}
+
+impl Grants {
+    /// Records a grant unless it is there already: the same person, target, role, and start and
+    /// end as they were written. Returns its row.
+    pub(crate) fn record(
+        db: &Connection,
+        grant: &NewGrant,
+        same: Same,
+        at: Timestamp,
+    ) -> Result<(i64, Imported), StoreError> {
+        let target = Targets::ensure(db, &grant.target)?;
+        if let Some((id, removed)) = Self::same(db, &target, grant, same, at)? {
+            let mut grant = grant.clone();
+            if same == Same::Running {
+                // Who asks by hand and leaves something out means it to stay.
+                Self::keep(db, id, &mut grant)?;
+            }
+            let permissions = words(&grant.permissions);
+            let amended = Self::amend(db, id, removed, &target, &grant, &permissions, at)?;
+            return Ok((id, amended));
+        }
+        let permissions = words(&grant.permissions);
+        let outlasted_by = Self::outlasting(db, &target, grant, at)?;
+        let start = grant.start.unwrap_or(at);
+        db.prepare_cached(
+            "INSERT INTO grants (target, email, email_key, person, name, permissions, role, starts_at, ends_at, owner,
+                                 reason, as_written, recorded_at)
+             VALUES (:target, :email, :email_key, :email_key, :name, :permissions, :role, :start, :end, :owner,
+                     :reason, :as_written, :at)",
+        )?
+        .execute(named_params! {
+            ":target": target.id().0, ":email": grant.email.written(), ":email_key": grant.email.key(),
+            ":name": grant.name, ":permissions": permissions, ":role": grant.role.map(Role::as_str),
+            ":start": values::stored(start), ":end": grant.end.map(values::stored),
+            ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
+            ":as_written": grant.as_written, ":at": values::stored(at),
+        })?;
+        let id = db.last_insert_rowid();
+        stays::bind_one(db, id)?;
+        note(db, "grant.recorded", id, &target, grant, at)?;
+        Ok((id, Imported::Recorded { outlasted_by }))
+    }
+
+    /// The grant that is the same one, and whether it is closed.
+    fn same(
+        db: &Connection,
+        target: &TargetRef,
+        grant: &NewGrant,
+        same: Same,
+        at: Timestamp,
+    ) -> Result<Option<(i64, bool)>, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT id, removed_at IS NOT NULL FROM grants
+                 WHERE email_key = :email_key AND target = :target AND role IS :role
+                   AND ((:by_words AND as_written = :as_written)
+                        OR (ends_at IS :end AND (:start IS NULL OR starts_at = :start)))
+                   AND refused = 0
+                   AND (:ever OR (removed_at IS NULL AND revoked = 0 AND ifnull(ends_at > :at, 1)))
+                 ORDER BY removed_at IS NOT NULL, id DESC LIMIT 1",
+            )?
+            .query_row(
+                named_params! {
+                    ":email_key": grant.email.key(), ":target": target.id().0,
+                    ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
+                    ":start": grant.start.map(values::stored), ":end": grant.end.map(values::stored),
+                    ":ever": same == Same::Ever && !grant.is_relative(),
+                    // An end that was moved since is another one for who asks by hand; but a span
+                    // asked for twice is one wish.
+                    ":by_words": same == Same::Ever || grant.is_relative(), ":at": values::stored(at),
+                },
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )
+            .optional()?)
+    }
+
+    /// Whether a grant is not closed.
+    fn is_open(db: &Connection, id: i64) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached("SELECT removed_at IS NULL FROM grants WHERE id = :id")?
+            .query_row(named_params! { ":id": id }, |row| row.get(0))?)
+    }
+
+    /// Takes over what is on record where nothing else is given.
+    fn keep(db: &Connection, id: i64, grant: &mut NewGrant) -> Result<(), StoreError> {
+        let (name, owner, reason, permissions): (_, Option<String>, _, String) = db
+            .prepare_cached("SELECT name, owner, reason, permissions FROM grants WHERE id = :id")?
+            .query_row(named_params! { ":id": id }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+        if grant.permissions.is_empty() {
+            let known = permissions.split(';').filter_map(|word| word.parse().ok());
+            grant.permissions = known.collect();
+        }
+        grant.name = grant.name.take().or(name);
+        grant.owner = grant.owner.take().or(owner.map(|o| Email::observed(&o)));
+        grant.reason = grant.reason.take().or(reason);
+        Ok(())
+    }
+
+    fn amend(
+        db: &Connection,
+        id: i64,
+        removed: bool,
+        target: &TargetRef,
+        grant: &NewGrant,
+        permissions: &str,
+        at: Timestamp,
+    ) -> Result<Imported, StoreError> {
+        if removed {
+            return Ok(Imported::Unchanged);
+        }
+        let changed = db
+            .prepare_cached(
+                "UPDATE grants SET name = :name, permissions = :permissions, owner = :owner, reason = :reason
+                 WHERE id = :id AND (name IS NOT :name OR permissions <> :permissions
+                                     OR owner IS NOT :owner OR reason IS NOT :reason)",
+            )?
+            .execute(named_params! {
+                ":id": id, ":name": grant.name, ":permissions": permissions,
+                ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
+            })?;
+        if changed == 0 {
+            return Ok(Imported::Unchanged);
+        }
+        note(db, "grant.amended", id, target, grant, at)?;
+        Ok(Imported::Amended)
+    }
+
+    /// The latest end of the person's other open grants on the target, if it is later than this
+    /// one's: that one will count.
+    fn outlasting(
+        db: &Connection,
+        target: &TargetRef,
+        grant: &NewGrant,
+        at: Timestamp,
+    ) -> Result<Option<Option<Timestamp>>, StoreError> {
+        let Some(end) = grant.end else {
+            return Ok(None);
+        };
+        let latest = db
+            .prepare_cached(&format!(
+                "SELECT o.ends_at FROM (SELECT :role AS role) g JOIN grants o
+                 WHERE o.target = :target AND o.email_key = :email_key AND o.removed_at IS NULL AND {GIVES}
+                   AND (o.ends_at IS NULL OR o.ends_at > max(:end, :at))
+                 ORDER BY o.ends_at IS NULL DESC, o.ends_at DESC LIMIT 1",
+            ))?
+            .query_row(
+                named_params! {
+                    ":target": target.id().0, ":email_key": grant.email.key(),
+                    ":role": grant.role.map(Role::as_str), ":end": values::stored(end),
+                    ":at": values::stored(at),
+                },
+                |row| row.get::<_, Option<i64>>(0),
+            )
+            .optional()?;
+        Ok(latest.map(values::read_if_any))
+    }
+}
+
+fn note(
+    db: &Connection,
+    kind: &'static str,
+    id: i64,
+    target: &TargetRef,
+    grant: &NewGrant,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind,
+            target: Some(target.id()),
+            email: Some(&grant.email),
+            payload: &json!({
+                "grant_id": id, "target": target, "email": grant.email.written(), "name": grant.name,
+                "permissions": grant.permissions, "role": grant.role,
+                "start": grant.start.unwrap_or(at), "end": grant.end,
+                "owner": grant.owner.as_ref().map(Email::written), "reason": grant.reason,
+            }),
+        },
+    )
+}
+
+/// The flags that a membership is given with, of permissions as they are stored.
+pub(crate) fn flags(permissions: &str) -> Flags {
+    let known = permissions.split(';').filter_map(|word| word.parse().ok());
+    Flags::of(&known.collect::<Vec<Permission>>())
+}
+
+/// Permissions as they are stored and as a CSV has them: joined by `;`.
+fn words(permissions: &[Permission]) -> String {
+    permissions
+        .iter()
+        .map(|p| p.as_str())
+        .collect::<Vec<_>>()
+        .join(";")
+}

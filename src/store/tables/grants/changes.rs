@@ -1,0 +1,253 @@
+//! Grants that are given: recorded together with what has to be provisioned for them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+
+use super::{Grants, Imported, NewGrant, Same};
+use crate::domain::{Email, Entry, Flags, Provider, ProvisionKind, Role, TargetRef};
+use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::tables::entry::{self, How};
+use crate::store::tables::members::OF_PERSON;
+use crate::store::{
+    Asked, NewProvision, Provision, Provisions, StoreError, TakeBack, Targets, db::values,
+};
+
+/// A grant on record, and what is open to be given for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorded {
+    pub(crate) email: Email,
+    pub(crate) target: TargetRef,
+    pub(crate) role: Option<Role>,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Option<Timestamp>,
+    pub(crate) imported: Imported,
+    /// Why nobody is called, if so.
+    pub(crate) why_nobody: &'static str,
+    /// Absent: nobody has to be called.
+    pub(crate) open: Option<Provision>,
+}
+
+impl Grants {
+    /// Records a grant, and plans what has to be given for it.
+    pub(crate) fn give(
+        db: &Connection,
+        grant: &NewGrant,
+        flags: Flags,
+        same: Same,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let target = Targets::ensure(db, &grant.target)?;
+        let mut grant = grant.clone();
+        grant.email = Self::first_written(db, &target, &grant.email)?;
+        let email = grant.email.clone();
+        let is_whitelist = target.provider() == Provider::Sentius;
+        let before = Self::on_whitelist(db, &target, &email, at)?;
+        let was = before.entry(at);
+        let had = Self::team_flags(db, &target, &email, at)?;
+        let permissions = Self::permissions_of(db, &grant, &target)?;
+        let (id, imported) = Self::record(db, &grant, same, at)?;
+        let take_back = match &imported {
+            Imported::Recorded { .. } => Some(TakeBack::Close(id)),
+            Imported::Amended => permissions
+                .into_iter()
+                .find(|(row, _)| *row == id)
+                .map(|(row, words)| TakeBack::Permissions(row, words)),
+            Imported::Unchanged => None,
+        };
+        let start = grant.start.unwrap_or(at).max(at);
+        let mut only_flags = false;
+        let due = if is_whitelist {
+            let on = Self::on_whitelist(db, &target, &email, at)?;
+            match on.entry(at) {
+                is if is == was => on.next_change(at).filter(|_| take_back.is_some()),
+                _ => Some(at),
+            }
+        } else {
+            // Who asks by hand is given what is missing, whatever is on record. A file only gives
+            // what is new: somebody may have been taken out of the team since.
+            let is_new = matches!(imported, Imported::Recorded { .. });
+            let asks = is_new || same == Same::Running;
+            let has = Self::team_flags(db, &target, &email, at)?;
+            let gained = imported == Imported::Amended && !has.without(had).is_empty();
+            only_flags = gained && !asks;
+            (asks || gained).then_some(start)
+        };
+        if let Some(due) = due.filter(|_| grant.end.is_none_or(|end| end > at)) {
+            let kind = match (is_whitelist, before.may_be_there, grant.role) {
+                (true, false, _) => ProvisionKind::WhitelistAdd,
+                (true, true, _) => ProvisionKind::WhitelistRenew,
+                (false, _, None) if !only_flags => ProvisionKind::MemberAdd,
+                (false, _, _) => ProvisionKind::MemberPromote,
+            };
+            // What a whitelist gets only later is of no concern to what it is sent before.
+            let take_back = take_back.filter(|_| due <= at || !is_whitelist);
+            let new = NewProvision {
+                kind,
+                target: &target,
+                email: &email,
+                role: grant.role,
+                flags,
+                due,
+                take_back: take_back.into_iter().collect(),
+                asked,
+            };
+            Provisions::plan(db, &new, at)?;
+        }
+        let open = Provisions::open(db, target.id(), &email, grant.role)?;
+        Self::recorded(db, &grant, target, (id, imported), open)
+    }
+
+    /// Records access that is there already: nothing is to be given for it.
+    pub(crate) fn note(
+        db: &Connection,
+        grant: &NewGrant,
+        same: Same,
+        at: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let recorded = Self::record(db, grant, same, at)?;
+        let target = Targets::ensure(db, &grant.target)?;
+        if target.provider() == Provider::Sentius {
+            if recorded.1 == Imported::Unchanged {
+                // The grant is the same one; its entry may stand there in this spelling too.
+                if Self::is_open(db, recorded.0)? {
+                    entry::may_be_there(db, target.id(), &grant.email, at)?;
+                }
+            } else if Self::is_all_recorded(db, &target, &grant.email, at)? {
+                // One word about one entry: it is what that word's grants come to.
+                Self::entry_is_there(db, &target, &grant.email, How::Recorded, at)?;
+            } else {
+                // As recorded: what the person's other grants come to beside it, the next pass posts.
+                let (start, end) = Self::dates(db, recorded.0)?;
+                let permissions = grant.permissions.clone();
+                let entry = Entry {
+                    start,
+                    end,
+                    permissions,
+                };
+                let name = grant.name.as_deref();
+                entry::put(
+                    db,
+                    target.id(),
+                    How::Recorded,
+                    &grant.email,
+                    name,
+                    &entry,
+                    at,
+                )?;
+            }
+        }
+        Self::recorded(db, grant, target, recorded, None)
+    }
+
+    /// Whether all open grants of a person on a whitelist were recorded at this moment: by one file.
+    fn is_all_recorded(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT NOT EXISTS (SELECT 1 FROM grants WHERE target = :target AND person = :email_key
+                                    AND removed_at IS NULL AND recorded_at <> :at)",
+            )?
+            .query_row(
+                named_params! {
+                    ":target": target.id().0, ":email_key": email.key(), ":at": values::stored(at),
+                },
+                |row| row.get(0),
+            )?)
+    }
+
+    fn recorded(
+        db: &Connection,
+        grant: &NewGrant,
+        target: TargetRef,
+        (id, imported): (i64, Imported),
+        open: Option<Provision>,
+    ) -> Result<Recorded, StoreError> {
+        let (start, end) = Self::dates(db, id)?;
+        Ok(Recorded {
+            email: grant.email.clone(),
+            target,
+            role: grant.role,
+            start,
+            end,
+            imported,
+            why_nobody: "another grant gives this access already",
+            open,
+        })
+    }
+
+    /// Whether a person is on record anywhere: in a grant, or in a team.
+    pub(crate) fn knows(db: &Connection, email: &Email) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(&format!(
+                "SELECT EXISTS (SELECT 1 FROM grants WHERE email_key = :email_key
+                         UNION ALL SELECT 1 FROM member WHERE id IN {OF_PERSON}
+                         UNION ALL SELECT 1 FROM invite WHERE email_key = :email_key)",
+            ))?
+            .query_row(named_params! { ":email_key": email.key() }, |row| {
+                row.get(0)
+            })?)
+    }
+
+    /// Whether a grant is on record, open or closed.
+    pub(crate) fn is_on_record(
+        db: &Connection,
+        grant: &NewGrant,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(match Targets::find(db, &grant.target)? {
+            Some(target) => Self::same(db, &target, grant, Same::Ever, at)?.is_some(),
+            None => false,
+        })
+    }
+
+    fn dates(db: &Connection, id: i64) -> Result<(Timestamp, Option<Timestamp>), StoreError> {
+        let (start, end) = db
+            .prepare_cached("SELECT starts_at, ends_at FROM grants WHERE id = :id")?
+            .query_row(named_params! { ":id": id }, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        Ok((values::read(start), values::read_if_any(end)))
+    }
+
+    /// An address is sent as it was first written: another writing of it is the same person. A
+    /// membership's earlier address is none: it may be somebody else's by now.
+    pub(super) fn first_written(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+    ) -> Result<Email, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT email FROM grants
+             WHERE email_key = :email_key AND target = :target AND removed_at IS NULL
+             ORDER BY id LIMIT 1",
+        )?;
+        let mut rows = statement
+            .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
+        Ok(match rows.next()? {
+            Some(row) => Email::observed(row.get_ref(0)?.as_str()?),
+            None => email.clone(),
+        })
+    }
+
+    /// The permissions of the person's open grants on the target, before they are amended.
+    fn permissions_of(
+        db: &Connection,
+        grant: &NewGrant,
+        target: &TargetRef,
+    ) -> Result<Vec<(i64, String)>, StoreError> {
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT id, permissions FROM grants
+             WHERE {OF_ADDRESS}",
+        ))?;
+        let rows = statement.query_map(
+            named_params! { ":target": target.id().0, ":email_key": grant.email.key() },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}

@@ -1,0 +1,173 @@
+//! Ends that a person moves.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, named_params};
+use serde_json::json;
+
+use super::{Grants, Imported, Recorded};
+use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, Target, TargetRef};
+use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::trail::{self, Entry};
+use crate::store::{
+    Asked, NewProvision, Provisions, Reviews, StoreError, TakeBack, Targets, db::values,
+};
+
+/// An open grant whose end may be moved.
+pub(super) struct Open {
+    pub(super) id: i64,
+    pub(super) role: Option<Role>,
+    pub(super) start: Timestamp,
+    pub(super) end: Option<Timestamp>,
+}
+
+impl Open {
+    fn lasts_beyond(&self, end: Option<Timestamp>) -> bool {
+        end.is_some_and(|end| self.end.is_none_or(|own| own > end))
+    }
+}
+
+impl Grants {
+    /// Moves the end of a person's access: the last of the grants that give it gets the new end,
+    /// and none lasts longer. Where only roles are held, theirs moves. Or says why not.
+    pub(crate) fn extend(
+        db: &Connection,
+        email: &Email,
+        target: &Target,
+        end: Option<Timestamp>,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<Result<Vec<Recorded>, String>, StoreError> {
+        let found = Targets::find(db, target)?;
+        let open = match &found {
+            Some(found) => open(db, found, email)?,
+            None => Vec::new(),
+        };
+        if found.is_none()
+            && let Some(why) = Targets::namesakes(db, target)?
+        {
+            return Ok(Err(format!("target: {why}")));
+        }
+        let (Some(target), false) = (found, open.is_empty()) else {
+            return Ok(Err(format!(
+                "no grant is open for {email} on {target}; grant gives access, and with --record-only records what is there"
+            )));
+        };
+        let only_roles = open.iter().all(|g| g.role.is_some());
+        let roles: BTreeSet<Option<Role>> = open.iter().map(|g| g.role).collect();
+        let mut recorded = Vec::new();
+        for role in roles.into_iter().filter(|r| r.is_some() == only_roles) {
+            let grants: Vec<&Open> = open.iter().filter(|g| g.role == role).collect();
+            let longer = grants.iter().filter(|g| g.lasts_beyond(end));
+            let mut moved: Vec<&Open> = longer.copied().collect();
+            let last = grants.iter().max_by_key(|g| (g.end.is_none(), g.end));
+            if moved.is_empty() {
+                moved.extend(last.copied());
+            }
+            if let Some(late) = moved.iter().find(|g| end.is_some_and(|end| g.start >= end)) {
+                return Ok(Err(format!(
+                    "end: a grant of {email} on {target} begins only at {}",
+                    late.start
+                )));
+            }
+            let start = moved.iter().map(|g| g.start).min().unwrap_or(at);
+            let take_back = moved
+                .iter()
+                .map(|grant| {
+                    move_end(db, &target, email, grant, end, asked, at)?;
+                    Ok(TakeBack::End(grant.id, grant.end.map(values::stored)))
+                })
+                .collect::<Result<Vec<_>, StoreError>>()?;
+            if target.provider() == Provider::Sentius {
+                let new = NewProvision {
+                    kind: ProvisionKind::WhitelistRenew,
+                    target: &target,
+                    email,
+                    role,
+                    flags: Flags::default(),
+                    due: at,
+                    take_back,
+                    asked,
+                };
+                Provisions::plan(db, &new, at)?;
+            }
+            recorded.push(Recorded {
+                open: Provisions::open(db, target.id(), email, role)?,
+                email: Self::first_written(db, &target, email)?,
+                target: target.clone(),
+                role,
+                start,
+                end,
+                imported: Imported::Amended,
+                why_nobody: "a team keeps no end: lapsed acts on it",
+            });
+        }
+        Ok(Ok(recorded))
+    }
+}
+
+fn open(db: &Connection, target: &TargetRef, email: &Email) -> Result<Vec<Open>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT id, role, starts_at, ends_at FROM grants
+         WHERE {OF_ADDRESS} AND revoked = 0",
+    ))?;
+    let params = named_params! { ":target": target.id().0, ":email_key": email.key() };
+    let rows = statement.query_map(params, read)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Open> {
+    Ok(Open {
+        id: row.get(0)?,
+        role: row
+            .get::<_, Option<String>>(1)?
+            .and_then(|role| role.parse().ok()),
+        start: values::read(row.get(2)?),
+        end: values::read_if_any(row.get(3)?),
+    })
+}
+
+fn move_end(
+    db: &Connection,
+    target: &TargetRef,
+    email: &Email,
+    grant: &Open,
+    end: Option<Timestamp>,
+    asked: &Asked,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if grant.end == end {
+        return Ok(());
+    }
+    db.prepare_cached("UPDATE grants SET ends_at = :end WHERE id = :id")?
+        .execute(named_params! { ":id": grant.id, ":end": end.map(values::stored) })?;
+    Reviews::confirm(db, grant.id, at)?;
+    note(db, "grant.extended", target, email, grant, end, asked, at)
+}
+
+#[expect(clippy::too_many_arguments, reason = "one event, told in one place")]
+pub(super) fn note(
+    db: &Connection,
+    kind: &'static str,
+    target: &TargetRef,
+    email: &Email,
+    grant: &Open,
+    end: Option<Timestamp>,
+    asked: &Asked,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind,
+            target: Some(target.id()),
+            email: Some(email),
+            payload: &json!({
+                "grant_id": grant.id, "target": target, "email": email.written(),
+                "role": grant.role, "was": grant.end, "end": end, "by": asked.by,
+            }),
+        },
+    )
+}

@@ -1,0 +1,279 @@
+//! Access that ends by a person's word: where somebody may have any, and the grants that end now.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+use serde::Serialize;
+
+use super::Grants;
+use super::moves::{Open, note, read};
+use crate::domain::{Email, Provider, Role, Target, TargetId, TargetRef};
+use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::tables::entry;
+use crate::store::tables::members::OF_PERSON;
+use crate::store::{Asked, Provisions, StoreError, Targets, db::values, tables::targets};
+
+/// What somebody has at a target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Held {
+    /// A grant that is not closed.
+    Grant,
+    /// A membership, as last read.
+    Member,
+    /// An invite, as last read.
+    Invite,
+    /// Perhaps an entry on a whitelist, which cannot be read.
+    Entry,
+}
+
+impl Held {
+    /// The word in output.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Grant => "grant",
+            Self::Member => "member",
+            Self::Invite => "invite",
+            Self::Entry => "entry",
+        }
+    }
+}
+
+/// Where a person may have access: open grants, memberships and invites as last read. A membership
+/// that bore the address before is theirs as long as no other bears it.
+const HELD: [(Held, &str); 3] = [
+    (
+        Held::Grant,
+        "SELECT target FROM grants WHERE email_key = :email_key AND removed_at IS NULL
+         UNION SELECT g.target FROM target t CROSS JOIN grants g ON g.target = t.id
+               AND g.person = :email_key AND g.removed_at IS NULL",
+    ),
+    (
+        Held::Member,
+        "SELECT m.target FROM member m CROSS JOIN target t ON t.id = m.target AND t.listed = 1
+         WHERE m.id IN {OF_PERSON} AND m.valid_to IS NULL
+         UNION SELECT m.target FROM member was CROSS JOIN target t ON t.id = was.target AND t.listed = 1
+         CROSS JOIN member m ON m.target = was.target AND m.remote_id = was.remote_id AND m.valid_to IS NULL
+         WHERE was.email_key = :email_key AND was.valid_to IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM member o WHERE o.target = m.target AND o.email_key = :email_key
+                           AND o.valid_to IS NULL)",
+    ),
+    (
+        Held::Invite,
+        "SELECT i.target FROM invite i JOIN target t ON t.id = i.target AND t.listed = 1
+         WHERE email_key = :email_key AND gone_at IS NULL",
+    ),
+];
+
+/// A person's word that access is to end.
+#[derive(Debug, Clone)]
+pub(crate) struct Word {
+    pub(crate) asked: Asked,
+    /// When it was said.
+    pub(crate) since: Timestamp,
+    /// From when on it counts: what is seen to be there until then ends.
+    pub(crate) at: Timestamp,
+}
+
+impl Grants {
+    /// Where a person may have access, and what: grants, memberships, invites, and each of these
+    /// whitelists, since they cannot be read.
+    pub(crate) fn held(
+        db: &Connection,
+        email: &Email,
+        whitelists: &[Target],
+    ) -> Result<BTreeMap<TargetRef, BTreeSet<Held>>, StoreError> {
+        let names = targets::names(db)?;
+        let mut places: BTreeMap<TargetRef, BTreeSet<Held>> = BTreeMap::new();
+        for (held, sql) in HELD {
+            let mut statement = db.prepare_cached(&sql.replace("{OF_PERSON}", OF_PERSON))?;
+            let mut rows = statement.query(named_params! { ":email_key": email.key() })?;
+            while let Some(row) = rows.next()? {
+                if let Some(target) = names.get(&TargetId(row.get(0)?)) {
+                    places.entry(target.clone()).or_default().insert(held);
+                }
+            }
+        }
+        for whitelist in whitelists {
+            // One that nothing names yet has no number.
+            let target = Targets::find(db, whitelist)?
+                .unwrap_or_else(|| TargetRef::new(TargetId(0), whitelist.clone()));
+            places.entry(target).or_default().insert(Held::Entry);
+        }
+        Ok(places)
+    }
+
+    /// Whether anything is on record about a person, or was ever read.
+    pub(crate) fn is_listed(db: &Connection, email: &Email) -> Result<bool, StoreError> {
+        let has_entry = db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM target t CROSS JOIN entry e
+                                ON e.target = t.id AND e.person = :email_key)",
+            )?
+            .query_row(named_params! { ":email_key": email.key() }, |row| {
+                row.get(0)
+            })?;
+        Ok(has_entry || Self::knows(db, email)?)
+    }
+
+    /// The addresses that a person's memberships bear now, by the grants that were given to this one.
+    pub(crate) fn borne_by(db: &Connection, email: &Email) -> Result<HashSet<String>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT :email_key UNION SELECT person FROM grants WHERE email_key = :email_key
+                                     AND removed_at IS NULL",
+        )?;
+        let rows = statement.query_map(named_params! { ":email_key": email.key() }, |row| {
+            row.get(0)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Ends a person's grants on a target now, by a person's word, which counts from now: where no
+    /// grant is cut by it, one is recorded that is over at once, so that plan and trail know why the
+    /// access goes. The same word counts once, unless somebody is seen to have come back since.
+    pub(crate) fn revoke(
+        db: &Connection,
+        email: &Email,
+        target: &TargetRef,
+        everything: bool,
+        word: &Word,
+    ) -> Result<(), StoreError> {
+        let (asked, at) = (&word.asked, word.at);
+        Provisions::withdraw(db, target.id(), email, "revoked", at)?;
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT id, role, starts_at, ends_at FROM grants WHERE {OF_ADDRESS}"
+        ))?;
+        let params = named_params! { ":target": target.id().0, ":email_key": email.key() };
+        let open: Vec<Open> = statement
+            .query_map(params, read)?
+            .collect::<Result<_, _>>()?;
+        for grant in &open {
+            let changed = db
+                .prepare_cached(
+                    "UPDATE grants SET revoked = 1, ends_at = min(ifnull(ends_at, :at), :at)
+                     WHERE id = :id AND revoked = 0",
+                )?
+                .execute(named_params! { ":id": grant.id, ":at": values::stored(at) })?;
+            if changed > 0 {
+                note(
+                    db,
+                    "grant.revoked",
+                    target,
+                    email,
+                    grant,
+                    Some(at),
+                    asked,
+                    at,
+                )?;
+            }
+        }
+        if target.provider() == Provider::Sentius {
+            // Nothing shows who is on a whitelist: the address may be there as it was typed now, or
+            // as it was ever recorded.
+            entry::may_be_there(db, target.id(), email, at)?;
+            for written in spellings(db, email)? {
+                entry::may_be_there(db, target.id(), &written, at)?;
+            }
+        }
+        let access = open.is_empty() || everything || open.iter().any(|g| g.role.is_none());
+        // A role alone ends without the membership.
+        let roles: BTreeSet<Option<Role>> = match access {
+            true => [None].into(),
+            false => open.iter().map(|g| g.role).collect(),
+        };
+        for role in roles {
+            if !is_cut(db, email, target, role, word)? {
+                record_word(db, email, target, role, word)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How a person's address was written in grants.
+fn spellings(db: &Connection, email: &Email) -> Result<Vec<Email>, StoreError> {
+    let mut statement =
+        db.prepare_cached("SELECT DISTINCT email FROM grants WHERE email_key = :email_key")?;
+    let rows = statement.query_map(named_params! { ":email_key": email.key() }, |row| {
+        row.get::<_, String>(0)
+    })?;
+    Ok(rows
+        .map(|row| row.map(Email::from))
+        .collect::<Result<_, _>>()?)
+}
+
+/// Whether this word has ended a grant already, and nobody has come back since.
+fn is_cut(
+    db: &Connection,
+    email: &Email,
+    target: &TargetRef,
+    role: Option<Role>,
+    word: &Word,
+) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (
+                 SELECT 1 FROM grants g WHERE g.email_key = :email_key AND g.target = :target
+                    AND g.role IS :role AND g.revoked = 1 AND g.ends_at BETWEEN :since AND :at
+                    AND NOT EXISTS (SELECT 1 FROM member m WHERE m.target = g.target AND m.email_key = g.person
+                                    AND m.valid_to IS NULL AND m.returned_at > g.ends_at)
+                    AND NOT EXISTS (SELECT 1 FROM invite i WHERE i.target = g.target AND i.email_key = g.person
+                                    AND i.gone_at IS NULL AND i.returned_at > g.ends_at))",
+        )?
+        .query_row(
+            named_params! {
+                ":email_key": email.key(), ":target": target.id().0,
+                ":role": role.map(Role::as_str), ":since": values::stored(word.since),
+                ":at": values::stored(word.at),
+            },
+            |row| row.get(0),
+        )?)
+}
+
+/// Records a grant that begins and ends by the same word. It is of the membership that bears the
+/// address, or that bore it before and is there still.
+fn record_word(
+    db: &Connection,
+    email: &Email,
+    target: &TargetRef,
+    role: Option<Role>,
+    word: &Word,
+) -> Result<(), StoreError> {
+    let at = word.at;
+    db.prepare_cached(
+        "INSERT INTO grants (target, email, email_key, person, role, starts_at, ends_at, revoked, reason,
+                             recorded_at)
+         VALUES (:target, :email, :email_key,
+                 coalesce(
+                     (SELECT email_key FROM member WHERE target = :target AND email_key = :email_key
+                      AND valid_to IS NULL LIMIT 1),
+                     (SELECT m.email_key FROM member was JOIN member m
+                          ON m.target = was.target AND m.remote_id = was.remote_id AND m.valid_to IS NULL
+                      WHERE was.target = :target AND was.email_key = :email_key
+                        AND was.valid_to IS NOT NULL LIMIT 1),
+                     :email_key),
+                 :role, :at, :at, 1, 'revoked without a running grant', :at)",
+    )?
+    .execute(named_params! {
+        ":target": target.id().0, ":email": email.written(), ":email_key": email.key(),
+        ":role": role.map(Role::as_str), ":at": values::stored(at),
+    })?;
+    let grant = Open {
+        id: db.last_insert_rowid(),
+        role,
+        start: at,
+        end: None,
+    };
+    note(
+        db,
+        "grant.revoked",
+        target,
+        email,
+        &grant,
+        Some(at),
+        &word.asked,
+        at,
+    )
+}

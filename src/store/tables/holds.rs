@@ -1,0 +1,226 @@
+//! Held plans: exactly what the guard held, and a person's word that it may go ahead.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use crate::domain::Obligation;
+use crate::store::ledger::obligation;
+use crate::store::trail::{self, Entry};
+use crate::store::{StoreError, db::values};
+
+/// The holds' SQL.
+#[derive(Debug)]
+pub(crate) struct Holds;
+
+/// What came of an approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Approval {
+    /// There is no such run.
+    NoSuchRun,
+    /// The run held nothing.
+    NothingHeld,
+    /// Somebody has let it go ahead already.
+    Already(Timestamp),
+    /// So many actions may go ahead; so many of the plan are no longer held, and do not.
+    Given {
+        /// May go ahead.
+        actions: usize,
+        /// Are done, withdrawn, or due since another moment.
+        dropped: usize,
+    },
+}
+
+impl Holds {
+    /// Notes what a run held: the ledger's rows of the actions, each with since when it is due. The same plan held again is the
+    /// same hold.
+    pub(crate) fn note(
+        db: &Connection,
+        run: &str,
+        actions: &[(i64, Timestamp)],
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if actions.is_empty() {
+            return Ok(());
+        }
+        let digest = digest(actions);
+        let known: Option<i64> = db
+            .prepare_cached(
+                "SELECT id FROM hold WHERE id = (SELECT max(id) FROM hold) AND digest = :digest
+                 AND approved_at IS NULL",
+            )?
+            .query_row(named_params! { ":digest": digest }, |row| row.get(0))
+            .optional()?;
+        let hold = match known {
+            Some(hold) => hold,
+            None => {
+                let pairs: Vec<(i64, i64)> = actions
+                    .iter()
+                    .map(|(id, due)| (*id, values::stored(*due)))
+                    .collect();
+                db.prepare_cached(
+                    "INSERT INTO hold (digest, actions, held_at) VALUES (:digest, :actions, :at)",
+                )?
+                .execute(named_params! {
+                    ":digest": digest, ":actions": json!(pairs).to_string(), ":at": values::stored(at),
+                })?;
+                db.last_insert_rowid()
+            }
+        };
+        db.prepare_cached("UPDATE run SET hold = :hold WHERE id = :run")?
+            .execute(named_params! { ":hold": hold, ":run": run })?;
+        Ok(())
+    }
+
+    /// Notes that a run held what it held because the database is an older copy.
+    pub(crate) fn doubt(
+        db: &Connection,
+        run: &str,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "database.doubted",
+                target: None,
+                email: None,
+                payload: &json!({ "run": run, "why": why }),
+            },
+        )
+    }
+
+    /// Notes that a person has confirmed the database as the one that acts here.
+    pub(crate) fn confirm_database(
+        db: &Connection,
+        run: &str,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "database.confirmed",
+                target: None,
+                email: None,
+                payload: &json!({ "run": run, "by": by }),
+            },
+        )
+    }
+
+    /// Whether a run took the database for an older copy: who approves what it held was told.
+    pub(crate) fn doubted(db: &Connection, run: &str) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM event JOIN event_payload p USING (seq)
+                 WHERE kind = 'database.doubted' AND p.body ->> 'run' = :run)",
+            )?
+            .query_row(named_params! { ":run": run }, |row| row.get(0))?)
+    }
+
+    /// Lets what a run held go ahead, once and exactly: an action that is no longer held, or due
+    /// since another moment, does not.
+    pub(crate) fn approve(
+        db: &Connection,
+        run: &str,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Approval, StoreError> {
+        let hold: Option<Option<i64>> = db
+            .prepare_cached("SELECT hold FROM run WHERE id = :run")?
+            .query_row(named_params! { ":run": run }, |row| row.get(0))
+            .optional()?;
+        let hold = match hold {
+            None => return Ok(Approval::NoSuchRun),
+            Some(None) => return Ok(Approval::NothingHeld),
+            Some(Some(hold)) => hold,
+        };
+        let (actions, approved): (String, Option<i64>) = db.query_row(
+            "SELECT actions, approved_at FROM hold WHERE id = :hold",
+            named_params! { ":hold": hold },
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        if let Some(approved) = approved {
+            return Ok(Approval::Already(values::read(approved)));
+        }
+        let held: Vec<(i64, i64)> = serde_json::from_str(&actions)
+            .map_err(|e| StoreError::Corrupt(format!("a held plan: {e}")))?;
+        let ids: Vec<i64> = held.iter().map(|(id, _)| *id).collect();
+        let mut given = 0;
+        for (id, due) in &held {
+            given += db
+                .prepare_cached(
+                    "UPDATE action SET approved_at = :at
+                     WHERE id = :id AND due_at = :due AND settled_at IS NULL AND state <> 'protected'",
+                )?
+                .execute(named_params! { ":id": id, ":due": due, ":at": values::stored(at) })?;
+        }
+        db.execute(
+            "UPDATE hold SET approved_at = :at, approved_by = :by WHERE id = :hold",
+            named_params! { ":hold": hold, ":at": values::stored(at), ":by": by },
+        )?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "hold.approved",
+                target: None,
+                email: None,
+                payload: &json!({ "run": run, "by": by, "action_ids": ids, "actions": given }),
+            },
+        )?;
+        Ok(Approval::Given {
+            actions: given,
+            dropped: ids.len() - given,
+        })
+    }
+
+    /// Whether something is held of which no alarm has told.
+    pub(crate) fn is_untold(db: &Connection) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM action WHERE settled_at IS NULL AND state = 'held'
+                 AND approved_at IS NULL AND alarmed_at IS NULL)",
+            )?
+            .query_row([], |row| row.get(0))?)
+    }
+
+    /// The alarm has told of all that is held.
+    pub(crate) fn told(db: &Connection, at: Timestamp) -> Result<(), StoreError> {
+        db.prepare_cached(
+            "UPDATE action SET alarmed_at = :at
+             WHERE settled_at IS NULL AND state = 'held' AND alarmed_at IS NULL",
+        )?
+        .execute(named_params! { ":at": values::stored(at) })?;
+        Ok(())
+    }
+
+    /// What a person has let go ahead and is not done yet, with since when each was due.
+    pub(crate) fn approved(db: &Connection) -> Result<BTreeMap<Obligation, Timestamp>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT target, person, what, due_at FROM action
+             WHERE settled_at IS NULL AND approved_at IS NOT NULL",
+        )?;
+        let mut rows = statement.query([])?;
+        let mut approved = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            approved.insert(obligation(row)?, values::read(row.get("due_at")?));
+        }
+        Ok(approved)
+    }
+}
+
+fn digest(actions: &[(i64, Timestamp)]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for (id, due) in actions {
+        hasher.update(id.to_be_bytes());
+        hasher.update(values::stored(*due).to_be_bytes());
+    }
+    hasher.finalize().into()
+}

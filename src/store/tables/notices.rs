@@ -1,0 +1,106 @@
+//! Who was told of which end.
+
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, named_params};
+use serde_json::json;
+
+use crate::domain::Email;
+use crate::notices::{Memory, Notice, Told};
+use crate::store::tables::outbox::bounces;
+use crate::store::trail::{self, Entry};
+use crate::store::{StoreError, db::values};
+
+/// The notices' SQL.
+#[derive(Debug)]
+pub(crate) struct Notices;
+
+impl Notices {
+    /// The mark in the outbox of a recipient's mail of a day.
+    pub(crate) fn key(day: Date, to: &Email) -> String {
+        format!("notice/{day}/{}", to.key())
+    }
+
+    /// What was told of the ends after `after`, until `until`, and who has got the mail of `day`.
+    pub(crate) fn memory(
+        db: &Connection,
+        day: Date,
+        after: Timestamp,
+        until: Timestamp,
+    ) -> Result<Memory, StoreError> {
+        let mut memory = Memory::default();
+        let mut statement = db.prepare_cached(
+            "SELECT n.grant_id, n.recipient, n.ends_at, n.ahead, n.sequence
+             FROM ending e CROSS JOIN notice n ON n.grant_id = e.id
+             WHERE e.ends_at > :after AND e.ends_at <= :until",
+        )?;
+        let params =
+            named_params! { ":after": values::stored(after), ":until": values::stored(until) };
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            let recipient = Email::observed(row.get_ref(1)?.as_str()?);
+            let told = Told {
+                end: values::read(row.get(2)?),
+                window: SignedDuration::from_millis(row.get(3)?),
+                sequence: row.get(4)?,
+            };
+            memory.told.insert((row.get(0)?, recipient), told);
+        }
+        // By the index of the keys: all that begin with this day's.
+        let mut statement = db.prepare_cached(
+            "SELECT recipient FROM outbox WHERE unique_key >= :day || '/' AND unique_key < :day || '0'",
+        )?;
+        let day = format!("notice/{day}");
+        let mut rows = statement.query(named_params! { ":day": day })?;
+        while let Some(row) = rows.next()? {
+            memory
+                .served
+                .insert(Email::observed(row.get_ref(0)?.as_str()?));
+        }
+        Ok(memory)
+    }
+
+    /// Notes what a notice tells, in the transaction that puts it into the outbox; `ours` as of the
+    /// mail. One that is not sent is not told in the trail.
+    pub(crate) fn note(
+        db: &Connection,
+        notice: &Notice,
+        message_id: &str,
+        ours: bool,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let is_sent = ours || !bounces(db, notice.to.written())?;
+        for item in notice.items() {
+            let ahead = i64::try_from(item.window.as_millis()).unwrap_or(i64::MAX);
+            db.prepare_cached(
+                "INSERT INTO notice (grant_id, recipient, ends_at, ahead, sequence, told_at)
+                 VALUES (:grant, :recipient, :end, :ahead, :sequence, :at)
+                 ON CONFLICT (grant_id, recipient) DO UPDATE SET
+                    ends_at = excluded.ends_at, ahead = excluded.ahead,
+                    sequence = excluded.sequence, told_at = excluded.told_at",
+            )?
+            .execute(named_params! {
+                ":grant": item.end.grant, ":recipient": notice.to.key(),
+                ":end": values::stored(item.end.end), ":ahead": ahead, ":sequence": item.sequence,
+                ":at": values::stored(at),
+            })?;
+            if !is_sent {
+                continue;
+            }
+            trail::append(
+                db,
+                &Entry {
+                    at,
+                    kind: "grant.noticed",
+                    target: Some(item.end.target.id()),
+                    email: Some(&item.end.email),
+                    payload: &json!({
+                        "grant_id": item.end.grant, "email": item.end.email.written(),
+                        "end": item.end.end, "to": notice.to.written(), "message_id": message_id,
+                    }),
+                },
+            )?;
+        }
+        Ok(())
+    }
+}

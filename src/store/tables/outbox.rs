@@ -1,0 +1,403 @@
+//! The outbox: mail that was decided, kept whole until it is delivered.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, named_params};
+use serde_json::json;
+
+use crate::domain::Email;
+use crate::status::Refusal;
+use crate::store::trail::{self, Entry};
+use crate::store::{StoreError, db::values};
+
+/// The first wait after a failed delivery, doubled with each further one.
+const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
+/// The longest wait between two tries.
+const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(4);
+/// The waits after a server had all of a mail and did not answer: it may have arrived, and comes a
+/// second time when it is sent again. Mail servers give up after some five days as well (RFC 5321,
+/// 4.5.4.1).
+const UNANSWERED_WAITS: [SignedDuration; 5] = [
+    SignedDuration::from_hours(4),
+    SignedDuration::from_hours(24),
+    SignedDuration::from_hours(24),
+    SignedDuration::from_hours(24),
+    SignedDuration::from_hours(24),
+];
+
+/// So long a mail that was refused is told.
+const TOLD: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The outbox's SQL.
+#[derive(Debug)]
+pub(crate) struct Outbox;
+
+/// A mail that is to be sent.
+#[derive(Debug, Clone)]
+pub(crate) struct NewMail {
+    /// `report`, …
+    pub kind: &'static str,
+    /// What, which period, to whom: a second mail with the same key is not kept.
+    pub unique_key: String,
+    /// The envelope's sender.
+    pub sender: String,
+    /// The envelope's recipient.
+    pub recipient: String,
+    /// With angle brackets.
+    pub message_id: String,
+    /// The whole message, and smaller ones for a server that does not take it, the smallest last.
+    pub forms: Vec<Vec<u8>>,
+    /// Whether it is to one of `mail.to`: of these our own mail server decides, and no provider's list.
+    pub ours: bool,
+}
+
+/// How many tries that were not answered a mail may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Again {
+    /// It is tried again.
+    Later,
+    /// It was tried for long enough.
+    Never,
+}
+
+/// A mail that waits for delivery.
+#[derive(Debug, Clone)]
+pub(crate) struct Waiting {
+    /// The row.
+    pub row: i64,
+    /// `report`, …
+    pub kind: String,
+    /// The envelope's sender.
+    pub sender: String,
+    /// The envelope's recipient.
+    pub recipient: String,
+    /// With angle brackets.
+    pub message_id: String,
+    /// The whole message, and smaller ones.
+    pub forms: Vec<Vec<u8>>,
+}
+
+impl Outbox {
+    /// Puts mails in, each once for its unique key. Returns the rows of those that are not sent, since
+    /// their address is on a provider's list of suppressed ones.
+    pub(crate) fn put_all(
+        db: &Connection,
+        mails: &[NewMail],
+        at: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        let rows = mails.iter().map(|mail| Self::put(db, mail, at));
+        rows.filter_map(Result::transpose).collect()
+    }
+
+    fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<Option<i64>, StoreError> {
+        let suppressed = !mail.ours && bounces(db, &mail.recipient)?;
+        let state = if suppressed { "suppressed" } else { "queued" };
+        let (whole, smaller) = mail.forms.split_first().unzip();
+        let added = db
+            .prepare_cached(
+                "INSERT INTO outbox (kind, unique_key, sender, recipient, message_id, body, created_at, state, next_try_at)
+                 VALUES (:kind, :unique_key, :sender, :recipient, :message_id, :body, :at, :state, :at)
+                 ON CONFLICT (unique_key) DO NOTHING",
+            )?
+            .execute(named_params! {
+                ":kind": mail.kind, ":unique_key": mail.unique_key, ":sender": mail.sender,
+                ":recipient": mail.recipient, ":message_id": mail.message_id,
+                ":body": whole.map_or(&[][..], Vec::as_slice), ":at": values::stored(at),
+                ":state": state,
+            })?;
+        if added == 0 {
+            return Ok(None);
+        }
+        let row = db.last_insert_rowid();
+        let smaller = smaller.filter(|_| !suppressed);
+        for (place, body) in smaller.unwrap_or_default().iter().enumerate() {
+            db.prepare_cached(
+                "INSERT INTO outbox_smaller (mail, place, body) VALUES (:mail, :place, :body)",
+            )?
+            .execute(named_params! { ":mail": row, ":place": place, ":body": body })?;
+        }
+        let told = Told {
+            what: mail.kind,
+            recipient: &mail.recipient,
+            message_id: &mail.message_id,
+            why: None,
+        };
+        let kind = match suppressed {
+            true => "mail.suppressed",
+            false => "mail.queued",
+        };
+        told.append(db, kind, at)?;
+        Ok(suppressed.then_some(row))
+    }
+
+    /// The mails that wait, those that have failed behind those that were never tried; with
+    /// `due_only`, only those whose next try has come. What was not answered always waits for that.
+    pub(crate) fn waiting(
+        db: &Connection,
+        due_only: bool,
+        now: Timestamp,
+    ) -> Result<Vec<i64>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT id FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
+             AND (next_try_at <= :now OR NOT (:due_only OR unanswered > 0)) ORDER BY next_try_at, id",
+        )?;
+        let params = named_params! { ":now": values::stored(now), ":due_only": due_only };
+        let rows = statement.query_map(params, |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// When the next try of a mail that waits has come.
+    pub(crate) fn next_try(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+        let next = db
+            .prepare_cached(
+                "SELECT min(next_try_at) FROM outbox WHERE state IN ('queued', 'claimed', 'failed')",
+            )?
+            .query_row([], |row| row.get(0))?;
+        Ok(values::read_if_any(next))
+    }
+
+    /// Notes that a mail is about to be sent, and hands it out.
+    pub(crate) fn claim(db: &Connection, row: i64, at: Timestamp) -> Result<Waiting, StoreError> {
+        db.prepare_cached(
+            "UPDATE outbox SET state = 'claimed', attempts = attempts + 1, next_try_at = :at WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": row, ":at": values::stored(at) })?;
+        let mut mail = db
+            .prepare_cached(
+                "SELECT kind, sender, recipient, message_id, body FROM outbox WHERE id = :id",
+            )?
+            .query_row(named_params! { ":id": row }, |r| {
+                Ok(Waiting {
+                    row,
+                    kind: r.get(0)?,
+                    sender: r.get(1)?,
+                    recipient: r.get(2)?,
+                    message_id: r.get(3)?,
+                    forms: vec![r.get(4)?],
+                })
+            })?;
+        let mut smaller =
+            db.prepare_cached("SELECT body FROM outbox_smaller WHERE mail = :id ORDER BY place")?;
+        let smaller = smaller.query_map(named_params! { ":id": row }, |r| r.get(0))?;
+        for form in smaller {
+            mail.forms.push(form?);
+        }
+        Ok(mail)
+    }
+
+    /// Notes that the mail server took a mail, in the form of this place.
+    pub(crate) fn sent(
+        db: &Connection,
+        mail: &Waiting,
+        form: usize,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let why = (form > 0).then_some("shortened: the mail server takes no larger mail");
+        db.prepare_cached(
+            "UPDATE outbox SET state = 'sent', sent_at = :at, detail = :why WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": mail.row, ":at": values::stored(at), ":why": why })?;
+        forget_smaller(db, mail.row)?;
+        mail.told(why).append(db, "mail.sent", at)
+    }
+
+    /// Notes that a mail could not be delivered, and when it is tried again.
+    pub(crate) fn failed(
+        db: &Connection,
+        mail: &Waiting,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let attempts: u32 = db
+            .prepare_cached("SELECT attempts FROM outbox WHERE id = :id")?
+            .query_row(named_params! { ":id": mail.row }, |row| row.get(0))?;
+        let wait = FIRST_WAIT
+            .saturating_mul(1_i32 << attempts.saturating_sub(1).min(10))
+            .min(LONGEST_WAIT);
+        again(db, mail, why, wait, at)
+    }
+
+    /// Notes that a server had all of a mail and did not say what became of it.
+    pub(crate) fn unanswered(
+        db: &Connection,
+        mail: &Waiting,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Again, StoreError> {
+        let before: usize = db
+            .prepare_cached(
+                "UPDATE outbox SET unanswered = unanswered + 1 WHERE id = :id RETURNING unanswered - 1",
+            )?
+            .query_row(named_params! { ":id": mail.row }, |row| row.get(0))?;
+        match UNANSWERED_WAITS.get(before) {
+            Some(wait) => {
+                again(db, mail, why, *wait, at)?;
+                Ok(Again::Later)
+            }
+            None => {
+                let why = format!("never answered, so that it may have arrived or not: {why}");
+                Self::refused(db, mail, &why, at)?;
+                Ok(Again::Never)
+            }
+        }
+    }
+
+    /// Notes that a mail server will never take a mail.
+    pub(crate) fn refused(
+        db: &Connection,
+        mail: &Waiting,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached(
+            "UPDATE outbox SET state = 'refused', refused_at = :at, detail = :why WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": mail.row, ":at": values::stored(at), ":why": why })?;
+        forget_smaller(db, mail.row)?;
+        mail.told(Some(why)).append(db, "mail.refused", at)
+    }
+
+    /// What was refused within the last seven days, the newest first, at most so many.
+    pub(crate) fn refusals(
+        db: &Connection,
+        now: Timestamp,
+        most: u32,
+    ) -> Result<Vec<Refusal>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT kind, recipient, refused_at, ifnull(detail, '') FROM outbox
+             WHERE state = 'refused' AND refused_at > :since ORDER BY refused_at DESC, id DESC LIMIT :most",
+        )?;
+        let since = told_since(now);
+        let rows =
+            statement.query_map(named_params! { ":since": since, ":most": most }, |row| {
+                Ok(Refusal {
+                    kind: row.get(0)?,
+                    to: row.get(1)?,
+                    at: values::read(row.get(2)?),
+                    why: row.get(3)?,
+                })
+            })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// How many were refused within the last seven days.
+    pub(crate) fn refused_lately(db: &Connection, now: Timestamp) -> Result<u64, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT count(*) FROM outbox WHERE state = 'refused' AND refused_at > :since",
+            )?
+            .query_row(named_params! { ":since": told_since(now) }, |row| {
+                row.get(0)
+            })?)
+    }
+
+    /// Whether the last mail to this address that came to an end was refused, after `since`.
+    pub(crate) fn was_refused(
+        db: &Connection,
+        recipient: &str,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT ifnull((SELECT state = 'refused' AND refused_at > :since FROM outbox
+                                WHERE recipient = :to AND state IN ('sent', 'refused')
+                                ORDER BY id DESC LIMIT 1), 0)",
+            )?
+            .query_row(
+                named_params! { ":to": recipient, ":since": values::stored(since) },
+                |row| row.get(0),
+            )?)
+    }
+
+    /// How mails stand: (kind, recipient, Message-ID, state) of these rows.
+    pub(crate) fn states(
+        db: &Connection,
+        rows: &[i64],
+    ) -> Result<Vec<(String, String, String, String)>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT kind, recipient, message_id, CASE WHEN state IN ('queued', 'claimed') THEN 'failed' ELSE state END
+             FROM outbox WHERE id = :id",
+        )?;
+        rows.iter()
+            .map(|row| {
+                let params = named_params! { ":id": row };
+                Ok(statement
+                    .query_row(params, |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?)
+            })
+            .collect()
+    }
+}
+
+/// Whether an address is on a provider's list of those to which mail is known to reach nobody.
+pub(in crate::store) fn bounces(db: &Connection, recipient: &str) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM suppressed WHERE email_key = :key AND gone_at IS NULL)",
+        )?
+        .query_row(
+            named_params! { ":key": Email::observed(recipient).key() },
+            |row| row.get(0),
+        )?)
+}
+
+fn told_since(now: Timestamp) -> i64 {
+    values::stored(now.checked_sub(TOLD).unwrap_or(Timestamp::MIN))
+}
+
+/// The mail is tried again after this wait.
+fn again(
+    db: &Connection,
+    mail: &Waiting,
+    why: &str,
+    wait: SignedDuration,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let next = at.checked_add(wait).unwrap_or(at);
+    db.prepare_cached(
+        "UPDATE outbox SET state = 'failed', detail = :why, next_try_at = :next WHERE id = :id",
+    )?
+    .execute(named_params! { ":id": mail.row, ":why": why, ":next": values::stored(next) })?;
+    mail.told(Some(why)).append(db, "mail.failed", at)
+}
+
+fn forget_smaller(db: &Connection, row: i64) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM outbox_smaller WHERE mail = :id")?
+        .execute(named_params! { ":id": row })?;
+    Ok(())
+}
+
+impl Waiting {
+    fn told<'a>(&'a self, why: Option<&'a str>) -> Told<'a> {
+        Told {
+            what: &self.kind,
+            recipient: &self.recipient,
+            message_id: &self.message_id,
+            why,
+        }
+    }
+}
+
+/// What the trail tells of a mail.
+struct Told<'a> {
+    what: &'a str,
+    recipient: &'a str,
+    message_id: &'a str,
+    why: Option<&'a str>,
+}
+
+impl Told<'_> {
+    fn append(&self, db: &Connection, kind: &'static str, at: Timestamp) -> Result<(), StoreError> {
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind,
+                target: None,
+                email: Some(&Email::observed(self.recipient)),
+                payload: &json!({
+                    "mail": self.what, "to": self.recipient, "message_id": self.message_id,
+                    "why": self.why,
+                }),
+            },
+        )
+    }
+}

@@ -1,0 +1,326 @@
+//! The ledger of giving: what is to be given, from when that was decided until it is settled.
+
+mod after;
+mod attempt;
+mod follow;
+mod seen;
+mod settle;
+mod team;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::domain::{
+    Email, Flags, Provided, Provider, ProvisionKind, ProvisionState, Role, TargetId, TargetRef,
+};
+use crate::store::trail::{self, Entry};
+use crate::store::{Sources, StoreError, db::values, tables::targets};
+
+pub(crate) use attempt::{Intent, Posting};
+pub(crate) use seen::Presence;
+pub(crate) use settle::{Answered, Next, Standing};
+pub(crate) use team::{Outlook, not_with_an_invite};
+
+/// The ledger's SQL.
+#[derive(Debug)]
+pub(crate) struct Provisions;
+
+/// Who asked for something, and with what.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The command, such as `grant`.
+    pub command: String,
+    /// The person, by their word or the system's user.
+    pub by: String,
+}
+
+impl Asked {
+    /// Whether the command gives to many, and so in turns. See `queries::owed`.
+    pub(crate) fn is_for_many(&self) -> bool {
+        matches!(self.command.as_str(), "import" | "undo")
+    }
+}
+
+/// What is to be given.
+#[derive(Debug, Clone)]
+pub(crate) struct NewProvision<'a> {
+    pub(crate) kind: ProvisionKind,
+    pub(crate) target: &'a TargetRef,
+    pub(crate) email: &'a Email,
+    pub(crate) role: Option<Role>,
+    /// Beyond what the grants give: of a member who is given back.
+    pub(crate) flags: Flags,
+    /// Not before then.
+    pub(crate) due: Timestamp,
+    /// What is undone in the grants if the provider refuses for good.
+    pub(crate) take_back: Vec<TakeBack>,
+    pub(crate) asked: &'a Asked,
+}
+
+/// What is undone in a grant when the provider refuses what it was to give.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TakeBack {
+    /// It is new: it is closed.
+    Close(i64),
+    /// Its end was moved: back to this one, in milliseconds.
+    End(i64, Option<i64>),
+    /// Its permissions were changed: back to these.
+    Permissions(i64, String),
+}
+
+/// A row of the ledger.
+#[derive(Debug, Clone)]
+pub(crate) struct Provision {
+    pub(crate) row: i64,
+    pub(crate) kind: ProvisionKind,
+    pub(crate) target: TargetRef,
+    pub(crate) email: Email,
+    pub(crate) role: Option<Role>,
+    pub(crate) flags: Flags,
+    /// Not before then.
+    pub(crate) due: Timestamp,
+    /// It was sent before, with or without an answer.
+    pub(crate) tried: bool,
+    /// A try was not answered: it may have been done.
+    pub(crate) unanswered: bool,
+    /// An entry was taken off to be replaced, and the new one is not known to be there.
+    pub(crate) gap: bool,
+    pub(crate) asked: Asked,
+}
+
+impl Provisions {
+    /// Writes down that something is to be given. What is open for the same person, target and
+    /// role is the same wish: it is due at the earlier moment.
+    pub(crate) fn plan(
+        db: &Connection,
+        new: &NewProvision<'_>,
+        at: Timestamp,
+    ) -> Result<i64, StoreError> {
+        let key = named_params! {
+            ":target": new.target.id().0, ":email_key": new.email.key(),
+            ":role": new.role.map(Role::as_str),
+        };
+        let open: Option<(i64, String)> = db
+            .prepare_cached(
+                "SELECT id, take_back FROM provision
+                 WHERE target = :target AND email_key = :email_key AND ifnull(role, '') = ifnull(:role, '')
+                   AND settled_at IS NULL",
+            )?
+            .query_row(key, |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let earlier = open.as_ref().map_or("[]", |(_, back)| back.as_str());
+        let mut take_back: Vec<TakeBack> = serde_json::from_str(earlier)
+            .map_err(|e| StoreError::Corrupt(format!("a provision: {e}")))?;
+        take_back.extend(new.take_back.iter().cloned());
+        let take_back = json!(take_back).to_string();
+        let row = match open {
+            Some((row, _)) => {
+                // Whether an entry was there before is known best by who renews it; and who asks for
+                // the membership asks for more than its flags.
+                db.prepare_cached(
+                    "UPDATE provision SET take_back = :take_back, due_at = min(due_at, :due),
+                            flags = iif(:flags = '', flags, :flags), command = :command, asked_by = :by,
+                            kind = iif(:kind IN ('whitelist.renew', 'member.add'), :kind, kind)
+                     WHERE id = :id",
+                )?
+                .execute(named_params! {
+                    ":id": row, ":take_back": take_back, ":due": values::stored(new.due),
+                    ":flags": words(new.flags), ":command": new.asked.command,
+                    ":by": new.asked.by, ":kind": new.kind.as_str(),
+                })?;
+                row
+            }
+            None => {
+                db.prepare_cached(
+                    "INSERT INTO provision (kind, target, email, email_key, role, flags, command, asked_by,
+                                            take_back, planned_at, due_at, state)
+                     VALUES (:kind, :target, :email, :email_key, :role, :flags, :command, :by,
+                             :take_back, :at, :due, 'planned')",
+                )?
+                .execute(named_params! {
+                    ":kind": new.kind.as_str(), ":target": new.target.id().0,
+                    ":email": new.email.written(), ":email_key": new.email.key(),
+                    ":role": new.role.map(Role::as_str), ":flags": words(new.flags),
+                    ":command": new.asked.command, ":by": new.asked.by,
+                    ":take_back": take_back, ":at": values::stored(at), ":due": values::stored(new.due),
+                })?;
+                db.last_insert_rowid()
+            }
+        };
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "provision.planned",
+                target: Some(new.target.id()),
+                email: Some(new.email),
+                payload: &json!({
+                    "provision_id": row, "provision": new.kind, "target": new.target,
+                    "email": new.email.written(), "role": new.role, "flags": words(new.flags),
+                    "due": new.due,
+                    "command": new.asked.command, "by": new.asked.by,
+                }),
+            },
+        )?;
+        Ok(row)
+    }
+
+    /// Intents without a result are those of a process that died between them: what became of
+    /// their calls is unknown. Returns how many there were.
+    pub(crate) fn recover(db: &Connection, at: Timestamp) -> Result<usize, StoreError> {
+        let mut statement = db.prepare_cached(
+            "UPDATE provision SET state = 'unknown', unanswered = 1, due_at = :at,
+                    detail = 'interrupted between the call and its result'
+             WHERE settled_at IS NULL AND state = 'intent' RETURNING id, target, email",
+        )?;
+        let rows: Vec<(i64, i64, String)> = statement
+            .query_map(named_params! { ":at": values::stored(at) }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?
+            .collect::<Result<_, _>>()?;
+        if rows.is_empty() {
+            return Ok(0);
+        }
+        let names = targets::names(db)?;
+        for (row, target, email) in &rows {
+            if let Some(target) = names.get(&TargetId(*target)) {
+                Sources::called(db, target)?;
+            }
+            trail::append(
+                db,
+                &Entry {
+                    at,
+                    kind: "provision.interrupted",
+                    target: Some(TargetId(*target)),
+                    email: Some(&Email::observed(email)),
+                    payload: &json!({ "provision_id": row }),
+                },
+            )?;
+        }
+        Ok(rows.len())
+    }
+
+    /// What is to be given now, the half-replaced first, and what waited for somebody to join who is a member by
+    /// the last reading. `patient` leaves what failed until its next try.
+    pub(crate) fn due(
+        db: &Connection,
+        provider: Provider,
+        patient: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Provision>, StoreError> {
+        select(
+            db,
+            "WHERE p.settled_at IS NULL AND t.provider = :provider
+               AND (p.due_at <= :now OR p.gap_since IS NOT NULL OR (NOT :patient AND p.attempts > 0)
+                    OR (p.state = 'planned' AND p.result = 'invited' AND EXISTS (
+                        SELECT 1 FROM member m WHERE m.target = p.target AND m.email_key = p.email_key
+                        AND m.valid_to IS NULL AND m.missing_since IS NULL)))
+             ORDER BY p.gap_since IS NULL, p.due_at, p.role IS NOT NULL, p.id",
+            named_params! {
+                ":provider": provider.as_str(), ":now": values::stored(now), ":patient": patient,
+            },
+        )
+    }
+
+    /// The row as it is now; or how it stands, once it is settled.
+    pub(crate) fn current(
+        db: &Connection,
+        row: i64,
+    ) -> Result<Result<Provision, Standing>, StoreError> {
+        let open = select(
+            db,
+            "WHERE p.id = :id AND p.settled_at IS NULL",
+            named_params! { ":id": row },
+        )?;
+        match open.into_iter().next() {
+            Some(provision) => Ok(Ok(provision)),
+            None => Ok(Err(Self::standing(db, row)?)),
+        }
+    }
+
+    fn standing(db: &Connection, row: i64) -> Result<Standing, StoreError> {
+        let (state, result, detail): (String, Option<String>, Option<String>) = db
+            .prepare_cached("SELECT state, result, detail FROM provision WHERE id = :id")?
+            .query_row(named_params! { ":id": row }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        Ok(Standing {
+            state: ProvisionState::from_word(&state)
+                .ok_or_else(|| StoreError::Corrupt("a provision's state".to_owned()))?,
+            result: result.and_then(|word| Provided::from_word(&word)),
+            detail,
+        })
+    }
+
+    /// The open row of a person, target and role.
+    pub(crate) fn open(
+        db: &Connection,
+        target: TargetId,
+        email: &Email,
+        role: Option<Role>,
+    ) -> Result<Option<Provision>, StoreError> {
+        let found = select(
+            db,
+            "WHERE p.target = :target AND p.email_key = :email_key AND ifnull(p.role, '') = ifnull(:role, '')
+               AND p.settled_at IS NULL",
+            named_params! {
+                ":target": target.0, ":email_key": email.key(), ":role": role.map(Role::as_str),
+            },
+        )?;
+        Ok(found.into_iter().next())
+    }
+}
+
+fn select(
+    db: &Connection,
+    filter: &str,
+    params: &[(&str, &dyn rusqlite::ToSql)],
+) -> Result<Vec<Provision>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT p.id, kind, p.target, email, role, flags, due_at, attempts, unanswered, gap_since IS NOT NULL AS gap, command, asked_by
+         FROM provision p JOIN target t ON t.id = p.target {filter}"
+    ))?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let target = targets::shown(db, TargetId(row.get("target")?))?;
+        found.push(read(row, target)?);
+    }
+    Ok(found)
+}
+
+fn read(row: &Row<'_>, target: TargetRef) -> Result<Provision, StoreError> {
+    let role: Option<String> = row.get("role")?;
+    Ok(Provision {
+        row: row.get("id")?,
+        kind: ProvisionKind::from_word(row.get_ref("kind")?.as_str()?)
+            .ok_or_else(|| StoreError::Corrupt("a provision's kind".to_owned()))?,
+        target,
+        email: Email::observed(row.get_ref("email")?.as_str()?),
+        role: role.and_then(|role| role.parse().ok()),
+        flags: flags(row.get_ref("flags")?.as_str()?),
+        due: values::read(row.get("due_at")?),
+        tried: row.get::<_, u32>("attempts")? > 0,
+        unanswered: row.get("unanswered")?,
+        gap: row.get("gap")?,
+        asked: Asked {
+            command: row.get("command")?,
+            by: row.get("asked_by")?,
+        },
+    })
+}
+
+/// Flags as they are stored: the provider's names, joined by `;`.
+pub(in crate::store) fn words(flags: Flags) -> String {
+    let set = flags.named().into_iter().filter(|(_, is)| *is);
+    set.map(|(name, _)| name).collect::<Vec<_>>().join(";")
+}
+
+fn flags(words: &str) -> Flags {
+    let has = |role: &Role| words.split(';').any(|word| word == role.flag());
+    let set = Role::ALL.into_iter().filter(has).map(Flags::only);
+    set.fold(Flags::default(), Flags::or)
+}

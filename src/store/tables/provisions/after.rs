@@ -1,0 +1,84 @@
+//! What a removal takes along although a grant says otherwise is given again.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+
+use super::{Asked, NewProvision, Provisions};
+use crate::domain::{ActionKind, Email, Flags, ProvisionKind, Role, TargetId};
+use crate::store::{Grants, StoreError, tables::targets};
+
+impl Provisions {
+    /// A removal was done, or was sent without an answer and is due no longer. If a grant covers
+    /// the person, or on a whitelist begins later (one entry an address goes with all that was in
+    /// it), the access is given again.
+    pub(crate) fn after_removal(
+        db: &Connection,
+        action: i64,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        // Most removals leave no open grant behind.
+        let found: Option<(String, i64, String, Option<String>)> = db
+            .prepare_cached(
+                "SELECT kind, target, email, role FROM action a WHERE id = :id
+                 AND EXISTS (SELECT 1 FROM grants g WHERE g.target = a.target
+                             AND g.person = a.email_key AND g.removed_at IS NULL)",
+            )?
+            .query_row(named_params! { ":id": action }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })
+            .optional()?;
+        let Some((kind, target, email, role)) = found else {
+            return Ok(());
+        };
+        let role: Option<Role> = role.and_then(|role| role.parse().ok());
+        let (kind, role) = match ActionKind::from_word(&kind) {
+            Some(ActionKind::WhitelistRemove) => (ProvisionKind::WhitelistAdd, None),
+            Some(ActionKind::MemberRemove) => (ProvisionKind::MemberAdd, None),
+            Some(ActionKind::MemberDemote) => (ProvisionKind::MemberPromote, role),
+            // An invite that went stale is not given again; who is meant to come is granted anew.
+            _ => return Ok(()),
+        };
+        let email = Email::observed(&email);
+        let target = &targets::shown(db, TargetId(target))?;
+        let is_owed = match kind {
+            ProvisionKind::WhitelistAdd => Grants::on_whitelist(db, target, &email, at)?
+                .posting(at)
+                .is_some(),
+            _ => Grants::covers_or_begins(db, target, &email, role, at)?
+                .is_some_and(|begins| begins <= at),
+        };
+        if !is_owed {
+            return Ok(());
+        }
+        let new = NewProvision {
+            kind,
+            target,
+            email: &email,
+            role,
+            flags: Flags::default(),
+            due: at,
+            take_back: Vec::new(),
+            asked: &Asked {
+                command: "removal".to_owned(),
+                by: "lapsed".to_owned(),
+            },
+        };
+        Self::plan(db, &new, at)?;
+        Ok(())
+    }
+
+    /// Whether a removal was ever sent without an answer: it may have been done.
+    pub(crate) fn may_be_done(db: &Connection, action: i64) -> Result<bool, StoreError> {
+        let found = db
+            .prepare_cached(
+                "SELECT 1 FROM action a WHERE a.id = :id AND (a.state IN ('intent', 'unknown') OR EXISTS (
+                     SELECT 1 FROM event_payload p JOIN event e USING (seq)
+                     WHERE p.email_key = a.email_key AND p.body ->> 'action_id' = a.id
+                       AND (e.kind = 'action.interrupted'
+                            OR (e.kind = 'action.result' AND p.body ->> 'state' = 'unknown'))))",
+            )?
+            .query_row(named_params! { ":id": action }, |_| Ok(()))
+            .optional()?;
+        Ok(found.is_some())
+    }
+}

@@ -1,0 +1,145 @@
+//! One attempt begins: what is to be sent is computed from the grants, and written down before it
+//! is sent.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+use serde_json::json;
+
+use super::settle::{Answered, Standing};
+use super::team::{later, team};
+use super::{Provision, Provisions};
+use crate::domain::{Email, Flags, ProvisionKind, ProvisionState};
+use crate::store::tables::entry;
+use crate::store::trail::{self, Entry};
+use crate::store::{Grants, Sources, StoreError, db::values};
+
+/// What an attempt comes to.
+#[derive(Debug, Clone)]
+pub(crate) enum Intent {
+    /// An entry is to be posted.
+    Post(Posting),
+    /// A member is to be added with these flags.
+    Add(Flags),
+    /// This membership is to be given these flags.
+    Promote(String, Flags),
+    /// Nothing is to be sent.
+    Nothing(Standing),
+}
+
+/// An entry of the whitelist, as it is to be sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Posting {
+    pub(crate) name: String,
+    pub(crate) email: Email,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) start: Timestamp,
+    pub(crate) end: Option<Timestamp>,
+}
+
+impl Provisions {
+    /// Decides what is to be sent and writes that down; or settles what needs no call any more. A
+    /// team must have been read right before.
+    pub(crate) fn intend(
+        db: &Connection,
+        provision: &Provision,
+        at: Timestamp,
+    ) -> Result<Intent, StoreError> {
+        // It may have been taken back, or given by a pass, since it was planned.
+        if let Err(standing) = Self::current(db, provision.row)? {
+            return Ok(Intent::Nothing(standing));
+        }
+        let (intent, said) = match provision.kind {
+            ProvisionKind::WhitelistAdd | ProvisionKind::WhitelistRenew => {
+                let grants = Grants::on_whitelist(db, &provision.target, &provision.email, at)?;
+                let Some(posting) = grants.posting(at) else {
+                    return over(db, provision, at);
+                };
+                // From here on it may be there, whatever becomes of the answer.
+                entry::may_be_there(db, provision.target.id(), &posting.email, at)?;
+                let said = json!({
+                    "start": posting.start, "end": posting.end, "permissions": posting.permissions,
+                });
+                (Intent::Post(posting), said)
+            }
+            ProvisionKind::MemberAdd | ProvisionKind::MemberPromote => {
+                match Grants::covers_or_begins(
+                    db,
+                    &provision.target,
+                    &provision.email,
+                    provision.role,
+                    at,
+                )? {
+                    Some(begins) if begins > at => {
+                        return later(db, provision, begins, None, false);
+                    }
+                    Some(_) => {}
+                    None => return over(db, provision, at),
+                }
+                match team(db, provision, at)? {
+                    (intent @ Intent::Nothing(_), _) => return Ok(intent),
+                    sent => sent,
+                }
+            }
+        };
+        db.prepare_cached(
+            "UPDATE provision SET state = 'intent', attempts = attempts + 1, tried_at = :at, detail = NULL, result = NULL,
+                    unanswered = iif(:was_read, 0, unanswered)
+             WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": provision.row, ":at": values::stored(at),
+            // The reading has just shown that an earlier try was not done.
+            ":was_read": provision.target.team().is_some(),
+        })?;
+        Sources::called(db, &provision.target)?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "provision.intent",
+                target: Some(provision.target.id()),
+                email: Some(&provision.email),
+                payload: &json!({
+                    "provision_id": provision.row, "provision": provision.kind,
+                    "target": provision.target, "email": provision.email.written(),
+                    "role": provision.role, "sends": said,
+                    "command": provision.asked.command, "by": provision.asked.by,
+                }),
+            },
+        )?;
+        Ok(intent)
+    }
+
+    /// Writes down that the old entry is about to be taken off so that the new one can be posted:
+    /// from here on the person may be without either, and that is mended before anything else.
+    pub(crate) fn replacing(
+        db: &Connection,
+        provision: &Provision,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached(
+            "UPDATE provision SET gap_since = ifnull(gap_since, :at) WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": provision.row, ":at": values::stored(at) })?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "provision.replacing",
+                target: Some(provision.target.id()),
+                email: Some(&provision.email),
+                payload: &json!({ "provision_id": provision.row }),
+            },
+        )
+    }
+}
+
+/// The grants are over, or were taken back: what may be there is for a removal.
+fn over(db: &Connection, provision: &Provision, at: Timestamp) -> Result<Intent, StoreError> {
+    let answered = Answered {
+        detail: Some("no grant gives this access any more".to_owned()),
+        ..Answered::new(ProvisionState::Withdrawn)
+    };
+    let next = Provisions::settle(db, provision, &answered, at)?;
+    Ok(Intent::Nothing(next.standing()))
+}

@@ -1,0 +1,308 @@
+//! One attempt ends: what the provider answered, and what follows for the grants.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, named_params};
+use serde_json::json;
+
+use super::follow::{plan_flags, plan_next_start};
+use super::{Provision, Provisions, TakeBack};
+use crate::domain::{Email, Flags, Provided, ProvisionState, Role, TargetId};
+use crate::store::ledger::{LONGEST_WAIT, wait_after};
+use crate::store::tables::entry::{self, How};
+use crate::store::trail::{self, Entry};
+use crate::store::{Grants, Sources, StoreError, db::values};
+
+/// How soon a half-replaced entry is tried again, where no pass comes sooner: somebody may be
+/// without access.
+const SOON: SignedDuration = SignedDuration::from_mins(1);
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// `done`, `failed`, `unknown`, `refused` or `withdrawn`.
+    pub(crate) state: ProvisionState,
+    pub(crate) result: Option<Provided>,
+    /// In words, for people.
+    pub(crate) detail: Option<String>,
+    /// The provider asked not to be called again before then.
+    pub(crate) not_before: Option<Timestamp>,
+    /// The old entry is surely still there, though it was about to be replaced.
+    pub(crate) kept: bool,
+    /// The flags that the member surely has.
+    pub(crate) has: Flags,
+}
+
+impl Answered {
+    pub(crate) fn new(state: ProvisionState) -> Self {
+        Self {
+            state,
+            result: None,
+            detail: None,
+            not_before: None,
+            kept: false,
+            has: Flags::default(),
+        }
+    }
+}
+
+/// How a provision stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: ProvisionState,
+    pub(crate) result: Option<Provided>,
+    pub(crate) detail: Option<String>,
+}
+
+/// What follows an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing, for now.
+    Rest(Standing),
+    /// What was there before is to be posted again at once: it was taken off for what was refused.
+    Mend(Standing),
+}
+
+impl Next {
+    pub(crate) fn standing(self) -> Standing {
+        match self {
+            Self::Rest(standing) | Self::Mend(standing) => standing,
+        }
+    }
+}
+
+impl Provisions {
+    /// Writes down how an attempt ended. What is refused for good is undone in the grants: what
+    /// was never given must not stand there as access.
+    pub(crate) fn settle(
+        db: &Connection,
+        provision: &Provision,
+        answered: &Answered,
+        at: Timestamp,
+    ) -> Result<Next, StoreError> {
+        let (attempts, gap, unanswered, take_back): (u32, bool, bool, String) = db
+            .prepare_cached(
+                "SELECT attempts, gap_since IS NOT NULL, unanswered, take_back FROM provision WHERE id = :id",
+            )?
+            .query_row(named_params! { ":id": provision.row }, |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+        let gap = gap && !answered.kept;
+        let take_back: Vec<TakeBack> = serde_json::from_str(&take_back)
+            .map_err(|e| StoreError::Corrupt(format!("a provision: {e}")))?;
+        let mut state = answered.state;
+        let mut detail = answered.detail.clone();
+        if state == ProvisionState::Refused && unanswered && !gap {
+            // It may be there all the same: the grant stays, so that its end is acted on.
+            state = ProvisionState::Failed;
+            let why = detail.unwrap_or_default();
+            detail = Some(format!(
+                "{why}; an earlier try was not answered, so it may be there"
+            ));
+        }
+        let is_owed = state == ProvisionState::Refused && take_back.is_empty();
+        if is_owed {
+            // Nobody's new wish can be undone: what was given once is owed.
+            state = ProvisionState::Failed;
+        }
+        let mends = state == ProvisionState::Refused && gap;
+        let is_over = !mends
+            && matches!(
+                state,
+                ProvisionState::Done | ProvisionState::Refused | ProvisionState::Withdrawn
+            );
+        let wait = if gap {
+            SOON
+        } else if is_owed {
+            // What is refused for good is hardly taken soon.
+            LONGEST_WAIT
+        } else {
+            wait_after(attempts.max(1))
+        };
+        let own = at.checked_add(wait).unwrap_or(at);
+        let due = answered.not_before.map_or(own, |asked| own.max(asked));
+        let word = if mends {
+            ProvisionState::Planned
+        } else {
+            state
+        };
+        db.prepare_cached(
+            "UPDATE provision SET state = :state, result = :result, detail = :detail, due_at = :due,
+                    unanswered = iif(:unknown, 1, unanswered),
+                    gap_since = iif(:gap AND NOT :done, gap_since, NULL),
+                    take_back = iif(:refused, '[]', take_back), settled_at = :settled_at
+             WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": provision.row, ":state": word.as_str(),
+            ":result": answered.result.map(Provided::as_str), ":detail": detail,
+            ":unknown": state == ProvisionState::Unknown,
+            ":due": values::stored(if mends { at } else { due }),
+            ":gap": gap, ":done": state == ProvisionState::Done,
+            ":refused": state == ProvisionState::Refused,
+            ":settled_at": is_over.then(|| values::stored(at)),
+        })?;
+        Sources::called(db, &provision.target)?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: match state {
+                    ProvisionState::Withdrawn => "provision.withdrawn",
+                    _ => "provision.result",
+                },
+                target: Some(provision.target.id()),
+                email: Some(&provision.email),
+                payload: &json!({
+                    "provision_id": provision.row, "provision": provision.kind,
+                    "target": provision.target, "email": provision.email.written(),
+                    "role": provision.role, "state": state, "result": answered.result,
+                    "detail": detail, "attempt": attempts,
+                }),
+            },
+        )?;
+        match state {
+            ProvisionState::Refused => {
+                for change in &take_back {
+                    undo(db, provision, change, at)?;
+                }
+                entry::was_refused(db, provision.target.id(), &provision.email)?;
+            }
+            ProvisionState::Done if provision.target.team().is_some() => {
+                let follows = plan_flags(db, provision, answered, at)?;
+                if !follows {
+                    plan_next_start(db, provision, &take_back, at)?;
+                }
+            }
+            ProvisionState::Done => taken(db, provision, answered.result, at)?,
+            _ => {}
+        }
+        let standing = Standing {
+            state,
+            result: answered.result,
+            detail,
+        };
+        Ok(if mends {
+            Next::Mend(standing)
+        } else {
+            Next::Rest(standing)
+        })
+    }
+
+    /// Takes back what is open for a person on a target: access there is to end. Returns how many.
+    pub(crate) fn withdraw(
+        db: &Connection,
+        target: TargetId,
+        email: &Email,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let mut withdrawn = 0;
+        for role in Role::ALL.map(Some).into_iter().chain([None]) {
+            if let Some(provision) = Self::open(db, target, email, role)? {
+                let answered = Answered {
+                    detail: Some(why.to_owned()),
+                    ..Answered::new(ProvisionState::Withdrawn)
+                };
+                Self::settle(db, &provision, &answered, at)?;
+                withdrawn += 1;
+            }
+        }
+        Ok(withdrawn)
+    }
+
+    /// Notes that it could not even be tried; an event only when the reason is news.
+    pub(crate) fn not_tried(
+        db: &Connection,
+        provision: &Provision,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<Standing, StoreError> {
+        let (state, was): (String, Option<String>) = db
+            .prepare_cached("SELECT state, detail FROM provision WHERE id = :id")?
+            .query_row(named_params! { ":id": provision.row }, |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })?;
+        let due = at.checked_add(wait_after(1)).unwrap_or(at);
+        // What was sent and not answered is not known to have failed because it is not tried now.
+        db.prepare_cached(
+            "UPDATE provision SET detail = :why, due_at = :due,
+                    state = iif(state = 'unknown', state, 'failed') WHERE id = :id",
+        )?
+        .execute(
+            named_params! { ":id": provision.row, ":why": why, ":due": values::stored(due) },
+        )?;
+        if was.as_deref() != Some(why) {
+            trail::append(
+                db,
+                &Entry {
+                    at,
+                    kind: "provision.not_tried",
+                    target: Some(provision.target.id()),
+                    email: Some(&provision.email),
+                    payload: &json!({ "provision_id": provision.row, "why": why }),
+                },
+            )?;
+        }
+        Ok(Standing {
+            state: if state == "unknown" {
+                ProvisionState::Unknown
+            } else {
+                ProvisionState::Failed
+            },
+            result: None,
+            detail: Some(why.to_owned()),
+        })
+    }
+}
+
+/// A whitelist has taken what was sent, or has one already: what is known of the entry from here on.
+fn taken(
+    db: &Connection,
+    provision: &Provision,
+    result: Option<Provided>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if provision.target.team().is_some() {
+        return Ok(());
+    }
+    let how = match result {
+        Some(Provided::AlreadyExists) => How::Exists,
+        _ => How::Posted,
+    };
+    Grants::entry_is_there(db, &provision.target, &provision.email, how, at)
+}
+
+fn undo(
+    db: &Connection,
+    provision: &Provision,
+    change: &TakeBack,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let grant = match change {
+        TakeBack::Close(grant) => {
+            db.prepare_cached("UPDATE grants SET removed_at = :at, refused = 1 WHERE id = :id AND removed_at IS NULL")?
+                .execute(named_params! { ":id": grant, ":at": values::stored(at) })?;
+            grant
+        }
+        TakeBack::End(grant, end) => {
+            db.prepare_cached("UPDATE grants SET ends_at = :end WHERE id = :id AND revoked = 0")?
+                .execute(named_params! { ":id": grant, ":end": end })?;
+            grant
+        }
+        TakeBack::Permissions(grant, permissions) => {
+            db.prepare_cached("UPDATE grants SET permissions = :permissions WHERE id = :id")?
+                .execute(named_params! { ":id": grant, ":permissions": permissions })?;
+            grant
+        }
+    };
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind: "grant.refused",
+            target: Some(provision.target.id()),
+            email: Some(&provision.email),
+            payload: &json!({ "grant_id": grant, "provision_id": provision.row, "undone": change }),
+        },
+    )
+}

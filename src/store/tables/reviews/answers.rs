@@ -1,0 +1,264 @@
+//! The answers to the review: access is kept, or ends.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, Row, named_params};
+use serde_json::json;
+
+use super::{Reviews, role};
+use crate::domain::{Email, Role, TargetRef};
+use crate::review::{self, Rules};
+use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::trail::{self, Entry};
+use crate::store::{Asked, Grants, StoreError, Word, db::values};
+
+/// What an answer changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub(crate) enum ReviewAnswer {
+    /// So many grants.
+    Grants(usize),
+    /// None is open there.
+    NothingOpen,
+    /// The end cannot be moved so, and why.
+    Refused(String),
+    /// Nobody had answered before, and the access is being removed or gone.
+    TooLate,
+}
+
+/// Why a grant was ended that nobody answered for; it is found by this again.
+const UNANSWERED: &str = "nobody answered the review";
+
+impl Reviews {
+    /// Notes that a person's access on a target is still needed, and with `end` until when. A
+    /// whitelist's own entry is not touched by this.
+    pub(crate) fn keep(
+        db: &Connection,
+        email: &Email,
+        target: &TargetRef,
+        end: Option<Option<Timestamp>>,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<ReviewAnswer, StoreError> {
+        let too_late = Self::reopen(db, email, target, asked, at)?;
+        let open = Self::open(db, email, target, at)?;
+        if open.is_empty() {
+            return Ok(match too_late {
+                true => ReviewAnswer::TooLate,
+                false => ReviewAnswer::NothingOpen,
+            });
+        }
+        if let Some(end) = end
+            && let Err(why) = Grants::extend(db, email, target, end, asked, at)?
+        {
+            return Ok(ReviewAnswer::Refused(why));
+        }
+        for grant in &open {
+            Self::confirm(db, grant.id, at)?;
+            grant.note(db, "review.kept", &json!({ "by": asked.by }), at)?;
+        }
+        Ok(ReviewAnswer::Grants(open.len()))
+    }
+
+    /// Gives the grants that nobody had answered for their ends back, while their access is there.
+    /// Returns whether it is too late for one.
+    pub(crate) fn reopen(
+        db: &Connection,
+        email: &Email,
+        target: &TargetRef,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let mut too_late = false;
+        for (grant, was, gone) in given_up(db, email, target)? {
+            if gone {
+                too_late = true;
+            } else if was.is_none_or(|end| end > at) {
+                grant.take_back(db, was, asked, at)?;
+            }
+        }
+        Ok(too_late)
+    }
+
+    /// Notes that somebody has said, by whatever command, that a grant is needed: it falls due anew.
+    pub(crate) fn confirm(db: &Connection, grant: i64, at: Timestamp) -> Result<(), StoreError> {
+        db.prepare_cached("UPDATE grants SET confirmed_at = :at WHERE id = :id")?
+            .execute(named_params! { ":id": grant, ":at": values::stored(at) })?;
+        forget(db, grant)
+    }
+
+    /// Ends a person's access on a target now; plan and guard take it from there.
+    pub(crate) fn end(
+        db: &Connection,
+        email: &Email,
+        target: &TargetRef,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<ReviewAnswer, StoreError> {
+        let open = Self::open(db, email, target, at)?;
+        if open.is_empty() {
+            return Ok(ReviewAnswer::NothingOpen);
+        }
+        for grant in &open {
+            forget(db, grant.id)?;
+            grant.note(db, "review.ended", &json!({ "by": asked.by }), at)?;
+        }
+        let word = Word {
+            asked: asked.clone(),
+            since: at,
+            at,
+        };
+        Grants::revoke(db, email, target, false, &word)?;
+        Ok(ReviewAnswer::Grants(open.len()))
+    }
+
+    /// Ends what nobody answered for.
+    pub(crate) fn end_unanswered(
+        db: &Connection,
+        rules: &Rules,
+        at: Timestamp,
+    ) -> Result<usize, StoreError> {
+        let due = Self::due(db, rules, at)?;
+        let mut ended = 0;
+        for one in review::unanswered(&due, rules, at) {
+            let open = Self::open(db, &one.email, &one.target, at)?;
+            for grant in open.iter().filter(|grant| grant.id == one.grant) {
+                grant.give_up(db, at)?;
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    fn open(
+        db: &Connection,
+        email: &Email,
+        target: &TargetRef,
+        at: Timestamp,
+    ) -> Result<Vec<OpenGrant>, StoreError> {
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT id, email, role, ends_at FROM grants
+             WHERE {OF_ADDRESS} AND revoked = 0
+               AND ifnull(ends_at > :now, 1) ORDER BY id",
+        ))?;
+        let params = named_params! {
+            ":target": target.id().0, ":email_key": email.key(), ":now": values::stored(at),
+        };
+        let rows = statement.query_map(params, |row| OpenGrant::read(row, target))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+/// The grants that were ended since nobody answered, and by nothing later: each with the end that it
+/// had, and whether its access is being removed or gone.
+fn given_up(
+    db: &Connection,
+    email: &Email,
+    target: &TargetRef,
+) -> Result<Vec<(OpenGrant, Option<Timestamp>, bool)>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT g.id, g.email, g.role, g.ends_at, p.body ->> 'was' AS was,
+                g.removed_at IS NOT NULL OR EXISTS (
+                    SELECT 1 FROM action a WHERE a.target = g.target AND a.email_key = g.email_key
+                    AND a.role IS g.role AND a.tried_at >= g.ends_at
+                    AND (a.state = 'intent' OR a.state = 'unknown' OR a.state = 'done' OR a.state = 'absent')
+                ) AS gone
+         FROM grants g
+         JOIN event_payload p ON p.seq = (
+             SELECT max(e.seq) FROM event_payload o JOIN event e USING (seq)
+             WHERE o.email_key = g.email_key AND e.kind = 'grant.revoked' AND o.body ->> 'grant_id' = g.id)
+         WHERE g.target = :target AND g.email_key = :email AND g.revoked = 1
+           AND p.body ->> 'why' = :why
+         ORDER BY g.id",
+    )?;
+    let params = named_params! {
+        ":target": target.id().0, ":email": email.key(), ":why": UNANSWERED,
+    };
+    let rows = statement.query_map(params, |row| {
+        let was: Option<String> = row.get("was")?;
+        let grant = OpenGrant::read(row, target)?;
+        Ok((
+            grant,
+            was.and_then(|was| was.parse().ok()),
+            row.get("gone")?,
+        ))
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// An open grant that is answered for.
+struct OpenGrant {
+    id: i64,
+    target: TargetRef,
+    email: Email,
+    role: Option<Role>,
+    end: Option<Timestamp>,
+}
+
+impl OpenGrant {
+    fn read(row: &Row<'_>, target: &TargetRef) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: row.get("id")?,
+            target: target.clone(),
+            email: Email::observed(row.get_ref("email")?.as_str()?),
+            role: role(row)?,
+            end: values::read_if_any(row.get("ends_at")?),
+        })
+    }
+
+    /// Gives it the end back that it had before it was given up.
+    fn take_back(
+        &self,
+        db: &Connection,
+        end: Option<Timestamp>,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached("UPDATE grants SET revoked = 0, ends_at = :end WHERE id = :id")?
+            .execute(named_params! { ":id": self.id, ":end": end.map(values::stored) })?;
+        let why = "the review was answered before the access was removed";
+        let more = json!({ "was": self.end, "end": end, "by": asked.by, "why": why });
+        self.note(db, "grant.extended", &more, at)
+    }
+
+    /// Ends it, since nobody answered for it.
+    fn give_up(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
+        db.prepare_cached("UPDATE grants SET revoked = 1, ends_at = :at WHERE id = :id")?
+            .execute(named_params! { ":id": self.id, ":at": values::stored(at) })?;
+        forget(db, self.id)?;
+        let more = json!({ "was": self.end, "end": at, "by": "lapsed", "why": UNANSWERED });
+        self.note(db, "grant.revoked", &more, at)
+    }
+
+    fn note(
+        &self,
+        db: &Connection,
+        kind: &'static str,
+        more: &serde_json::Value,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut payload = json!({
+            "grant_id": self.id, "target": self.target, "email": self.email.written(),
+            "role": self.role,
+        });
+        if let (Some(payload), Some(more)) = (payload.as_object_mut(), more.as_object()) {
+            payload.extend(more.clone());
+        }
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind,
+                target: Some(self.target.id()),
+                email: Some(&self.email),
+                payload: &payload,
+            },
+        )
+    }
+}
+
+/// Nobody waits for an answer any more.
+fn forget(db: &Connection, grant: i64) -> Result<(), StoreError> {
+    db.prepare_cached("DELETE FROM review WHERE grant_id = :id")?
+        .execute(named_params! { ":id": grant })?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! Runs, and the single facts that outlast them.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde_json::json;
+
+use crate::domain::{Counts, Verdict};
+use crate::store::trail::{self, Entry};
+use crate::store::{StoreError, db::values};
+
+/// The runs' SQL.
+#[derive(Debug)]
+pub(crate) struct Runs;
+
+impl Runs {
+    /// Notes that a pass begins, on the whole or on some targets alone.
+    pub(crate) fn begin(
+        db: &Connection,
+        run: &str,
+        whole: bool,
+        dry_run: bool,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let reach = if whole { "everything" } else { "targets" };
+        db.prepare_cached(
+            "INSERT INTO run (id, started_at, reach, dry_run) VALUES (:id, :at, :reach, :dry_run)",
+        )?
+        .execute(named_params! {
+            ":id": run, ":at": values::stored(at), ":reach": reach, ":dry_run": dry_run,
+        })?;
+        Ok(())
+    }
+
+    /// Notes how a pass ended; an event unless it only looked.
+    pub(crate) fn finish(
+        db: &Connection,
+        run: &str,
+        dry_run: bool,
+        verdict: Verdict,
+        counts: Counts,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let words = json!(counts).to_string();
+        db.prepare_cached(
+            "UPDATE run SET finished_at = :at, outcome = :outcome, counts = :counts WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": run, ":at": values::stored(at), ":outcome": verdict.as_str(), ":counts": words,
+        })?;
+        if dry_run {
+            return Ok(());
+        }
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "run.finished",
+                target: None,
+                email: None,
+                payload: &json!({ "run": run, "outcome": verdict, "counts": counts }),
+            },
+        )
+    }
+
+    /// How a pass ended is known only once its mail was sent.
+    pub(crate) fn correct(db: &Connection, run: &str, verdict: Verdict) -> Result<(), StoreError> {
+        db.prepare_cached("UPDATE run SET outcome = :outcome WHERE id = :id")?
+            .execute(named_params! { ":id": run, ":outcome": verdict.as_str() })?;
+        Ok(())
+    }
+
+    /// The last pass that was begun.
+    pub(crate) fn newest(db: &Connection) -> Result<String, StoreError> {
+        Ok(db
+            .prepare_cached("SELECT id FROM run ORDER BY rowid DESC LIMIT 1")?
+            .query_row([], |row| row.get(0))?)
+    }
+
+    /// When the last pass ended that was more than a look.
+    pub(crate) fn last_end(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+        let last: Option<i64> = db
+            .prepare_cached("SELECT max(finished_at) FROM run WHERE dry_run = 0")?
+            .query_row([], |row| row.get(0))?;
+        Ok(values::read_if_any(last))
+    }
+
+    /// The last pass that was more than a look and came to its end: when that was, and how. By row,
+    /// since clocks may be set back.
+    pub(crate) fn last(db: &Connection) -> Result<Option<(Timestamp, Verdict)>, StoreError> {
+        let found: Option<(i64, String)> = db
+            .prepare_cached(
+                "SELECT finished_at, outcome FROM run WHERE dry_run = 0 AND finished_at IS NOT NULL
+                 ORDER BY rowid DESC LIMIT 1",
+            )?
+            .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        Ok(found.and_then(|(at, word)| Some((values::read(at), Verdict::from_word(&word)?))))
+    }
+
+    /// A single fact, such as when the last report ended.
+    pub(crate) fn fact(db: &Connection, name: &str) -> Result<Option<Timestamp>, StoreError> {
+        let value: Option<String> = db
+            .prepare_cached("SELECT value FROM fact WHERE name = :name")?
+            .query_row(named_params! { ":name": name }, |row| row.get(0))
+            .optional()?;
+        Ok(value.and_then(|v| v.parse().ok()))
+    }
+
+    /// Writes a single fact.
+    pub(crate) fn set_fact(
+        db: &Connection,
+        name: &str,
+        value: Timestamp,
+    ) -> Result<(), StoreError> {
+        db.prepare_cached(
+            "INSERT INTO fact (name, value) VALUES (:name, :value)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )?
+        .execute(named_params! { ":name": name, ":value": value.to_string() })?;
+        Ok(())
+    }
+}

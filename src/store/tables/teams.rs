@@ -1,0 +1,443 @@
+//! Takes over a complete reading of a team: judges it, stores what changed, and settles the actions
+//! that it proves or disproves.
+
+use std::collections::{HashMap, HashSet};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, named_params};
+use serde::Serialize;
+
+use crate::domain::{
+    ActionKind, Changes, Digest, Email, Finding, FindingKind, FlagChange, GoneBy, KnownMember,
+    Place, Provider, Signs, TargetId, TargetRef, TeamReading,
+};
+use crate::store::ledger::{UnderWay, closing};
+use crate::store::tables::members::Absent;
+use crate::store::tables::sources::{self, Complete, Doubt, SourceKind, Sources, Version};
+use crate::store::trail::{self, Entry};
+use crate::store::{Ledger, StoreError, queries::stays, tables::invites, tables::members};
+
+/// The team observations' SQL.
+#[derive(Debug)]
+pub(crate) struct Teams;
+
+/// For which run a reading is, when, and whether it counts where several must agree.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Look<'a> {
+    pub(crate) run: &'a str,
+    pub(crate) at: Timestamp,
+    pub(crate) counts: bool,
+}
+
+/// What is known of a team before it is read.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct KnownTeam {
+    /// The digest of the last believed reading, where an equal one would teach nothing: nobody is
+    /// missing, and no action awaits its proof.
+    pub(crate) nothing_new_if: Option<Digest>,
+    /// How far that had come.
+    pub(crate) version: Version,
+}
+
+/// What became of a reading.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub(crate) enum Taken {
+    /// Believed; with what it showed to have changed.
+    Believed(Vec<Finding>),
+    /// In doubt about who is missing, and why; who is shown was taken over.
+    Doubted(String, Vec<Finding>),
+    /// No reading at all, and why: nothing of it was taken over.
+    Impossible(String),
+}
+
+impl Teams {
+    /// What is known of every team that was asked for before.
+    pub(crate) fn known(db: &Connection) -> Result<HashMap<TargetId, KnownTeam>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT target, iif(settled = 1, digest, NULL), readings, calls FROM source
+             WHERE kind = 'team'",
+        )?;
+        let rows = statement.query_map([], |row| {
+            let version = Version {
+                readings: row.get(2)?,
+                calls: row.get(3)?,
+            };
+            let known = KnownTeam {
+                nothing_new_if: row.get(1)?,
+                version,
+            };
+            Ok((TargetId(row.get(0)?), known))
+        })?;
+        let mut teams: HashMap<_, _> = rows.collect::<Result<_, _>>()?;
+        for team in Ledger::awaiting_proof(db)? {
+            teams.entry(team).or_default().nothing_new_if = None;
+        }
+        Ok(teams)
+    }
+
+    /// Takes a reading over: whoever it shows is there. Who is missing is believed to be gone by
+    /// [`crate::domain::Missed`] alone.
+    pub(crate) fn take(
+        db: &Connection,
+        team: &TargetRef,
+        reading: &TeamReading,
+        holder: Option<&Email>,
+        look: Look<'_>,
+    ) -> Result<Taken, StoreError> {
+        let Look { run, at, counts } = look;
+        let kind = SourceKind::Team(team.id());
+        let source = Sources::get(db, team.account(), kind)?;
+        let holder_id = match holder_in(reading, holder, source.holder_id.as_deref()) {
+            Ok(id) => id,
+            Err(why) => {
+                if counts {
+                    Sources::impossible(db, team.account(), kind, &why, at)?;
+                }
+                return Ok(Taken::Impossible(why));
+            }
+        };
+        let ours = Ledger::under_way(db, team.id(), ActionKind::MemberRemove)?;
+        let demoted = Ledger::under_way(db, team.id(), ActionKind::MemberDemote)?;
+        let revoked = Ledger::under_way(db, team.id(), ActionKind::InviteRevoke)?;
+        let known = members::known(db, team.id())?;
+        let invited = invites::known(db, team.id())?;
+        let first = source.complete_at.is_none();
+        let joined: HashSet<&str> = reading.members.iter().map(|m| m.email.key()).collect();
+        let signs = signs(&known, &invited, reading, &joined, (&ours, &revoked));
+        // Whoever holds the key, a first look at nothing at all does not show them.
+        let nothing = first && reading.members.is_empty() && reading.invites.is_empty();
+        let doubt = signs.doubt();
+        let doubt = doubt.or_else(|| nothing.then(|| "the list is empty".to_owned()));
+        let stays = members::Look {
+            team: team.id(),
+            ours: &ours,
+            revoked: &revoked,
+            doubtful: doubt.is_some(),
+            counts,
+            last_seen: source.complete_at.unwrap_or(at),
+            at,
+        };
+        let changes = Changes::between(&known, &reading.members);
+        if changes.changed.iter().any(FlagChange::is_of_address) {
+            // Grants may have come since the team's last reading that changed anything.
+            stays::bind(db, team.id())?;
+        }
+        stays.shown(db, &changes)?;
+        stays.appeared(db, &changes.appeared, first)?;
+        let absent = stays.missing(db, &changes.missing)?;
+        let (invites, awaited) =
+            invites::take(db, &stays, invited, &reading.invites, &joined, first)?;
+        note(db, team, &changes, &absent, &invites, &ours, first, at)?;
+        Ledger::settle_by_reading(db, run, team.id(), at)?;
+        for gone in &absent.left {
+            stays::unbind(db, team.id(), &gone.remote_id)?;
+        }
+        stays::bind(db, team.id())?;
+        let unproven = stays.prove(db)?;
+        if counts {
+            Sources::counted(db, team.account(), kind, holder_id.as_deref(), at)?;
+        }
+        let mut found = Vec::new();
+        if !first {
+            found = findings(team, &changes, &absent.told(&stays), &demoted);
+        }
+        if let Some(why) = doubt {
+            if counts {
+                Sources::doubted(db, team.account(), kind, &why, at)?;
+            }
+            Sources::unsettled(db, team.account(), kind)?;
+            return Ok(Taken::Doubted(why, found));
+        }
+        let complete = Complete {
+            digest: Some(&reading.digest),
+            settled: absent.awaited.is_empty() && !awaited && !unproven,
+        };
+        Sources::complete(db, team.account(), kind, complete, at)?;
+        Ok(Taken::Believed(found))
+    }
+
+    /// Believes what the last doubtful reading of a team showed, by a person's word: who was missing
+    /// from it is gone. Returns why it was in doubt, and who is gone.
+    pub(crate) fn accept(
+        db: &Connection,
+        team: &TargetRef,
+        by: &str,
+        at: Timestamp,
+    ) -> Result<Result<(String, Vec<String>), Doubt>, StoreError> {
+        let kind = SourceKind::Team(team.id());
+        let doubt = match Sources::in_doubt(db, team.account(), kind)? {
+            Ok(doubt) => doubt,
+            Err(why) => return Ok(Err(why)),
+        };
+        let source = Sources::get(db, team.account(), kind)?;
+        let last_seen = source.complete_at.unwrap_or(at);
+        let mut gone = Vec::new();
+        for member in members::known(db, team.id())? {
+            if member.missed.is_some() {
+                members::end_stay(db, member.row, GoneBy::Readings, true, last_seen, at)?;
+                stays::unbind(db, team.id(), &member.remote_id)?;
+                gone.push(member.email.written().to_owned());
+            }
+        }
+        gone.extend(invites::end_missing(db, team.id(), at)?);
+        closing::all_absent(db, team.id(), at)?;
+        Sources::complete(
+            db,
+            team.account(),
+            kind,
+            Complete {
+                digest: None,
+                settled: false,
+            },
+            source.counted_at.unwrap_or(at),
+        )?;
+        sources::note_accepted(db, team.account(), Some(team.id()), &doubt, &gone, by, at)?;
+        Ok(Ok((doubt, gone)))
+    }
+
+    /// How many people a target has: a team's members and invitees, a whitelist's open grants. Counts
+    /// to `enough` and no further, since a target may have a million.
+    pub(crate) fn known_people(
+        db: &Connection,
+        target: &TargetRef,
+        enough: u64,
+    ) -> Result<u64, StoreError> {
+        let sql = match target.provider() {
+            Provider::Sentius => {
+                "SELECT count(*) FROM (
+                     SELECT DISTINCT person FROM grants WHERE target = :target AND removed_at IS NULL
+                     LIMIT :enough)"
+            }
+            Provider::Sapling => {
+                "SELECT count(*) FROM (
+                     SELECT email_key FROM member WHERE target = :target AND valid_to IS NULL
+                     UNION SELECT email_key FROM invite WHERE target = :target AND gone_at IS NULL
+                     LIMIT :enough)"
+            }
+        };
+        let enough = i64::try_from(enough).unwrap_or(i64::MAX);
+        let params = named_params! { ":target": target.id().0, ":enough": enough };
+        Ok(db
+            .prepare_cached(sql)?
+            .query_row(params, |row| row.get(0))?)
+    }
+
+    /// The addresses that a membership has borne.
+    pub(crate) fn addresses(
+        db: &Connection,
+        team: TargetId,
+        id: &str,
+    ) -> Result<Vec<Email>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT DISTINCT email FROM member WHERE target = :target AND remote_id = :id",
+        )?;
+        let emails = statement
+            .query_map(named_params! { ":target": team.0, ":id": id }, |row| {
+                row.get::<_, String>(0)
+            })?;
+        Ok(emails
+            .map(|email| email.map(Email::from))
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// Whether a team was ever read: of one that was not, nobody knows who is in it.
+    pub(crate) fn was_read(db: &Connection, team: &TargetRef) -> Result<bool, StoreError> {
+        let kind = SourceKind::Team(team.id());
+        let source = Sources::get(db, team.account(), kind)?;
+        Ok(source.complete_at.is_some() || source.counted_at.is_some())
+    }
+
+    /// How many admins a team has.
+    pub(crate) fn admins(db: &Connection, team: &TargetRef) -> Result<u64, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT count(*) FROM member WHERE target = :target AND valid_to IS NULL
+                 AND missing_since IS NULL AND is_admin = 1",
+            )?
+            .query_row(named_params! { ":target": team.id().0 }, |row| row.get(0))?)
+    }
+}
+
+/// The membership of the key's holder: a team that only an admin can read always has it. Its
+/// address may have changed since it was first seen.
+fn holder_in(
+    reading: &TeamReading,
+    holder: Option<&Email>,
+    known: Option<&str>,
+) -> Result<Option<String>, String> {
+    let Some(holder) = holder else {
+        return Ok(known.map(str::to_owned));
+    };
+    let by_address = reading.members.iter().find(|m| m.email == *holder);
+    let by_id = reading
+        .members
+        .iter()
+        .find(|m| Some(m.remote_id.as_str()) == known);
+    by_address
+        .or(by_id)
+        .map(|member| Some(member.remote_id.clone()))
+        .ok_or_else(|| {
+            format!(
+                "the key's own holder is not among the members: is self_email = \"{holder}\" right?"
+            )
+        })
+}
+
+/// What speaks for or against the reading: what lapsed itself removed is no sign of anything.
+fn signs(
+    known: &[KnownMember],
+    invited: &[invites::Known],
+    reading: &TeamReading,
+    joined: &HashSet<&str>,
+    (ours, revoked): (&UnderWay, &UnderWay),
+) -> Signs {
+    let ids: HashSet<&str> = reading
+        .members
+        .iter()
+        .map(|m| m.remote_id.as_str())
+        .collect();
+    let pending: HashSet<&str> = reading.invites.iter().map(|i| i.email.key()).collect();
+    let shown = |key: &str| joined.contains(key) || pending.contains(key);
+    let (mut count, mut still_there) = (0, 0);
+    for member in known.iter().filter(|m| !ours.contains_key(&m.remote_id)) {
+        count += 1;
+        still_there +=
+            usize::from(ids.contains(member.remote_id.as_str()) || shown(member.email.key()));
+    }
+    for invite in invited
+        .iter()
+        .filter(|i| !revoked.contains_key(i.email.key()))
+    {
+        count += 1;
+        still_there += usize::from(shown(invite.email.key()));
+    }
+    Signs {
+        known: count,
+        still_there,
+        // A team of invitees alone has no members to show.
+        read: reading.members.len()
+            + if known.is_empty() {
+                reading.invites.len()
+            } else {
+                0
+            },
+    }
+}
+
+/// One event for one reading that changed anything: who appeared, left, changed.
+#[expect(clippy::too_many_arguments, reason = "one event, told in one place")]
+fn note(
+    db: &Connection,
+    team: &TargetRef,
+    changes: &Changes<'_>,
+    absent: &Absent<'_>,
+    invites: &invites::Changed,
+    ours: &UnderWay,
+    first: bool,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let names = |members: &[&'_ KnownMember], by_us: bool| -> Vec<String> {
+        let of = |m: &&&KnownMember| ours.contains_key(&m.remote_id) == by_us;
+        let members = members.iter().filter(of);
+        members.map(|m| m.email.written().to_owned()).collect()
+    };
+    // Who has been missing before is no news.
+    let missing = absent.awaited.iter().filter(|m| m.missed.is_none());
+    let what = |c: &FlagChange<'_>| What {
+        email: c.is.email.written().to_owned(),
+        what: c.describe(),
+    };
+    let payload = Observed {
+        appeared: changes.appeared.iter().map(|m| m.email.written()).collect(),
+        missing: missing.map(|m| m.email.written().to_owned()).collect(),
+        left: names(&absent.left, false),
+        removed: names(&absent.left, true),
+        changed: changes.changed.iter().map(what).collect(),
+        invited: &invites.appeared,
+        invites_missing: &invites.missing,
+        invites_gone: &invites.gone,
+        invites_changed: &invites.changed,
+        first: first.then_some(true),
+    };
+    if payload.is_empty() && invites.is_empty() {
+        return Ok(());
+    }
+    trail::append(
+        db,
+        &Entry {
+            at,
+            kind: "team.observed",
+            target: Some(team.id()),
+            email: None,
+            payload: &payload,
+        },
+    )
+}
+
+impl Observed<'_> {
+    /// Whether it tells of no member.
+    fn is_empty(&self) -> bool {
+        let lists = [&self.missing, &self.left, &self.removed];
+        self.appeared.is_empty() && self.changed.is_empty() && lists.iter().all(|l| l.is_empty())
+    }
+}
+
+/// The payload of `team.observed`: what is empty is left out.
+#[derive(Serialize)]
+struct Observed<'a> {
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    appeared: Vec<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    left: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    removed: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    changed: Vec<What>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    invited: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    invites_missing: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    invites_gone: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    invites_changed: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first: Option<bool>,
+}
+
+#[derive(Serialize)]
+struct What {
+    email: String,
+    what: String,
+}
+
+/// What a person should hear of: not what lapsed itself did.
+fn findings(
+    team: &TargetRef,
+    changes: &Changes<'_>,
+    left: &[&KnownMember],
+    demoted: &UnderWay,
+) -> Vec<Finding> {
+    let finding = |finding, email: &Email, detail| Finding {
+        finding,
+        place: Place::Target(team.clone()),
+        email: Some(email.clone()),
+        detail,
+    };
+    let appeared = changes
+        .appeared
+        .iter()
+        .map(|m| finding(FindingKind::MemberAppeared, &m.email, None));
+    let left = left
+        .iter()
+        .map(|m| finding(FindingKind::MemberLeft, &m.email, None));
+    let changed = changes
+        .changed
+        .iter()
+        .filter(|c| !demoted.contains_key(&c.is.remote_id))
+        .map(|c| finding(FindingKind::MemberChanged, &c.is.email, Some(c.describe())));
+    appeared.chain(left).chain(changed).collect()
+}
