@@ -14,6 +14,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
+use strum::VariantArray as _;
 
 use crate::domain::{Action, ActionKind, ActionState, PassOutcome, Reason};
 
@@ -146,12 +147,12 @@ impl Counted {
                 drop(self.passes.get_or_create(&labels::Pass { kind, verdict }));
             }
         }
-        for kind in ActionKind::ALL {
+        for kind in ActionKind::VARIANTS.iter().copied() {
             for state in labels::STATES {
                 drop(self.removals.get_or_create(&removal(kind, state)));
             }
         }
-        for reason in Reason::ALL {
+        for reason in Reason::VARIANTS.iter().copied() {
             drop(self.lag.get_or_create(&why(reason)));
         }
         for task in labels::TASKS {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use crate::domain::{Counts, Owed, Verdict};
 use crate::report::Trail;
@@ -52,8 +53,9 @@ pub struct Status {
 }
 
 /// Whether all is well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub enum Health {
     /// It is.
     Well,
@@ -67,11 +69,7 @@ impl Health {
     /// The word in output.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Well => "well",
-            Self::Failing => "failing",
-            Self::Held => "held",
-        }
+        self.into()
     }
 }
 

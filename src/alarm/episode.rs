@@ -5,13 +5,28 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::config::Settings;
 use crate::domain::{ActionState, PassOutcome, Verdict};
 
 /// What an episode is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    IntoStaticStr,
+    EnumString,
+    VariantArray,
+)]
 #[serde(rename_all = "lowercase")]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Kind {
     /// The guard holds actions until a person approves.
     Held,
@@ -26,26 +41,12 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
-        Self::Held,
-        Self::Unconfirmed,
-        Self::Refused,
-        Self::Clock,
-        Self::Replica,
-    ];
-
     pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Held => "held",
-            Self::Unconfirmed => "unconfirmed",
-            Self::Refused => "refused",
-            Self::Clock => "clock",
-            Self::Replica => "replica",
-        }
+        self.into()
     }
 
     pub(crate) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+        word.parse().ok()
     }
 
     /// The finding that says so; what is held is no finding but the state of actions.
@@ -98,7 +99,7 @@ pub(super) fn now(settings: &Settings, outcome: &PassOutcome) -> BTreeMap<Kind, 
         };
         (count > 0).then_some((kind, told))
     };
-    Kind::ALL.into_iter().filter_map(told).collect()
+    Kind::VARIANTS.iter().copied().filter_map(told).collect()
 }
 
 /// How often it was seen, and at which accounts.

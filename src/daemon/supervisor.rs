@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use strum::IntoStaticStr;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -24,7 +25,8 @@ const STEADY: Duration = Duration::from_secs(300);
 const KEEPS_DYING: u32 = 2;
 
 /// A task of the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Task {
     /// Passes; each is a task of its own.
     Pass,
@@ -40,13 +42,7 @@ pub(crate) enum Task {
 
 impl Task {
     pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Mail => "mail",
-            Self::Listener => "listener",
-            Self::Watchdog => "watchdog",
-            Self::Alarm => "alarm",
-        }
+        self.into()
     }
 }
 

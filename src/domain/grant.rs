@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::{Email, Flags, Provider, TargetRef};
 
@@ -197,9 +198,10 @@ impl Grant {
 }
 
 /// Where a grant stands in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub enum GrantState {
     /// Its start is still to come.
     Scheduled,
@@ -234,11 +236,6 @@ impl GrantState {
     /// The word in output and on the command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Scheduled => "scheduled",
-            Self::Active => "active",
-            Self::Ended => "ended",
-            Self::Removed => "removed",
-        }
+        self.into()
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use strum::{EnumString, IntoStaticStr};
 
 use super::{ActionKind, Email, Owed, Provider, Reason, TargetRef};
 
@@ -35,9 +36,10 @@ pub struct PassOutcome {
 }
 
 /// How a pass ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr, EnumString)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub enum Verdict {
     /// All that was due is done.
     Converged,
@@ -51,18 +53,13 @@ impl Verdict {
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Converged => "converged",
-            Self::Incomplete => "incomplete",
-            Self::Held => "held",
-        }
+        self.into()
     }
 
     /// The verdict that has this word.
     #[must_use]
     pub(crate) fn from_word(word: &str) -> Option<Self> {
-        let all = [Self::Converged, Self::Incomplete, Self::Held];
-        all.into_iter().find(|verdict| verdict.as_str() == word)
+        word.parse().ok()
     }
 }
 
@@ -185,9 +182,10 @@ impl ActionState {
 }
 
 /// What proves that an action was done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr, EnumString)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub enum Evidence {
     /// The provider said yes.
     Acknowledged,
@@ -201,19 +199,13 @@ impl Evidence {
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Acknowledged => "acknowledged",
-            Self::Verified => "verified",
-            Self::WrittenOff => "written_off",
-        }
+        self.into()
     }
 
     /// Reads the word back.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Acknowledged, Self::Verified, Self::WrittenOff]
-            .into_iter()
-            .find(|e| e.as_str() == word)
+        word.parse().ok()
     }
 }
 
@@ -297,53 +289,54 @@ impl Serialize for Place {
 }
 
 /// What was noticed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
 pub enum FindingKind {
     /// No grant covers the member.
-    #[serde(rename = "member.unmanaged")]
+    #[strum(serialize = "member.unmanaged")]
     MemberUnmanaged,
     /// A member who was not there before.
-    #[serde(rename = "member.appeared")]
+    #[strum(serialize = "member.appeared")]
     MemberAppeared,
     /// A member who is gone, and not by lapsed.
-    #[serde(rename = "member.left")]
+    #[strum(serialize = "member.left")]
     MemberLeft,
     /// A flag of a member changed.
-    #[serde(rename = "member.changed")]
+    #[strum(serialize = "member.changed")]
     MemberChanged,
     /// A grant without an end.
-    #[serde(rename = "grant.never_ends")]
+    #[strum(serialize = "grant.never_ends")]
     GrantNeverEnds,
     /// A grant that ends soon.
-    #[serde(rename = "grant.ending")]
+    #[strum(serialize = "grant.ending")]
     GrantEnding,
     /// An address that bounces.
-    #[serde(rename = "email.suppressed")]
+    #[strum(serialize = "email.suppressed")]
     EmailSuppressed,
     /// A team that the key may not read.
-    #[serde(rename = "team.forbidden")]
+    #[strum(serialize = "team.forbidden")]
     TeamForbidden,
     /// A grant or rule names a team that is not there.
-    #[serde(rename = "target.unknown")]
+    #[strum(serialize = "target.unknown")]
     TargetUnknown,
     /// A reading that cannot be believed yet.
-    #[serde(rename = "observation.doubtful")]
+    #[strum(serialize = "observation.doubtful")]
     ObservationDoubtful,
     /// Somebody is there again after a proven removal, and no grant covers them.
-    #[serde(rename = "member.returned")]
+    #[strum(serialize = "member.returned")]
     MemberReturned,
     /// Somebody has a grant that runs and is not there.
-    #[serde(rename = "grant.not_there")]
+    #[strum(serialize = "grant.not_there")]
     GrantNotThere,
     /// This machine's clock and a provider's differ.
-    #[serde(rename = "clock.doubtful")]
+    #[strum(serialize = "clock.doubtful")]
     ClockDoubtful,
     /// The database is older than the last one that acted here, or new beside its mark.
-    #[serde(rename = "database.unconfirmed")]
+    #[strum(serialize = "database.unconfirmed")]
     DatabaseUnconfirmed,
     /// The mail server refused a mail for good within the last seven days.
-    #[serde(rename = "mail.refused")]
+    #[strum(serialize = "mail.refused")]
     MailRefused,
 }
 
@@ -351,23 +344,7 @@ impl FindingKind {
     /// The word in output.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::MemberUnmanaged => "member.unmanaged",
-            Self::MemberAppeared => "member.appeared",
-            Self::MemberLeft => "member.left",
-            Self::MemberChanged => "member.changed",
-            Self::GrantNeverEnds => "grant.never_ends",
-            Self::GrantEnding => "grant.ending",
-            Self::EmailSuppressed => "email.suppressed",
-            Self::TeamForbidden => "team.forbidden",
-            Self::TargetUnknown => "target.unknown",
-            Self::ObservationDoubtful => "observation.doubtful",
-            Self::MemberReturned => "member.returned",
-            Self::GrantNotThere => "grant.not_there",
-            Self::ClockDoubtful => "clock.doubtful",
-            Self::DatabaseUnconfirmed => "database.unconfirmed",
-            Self::MailRefused => "mail.refused",
-        }
+        self.into()
     }
 }
 

@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::{Email, Obligation, Role, TargetRef, What};
 
@@ -82,105 +83,103 @@ pub enum Means {
 }
 
 /// What an action does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    IntoStaticStr,
+    EnumString,
+    VariantArray,
+)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
 pub enum ActionKind {
     /// Takes an entry off the whitelist.
-    #[serde(rename = "whitelist.remove")]
+    #[strum(serialize = "whitelist.remove")]
     WhitelistRemove,
     /// Takes a member out of a team.
-    #[serde(rename = "member.remove")]
+    #[strum(serialize = "member.remove")]
     MemberRemove,
     /// Takes a role from a member, who stays.
-    #[serde(rename = "member.demote")]
+    #[strum(serialize = "member.demote")]
     MemberDemote,
     /// Takes an invite back.
-    #[serde(rename = "invite.revoke")]
+    #[strum(serialize = "invite.revoke")]
     InviteRevoke,
 }
 
 impl ActionKind {
-    pub(crate) const ALL: [Self; 4] = [
-        Self::WhitelistRemove,
-        Self::MemberRemove,
-        Self::MemberDemote,
-        Self::InviteRevoke,
-    ];
-
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WhitelistRemove => "whitelist.remove",
-            Self::MemberRemove => "member.remove",
-            Self::MemberDemote => "member.demote",
-            Self::InviteRevoke => "invite.revoke",
-        }
+        self.into()
     }
 
     /// Reads the word back.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.as_str() == word)
+        word.parse().ok()
     }
 }
 
 /// Why an action is due.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    IntoStaticStr,
+    EnumString,
+    VariantArray,
+)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
 pub enum Reason {
     /// The last grant's end has come.
-    #[serde(rename = "grant.ended")]
+    #[strum(serialize = "grant.ended")]
     GrantEnded,
     /// A person ended the grant.
-    #[serde(rename = "grant.revoked")]
+    #[strum(serialize = "grant.revoked")]
     GrantRevoked,
     /// A role for a time has ended.
-    #[serde(rename = "role.ended")]
+    #[strum(serialize = "role.ended")]
     RoleEnded,
     /// The membership is older than the team allows.
-    #[serde(rename = "team.max_age")]
+    #[strum(serialize = "team.max_age")]
     TeamMaxAge,
     /// The team follows a whitelist, and the access there is over.
-    #[serde(rename = "whitelist.ended")]
+    #[strum(serialize = "whitelist.ended")]
     WhitelistEnded,
     /// Nobody took the invite in time.
-    #[serde(rename = "invite.stale")]
+    #[strum(serialize = "invite.stale")]
     InviteStale,
     /// The invited address bounces.
-    #[serde(rename = "invite.suppressed")]
+    #[strum(serialize = "invite.suppressed")]
     InviteSuppressed,
 }
 
 impl Reason {
-    pub(crate) const ALL: [Self; 7] = [
-        Self::GrantEnded,
-        Self::GrantRevoked,
-        Self::RoleEnded,
-        Self::TeamMaxAge,
-        Self::WhitelistEnded,
-        Self::InviteStale,
-        Self::InviteSuppressed,
-    ];
-
     /// Reads the word back.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|r| r.as_str() == word)
+        word.parse().ok()
     }
 
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::GrantEnded => "grant.ended",
-            Self::GrantRevoked => "grant.revoked",
-            Self::RoleEnded => "role.ended",
-            Self::TeamMaxAge => "team.max_age",
-            Self::WhitelistEnded => "whitelist.ended",
-            Self::InviteStale => "invite.stale",
-            Self::InviteSuppressed => "invite.suppressed",
-        }
+        self.into()
     }
 }
 

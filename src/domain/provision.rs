@@ -1,55 +1,48 @@
 //! The vocabulary of giving: what is to be given, how it stands, what the provider made of it.
 
 use serde::Serialize;
+use strum::{EnumString, IntoStaticStr};
 
 /// What a provision does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, IntoStaticStr, EnumString,
+)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
 pub enum ProvisionKind {
     /// Puts an entry on the whitelist.
-    #[serde(rename = "whitelist.add")]
+    #[strum(serialize = "whitelist.add")]
     WhitelistAdd,
     /// Posts an entry in the place of the one that is there.
-    #[serde(rename = "whitelist.renew")]
+    #[strum(serialize = "whitelist.renew")]
     WhitelistRenew,
     /// Adds or invites to a team.
-    #[serde(rename = "member.add")]
+    #[strum(serialize = "member.add")]
     MemberAdd,
     /// Gives a member a role for a time, or what is missing of the flags of the membership.
-    #[serde(rename = "member.promote")]
+    #[strum(serialize = "member.promote")]
     MemberPromote,
 }
 
 impl ProvisionKind {
-    const ALL: [Self; 4] = [
-        Self::WhitelistAdd,
-        Self::WhitelistRenew,
-        Self::MemberAdd,
-        Self::MemberPromote,
-    ];
-
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::WhitelistAdd => "whitelist.add",
-            Self::WhitelistRenew => "whitelist.renew",
-            Self::MemberAdd => "member.add",
-            Self::MemberPromote => "member.promote",
-        }
+        self.into()
     }
 
     /// Reads the word back.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|k| k.as_str() == word)
+        word.parse().ok()
     }
 }
 
 /// How what a person asked for stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr, EnumString)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub enum ProvisionState {
     /// Given, with the provider's yes; or it was there already.
     Done,
@@ -72,38 +65,16 @@ pub enum ProvisionState {
 }
 
 impl ProvisionState {
-    const ALL: [Self; 9] = [
-        Self::Done,
-        Self::Recorded,
-        Self::Unchanged,
-        Self::Scheduled,
-        Self::Planned,
-        Self::Failed,
-        Self::Unknown,
-        Self::Refused,
-        Self::Withdrawn,
-    ];
-
     /// Reads the word back.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.as_str() == word)
+        word.parse().ok()
     }
 
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Done => "done",
-            Self::Recorded => "recorded",
-            Self::Unchanged => "unchanged",
-            Self::Scheduled => "scheduled",
-            Self::Planned => "planned",
-            Self::Failed => "failed",
-            Self::Unknown => "unknown",
-            Self::Refused => "refused",
-            Self::Withdrawn => "withdrawn",
-        }
+        self.into()
     }
 
     /// Whether a person has to hear that it is not as it was asked for.
@@ -114,9 +85,10 @@ impl ProvisionState {
 }
 
 /// What the provider made of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr, EnumString)]
 #[non_exhaustive]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub enum Provided {
     /// The whitelist took the entry.
     Posted,
@@ -133,31 +105,15 @@ pub enum Provided {
 }
 
 impl Provided {
-    const ALL: [Self; 6] = [
-        Self::Posted,
-        Self::Added,
-        Self::Invited,
-        Self::Promoted,
-        Self::AlreadyExists,
-        Self::AlreadyInvited,
-    ];
-
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Posted => "posted",
-            Self::Added => "added",
-            Self::Invited => "invited",
-            Self::Promoted => "promoted",
-            Self::AlreadyExists => "already_exists",
-            Self::AlreadyInvited => "already_invited",
-        }
+        self.into()
     }
 
     /// Reads the word back.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|p| p.as_str() == word)
+        word.parse().ok()
     }
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::facts::{ActionFact, GrantFact, OnTarget, ProvisionFact};
 use super::forecast::Forecast;
@@ -10,8 +11,9 @@ use crate::domain::{ActionKind, GrantState, Provider, TargetRef, Why};
 use crate::report::words::{done, reason};
 
 /// Whether a person has access.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum Access {
     /// Has access that nothing has ended.
     Yes,
@@ -29,14 +31,7 @@ pub(crate) enum Access {
 
 impl Access {
     pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Yes => "yes",
-            Self::Overdue => "overdue",
-            Self::Invited => "invited",
-            Self::Scheduled => "scheduled",
-            Self::Unseen => "unseen",
-            Self::No => "no",
-        }
+        self.into()
     }
 }
 

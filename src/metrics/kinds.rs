@@ -1,10 +1,14 @@
 //! As what passes are counted.
 
+use strum::IntoStaticStr;
+
 /// What a pass was made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[non_exhaustive]
+#[strum(serialize_all = "snake_case")]
 pub enum PassKind {
     /// A pass on everything.
+    #[strum(serialize = "pass")]
     Whole,
     /// On the targets where something ends.
     Ends,
@@ -16,18 +20,14 @@ pub enum PassKind {
 
 impl PassKind {
     pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Whole => "pass",
-            Self::Ends => "ends",
-            Self::Report => "report",
-            Self::DryRun => "dry_run",
-        }
+        self.into()
     }
 }
 
 /// Why a pass was not made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[non_exhaustive]
+#[strum(serialize_all = "snake_case")]
 pub enum NotMade {
     /// Another one is running.
     Busy,
@@ -37,9 +37,6 @@ pub enum NotMade {
 
 impl NotMade {
     pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Busy => "busy",
-            Self::Error => "error",
-        }
+        self.into()
     }
 }

@@ -3,12 +3,14 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
+use strum::IntoStaticStr;
 
 use crate::domain::{Email, Entry, Permission, TargetId};
 use crate::store::{StoreError, db::values};
 
 /// Where an entry comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum How {
     /// The provider took it.
     Posted,
@@ -20,11 +22,7 @@ pub(crate) enum How {
 
 impl How {
     fn as_str(self) -> &'static str {
-        match self {
-            Self::Posted => "posted",
-            Self::Recorded => "recorded",
-            Self::Exists => "exists",
-        }
+        self.into()
     }
 }
 

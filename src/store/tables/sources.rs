@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
+use strum::IntoStaticStr;
 
 use crate::domain::{Digest, Signs, TargetId};
 use crate::store::trail::{self, Entry};
@@ -47,8 +48,9 @@ impl SourceKind {
 }
 
 /// How the last reading went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[non_exhaustive]
+#[strum(serialize_all = "snake_case")]
 pub(crate) enum SourceState {
     /// Complete, and believed.
     Complete,
@@ -64,12 +66,7 @@ impl SourceState {
     /// The word in the database and in reports.
     #[must_use]
     pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Complete => "complete",
-            Self::Forbidden => "forbidden",
-            Self::Doubtful => "doubtful",
-            Self::Unreadable => "unreadable",
-        }
+        self.into()
     }
 
     /// The state of a word in the database, which holds no others.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 use super::Grants;
 use super::moves::{Open, note, read};
@@ -15,8 +16,9 @@ use crate::store::tables::members::OF_PERSON;
 use crate::store::{Asked, Provisions, StoreError, Targets, db::values, tables::targets};
 
 /// What somebody has at a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
+#[serde(into = "&'static str")]
+#[strum(serialize_all = "snake_case")]
 pub enum Held {
     /// A grant that is not closed.
     Grant,
@@ -32,12 +34,7 @@ impl Held {
     /// The word in output.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Grant => "grant",
-            Self::Member => "member",
-            Self::Invite => "invite",
-            Self::Entry => "entry",
-        }
+        self.into()
     }
 }
 
