@@ -186,12 +186,15 @@ impl Session {
 
     /// Ends the mail, and waits for the yes to it.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
-        if self.wire.has_heard() {
-            return Err(self.cut_short(&WireError::Unasked).await);
+        if let Err(error) = self.wire.is_quiet() {
+            return Err(self.cut_short(&error).await);
         }
-        let dot = self.limits.answer;
-        let broken = |error| Failure::broken(Stage::Answer, &error);
-        self.wire.send(b".\r\n", dot).await.map_err(broken)?;
+        match self.wire.send(b".\r\n", self.limits.answer).await {
+            Ok(()) => {}
+            // The connection was gone before the dot: without it no server takes a mail.
+            Err(error @ WireError::Io(_)) => return Err(self.cut_short(&error).await),
+            Err(error) => return Err(Failure::broken(Stage::Answer, &error)),
+        }
         let answer = self.wire.reply(self.limits.dot).await;
         expect(Stage::Answer, 250..=259, answer).map(drop)
     }

@@ -85,14 +85,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             .map_err(|_| WireError::Silent(limit))?
     }
 
-    /// Looks, without waiting, whether anything has come, and keeps it.
-    pub(super) fn has_heard(&mut self) -> bool {
+    /// Looks, without waiting, whether the server is still there and has said nothing. What it has
+    /// said is kept.
+    pub(super) fn is_quiet(&mut self) -> Result<(), WireError> {
         let mut buffer = [0; 1024];
-        if let Some(Ok(length)) = self.stream.read(&mut buffer).now_or_never() {
-            self.read
-                .extend_from_slice(buffer.get(..length).unwrap_or_default());
+        match self.stream.read(&mut buffer).now_or_never() {
+            None => {}
+            Some(Ok(0)) => return Err(WireError::Closed),
+            Some(Ok(length)) => self
+                .read
+                .extend_from_slice(buffer.get(..length).unwrap_or_default()),
+            Some(Err(error)) => return Err(error.into()),
         }
-        !self.read.is_empty()
+        self.nothing_waits()
     }
 
     fn nothing_waits(&self) -> Result<(), WireError> {
