@@ -36,9 +36,6 @@ pub enum RoundError {
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The way to the mail server could not be set up.
-    #[error("mail cannot be set up")]
-    Courier(#[from] BuildError),
 }
 
 /// A round to be made.
@@ -66,9 +63,11 @@ pub(crate) async fn round(asked: &Round<'_>) -> Result<Vec<MailResult>, RoundErr
         .await?;
     if turn.is_some() && !rows.is_empty() {
         let route = &asked.settings.route;
-        let courier = Courier::at_pace(route, asked.pace, asked.stop.clone())?;
+        let courier = Courier::at_pace(route, asked.pace, asked.stop.clone());
         asked.deliver(&courier, &rows).await?;
-        courier.rest().await;
+        if let Ok(courier) = courier {
+            courier.rest().await;
+        }
     }
     states(store, rows).await
 }
@@ -102,7 +101,12 @@ async fn my_turn(store: &Store) -> Result<Option<Lock>, StoreError> {
 }
 
 impl Round<'_> {
-    async fn deliver(&self, courier: &Courier, rows: &[i64]) -> Result<(), StoreError> {
+    /// Where there is no courier, each mail is one that could not be delivered.
+    async fn deliver(
+        &self,
+        courier: &Result<Courier, BuildError>,
+        rows: &[i64],
+    ) -> Result<(), StoreError> {
         let begun = Instant::now();
         let mut slow = 0;
         for row in rows {
@@ -121,7 +125,10 @@ impl Round<'_> {
                 .await?;
             failpoint::reach("after-claim");
             let begin = Instant::now();
-            let sent = hand_over(courier, &mail).await;
+            let sent = match courier {
+                Ok(courier) => hand_over(courier, &mail).await,
+                Err(error) => Err(DeliveryError::Transient(error.to_string())),
+            };
             failpoint::reach("after-send");
             let is_slow = begin.elapsed() >= failpoint::wait(SLOW);
             slow = match &sent {

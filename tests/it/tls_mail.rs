@@ -235,6 +235,15 @@ fn a_certificate_that_nobody_vouches_for_is_not_taken() {
 }
 
 #[test]
+fn without_any_authority_to_trust_the_mail_waits_and_the_pass_is_told_as_ever() {
+    let why = "TLS for the mail server cannot be set up";
+    let (_, upgrade) = tls("localhost");
+    Scene::set(MailTls::StartTls(upgrade), "starttls", true).keeps("", why);
+    let (_, upgrade) = tls("localhost");
+    Scene::set(MailTls::Implicit(upgrade), "implicit", true).keeps("", why);
+}
+
+#[test]
 fn a_certificate_of_another_name_is_not_taken() {
     let (authority, upgrade) = tls("mail.example.org");
     let scene = Scene::set(MailTls::StartTls(upgrade), "starttls", true);
