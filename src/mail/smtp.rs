@@ -168,9 +168,10 @@ impl Smtp {
         if let Some(mut kept) = kept {
             let outcome = self.converse(&mut kept, envelope, content, has_smaller);
             let outcome = outcome.await;
-            // A server may end a connection after so many mails: a new one may do.
+            // A server may take no more on a connection after so many mails, in whatever words: what
+            // it says on a new one is of this mail.
             if !matches!(&outcome, Err(failure) if failure.stage == Stage::Sender
-                && failure.meaning == Meaning::Retry)
+                && failure.meaning != Meaning::TooLarge)
             {
                 *session = Some(kept);
                 return outcome;

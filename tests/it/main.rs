@@ -55,7 +55,7 @@ mod killed;
 mod listener;
 mod listing;
 mod mail_between;
-mod mail_cut;
+mod mail_connections;
 mod mail_faults;
 mod mail_refused;
 mod mail_servers;
