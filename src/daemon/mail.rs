@@ -66,11 +66,11 @@ async fn turn(
     let Some(mail) = &settings.mail else {
         return Ok(LOOK);
     };
-    let Some(next) = store.read(Outbox::next_try).await? else {
+    let now = clock::now();
+    let Some(next) = store.read(move |db| Outbox::next_try(db, now)).await? else {
         return Ok(LOOK);
     };
     clock::check()?;
-    let now = clock::now();
     if next <= now {
         failpoint::panic("mail");
         round(&Round {

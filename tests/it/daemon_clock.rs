@@ -1,6 +1,7 @@
 //! The daemon and the clock: one that jumps, and a machine that slept for a week.
 
 use jiff::SignedDuration;
+use lapsed::sandbox::{MailFault, Times};
 
 use crate::world::{Daemon, FUTURE, Mail, World, until};
 
@@ -180,4 +181,23 @@ async fn a_daemon_whose_clock_falls_before_1970_waits_until_it_is_right() {
     world.write("clock", "0");
     until("it goes on", || world.whitelisted().is_empty()).await;
     assert_eq!(daemon.stop().await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_was_tried_by_a_clock_years_ahead_goes_out_when_it_is_put_right() {
+    let refused = MailFault::RefuseData(452);
+    for fault in [refused, MailFault::CloseAfterData] {
+        let mut world = World::new().await;
+        world.config.mail = Mail::Smtp;
+        world.mail.add_fault(Times::Always, fault.clone());
+        let years = 10 * 365 * 24 * 60;
+        world.later(years);
+        assert_eq!(world.run().await.code, 3, "{fault:?}");
+        world.later(-years);
+        world.mail.clear_faults();
+
+        let daemon = Daemon::start(&world);
+        until("the mail is there", || world.mail.mails().len() == 1).await;
+        assert_eq!(daemon.stop().await, 0);
+    }
 }

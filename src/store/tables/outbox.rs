@@ -24,6 +24,9 @@ const UNANSWERED_WAITS: [SignedDuration; 5] = [
     SignedDuration::from_hours(24),
 ];
 
+/// No wait is longer. A next try that is further away was set by a clock that was wrong, and has come.
+const LONGEST_OF_ALL: SignedDuration = SignedDuration::from_hours(24);
+
 /// So long a mail that was refused is told.
 const TOLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -138,20 +141,30 @@ impl Outbox {
     ) -> Result<Vec<i64>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT id FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
-             AND (next_try_at <= :now OR NOT (:due_only OR unanswered > 0)) ORDER BY next_try_at, id",
+             AND (next_try_at NOT BETWEEN :now + 1 AND :latest OR NOT (:due_only OR unanswered > 0))
+             ORDER BY next_try_at, id",
         )?;
-        let params = named_params! { ":now": values::stored(now), ":due_only": due_only };
+        let params = named_params! {
+            ":now": values::stored(now), ":latest": latest_try(now), ":due_only": due_only,
+        };
         let rows = statement.query_map(params, |row| row.get(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// When the next try of a mail that waits has come.
-    pub(crate) fn next_try(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    pub(crate) fn next_try(
+        db: &Connection,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
         let next = db
             .prepare_cached(
-                "SELECT min(next_try_at) FROM outbox WHERE state IN ('queued', 'claimed', 'failed')",
+                "SELECT min(iif(next_try_at > :latest, :now, next_try_at)) FROM outbox
+                 WHERE state IN ('queued', 'claimed', 'failed')",
             )?
-            .query_row([], |row| row.get(0))?;
+            .query_row(
+                named_params! { ":now": values::stored(now), ":latest": latest_try(now) },
+                |row| row.get(0),
+            )?;
         Ok(values::read_if_any(next))
     }
 
@@ -337,6 +350,11 @@ pub(in crate::store) fn bounces(db: &Connection, recipient: &str) -> Result<bool
             named_params! { ":key": Email::observed(recipient).key() },
             |row| row.get(0),
         )?)
+}
+
+/// No next try that was set by this clock is later.
+fn latest_try(now: Timestamp) -> i64 {
+    values::stored(now.checked_add(LONGEST_OF_ALL).unwrap_or(Timestamp::MAX))
 }
 
 fn told_since(now: Timestamp) -> i64 {
