@@ -142,7 +142,7 @@ impl Outbox {
         let mut statement = db.prepare_cached(
             "SELECT id FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
              AND (next_try_at NOT BETWEEN :now + 1 AND :latest OR NOT (:due_only OR unanswered > 0))
-             ORDER BY next_try_at, id",
+             ORDER BY attempts > 0, next_try_at, id",
         )?;
         let params = named_params! {
             ":now": values::stored(now), ":latest": latest_try(now), ":due_only": due_only,

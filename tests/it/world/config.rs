@@ -38,6 +38,8 @@ pub(crate) enum Mail {
     Smtp,
     /// To a port where nobody listens.
     Nobody,
+    /// To a mail server of the test's own at this port.
+    At(u16),
     /// Into the folder `outbox`.
     Directory,
 }
@@ -131,6 +133,7 @@ api_key_file = "{folder}/sapling.key"
             Mail::Smtp => smtp(world.mail.port()),
             // The port of nothing: systems give it to nobody.
             Mail::Nobody => smtp(1),
+            Mail::At(port) => smtp(port),
             Mail::Directory => {
                 let outbox = world.path("outbox");
                 format!("[mail.directory]\npath = {outbox:?}\n")
