@@ -21,8 +21,8 @@ const SLOW: Duration = Duration::from_secs(5);
 /// So many of these in a row, and the rest waits for the next round: each may take half a minute.
 const MOST_SLOW: u32 = 2;
 
-/// Whoever waits for a round waits no longer for further mails to begin: what is left goes out with
-/// the next one. The mail under way may take its time beyond that, once the server has it.
+/// After so long no further mail begins: what is left goes out with the next round, which looks anew
+/// what is to go first. The mail under way may take its time beyond that, once the server has it.
 const LONGEST_ROUND: Duration = Duration::from_secs(120);
 
 /// How long a round waits for that of another process to end, and how often it looks.
@@ -115,7 +115,7 @@ impl Round<'_> {
                 break;
             }
             let is_late = begun.elapsed() >= failpoint::wait(LONGEST_ROUND);
-            if slow >= MOST_SLOW || (is_late && self.pace == Pace::Hasty) {
+            if slow >= MOST_SLOW || is_late {
                 tracing::warn!("the mail server is slow; what is left waits for the next round");
                 break;
             }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use lapsed::sandbox::{MailFault, MailOptions, MailSink, MailStage, Times};
 use mail_parser::MessageParser;
 use serde_json::json;
 
-use crate::world::{Mail, World, until};
+use crate::world::{Daemon, Mail, PAST, World, until};
 
 const IT: &str = "it@acme.example";
 
@@ -99,6 +100,40 @@ async fn a_server_that_takes_its_time_after_the_dot_gets_each_mail_once() {
     let output = output.await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(world.mail.mails().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_is_told_before_all_other_mail_that_waits_for_a_slow_server() {
+    let mut world = world().await;
+    "notify_before = [\"14d\"]\nnotify_people = true\n".clone_into(&mut world.config.notices);
+    "max_removals = 0\n".clone_into(&mut world.config.guard);
+    world.whitelist(&["jane@example.com"]);
+    let end = (world.now() + SignedDuration::from_hours(5 * 24)).strftime("%F");
+    let rows: Vec<String> = (0..60)
+        .map(|n| format!("person{n:02}@example.com,sentius:acme,{end}"))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.grants(&rows).await;
+    let hang = MailFault::Hang {
+        stage: MailStage::Data,
+        time: Duration::from_millis(500),
+    };
+    world.mail.add_fault(Times::Always, hang);
+    // Two minutes are six seconds here.
+    let daemon = Daemon::start_with(&world, &[("LAPSED_HURRY", "1")]);
+    until("notices go out", || world.mail.mails().len() == 2).await;
+
+    world
+        .grants(&[&format!("jane@example.com,sentius:acme,{PAST}")])
+        .await;
+
+    let is_told = |mail: &lapsed::sandbox::Received| mail.to == [IT];
+    until("the hold is told", || {
+        world.mail.mails().iter().any(is_told)
+    })
+    .await;
+    assert!(world.mail.mails().len() < 50, "some notices wait still");
+    assert_eq!(daemon.stop().await, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

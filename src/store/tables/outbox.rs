@@ -132,7 +132,8 @@ impl Outbox {
         Ok(suppressed.then_some(row))
     }
 
-    /// The mails that wait, those that have failed behind those that were never tried; with
+    /// The mails that wait, those that have failed behind those that were never tried, and of these
+    /// what is held first, since access goes on until somebody has heard; with
     /// `due_only`, only those whose next try has come. What was not answered always waits for that.
     pub(crate) fn waiting(
         db: &Connection,
@@ -142,7 +143,7 @@ impl Outbox {
         let mut statement = db.prepare_cached(
             "SELECT id FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
              AND (next_try_at NOT BETWEEN :now + 1 AND :latest OR NOT (:due_only OR unanswered > 0))
-             ORDER BY attempts > 0, next_try_at, id",
+             ORDER BY attempts > 0, kind != 'hold', next_try_at, id",
         )?;
         let params = named_params! {
             ":now": values::stored(now), ":latest": latest_try(now), ":due_only": due_only,
