@@ -12,7 +12,8 @@ use crate::mail::Pace;
 use crate::mail::round::{Round, round, states};
 use crate::observe::Observation;
 use crate::services::Services;
-use crate::store::{Findings, Runs, Store, StoreError, queries};
+use crate::store::queries::{self, OwedAt};
+use crate::store::{Findings, Runs, Store, StoreError};
 
 impl Pass<'_> {
     /// Adds what stands, whoever did what in this pass.
@@ -46,7 +47,8 @@ impl Pass<'_> {
     /// What is owed now. A look has written nothing down: what it would do is due, and what it would
     /// hold waits for a person's word.
     pub(super) async fn owed(&self, dry_run: bool, counts: Counts) -> Result<Owed, StoreError> {
-        let mut owed = owed(self.settings, self.store, self.restored.is_some()).await?;
+        let asked = OwedAt::new(self.settings, clock::now(), self.restored.is_some());
+        let mut owed = owed(self.store, asked).await?;
         if dry_run {
             owed.remove = counts.planned + counts.held;
             owed.confirm = owed.confirm.max(u64::from(counts.held > 0));
@@ -119,6 +121,8 @@ pub(crate) async fn deliver(
         metrics: &services.metrics,
     })
     .await?;
+    // What nobody had the time to try was to go out now all the same.
+    let has_unsent = delivered.iter().any(|mail| mail.state == "failed");
     outcome.mails.extend(delivered);
     if options.reach.is_everything() {
         // What was refused just now is told at once.
@@ -131,7 +135,11 @@ pub(crate) async fn deliver(
         outcome.findings.extend(refused);
     }
     let unconfirmed = store.looks_restored().await?.is_some();
-    outcome.owed = owed(settings, store, unconfirmed).await?;
+    let mut asked = OwedAt::new(settings, clock::now(), unconfirmed);
+    if has_unsent {
+        asked.untried = SignedDuration::ZERO;
+    }
+    outcome.owed = owed(store, asked).await?;
     let verdict = judge(outcome.owed, false, &outcome.errors);
     if verdict != outcome.outcome {
         outcome.outcome = verdict;
@@ -143,8 +151,7 @@ pub(crate) async fn deliver(
     Ok(outcome)
 }
 
-async fn owed(settings: &Settings, store: &Store, unconfirmed: bool) -> Result<Owed, StoreError> {
-    let mut asked = queries::OwedAt::new(settings, clock::now(), unconfirmed);
+async fn owed(store: &Store, mut asked: OwedAt) -> Result<Owed, StoreError> {
     asked.import_runs = store.is_giving()?;
     store.read(move |db| queries::owed(db, &asked)).await
 }

@@ -110,7 +110,10 @@ pub(crate) fn judge(
         && is_incomplete(pass)
         && !is_told(pass)
     {
-        reasons.push("the last pass could not read all that it should".to_owned());
+        reasons.push(match mail.unsent {
+            0 => "the last pass could not read all that it should".to_owned(),
+            unsent => format!("{} not sent", plural(unsent, "mail is", "mails are")),
+        });
     }
 
     status.verdict = match reasons.is_empty() {

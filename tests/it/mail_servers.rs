@@ -7,7 +7,7 @@ use lapsed::sandbox::{MailFault, MailOptions, MailSink, MailStage, Times};
 use mail_parser::MessageParser;
 use serde_json::json;
 
-use crate::world::{Daemon, Mail, PAST, World, until};
+use crate::world::{Daemon, Mail, Outcome, PAST, Printed, World, until};
 
 const IT: &str = "it@acme.example";
 
@@ -100,6 +100,39 @@ async fn a_server_that_takes_its_time_after_the_dot_gets_each_mail_once() {
     let output = output.await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(world.mail.mails().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_a_pass_had_no_time_for_is_owed() {
+    let mut world = world().await;
+    let to: Vec<String> = (0..12).map(|n| format!("it{n}@acme.example")).collect();
+    world.config.to = to.into_iter().map(|to| &*to.leak()).collect();
+    let hang = MailFault::Hang {
+        stage: MailStage::Data,
+        time: Duration::from_secs(1),
+    };
+    world.mail.add_fault(Times::Always, hang);
+    let mut command = world.command(&["--run-now", "--format", "json"]);
+    // Two minutes are six seconds here.
+    command.env("LAPSED_HURRY", "1");
+    let output = tokio::task::spawn_blocking(move || command.output());
+    let run = Outcome::of(Printed::of(&output.await.unwrap().unwrap()));
+    let unsent = run
+        .mails()
+        .iter()
+        .filter(|m| m.ends_with(" failed"))
+        .count();
+    assert!(unsent > 0, "{:?}", run.mails());
+    assert_eq!((run.code, &run.json["outcome"]), (3, &json!("incomplete")));
+    assert_eq!(run.json["owed"]["mail"], json!(unsent));
+
+    let status = world.lapsed(&["status", "--no-daemon"]).await;
+    assert_eq!(status.code, 3, "{}", status.stdout);
+    let told = format!("failing: {unsent} mails are not sent");
+    assert!(status.stdout.contains(&told), "{}", status.stdout);
+
+    world.mail.clear_faults();
+    assert_eq!(world.run().await.code, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

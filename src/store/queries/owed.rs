@@ -21,6 +21,8 @@ pub(crate) struct OwedAt {
     pub(crate) unconfirmed: bool,
     /// Whether a long import is running: what it has not tried yet is its own to give.
     pub(crate) import_runs: bool,
+    /// How long a mail may wait for its first try before it is owed.
+    pub(crate) untried: SignedDuration,
     /// The accounts with teams: what others were is not read any more.
     pub(crate) accounts: Vec<String>,
 }
@@ -32,6 +34,7 @@ impl OwedAt {
             grace: settings.policy.grace(),
             unconfirmed,
             import_runs: false,
+            untried: UNTRIED,
             accounts: settings.sapling.iter().map(|a| a.name.clone()).collect(),
         }
     }
@@ -112,11 +115,14 @@ pub(crate) fn is_held(db: &Connection) -> Result<bool, StoreError> {
 
 /// Mails that could not be delivered, that nobody has tried to send, or that were refused lately.
 fn mail(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
-    let late = asked.now.checked_sub(UNTRIED).unwrap_or(Timestamp::MIN);
+    let late = asked
+        .now
+        .checked_sub(asked.untried)
+        .unwrap_or(Timestamp::MIN);
     let waiting: u64 = db
         .prepare_cached(
             "SELECT count(*) FROM outbox WHERE state IN ('queued', 'claimed', 'failed')
-             AND (state = 'failed' OR created_at < :late)",
+             AND (state = 'failed' OR created_at <= :late)",
         )?
         .query_row(named_params! { ":late": values::stored(late) }, |row| {
             row.get(0)
