@@ -1,6 +1,7 @@
 //! What the mail server refuses for good is told and not sent again; what is too large for it goes
 //! out smaller first.
 
+use jiff::SignedDuration;
 use lapsed::sandbox::{MailFault, MailOptions, MailSink, Times};
 use mail_parser::{Message, MessageParser};
 use serde_json::json;
@@ -204,4 +205,28 @@ async fn only_when_the_smallest_is_refused_is_the_report() {
     assert_eq!(run.mails(), [format!("report {IT} refused")]);
     assert!(world.mail.mails().is_empty());
     assert_eq!(world.number("SELECT count(*) FROM outbox_smaller"), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_notice_of_many_ends_goes_out_without_its_calendar_where_that_is_too_large() {
+    let mut world = World::new().await;
+    world.config.mail = Mail::Smtp;
+    "notify_before = [\"14d\"]\n".clone_into(&mut world.config.notices);
+    let end = (world.now() + SignedDuration::from_hours(5 * 24)).strftime("%F");
+    let mut csv = "email,target,end,owner\n".to_owned();
+    for number in 0..1500 {
+        csv += &format!("person.number.{number:04}@example.com,sentius:acme,{end},{GONE}\n");
+    }
+    world.import(&csv).await;
+    takes(&mut world, 300_000).await;
+
+    let run = world.run().await;
+
+    assert_eq!((run.code, run.mails().len()), (0, 2), "{:?}", run.mails());
+    let mails = world.mail.mails();
+    let notice = mails.iter().find(|mail| mail.to == [GONE]).unwrap();
+    let notice = parse(&notice.data);
+    assert_eq!(notice.attachment_count(), 0);
+    let text = notice.body_text(0).unwrap();
+    assert!(text.contains("person.number.0000@example.com"), "{text}");
 }

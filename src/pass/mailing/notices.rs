@@ -13,6 +13,9 @@ use crate::store::{NewMail, Notices, Outbox, ending};
 /// Entries of one mail's calendar: some 350 bytes each, and nobody reads more.
 const MOST_EVENTS: usize = 2000;
 
+/// Every mail server takes a mail of so many bytes (RFC 5321, 4.5.3.1.7).
+const TAKEN_BY_ALL: usize = 64 * 1024;
+
 /// Puts the notices into the outbox that are to go out in this turn, in the transaction that notes
 /// what was told. Returns the rows of those that are not sent, since their address is suppressed.
 pub(super) async fn queue(
@@ -49,7 +52,7 @@ pub(super) async fn queue(
         };
         let message_id = format!("notice-{}-{place}", pass.run);
         let message_id = mail::message_id(&settings.from, &message_id);
-        let body = body(&notice, scene, settings, &to, &message_id).map_err(MailError::from)?;
+        let forms = forms(&notice, scene, settings, &to, &message_id).map_err(MailError::from)?;
         let mail = NewMail {
             kind: "notice",
             ours: is_ours(settings, &to),
@@ -57,7 +60,7 @@ pub(super) async fn queue(
             sender: settings.from.email.to_string(),
             recipient: to.email.to_string(),
             message_id,
-            forms: vec![body],
+            forms,
         };
         mails.push((notice, mail));
     }
@@ -76,19 +79,26 @@ pub(super) async fn queue(
         .await?)
 }
 
-fn body(
+/// The notice with its calendar, and one without for a server that does not take it whole.
+fn forms(
     notice: &Notice,
     scene: &Scene,
     settings: &MailSettings,
     to: &Mailbox,
     message_id: &str,
-) -> Result<Vec<u8>, ComposeError> {
+) -> Result<Vec<Vec<u8>>, ComposeError> {
     let from = &settings.from;
     let letter = letter::notice(notice, scene);
     let events = notice.items().take(MOST_EVENTS);
     let events = events.map(|item| event(item, notice, from.email.domain()));
     let calendar = mail::calendar(events, scene.now);
-    mail::compose_letter(&letter, Some(calendar), from, to, message_id, scene.now)
+    let compose =
+        |calendar| mail::compose_letter(&letter, calendar, from, to, message_id, scene.now);
+    let mut forms = vec![compose(Some(calendar))?];
+    if forms.iter().any(|whole| whole.len() > TAKEN_BY_ALL) {
+        forms.push(compose(None)?);
+    }
+    Ok(forms)
 }
 
 fn event(item: &Item, notice: &Notice, domain: &str) -> Event {
