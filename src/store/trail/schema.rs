@@ -25,11 +25,14 @@ pub(super) fn differences(db: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(differences)
 }
 
-/// How each is made, by kind and name.
+/// How each is made, by kind and name. Whatever it is called: SQLite keeps its own names from nobody
+/// who writes the schema directly, and a trigger may have a table's name. Only the tables are left out
+/// that SQLite itself or the migrations' notes add.
 fn objects(db: &Connection) -> Result<BTreeMap<String, Option<String>>, StoreError> {
     let mut statement = db.prepare(
         "SELECT type || ' ' || name, sql FROM sqlite_schema
-         WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name <> 'refinery_schema_history'",
+         WHERE NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4', 'refinery_schema_history'))
+           AND NOT (type = 'index' AND sql IS NULL AND tbl_name = 'refinery_schema_history')",
     )?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
