@@ -36,6 +36,7 @@ pub use presence::{Gone, GoneBy, Shown};
 pub use provision::{Provided, ProvisionKind, ProvisionState};
 pub use reach::Reach;
 pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
+pub(crate) use shown::{breaks, is_active};
 pub use snapshot::{Holder, Invite, Member, Snapshot, SourceHealth, TeamPolicy};
 pub use span::{SpanError, parse_span};
 pub use target::{Provider, Target, TargetError, TargetId, TargetRef};

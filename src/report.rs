@@ -14,7 +14,7 @@ mod text;
 mod view;
 pub(crate) mod words;
 
-pub(crate) use clean::{for_terminal, is_active, one_line};
+pub(crate) use clean::{for_terminal, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};
 pub(crate) use shown::Shown;
 pub use subject::subject;

@@ -123,7 +123,7 @@ fn words<const N: usize>(current: &OsStr, words: [&str; N]) -> Vec<CompletionCan
 
 /// Those of the texts that can stand on a command line, and not too many.
 fn offered(texts: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {
-    let harmless = texts.filter(|text| !text.chars().any(crate::report::is_active));
+    let harmless = texts.filter(|text| !text.chars().any(crate::domain::is_active));
     harmless
         .take(OFFERED)
         .map(CompletionCandidate::new)

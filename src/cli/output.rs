@@ -8,8 +8,9 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::exit::Failure;
+use crate::domain::is_active;
 use crate::files;
-use crate::report::{defused, for_terminal, is_active, one_line};
+use crate::report::{defused, for_terminal, one_line};
 
 /// Prints a text as it is.
 pub(super) fn print(text: &str) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::fmt::{self, Write as _};
 /// escaped as `\u{1b}`. What is written so cannot be read back: it is for people.
 pub(super) fn escaped(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     for c in text.chars() {
-        if acts(c) {
+        if is_active(c) {
             write!(f, "{}", c.escape_unicode())?;
         } else {
             f.write_char(c)?;
@@ -16,15 +16,43 @@ pub(super) fn escaped(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Whether the character does something instead of being seen: controls, line and paragraph
-/// separators, bidirectional marks, overrides and isolates, and the byte order mark.
-fn acts(c: char) -> bool {
-    c.is_control()
-        || matches!(
-            c,
-            '\u{2028}' | '\u{2029}' | '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{feff}'
-        )
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Whether the character does something instead of being seen: it breaks a line, moves a cursor,
+/// reorders what stands around it, or stands there unseen, so that two names look like one.
+pub(crate) fn is_active(c: char) -> bool {
+    breaks(c) || bends(c)
+}
+
+/// Controls, and the separators of lines and paragraphs.
+pub(crate) fn breaks(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Bidirectional marks, overrides and isolates, and all else that Unicode has unseen
+/// (`Default_Ignorable_Code_Point`, annotations): but for variation selectors, which only choose how the
+/// character before them looks.
+fn bends(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{3164}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e00ff}'
+            | '\u{e01f0}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -50,6 +78,9 @@ mod tests {
             "\u{202e}",
             "\u{2066}",
             "\u{feff}",
+            "\u{200b}",
+            "\u{ad}",
+            "\u{e0041}",
             "jane@example.com",
             "é",
             "王",
@@ -67,7 +98,7 @@ mod tests {
             for shown in shown {
                 prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
             }
-            prop_assert!(!email.to_string().chars().any(acts));
+            prop_assert!(!email.to_string().chars().any(is_active));
             prop_assert_eq!(email.written(), text.as_str());
         }
 
@@ -82,7 +113,7 @@ mod tests {
             for shown in shown {
                 prop_assert!(!shown.chars().any(char::is_control), "{shown:?}");
             }
-            prop_assert!(!target.to_string().chars().any(acts));
+            prop_assert!(!target.to_string().chars().any(is_active));
             prop_assert_eq!(target.written(), format!("sapling:acme/{text}"));
             let json = serde_json::to_string(&target).unwrap();
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), target.written());

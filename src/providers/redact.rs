@@ -16,6 +16,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use views::View;
 
+use crate::domain::is_active;
+
 /// The longest text, in characters, that is taken over from an answer or a library.
 const LONGEST: usize = 200;
 /// How much of a text is looked at, in bytes, to find those characters.
@@ -165,15 +167,9 @@ pub(super) fn causes(error: reqwest::Error) -> String {
 fn one_line(text: &str) -> String {
     let visible: String = text
         .chars()
-        .map(|c| if invisible(c) { ' ' } else { c })
+        .map(|c| if is_active(c) { ' ' } else { c })
         .collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Control characters, and those that turn or hide the text around them.
-fn invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 impl fmt::Debug for Redactor {

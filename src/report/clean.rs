@@ -1,5 +1,7 @@
 //! Makes a text of others safe to show on one line.
 
+use crate::domain::{breaks, is_active};
+
 /// The text on one line, for people: control characters become spaces, and characters that
 /// reorder or hide what stands around them become a visible mark.
 pub(crate) fn one_line(text: &str) -> String {
@@ -19,7 +21,7 @@ pub(crate) fn for_terminal(text: &str) -> String {
 fn shown(c: char) -> char {
     match c {
         c if breaks(c) => ' ',
-        c if bends(c) => '\u{fffd}',
+        c if is_active(c) => '\u{fffd}',
         c => c,
     }
 }
@@ -38,27 +40,6 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Whether a character does something to a terminal, or to the text around it.
-pub(crate) fn is_active(c: char) -> bool {
-    breaks(c) || bends(c)
-}
-
-fn breaks(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-/// Bidirectional overrides and isolates, zero-width characters, the byte order mark.
-fn bends(c: char) -> bool {
-    matches!(
-        c,
-        '\u{061c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,6 +49,10 @@ mod tests {
         assert_eq!(one_line("a\r\nBcc: b\t\u{1b}[2J"), "a  Bcc: b  [2J");
         assert_eq!(one_line("a\u{202e}moc.elpmaxe"), "a\u{fffd}moc.elpmaxe");
         assert_eq!(for_terminal(" a\r\nb\u{202e}c "), " a \nb\u{fffd}c ");
+        assert_eq!(
+            one_line("a\u{ad}\u{200b}\u{e0041}b \u{2764}\u{fe0f}"),
+            "a\u{fffd}\u{fffd}\u{fffd}b \u{2764}\u{fe0f}"
+        );
         assert_eq!(one_line(" Zoë O'Neil 王芳 "), "Zoë O'Neil 王芳");
     }
 

@@ -8,7 +8,7 @@ use crate::desk::Providers;
 fn no_text_can_act_in_a_spreadsheet_or_a_terminal() {
     let mut sapling = SaplingState::new("robot@acme.example");
     let since = lapsed::clock::now();
-    let team = sapling.add_team("Co\u{1b}]0;owned\u{7}re\u{9b}31m\u{202e}");
+    let team = sapling.add_team("Co\u{1b}]0;owned\u{7}re\u{9b}31m\u{202e}\u{200b}\u{ad}\u{e0041}");
     team.add_member(TeamUser::new("=cmd\u{1b}[2J\u{9b}2J@acme.example", since));
     team.add_member(TeamUser::new("@sum\r\n(a1)@acme.example", since));
     let providers = Providers::start(
@@ -26,7 +26,8 @@ fn no_text_can_act_in_a_spreadsheet_or_a_terminal() {
     let mut outputs = vec![grants];
     let fails = Fault::status(400);
     for round in 0..2 {
-        outputs.push(desk.run(&["--run-now"]).out);
+        let run = desk.run(&["--run-now", "--log-level", "debug"]);
+        outputs.extend([run.out, run.err]);
         outputs.push(desk.run(&["--run-now", "--format", "json"]).out);
         for args in [
             &["list"][..],
@@ -60,7 +61,8 @@ fn no_text_can_act_in_a_spreadsheet_or_a_terminal() {
             .lines()
             .next()
             .is_some_and(|line| line.contains(",email,") || line.starts_with("email,"));
-        let active = |c: char| c.is_control() && c != '\n' || c == '\u{202e}' && !is_csv;
+        let bends = |c: char| matches!(c, '\u{202e}' | '\u{200b}' | '\u{ad}' | '\u{e0041}');
+        let active = |c: char| c.is_control() && c != '\n' || bends(c) && !is_csv;
         assert!(!output.contains(active), "{output:?}");
     }
 }
