@@ -93,14 +93,32 @@ fn own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
         }
         opened => opened?,
     };
-    let metadata = file.metadata()?;
+    check_own(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Looks whether what is there may be opened by somebody who follows links and waits for pipes.
+///
+/// # Errors
+/// When something is there and is no file of its own.
+pub(crate) fn check(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        there => check_own(&there?),
+    }
+}
+
+fn check_own(metadata: &fs::Metadata) -> io::Result<()> {
+    if metadata.is_symlink() {
+        return Err(leads_elsewhere("it is a symbolic link"));
+    }
     if !metadata.is_file() {
         return Err(leads_elsewhere("it is no regular file"));
     }
     if metadata.nlink() > 1 {
         return Err(leads_elsewhere("it has another name, by a hard link"));
     }
-    Ok(file)
+    Ok(())
 }
 
 fn leads_elsewhere(what: &str) -> io::Error {

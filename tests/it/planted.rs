@@ -4,6 +4,8 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::world::{Daemon, FUTURE, Printed, World, until};
 
@@ -24,7 +26,7 @@ fn is_untouched(world: &World) {
 /// The exit code and the log of a daemon that ends by itself.
 async fn until_gone(daemon: &mut Daemon) -> (i32, String) {
     while daemon.is_running() {
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     (daemon.code().unwrap_or(-1), daemon.log())
 }
@@ -70,6 +72,70 @@ async fn no_link_beside_the_database_is_followed() {
         }
         assert_eq!(world.run().await.code, 0);
     }
+}
+
+/// The exit code of a command, and what it said; it does not wait for what was planted.
+async fn ends(world: &World, args: &[&str]) -> (i32, String) {
+    let mut child = world.command(args).spawn().unwrap();
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begin.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it waits: {args:?}");
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let printed = Printed::of(&child.wait_with_output().unwrap());
+    (printed.code, printed.stderr)
+}
+
+/// Makes a pipe that nobody reads.
+fn pipe(path: &Path) {
+    let made = Command::new("mkfifo").arg(path).status();
+    assert!(made.unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_sqlite_opens_by_its_name_is_a_file_of_its_own() {
+    let world = world().await;
+    for ending in ["-wal", "-shm", "-journal"] {
+        let planted = world.path(&format!("lapsed.db{ending}"));
+        for kind in ["hard link", "symbolic link", "no regular file"] {
+            match kind {
+                "hard link" => fs::hard_link(world.path("precious"), &planted).unwrap(),
+                "symbolic link" => symlink(world.path("precious"), &planted).unwrap(),
+                _ => pipe(&planted),
+            }
+            for args in [&["list"][..], &["--run-now"]] {
+                let (code, words) = ends(&world, args).await;
+                assert_eq!(code, 1, "{ending}, {kind}, {args:?}: {words}");
+                let said = format!("lapsed.db{ending}: ");
+                assert!(words.contains(&said) && words.contains(kind), "{words}");
+            }
+            is_untouched(&world);
+            fs::remove_file(&planted).unwrap();
+        }
+    }
+    assert_eq!(world.run().await.code, 0);
+
+    // Nor is anything made beside what is no database.
+    fs::rename(world.database(), world.path("away.db")).unwrap();
+    let before = fs::read_dir(world.folder()).unwrap().count();
+    pipe(&world.database());
+    for args in [&["list"][..], &["--run-now"], &["status"]] {
+        let (code, words) = ends(&world, args).await;
+        assert_eq!(code, 1, "{args:?}: {words}");
+        assert!(
+            words.contains("lapsed.db: it is no regular file"),
+            "{words}"
+        );
+    }
+    fs::remove_file(world.database()).unwrap();
+    symlink("/dev/null", world.database()).unwrap();
+    assert_eq!(ends(&world, &["list"]).await.0, 1);
+    assert!(!Path::new("/dev/null.turn").exists());
+    fs::remove_file(world.database()).unwrap();
+    assert_eq!(fs::read_dir(world.folder()).unwrap().count(), before);
 }
 
 #[tokio::test(flavor = "multi_thread")]

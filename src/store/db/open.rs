@@ -50,6 +50,7 @@ pub(in crate::store) fn writable(
         IfMissing::Fail => must_be_there(named)?,
     }
     let path = resolve(named)?;
+    check_files(&path)?;
     let _turn = Turn::take(&path, TURN)?;
     let files = Arc::new(OpenFiles::claim(named, &path)?);
     let connection = prepared(&path)?;
@@ -65,6 +66,22 @@ pub(in crate::store) fn resolve(named: &Path) -> Result<PathBuf, StoreError> {
         true => std::fs::canonicalize(named).map_err(|error| fault(named, error)),
         false => Ok(named.to_owned()),
     }
+}
+
+/// What SQLite opens by its name. It would follow a hard link, and as root give the file that it leads
+/// to to the database's owner; and wait for a pipe.
+pub(in crate::store) fn check_files(path: &Path) -> Result<(), StoreError> {
+    let is_file = |it: std::fs::Metadata| it.is_file() || it.is_dir();
+    if !std::fs::symlink_metadata(path).is_ok_and(is_file) {
+        files::check(path).map_err(|error| fault(path, error))?;
+    }
+    for ending in ["-wal", "-shm", "-journal"] {
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(ending);
+        let beside = PathBuf::from(beside);
+        files::check(&beside).map_err(|error| fault(&beside, error))?;
+    }
+    Ok(())
 }
 
 pub(in crate::store) fn must_be_there(named: &Path) -> Result<(), StoreError> {
@@ -197,6 +214,7 @@ pub(in crate::store) fn second(files: &OpenFiles) -> Result<Connection, StoreErr
 
 /// A connection that only looks at a database of ours that is there, and waits for nobody.
 pub(in crate::store) fn glance(path: &Path) -> Result<Connection, StoreError> {
+    check_files(&resolve(path)?)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.pragma_update(None, "trusted_schema", false)?;

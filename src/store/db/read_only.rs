@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
-use crate::store::db::open::{check_ours, form, known, must_be_there, refuse_newer, resolve};
+use crate::store::db::open::{check_files, check_ours, form, known, must_be_there, refuse_newer, resolve};
 
 /// A database that is only read.
 #[derive(Debug)]
@@ -25,6 +25,7 @@ impl ReadOnly {
     pub(in crate::store) fn of(named: &Path, unusual: StoreError) -> Result<Self, StoreError> {
         must_be_there(named)?;
         let path = resolve(named)?;
+        check_files(&path)?;
         let (log, index) = (with(&path, "-wal"), with(&path, "-shm"));
         let logged = fs::metadata(&log).map_or(0, |log| log.len());
         let how = match (logged, index.exists()) {
