@@ -59,6 +59,11 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
                 .read(move |db| trail::verify(db, head.as_ref()))
                 .await?;
             let unconfirmed = store.looks_restored().await?;
+            if let Some(why) = &unconfirmed {
+                output::complain(&format!(
+                    "it is not the trail that last acted here, or a person has yet to say so: {why}"
+                ));
+            }
             if format == Form::Json {
                 let exit = for_scripts(&verified)?;
                 return Ok(match (exit, unconfirmed) {
@@ -78,13 +83,10 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
                     };
                     output::line(&format!("whole: {} events{erased}; head {head}", head.seq))?;
                     tell_unchecked(&unchecked);
-                    if let Some(why) = unconfirmed {
-                        output::complain(&format!(
-                            "it is not the trail that last acted here, or a person has yet to say so: {why}"
-                        ));
-                        return Ok(Exit::Held);
-                    }
-                    Ok(Exit::Done)
+                    Ok(match unconfirmed {
+                        Some(_) => Exit::Held,
+                        None => Exit::Done,
+                    })
                 }
                 Verified::Broken { seq, why } => Err(Failure::could_not_run(anyhow::anyhow!(
                     "the audit trail is broken at event {seq}: {}; {WHAT_TO_DO}",
