@@ -20,6 +20,8 @@ use crate::store::queries::OwedAt;
 use crate::store::queries::report::{self, Scope};
 use crate::store::{Holds, NewMail, Outbox, Runs, Store, StoreError};
 
+/// What a mail is that carries the report.
+const REPORT: &str = "report";
 /// When the last report's period ended.
 const LAST_REPORT: &str = "report.last";
 
@@ -51,9 +53,16 @@ pub(crate) fn scope(
     }
 }
 
-/// When the last mailed report ended.
+/// When the last mailed report ended. One that ends in the future was made by a clock that was ahead:
+/// then the one before it counts, or what came since would be in none.
 pub(crate) async fn last_report(store: &Store) -> Result<Option<Timestamp>, StoreError> {
-    store.read(|db| Runs::fact(db, LAST_REPORT)).await
+    let now = clock::now();
+    store
+        .read(move |db| match Runs::fact(db, LAST_REPORT)? {
+            Some(at) if at > now => Outbox::last_of(db, REPORT, now),
+            last => Ok(last),
+        })
+        .await
 }
 
 /// Puts the report into the outbox, one mail for each recipient, and notes its period, in one
@@ -191,7 +200,7 @@ fn reports(
     let report = |(place, to): (usize, &Mailbox)| {
         let message_id = mail::message_id(&settings.from, &format!("report-{key}-{place}"));
         Ok(NewMail {
-            kind: "report",
+            kind: REPORT,
             ours: true,
             unique_key: format!("report/{key}/{}", to.email),
             sender: settings.from.email.to_string(),

@@ -4,7 +4,7 @@
 use lapsed::sandbox::{Fault, When};
 use serde_json::json;
 
-use crate::world::{Outcome, PAST, World};
+use crate::world::{Daemon, Mail, Outcome, PAST, World, until};
 
 const DAY: i64 = 86_400;
 
@@ -257,4 +257,43 @@ async fn a_clock_before_1970_is_told_in_a_sentence_and_nothing_is_done_by_it() {
         }
     }
     assert!(world.writes().is_empty(), "{:?}", world.writes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_report_by_a_clock_that_was_ahead_hides_nothing_from_the_next() {
+    let mut world = due().await;
+    world.config.mail = Mail::Smtp;
+    assert_eq!(world.run().await.code, 0);
+    world.later(30 * 24 * 60);
+    world.run().await;
+    world.later(-30 * 24 * 60);
+    world.whitelist(&["late@example.com"]);
+    world
+        .grants(&[&format!("late@example.com,sentius:acme,{PAST}")])
+        .await;
+    let asked = world.lapsed(&["report"]).await;
+    assert_eq!(asked.code, 0, "{}", asked.stderr);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{}", run.stderr);
+    let texts = world.mail_texts();
+    let last = texts.last().unwrap();
+    assert!(last.contains("late@example.com"), "{last}");
+    // What was reported before that is not reported again.
+    assert!(!last.contains("jane@example.com"), "{last}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_come_again_once_a_clock_that_was_ahead_is_right() {
+    let mut world = due().await;
+    world.config.mail = Mail::Smtp;
+    world.config.schedule = "pass = \"0 0 0 1 1 *\"\nreport = \"* * * * * *\"\n".to_owned();
+    assert_eq!(world.run().await.code, 0);
+    let sent = world.mail.mails().len();
+    // As a daemon leaves it whose clock was ahead.
+    world.sql("INSERT INTO fact VALUES ('served.report', '2099-01-01T00:00:00Z')");
+    let daemon = Daemon::start(&world);
+    until("a report comes", || world.mail.mails().len() > sent).await;
+    assert_eq!(daemon.stop().await, 0);
 }

@@ -91,6 +91,23 @@ impl Outbox {
         rows.filter_map(Result::transpose).collect()
     }
 
+    /// When the last mail of this kind was decided, by now.
+    pub(crate) fn last_of(
+        db: &Connection,
+        kind: &str,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let last: Option<i64> = db
+            .prepare_cached(
+                "SELECT max(created_at) FROM outbox WHERE kind = :kind AND created_at <= :now",
+            )?
+            .query_row(
+                named_params! { ":kind": kind, ":now": time::stored(now) },
+                |row| row.get(0),
+            )?;
+        Ok(time::read_if_any(last))
+    }
+
     fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<Option<i64>, StoreError> {
         let suppressed = !mail.ours && bounces(db, &mail.recipient)?;
         let state = if suppressed { "suppressed" } else { "queued" };
