@@ -31,6 +31,7 @@ use std::sync::Arc;
 pub(crate) use beacon::{Beacon, reach};
 pub use error::{BuildError, CallError, NEVER_PROVEN};
 pub(crate) use proof::Proof;
+pub(crate) use redact::Redactor;
 pub use room::Room;
 
 /// Asked right before a write goes out, after all waiting: whether it is still to be done.

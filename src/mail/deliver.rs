@@ -147,7 +147,7 @@ async fn on_disk(
         Err(_) => "the write was broken off".to_owned(),
     };
     let text = format!("{} cannot be written: {problem}", path.display());
-    Err(DeliveryError::Transient(safe(&text, &[])))
+    Err(DeliveryError::Transient(safe(&text)))
 }
 
 #[cfg(test)]

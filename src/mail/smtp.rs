@@ -34,7 +34,7 @@ pub(super) use limits::Limits;
 use session::{Envelope, Session, Tls, Way};
 
 use super::deliver::{BuildError, DeliveryError, Parcel};
-use super::words::{ascii_domain, forms, safe};
+use super::words::{Words, ascii_domain, safe};
 use crate::config::{SmtpSettings, SmtpTls};
 use crate::progress::Stop;
 
@@ -47,6 +47,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(20);
 /// A mail server and the way to it.
 pub(super) struct Smtp {
     way: Way,
+    words: Words,
     limits: Limits,
     stop: Stop,
     idle: Mutex<Vec<(Session, Instant)>>,
@@ -71,6 +72,7 @@ impl Smtp {
                 login: settings.credentials.clone(),
                 hello: settings.hello.clone().or_else(hello::full_name),
             },
+            words: Words::without(settings.credentials.as_ref()),
             limits,
             stop,
             idle: Mutex::default(),
@@ -287,7 +289,7 @@ impl Smtp {
     }
 
     fn safe(&self, text: &str) -> String {
-        safe(text, &forms(self.way.login.as_ref()))
+        self.words.safe(text)
     }
 }
 
@@ -304,7 +306,7 @@ impl fmt::Debug for Smtp {
 
 /// Certificates are checked against the system's, always, and against the server's name.
 fn trust(host: &str) -> Result<Tls, BuildError> {
-    let failed = |error: &dyn fmt::Display| BuildError::Tls(safe(&error.to_string(), &[]));
+    let failed = |error: &dyn fmt::Display| BuildError::Tls(safe(&error.to_string()));
     // Whoever came first has installed the same one.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = ClientConfig::with_platform_verifier().map_err(|error| failed(&error))?;

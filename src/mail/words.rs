@@ -7,36 +7,44 @@ use lettre::Address;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::domain::canonical_domain;
-use crate::report::one_line;
+use crate::providers::Redactor;
 
-/// What of a server's words is kept: enough for its code and a sentence.
-const LONGEST: usize = 200;
-
-/// The text on one line, with the secrets taken out, cut.
-pub(super) fn safe(text: &str, secrets: &[String]) -> String {
-    let mut text = one_line(text);
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        text = text.replace(secret.as_str(), "[removed]");
-    }
-    if text.chars().count() <= LONGEST {
-        return text;
-    }
-    text.chars().take(LONGEST - 1).chain(['…']).collect()
+/// Takes a login out of a server's words.
+pub(super) struct Words {
+    /// Knows the password in whatever form it comes back.
+    redactor: Redactor,
+    /// What goes over the wire: a short password is not looked for in base64 otherwise.
+    wire: [SecretString; 2],
 }
 
-/// The forms in which a server can echo a login: the password, and what goes over the wire.
-pub(super) fn forms(login: Option<&(String, SecretString)>) -> Vec<String> {
-    let Some((user, password)) = login else {
-        return Vec::new();
-    };
-    let password = password.expose_secret();
-    let plain = STANDARD.encode(format!("\0{user}\0{password}"));
-    let mut forms = vec![plain, STANDARD.encode(password)];
-    // The longest first: a short password must not break up the longer form that contains it.
-    forms.push(one_line(password));
-    forms.push(password.to_owned());
-    forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
-    forms
+impl Words {
+    pub(super) fn without(login: Option<&(String, SecretString)>) -> Self {
+        let (user, password) = match login {
+            Some((user, password)) => (user.as_str(), password.expose_secret()),
+            None => ("", ""),
+        };
+        let plain = STANDARD.encode(format!("\0{user}\0{password}"));
+        Self {
+            redactor: Redactor::new(&SecretString::from(password)),
+            wire: [plain, STANDARD.encode(password)].map(SecretString::from),
+        }
+    }
+
+    /// The text on one short line, with the secrets taken out.
+    pub(super) fn safe(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for form in self.wire.iter().map(SecretString::expose_secret) {
+            if !form.is_empty() {
+                text = text.replace(form, "[key]");
+            }
+        }
+        self.redactor.clean(&text)
+    }
+}
+
+/// The text on one short line, where no secret is near.
+pub(super) fn safe(text: &str) -> String {
+    Words::without(None).safe(text)
 }
 
 /// An address whose domain is written in ASCII: only so do all mail servers know it.
@@ -55,21 +63,47 @@ mod tests {
 
     #[test]
     fn an_echoed_login_is_taken_out_in_each_form() {
-        let login = ("lapsed".to_owned(), SecretString::from("hunter2 hunter2"));
-        let text = "535 AGxhcHNlZABodW50ZXIyIGh1bnRlcjI= aHVudGVyMiBodW50ZXIy hunter2 hunter2 no";
+        let login = ("lapsed".to_owned(), SecretString::from("hunter2-hunter3"));
+        let text = "535 AGxhcHNlZABodW50ZXIyLWh1bnRlcjM= aHVudGVyMi1odW50ZXIz hunter2-hunter3 no";
         assert_eq!(
-            safe(text, &forms(Some(&login))),
-            "535 [removed] [removed] [removed] no"
+            Words::without(Some(&login)).safe(text),
+            "535 [key] [key] [key] no"
         );
+        let words = Words::without(Some(&("lapsed".to_owned(), SecretString::from("abc"))));
+        assert_eq!(
+            words.safe("535 AGxhcHNlZABhYmM= YWJj abc"),
+            "535 [key] [key] [key]"
+        );
+    }
+
+    #[test]
+    fn what_a_server_makes_of_a_password_is_taken_out_too() {
+        let login = ("lapsed".to_owned(), SecretString::from("Hunter2&hunter3"));
+        let words = Words::without(Some(&login));
+        for made in [
+            "HUNTER2&HUNTER3",
+            "Hunter2&hunter",
+            "unter2&hunter3",
+            "Hunter2&amp;hunter3",
+            "Hunter2%26hunter3",
+            "48756e746572322668756e74657233",
+            "SHVudGVyMiZodW50ZX",
+        ] {
+            assert_eq!(
+                words.safe(&format!("535 no: {made}")),
+                "535 no: [key]",
+                "{made}"
+            );
+        }
     }
 
     #[test]
     fn a_servers_words_are_one_short_line() {
         assert_eq!(
-            safe("550 no\r\nsuch\tuser\u{1b}[2J", &[]),
-            "550 no  such user [2J"
+            safe("550 no\r\nsuch\tuser\u{1b}[2J"),
+            "550 no such user [2J"
         );
-        let long = safe(&"ä".repeat(5000), &[]);
+        let long = safe(&"ä".repeat(5000));
         assert_eq!(long.chars().count(), 200);
         assert!(long.ends_with('…'));
     }

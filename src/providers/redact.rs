@@ -33,7 +33,7 @@ const LAYERS: usize = 4;
 const REDACTED: &str = "[key]";
 
 /// Knows one key in all the forms in which it can come back. Of the key itself it keeps nothing.
-pub(super) struct Redactor {
+pub(crate) struct Redactor {
     /// Keyed hashes of each run of the key.
     runs: HashSet<u64>,
     hasher: RandomState,
@@ -42,7 +42,7 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    pub(super) fn new(key: &SecretString) -> Self {
+    pub(crate) fn new(key: &SecretString) -> Self {
         let key = key.expose_secret();
         let length = key.len().min(RUN);
         let hasher = RandomState::new();
@@ -61,7 +61,7 @@ impl Redactor {
     }
 
     /// The text without the key, on one line without control characters, cut to 200 characters.
-    pub(super) fn clean(&self, text: &str) -> String {
+    pub(crate) fn clean(&self, text: &str) -> String {
         let text = &text[..text.floor_char_boundary(LOOKED_AT)];
         // Once more on the one line: what stood apart may stand together there.
         let mut line = self.cut(&one_line(&self.cut(text)));

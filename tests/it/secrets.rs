@@ -5,11 +5,11 @@ mod scene;
 use std::fs;
 use std::time::Duration;
 
-use lapsed::sandbox::{Answer, Fault, MailFault, Times, When};
+use lapsed::sandbox::{Answer, Fault, MailFault, MailStage, Times, When};
 
 use crate::desk::{Desk, Providers};
 pub(crate) use scene::base64;
-use scene::{SAPLING, SENTIUS, Scene, echo, percent};
+use scene::{PASSWORD, SAPLING, SENTIUS, Scene, echo, percent};
 
 #[test]
 fn when_all_goes_well_no_secret_is_seen() {
@@ -116,6 +116,37 @@ fn a_mail_server_that_refuses_the_login_does_not_bring_it_out() {
             .any(|(_, text)| text.contains("the login failed: 535"))
     );
     scene.search();
+}
+
+#[test]
+fn a_mail_server_that_sends_the_password_back_in_another_form_does_not_spread_it() {
+    let mut scene = Scene::set();
+    let forms = [
+        PASSWORD.to_uppercase(),
+        PASSWORD[1..].to_owned(),
+        PASSWORD[..PASSWORD.len() - 1].to_owned(),
+        percent(PASSWORD),
+        PASSWORD.bytes().map(|byte| format!("{byte:02x}")).collect(),
+        base64(format!("x{PASSWORD}").as_bytes()),
+    ];
+    for form in &forms {
+        scene.mail.add_fault(
+            Times::Always,
+            MailFault::Words {
+                stage: MailStage::Mail,
+                words: format!("451 4.7.0 not for {form}").into_bytes(),
+            },
+        );
+        scene.run(&["--run-now"], 3);
+        let told =
+            |(_, text): &(String, String)| text.contains("not for ") && text.contains("[key]");
+        assert!(scene.printed.iter().any(told), "{form}");
+        for (place, text) in &scene.printed {
+            assert!(!text.contains(form.as_str()), "{form} in {place}: {text}");
+        }
+        scene.printed.clear();
+        scene.mail.clear_faults();
+    }
 }
 
 #[test]

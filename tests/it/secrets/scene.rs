@@ -14,7 +14,7 @@ use crate::desk::{Desk, Providers};
 /// 32 characters each, with all that breaks queries, JSON, HTML and lines.
 pub(super) const SENTIUS: &str = "k+e/y&=%'\"<\\>?#;:,@! 0123456789é";
 pub(super) const SAPLING: &str = "%41/+?&=x\"'\\`~ ^$[]{}|é012345678";
-const PASSWORD: &str = "pass&word+%20\"=<é>";
+pub(super) const PASSWORD: &str = "pass&word+%20\"=<é>";
 
 pub(super) struct Scene {
     pub(super) providers: Providers,
