@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::daemon::DaemonError;
-use crate::domain::Verdict;
+use crate::domain::{Verdict, is_active};
 use crate::listener::ListenError;
 use crate::pass::PassError;
 use crate::providers::BuildError;
@@ -158,8 +158,14 @@ pub(super) fn told(error: &anyhow::Error) -> String {
 
 /// Shows help, version or what is wrong with the command line.
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
-    // A closed stdout is no reason to fail.
-    let _ = error.print();
+    let plain = error.to_string();
+    if error.use_stderr() && plain.chars().any(|c| c != '\n' && is_active(c)) {
+        // It repeats what was typed, or pasted.
+        output::complain(plain.trim_end());
+    } else {
+        // A closed stdout is no reason to fail.
+        let _ = error.print();
+    }
     ExitCode::from(if error.use_stderr() {
         Exit::Usage as u8
     } else {

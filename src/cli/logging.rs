@@ -3,7 +3,7 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 
@@ -17,6 +17,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::exit::Failure;
+use super::output;
 
 /// The form of logs on stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -57,8 +58,8 @@ pub(super) fn start(filter: &str, format: Option<LogFormat>) -> Result<(), Failu
 type Sink<S> = Box<dyn Layer<S> + Send + Sync>;
 
 fn text<S: Subscriber + for<'s> LookupSpan<'s>>() -> Sink<S> {
-    let is_terminal = io::stderr().is_terminal();
-    let layer = fmt::layer().with_writer(io::stderr).with_ansi(is_terminal);
+    let has_colours = output::has_colours(&io::stderr());
+    let layer = fmt::layer().with_writer(io::stderr).with_ansi(has_colours);
     layer.boxed()
 }
 

@@ -91,9 +91,10 @@ pub(super) fn if_read(printed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Says something to a person on stderr; if that is closed, nobody is there to hear.
+/// Says something to a person on stderr; if that is closed, nobody is there to hear. What it tells of
+/// may be named by others, and was perhaps only copied here.
 pub(super) fn complain(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", for_terminal(text));
 }
 
 /// A table with these columns, as wide as the terminal, or as its content where there is none.
@@ -138,18 +139,23 @@ pub(super) enum Tone {
     Plain,
 }
 
-/// The text in the colour of its tone, on a terminal whose user has not declined colours
+/// Whether colours can be shown: on a terminal whose user has not declined them
 /// (<https://no-color.org>).
-pub(super) fn tinted(text: &str, tone: Tone) -> String {
+pub(super) fn has_colours(stream: &impl IsTerminal) -> bool {
     let declined = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
         || std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    !declined && stream.is_terminal()
+}
+
+/// The text in the colour of its tone, where colours can be shown.
+pub(super) fn tinted(text: &str, tone: Tone) -> String {
     let colour = match tone {
         Tone::Good => 32,
         Tone::Bad => 31,
         Tone::Waiting => 33,
         Tone::Plain => 0,
     };
-    if tone == Tone::Plain || declined || !io::stdout().is_terminal() {
+    if tone == Tone::Plain || !has_colours(&io::stdout()) {
         text.to_owned()
     } else {
         format!("\u{1b}[{colour}m{text}\u{1b}[0m")

@@ -48,3 +48,40 @@ fn csv_on_a_terminal_bends_no_text_and_in_a_pipe_is_as_it_was_written() {
     let piped = desk.good(&["list", "--format", "csv"]);
     assert!(piped.contains("a \u{2068}b"), "{piped:?}");
 }
+
+#[test]
+fn what_is_complained_of_does_nothing_either() {
+    let desk = Desk::new();
+    desk.import("email,target\njane@example.com,sapling:acme/Core\n");
+    let named = "sapling:acme/Core\u{1b}]0;x\u{7}\u{9b}2J\u{202e}\u{200b}";
+    for args in [
+        &["accept", named][..],
+        &["list", "--target", named],
+        &["import", named],
+        &["audit", "verify", "--head", named],
+        &["--config", named, "list"],
+    ] {
+        let ran = desk.run(args);
+        let acts = |c: char| c != '\n' && c.is_control() || matches!(c, '\u{202e}' | '\u{200b}');
+        assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.err);
+        assert!(!ran.err.contains(acts), "{args:?}: {:?}", ran.err);
+    }
+}
+
+#[test]
+fn who_wants_no_colours_gets_none_in_logs() {
+    let desk = Desk::new();
+    desk.import("email,target\njane@example.com,sapling:acme/Core\n");
+    desk.write("lapsed.db.mark", "nonsense");
+    desk.write(
+        "more.csv",
+        "email,target\nbob@example.com,sapling:acme/Core\n",
+    );
+    let Some(shown) = on_a_terminal(&desk, "import more.csv --record-only") else {
+        return;
+    };
+    assert!(
+        shown.contains("WARN") && !shown.contains('\u{1b}'),
+        "{shown:?}"
+    );
+}
