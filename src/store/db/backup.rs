@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::backup::Backup;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use crate::files::{self, Draft};
 use crate::store::db::lock::fault;
@@ -26,10 +26,20 @@ impl Store {
                 return Err(fault(&to, io::Error::from_raw_os_error(libc::EEXIST)));
             }
             let draft = Draft::of(&to).map_err(|source| fault(&to, source))?;
-            copy_checked(db, draft.unfinished())?;
+            copy_checked(db, draft.unfinished()).map_err(|error| no_room(&to, error))?;
             draft.publish().map_err(|source| fault(&to, source))
         })
         .await
+    }
+}
+
+/// A disk that is full is the copy's: nothing is written elsewhere.
+fn no_room(to: &Path, error: StoreError) -> StoreError {
+    match &error {
+        StoreError::Sqlite(said) if said.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
+            fault(to, io::ErrorKind::StorageFull.into())
+        }
+        _ => error,
     }
 }
 
