@@ -40,6 +40,8 @@ pub struct Shown<'a> {
     pub id: Option<&'a str>,
     /// When the membership began, where the provider's date can be believed.
     pub created_at: Option<Timestamp>,
+    /// When the team was last read without them.
+    pub absent_at: Timestamp,
     /// When they were shown.
     pub at: Timestamp,
 }
@@ -62,11 +64,12 @@ impl Gone {
 }
 
 impl Gone {
-    /// When whoever is shown came back: when the membership began, which is neither before they were
-    /// missed nor after they were shown; else when they were shown.
+    /// When whoever is shown came back, at the earliest: when the membership began, which is neither
+    /// before they were missed nor after they were shown; without a date, right after the last reading
+    /// without them. Who may have been back before an end does not stay for having returned after it.
     #[must_use]
     pub fn came_back_at(&self, shown: Shown<'_>) -> Timestamp {
-        let joined = shown.created_at.unwrap_or(shown.at);
+        let joined = shown.created_at.unwrap_or(shown.absent_at);
         joined.max(self.missed_at).min(shown.at)
     }
 }
@@ -121,6 +124,7 @@ mod tests {
             let shown = Shown {
                 id: is,
                 created_at: joined.map(at),
+                absent_at: at(1),
                 at: at(minute),
             };
             assert_eq!(
@@ -128,6 +132,20 @@ mod tests {
                 returned,
                 "{by:?} {was:?} proven {proven} → {is:?} joined {joined:?} at {minute}"
             );
+        }
+    }
+
+    #[test]
+    fn who_has_no_date_may_be_back_since_the_last_reading_without_them() {
+        for (joined, absent, back) in [(Some(30), 20, 30), (None, 20, 20), (None, -5, 0)] {
+            let shown = Shown {
+                id: None,
+                created_at: joined.map(at),
+                absent_at: at(absent),
+                at: at(60),
+            };
+            let gone = gone(GoneBy::Ours, None, true);
+            assert_eq!(gone.came_back_at(shown), at(back), "{joined:?} {absent}");
         }
     }
 

@@ -1,5 +1,6 @@
 //! What random walks have found, each as the few steps that it takes.
 
+use jiff::SignedDuration;
 use lapsed::sandbox::{Fault, When};
 
 use crate::world::{FUTURE, PAST, World};
@@ -278,4 +279,30 @@ async fn who_is_revoked_by_an_address_that_the_membership_bore_before_is_removed
 
     assert_eq!(printed.code, 0, "{}", printed.stderr);
     assert_eq!(world.members("Core"), ["free@example.com"]);
+}
+
+/// Walk 5005296.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_that_may_have_come_before_the_end_is_not_one_that_came_after_it() {
+    let mut world = World::new().await;
+    world.config.policy = "invite_stale_after = \"3000d\"\n".to_owned();
+    world.team("Crowd", &["free@example.com"]);
+    world.invite("Crowd", "ann@example.com");
+    assert_eq!(world.run().await.code, 0);
+    let revoke = ["revoke", "ann@example.com"];
+    let target = ["--target", "sapling:acme/Crowd"];
+    let printed = world.lapsed(&[&revoke[..], &target].concat()).await;
+    assert_eq!(printed.code, 0, "{}", printed.stderr);
+    world.later(31);
+    assert_eq!(world.run().await.code, 0);
+    world.invite("Crowd", "ann@example.com");
+    let end = world.now() + SignedDuration::from_mins(5);
+    let row = format!("ann@example.com,sapling:acme/Crowd,{end}");
+    world.import(&format!("email,target,end\n{row}\n")).await;
+    world.later(31);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.json);
+    assert_eq!(world.invited("Crowd"), [""; 0]);
 }

@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OpenFlags};
 
 use crate::store::StoreError;
-use crate::store::db::open::{check_files, check_ours, form, known, must_be_there, refuse_newer, resolve};
+use crate::store::db::open::{
+    check_files, check_ours, form, known, must_be_there, refuse_newer, resolve,
+};
 
 /// A database that is only read.
 #[derive(Debug)]

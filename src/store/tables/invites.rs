@@ -183,6 +183,7 @@ fn appeared(
             let shown = Shown {
                 id: None,
                 created_at: None,
+                absent_at: look.last_seen,
                 at: look.at,
             };
             let before = stays::before(db, look.team, invite.email.key(), shown)?;

@@ -280,6 +280,7 @@ impl Look<'_> {
             let shown = Shown {
                 id: Some(&member.remote_id),
                 created_at: member.created_at,
+                absent_at: self.last_seen,
                 at: self.at,
             };
             let stay = stays::before(db, self.team, member.email.key(), shown)?;

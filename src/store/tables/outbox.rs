@@ -102,10 +102,10 @@ impl Outbox {
                 "SELECT max(created_at) FROM outbox WHERE kind = :kind AND created_at <= :now",
             )?
             .query_row(
-                named_params! { ":kind": kind, ":now": time::stored(now) },
+                named_params! { ":kind": kind, ":now": values::stored(now) },
                 |row| row.get(0),
             )?;
-        Ok(time::read_if_any(last))
+        Ok(values::read_if_any(last))
     }
 
     fn put(db: &Connection, mail: &NewMail, at: Timestamp) -> Result<Option<i64>, StoreError> {

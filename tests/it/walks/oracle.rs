@@ -126,7 +126,8 @@ impl Oracle {
             let place = place(&call.path);
             // On a whitelist an address is the person: a later one is somebody else's.
             let emails = call.emails.iter();
-            let emails = emails.filter(|email| place != 0 || !email.contains(".new@"));
+            let emails =
+                emails.filter(|email| place != 0 || !email.to_lowercase().contains(".new@"));
             for who in emails.filter_map(|email| person(email)) {
                 let at = At { who, place };
                 let replaced = |before: &Call| {
