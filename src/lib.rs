@@ -1,33 +1,53 @@
 //! lapsed takes access away when its time is over, and proves it.
+//!
+//! A pass is the whole program, and [`pass`] reads from top to bottom. What is on record and what the
+//! providers show becomes a plan; the guard says what of it may be done; each removal has its intent on
+//! disk before the call and its result after it; what was removed is read back; and people are told.
+//!
+//! The modules stand in the order in which that flow passes them. Each uses only those before it, which a
+//! test holds them to. docs/ARCHITECTURE.md has a line for each.
 
-mod alarm;
-mod apply;
-mod breaker;
-pub mod cli;
+// What all the others stand on.
 pub mod clock;
-pub mod commands;
-pub mod config;
-pub mod daemon;
-pub mod domain;
-mod explain;
 mod failpoint;
 mod files;
-mod give;
-pub mod guard;
-pub mod import;
-pub mod listener;
-pub mod mail;
-pub mod metrics;
-mod notices;
-mod observe;
-pub mod pass;
-pub mod plan;
 pub mod progress;
-pub mod providers;
+
+// The vocabulary, and what the configuration says.
+pub mod config;
+pub mod domain;
+
+// What is decided, without any input or output: when, what, and whether it may be.
+mod breaker;
+pub mod guard;
+pub mod plan;
+pub mod schedule;
+
+// Who is told what, and how it reads.
+mod explain;
+mod notices;
 pub mod report;
 mod review;
-pub mod sandbox;
-pub mod schedule;
-pub mod services;
 pub mod status;
+
+// The world: the providers, stand-ins for them, and what is kept.
+pub mod metrics;
+pub mod providers;
+pub mod sandbox;
+pub mod services;
 pub mod store;
+
+// The stages of a pass, and the pass.
+mod apply;
+mod give;
+pub mod mail;
+mod observe;
+pub mod pass;
+
+// Who starts one: people, time, and those who watch.
+mod alarm;
+pub mod cli;
+pub mod commands;
+pub mod daemon;
+pub mod import;
+pub mod listener;
