@@ -62,9 +62,14 @@ impl Reply {
     }
 
     /// Whether the server refuses us, and not this mail: it wants another order of commands, a
-    /// login, encryption, or takes no mail at all. That can be mended, and the mail is good.
+    /// login, encryption, or takes no mail at all. That can be mended, and the mail is good. By the code,
+    /// or by what RFC 4954 and RFC 5248 say of logins and encryption (5.7.8 to 5.7.11, 5.7.13, 5.7.14).
     pub(super) fn is_about_us(&self) -> bool {
+        const OF_LOGINS: [&str; 6] = ["5.7.8", "5.7.9", "5.7.10", "5.7.11", "5.7.13", "5.7.14"];
         matches!(self.code, 500 | 502 | 503 | 521 | 530 | 534 | 535 | 538)
+            || self
+                .enhanced()
+                .is_some_and(|status| OF_LOGINS.contains(&status))
     }
 
     /// The status code of RFC 3463 at the start of the text.
@@ -128,6 +133,16 @@ mod tests {
             b" 250 ok",
         ] {
             assert_eq!(Line::read(wrong), None, "{}", wrong.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn a_login_or_encryption_that_is_wanted_is_no_word_about_the_mail() {
+        for (code, text) in [(530, "5.7.0 login"), (550, "5.7.8 no"), (554, "5.7.11 TLS")] {
+            assert!(reply(code, text).is_about_us(), "{code} {text}");
+        }
+        for (code, text) in [(550, "5.7.1 relay not permitted"), (550, "no 5.7.8 here")] {
+            assert!(!reply(code, text).is_about_us(), "{code} {text}");
         }
     }
 
