@@ -151,6 +151,9 @@ async fn a_member_who_is_an_invite_within_a_day_was_never_gone_and_after_it_came
     for (minutes, due) in [(60, true), (25 * 60, false)] {
         let world = missed_for(minutes.min(700), |_, _| {}).await;
         world.later(minutes - minutes.min(700));
+        // After the end, nobody is there yet.
+        assert_eq!(world.run().await.code, 0);
+        world.later(1);
         world.invite("Core", BOB);
         let run = world.run().await;
         assert_eq!(

@@ -306,3 +306,25 @@ async fn an_invite_that_may_have_come_before_the_end_is_not_one_that_came_after_
     assert_eq!(run.code, 0, "{:?}", run.json);
     assert_eq!(world.invited("Crowd"), [""; 0]);
 }
+
+/// Walk 6000118.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_goes_over_to_a_new_membership_before_its_address_changes() {
+    let mut world = World::new().await;
+    world.config.sapling = String::new();
+    world.team("Core", &["bob@example.com", "free@example.com"]);
+    assert_eq!(world.run().await.code, 0);
+    world.drop_member("Core", "bob@example.com");
+    world.member("Core", "BOB@EXAMPLE.COM");
+    let end = world.now() + SignedDuration::from_mins(5);
+    let row = format!("bob@example.com,sapling:acme/Core,{end}");
+    world.import(&format!("email,target,end\n{row}\n")).await;
+    assert_eq!(world.run().await.code, 0);
+    changes_address(&world, "BOB@EXAMPLE.COM", "bob.new@example.com");
+    world.later(11);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.json);
+    assert_eq!(world.members("Core"), ["free@example.com"]);
+}

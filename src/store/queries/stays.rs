@@ -325,7 +325,8 @@ pub(in crate::store) fn granted(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Grants bind to the membership that bears their address, while that is there.
+/// Grants bind to the membership that bears their address, while that is there. One that is missing gives
+/// way to another that is shown with the address: its next change of address is the person's.
 pub(in crate::store) fn bind(db: &Connection, team: TargetId) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE grants SET member_id = (
@@ -334,7 +335,7 @@ pub(in crate::store) fn bind(db: &Connection, team: TargetId) -> Result<(), Stor
          WHERE target = :target AND removed_at IS NULL
            AND (member_id IS NULL OR NOT EXISTS (
                 SELECT 1 FROM member m WHERE m.target = grants.target AND m.remote_id = grants.member_id
-                AND m.valid_to IS NULL))
+                AND m.valid_to IS NULL AND m.missing_since IS NULL))
            AND EXISTS (SELECT 1 FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
                        AND m.valid_to IS NULL AND m.missing_since IS NULL)",
     )?

@@ -74,6 +74,12 @@ impl Walk {
     ) -> Result<(), String> {
         let (email, end) = (self.address(at, spelling), self.end(minutes));
         let (target, until, start) = (PLACES[at.place], end.to_string(), self.world.now());
+        let granted = Granted {
+            at,
+            start,
+            end,
+            revoked: false,
+        };
         let printed = if import {
             self.file = format!("email,target,end\n{email},{target},{until}\n");
             self.import(&[]).await?
@@ -83,20 +89,37 @@ impl Walk {
             ];
             self.call(&args).await?
         };
-        // All is checked before anything is recorded: in a team that cannot be read nothing is given.
+        let is_recorded = self.given(&printed, granted.clone());
+        if import {
+            self.unrecorded = (!is_recorded).then_some(granted);
+        }
+        self.settle()
+    }
+
+    /// The file once more: what it could not record then may be recorded now.
+    pub(super) async fn import_again(&mut self) -> Result<(), String> {
+        let printed = self.import(&[]).await?;
+        if let Some(mut granted) = self.unrecorded.take() {
+            granted.start = self.world.now();
+            if !self.given(&printed, granted.clone()) {
+                self.unrecorded = Some(granted);
+            }
+        }
+        self.settle()
+    }
+
+    /// Notes what was given, if it was. All is checked before anything is recorded: in a team that
+    /// cannot be read nothing is given.
+    fn given(&mut self, printed: &Printed, granted: Granted) -> bool {
         let said: Option<Value> = serde_json::from_str(&printed.stdout).ok();
         let recorded =
             said.is_some_and(|said| said["results"].as_array().is_some_and(|r| !r.is_empty()));
-        if printed.code == -1 || recorded && !printed.stdout.contains("\"refused\"") {
-            self.oracle.grants.push(Granted {
-                at,
-                start,
-                end,
-                revoked: false,
-            });
-            self.oracle.owes(at);
+        let given = printed.code == -1 || recorded && !printed.stdout.contains("\"refused\"");
+        if given {
+            self.oracle.owes(granted.at);
+            self.oracle.grants.push(granted);
         }
-        self.settle()
+        given
     }
 
     pub(super) async fn extend(&mut self, at: At, minutes: i64) -> Result<(), String> {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lapsed::sandbox::{Invite, TeamUser};
 
-use super::oracle::Oracle;
+use super::oracle::{Granted, Oracle};
 use super::people;
 use super::steps::{At, PEOPLE, Spelling, Step, TEAMS, Trouble};
 use crate::world::{FUTURE, PAST, World, time};
@@ -28,6 +28,8 @@ pub(super) struct Walk {
     /// Makes each end another one.
     ends: i64,
     pub(super) file: String,
+    /// What that file asks for, while it could not be recorded.
+    pub(super) unrecorded: Option<Granted>,
 }
 
 impl Walk {
@@ -80,6 +82,7 @@ impl Walk {
             strangers: Vec::new(),
             ends: 0,
             file: String::new(),
+            unrecorded: None,
         };
         for at in people::there(&walk.world) {
             walk.oracle.joined(at, time("2024-03-01T00:00:00Z"));
@@ -106,8 +109,7 @@ impl Walk {
                 self.give(*at, *minutes, *spelling, *import).await?;
             }
             Step::ImportAgain if !self.file.is_empty() => {
-                self.import(&[]).await?;
-                self.settle()?;
+                self.import_again().await?;
             }
             Step::Extend(at, minutes) => self.extend(*at, *minutes).await?,
             Step::Revoke(at) => self.revoke(at.who, Some(at.place)).await?,

@@ -52,13 +52,14 @@ impl Oracle {
         let taken = self.taken.iter().find(|(taken, _)| *taken == at);
         let taken = taken.map(|(_, grants)| *grants);
         let of = |g: &&mut Granted| g.at == at && !g.revoked;
-        let all = self.grants.iter_mut().enumerate();
-        let longest = all.filter(|(_, g)| of(g)).max_by_key(|(_, g)| g.end);
-        let mut was_taken = false;
-        if let Some((number, longest)) = longest {
+        // What was only recorded since was never given, and nothing was taken for it. The end that is
+        // moved may be that one's: the grants for which access was taken are closed.
+        let recorded_since = |grants: usize| self.grants.iter().skip(grants).any(|g| g.at == at);
+        let was_taken = !is_covered && taken.is_some_and(|grants| !recorded_since(grants));
+        let longest = self.grants.iter_mut().filter(of).max_by_key(|g| g.end);
+        let was_taken = was_taken && longest.is_some();
+        if let Some(longest) = longest {
             longest.end = end;
-            // What was only recorded since was never given, and nothing was taken for it.
-            was_taken = !is_covered && taken.is_some_and(|grants| number < grants);
         }
         for grant in self.grants.iter_mut().filter(of) {
             grant.end = grant.end.min(end);
