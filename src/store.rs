@@ -1,5 +1,5 @@
-//! All that is kept: the database itself in `db`, a file for each table in `tables`, one for each asker
-//! in `queries`, the ledger of removals, and the audit trail.
+//! Storage: the database itself in `db`, a file for each table in `tables`, one for each kind of
+//! reader in `queries`, the ledger of removals, and the audit trail.
 
 mod db;
 mod ledger;
@@ -49,14 +49,14 @@ pub(crate) use tables::sources::{Doubt, SourceKind, SourceState, Sources, Versio
 pub(crate) use tables::targets::{ListedTeam, Targets};
 pub(crate) use tables::teams::{KnownTeam, Look, Taken, Teams};
 
-/// The endings of the files beside the database that whoever runs a pass on everything, calls the
-/// providers, or delivers mail, has locked.
+/// The suffixes of the lock files beside the database: held by the process that runs a pass on
+/// everything, calls the providers, or delivers mail.
 const PASS: &str = "pass";
 const CALLS: &str = "lock";
 const MAIL: &str = "mail";
-/// The same of whoever gives so much that passes come between.
+/// The same for an import so long that passes run in between.
 const GIVING: &str = "giving";
-/// A connection, for those who only hand it on.
+/// A connection, for code that only passes it on.
 pub(crate) type Db = Connection;
 
 /// An open database. Cheap to clone; all clones share the connections.
@@ -68,11 +68,11 @@ pub struct Store {
 #[derive(Debug)]
 struct Inner {
     access: Access,
-    /// `None` once it was given up.
+    /// `None` once it was released.
     reader: Mutex<Option<Connection>>,
 }
 
-/// How a database is open.
+/// How a database was opened.
 #[derive(Debug)]
 enum Access {
     Full {
@@ -94,13 +94,14 @@ impl Drop for Inner {
         if !files.names_are_ours() {
             reader.take().map(|reader| Box::leak(Box::new(reader)));
         }
-        // Before SQLite removes its log: whoever comes then must not miss it.
+        // Released before SQLite deletes its log: otherwise a process that opens the database in
+        // between would report the log as lost.
         files.release();
     }
 }
 
 impl Store {
-    /// Opens the database, makes it when it is missing, and brings it to the current form.
+    /// Opens the database, creates it when it is missing, and migrates it to the current form.
     ///
     /// # Errors
     /// When the file is not a database of lapsed, is newer than this program, or cannot be used.
@@ -108,8 +109,8 @@ impl Store {
         Self::opened(path, IfMissing::Make)
     }
 
-    /// Opens a database that is there, to ask it: makes none. Where nothing can be written, it is
-    /// read as it is.
+    /// Opens an existing database for reading; never creates one. Where nothing can be written, it
+    /// is read as it is.
     ///
     /// # Errors
     /// When there is none, or as for `open`; and when it cannot be read as a whole where nothing can
@@ -154,11 +155,11 @@ impl Store {
         }
     }
 
-    /// Whether what is open is what is at its path: the database, its log, and the locks that this
-    /// process holds. Each change asks this by itself.
+    /// Checks that the database, its log and the locks held by this process are still the files at
+    /// their paths. Every write checks this by itself.
     ///
     /// # Errors
-    /// When it is not: whatever else is known here is of no use then.
+    /// When they are not: nothing read from this database may be used then.
     pub fn is_in_place(&self) -> Result<(), StoreError> {
         match &self.inner.access {
             Access::Full { files, .. } => files.check(),
@@ -166,8 +167,8 @@ impl Store {
         }
     }
 
-    /// Brings what the log holds into the database if the log itself was deleted: this process is the
-    /// last that can. To be called before it ends for that reason.
+    /// Checkpoints a log that was deleted: only a process that still has it open can. To be called
+    /// before this process stops for that reason.
     pub(crate) fn save_lost_log(&self) {
         if let Access::Full { files, .. } = &self.inner.access
             && files.log_is_lost()
@@ -184,8 +185,8 @@ impl Store {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads from a database that may be there, on this thread: makes none, changes nothing and
-    /// waits for nobody, and needs no right to write to it.
+    /// Reads from an existing database on this thread: creates and changes nothing, waits for no
+    /// lock, and needs no write permission.
     ///
     /// # Errors
     /// When there is none, when it is not ours, or what `job` returned.
@@ -219,7 +220,7 @@ impl Store {
         self.writer()?.run(false, job).await
     }
 
-    /// The same for what nobody is in a hurry with: more of the kind is awaited before the commit, so
+    /// The same for changes that are not urgent: the commit waits a little for more of them, so
     /// that many share one.
     ///
     /// # Errors
@@ -232,7 +233,7 @@ impl Store {
         self.writer()?.run(true, job).await
     }
 
-    /// Changes the database and takes the change back: what `write` would return, and nothing done.
+    /// Runs `job` and rolls it back: returns what `write` would, and changes nothing.
     ///
     /// # Errors
     /// What `job` returned.
@@ -270,8 +271,8 @@ impl Store {
         task.await.map_err(|_| StoreError::Gone)?
     }
 
-    /// Reads from the database through a connection of its own, in one consistent view: for much that
-    /// is read in parts at once. Others need not wait for it.
+    /// Reads through a separate connection, in one consistent view: for large reads, or several at
+    /// once, so that other readers need not wait.
     ///
     /// # Errors
     /// What `job` returned, or that there is no such connection.
@@ -296,8 +297,8 @@ impl Store {
         }
     }
 
-    /// Brings what was written from the log into the database, beside whatever else is done: it would
-    /// otherwise be waited for when the log is full, or at the end.
+    /// Checkpoints the log in the background. Otherwise a write would wait for that when the log is
+    /// full, or the process when it ends.
     pub(crate) fn tidy(&self) {
         let store = self.clone();
         tokio::task::spawn_blocking(move || {
@@ -310,8 +311,8 @@ impl Store {
         });
     }
 
-    /// A number that changes when the database has changed; none while it cannot be asked. Cheap
-    /// enough to be asked each second, so it is asked on this thread.
+    /// A number that changes whenever the database has changed; `None` while the connection is in
+    /// use. Cheap enough to be read each second, on this thread.
     pub(crate) fn version(&self) -> Option<i64> {
         let reader = self.inner.reader.try_lock().ok()?;
         reader
@@ -320,8 +321,7 @@ impl Store {
             .ok()
     }
 
-    /// Takes the right to call the providers on this database's behalf; `None` while another process
-    /// has it.
+    /// Takes the lock for calling the providers; `None` while another process holds it.
     ///
     /// # Errors
     /// When the lock file beside the database cannot be made.
@@ -329,8 +329,8 @@ impl Store {
         Lock::take(self.files()?, CALLS)
     }
 
-    /// Takes the right to run a pass on everything, which does not call the providers all the time;
-    /// `None` while another process has it.
+    /// Takes the lock for a pass on everything, which does not call the providers all the time;
+    /// `None` while another process holds it.
     ///
     /// # Errors
     /// When the lock file beside the database cannot be made.
@@ -338,7 +338,7 @@ impl Store {
         Lock::take(self.files()?, PASS)
     }
 
-    /// Takes the right to deliver what its outbox holds; `None` while another process has it.
+    /// Takes the lock for delivering the outbox; `None` while another process holds it.
     ///
     /// # Errors
     /// When the lock file beside the database cannot be made.
@@ -346,29 +346,29 @@ impl Store {
         Lock::take(self.files()?, MAIL)
     }
 
-    /// Takes the right to what a long import is still to give: passes that come between leave that to
-    /// it. `None` while another process has it.
+    /// Takes the lock of a long import: passes that run in between leave its rows to it. `None`
+    /// while another process holds it.
     pub(crate) fn lock_giving(&self) -> Result<Option<Lock>, StoreError> {
         Lock::take(self.files()?, GIVING)
     }
 
-    /// Whether a process gives what a long import is still to give.
+    /// Whether a long import is running.
     pub(crate) fn is_giving(&self) -> Result<bool, StoreError> {
         Lock::is_taken(self.path(), GIVING)
     }
 
-    /// Whether a process runs a pass on everything now.
+    /// Whether a pass on everything is running now.
     pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
         Lock::is_taken(self.path(), PASS)
     }
 
-    /// Whether a process runs a pass on this database now, or calls the providers for a person.
+    /// Whether a process is running a pass now, or calling the providers for a person.
     pub(crate) fn is_at_work(&self) -> Result<bool, StoreError> {
         Ok(self.pass_runs()? || Lock::is_taken(self.path(), CALLS)?)
     }
 }
 
-/// Brings what the log holds into the database, as far as nobody is in the way.
+/// Checkpoints the log, as far as other readers allow.
 fn bring_in(db: &Connection) {
     let brought = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
     match brought {
@@ -380,7 +380,7 @@ fn bring_in(db: &Connection) {
     }
 }
 
-/// Does `job` in a savepoint of its own: what fails is undone, and nothing else.
+/// Runs `job` in a savepoint: if it fails, only its own changes are undone.
 fn apart<T>(db: &Connection, job: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     db.prepare_cached("SAVEPOINT apart")?.execute([])?;
     let untold = trail::untold();
@@ -393,7 +393,7 @@ fn apart<T>(db: &Connection, job: impl FnOnce() -> Result<T, StoreError>) -> Res
     result
 }
 
-/// How a statement would be carried out on a fresh database, a line for each step.
+/// The query plan of a statement on a fresh database, a line for each step.
 #[cfg(test)]
 async fn steps_of(sql: &str) -> Vec<String> {
     let dir = tempfile::tempdir().unwrap();

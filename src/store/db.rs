@@ -1,4 +1,5 @@
-//! The database itself: how it is opened, locked, written, copied, and known to be the one at its path.
+//! The database file: opening, locking, writing, backup, and checking that the file at its path is
+//! still the one that is open.
 
 pub(in crate::store) mod backup;
 pub(in crate::store) mod daemon_lock;

@@ -1,4 +1,4 @@
-//! Questions that have one answer, a file for each asker.
+//! Queries over several tables, a file for each kind of reader.
 
 pub(in crate::store) mod as_of;
 pub(in crate::store) mod due_between_passes;

@@ -1,4 +1,4 @@
-//! Tables, a file for each: its rows in and out.
+//! One file for each table, which reads and writes its rows.
 
 pub(in crate::store) mod answering;
 pub(crate) mod clock;

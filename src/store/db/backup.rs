@@ -1,4 +1,4 @@
-//! A consistent copy of the database, made while others read and write.
+//! A consistent copy of the database, made while other processes read and write it.
 
 use std::io;
 use std::path::Path;
@@ -11,17 +11,17 @@ use crate::files::{self, Draft};
 use crate::store::db::lock::fault;
 use crate::store::{Store, StoreError};
 
-/// Pages copied at once, and the pause between: a writer gets its turn.
+/// Pages copied per step, and the pause between steps, which lets a writer in.
 const PAGES: std::ffi::c_int = 4096;
 const PAUSE: Duration = Duration::from_millis(1);
 
 impl Store {
-    /// Copies the database into a new file that only the owner can read. The file is whole and was
-    /// checked when this returns; it is not there before, nor when it fails.
+    /// Copies the database into a new file that only the owner can read. The file appears only when
+    /// it is complete and its integrity was checked; on failure there is none.
     pub(crate) async fn backup(&self, to: &Path) -> Result<(), StoreError> {
         let to = to.to_owned();
         self.read(move |db| {
-            // A large one is not copied in vain.
+            // Checked first, so that a large database is not copied in vain.
             if to.symlink_metadata().is_ok() {
                 return Err(fault(&to, io::Error::from_raw_os_error(libc::EEXIST)));
             }
@@ -33,7 +33,7 @@ impl Store {
     }
 }
 
-/// A disk that is full is the copy's: nothing is written elsewhere.
+/// A full disk is the one that the copy goes to, since nothing else is written.
 fn no_room(to: &Path, error: StoreError) -> StoreError {
     match &error {
         StoreError::Sqlite(said) if said.sqlite_error_code() == Some(ErrorCode::DiskFull) => {
@@ -43,8 +43,8 @@ fn no_room(to: &Path, error: StoreError) -> StoreError {
     }
 }
 
-/// Copies a database that is about to be changed; one that another process has changed meanwhile is
-/// left to its copy.
+/// Copies a database before it is migrated. If another process has migrated it meanwhile, that
+/// process made the copy, and this one is dropped.
 pub(in crate::store) fn before_upgrade(
     db: &Connection,
     form: impl Fn(&Connection) -> i64,
@@ -65,7 +65,7 @@ pub(in crate::store) fn before_upgrade(
     replaced.map_err(|source| fault(to, source))
 }
 
-/// A copy that proves to be whole, indexes and all: pages are copied as they are, damaged ones too.
+/// Copies, then checks the integrity of the copy: damaged pages are copied as they are.
 fn copy_checked(db: &Connection, to: &Path) -> Result<(), StoreError> {
     copy_into(db, to)?;
     let copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
@@ -73,7 +73,7 @@ fn copy_checked(db: &Connection, to: &Path) -> Result<(), StoreError> {
     if found == "ok" {
         return Ok(());
     }
-    // It may tell of several things on several lines.
+    // The check may report several problems, one per line.
     let found = found.split_whitespace().collect::<Vec<_>>().join(" ");
     Err(StoreError::Damaged(found))
 }
@@ -81,7 +81,7 @@ fn copy_checked(db: &Connection, to: &Path) -> Result<(), StoreError> {
 fn copy_into(db: &Connection, to: &Path) -> Result<(), StoreError> {
     let mut copy = Connection::open_with_flags(to, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     Backup::new(db, &mut copy)?.run_to_completion(PAGES, PAUSE, None)?;
-    // A single file, with no log beside it that could be forgotten.
+    // Makes the copy a single file: no log beside it that somebody could forget to take along.
     copy.pragma_update(None, "journal_mode", "DELETE")?;
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Whether a daemon lives on this database: a file beside it that the daemon keeps locked. The lock
-//! tells, never the number in the file: numbers of processes come again.
+//! Whether a daemon is running on this database: the daemon keeps a file beside it locked. Only the
+//! lock counts, never the process id in the file, because process ids are reused.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -9,12 +9,12 @@ use crate::status::Daemon;
 use crate::store::db::lock::{self, Lock, beside, fault};
 use crate::store::{Store, StoreError};
 
-/// The ending of that file.
+/// The suffix of that file.
 const DAEMON: &str = "daemon";
-/// More than a number and a time, and little enough to read when somebody wrote into the file.
+/// The most bytes that are read of it: more than a process id and a time take.
 const LONGEST: u64 = 100;
 
-/// The right to be this database's daemon; given back when dropped.
+/// The lock of this database's daemon; released when dropped.
 #[derive(Debug)]
 #[must_use = "the daemon counts as gone when this is dropped"]
 pub struct Presence {
@@ -22,7 +22,7 @@ pub struct Presence {
 }
 
 impl Store {
-    /// Takes the right to be this database's daemon; `None` while another one lives.
+    /// Takes the lock of this database's daemon; `None` while another daemon is running.
     ///
     /// # Errors
     /// When the file beside the database cannot be written.
@@ -39,10 +39,10 @@ impl Store {
         Ok(Some(Presence { _lock: lock }))
     }
 
-    /// The daemon that lives on this database, if one does.
+    /// The daemon that is running on this database, if any.
     ///
     /// # Errors
-    /// When the file beside the database is there and cannot be read.
+    /// When the file beside the database exists and cannot be read.
     pub fn daemon(&self) -> Result<Option<Daemon>, StoreError> {
         find(&beside(self.path(), DAEMON))
     }

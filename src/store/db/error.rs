@@ -12,7 +12,7 @@ use crate::store::db::open_files::Displaced;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The file or its directory.
+    /// The file or its directory cannot be used.
     #[error("cannot use {}{}", path.display(), unwritable(source))]
     File {
         /// Which.
@@ -21,25 +21,25 @@ pub enum StoreError {
         #[source]
         source: io::Error,
     },
-    /// There is none.
+    /// There is no database.
     #[error(
         "there is no database at {0} (state.path): no grant has been recorded there and no pass made"
     )]
     Missing(PathBuf),
-    /// What is open is no longer what is at its path.
+    /// The open file is no longer the one at its path.
     #[error(transparent)]
     Displaced(#[from] Displaced),
-    /// Another process has another file open that was at this path.
+    /// Another process still has the file open that was at this path before.
     #[error(
         "{0} was replaced while another process of lapsed has open what was there before; stop that one, or wait until it has noticed: the daemon does within seconds"
     )]
     OpenElsewhere(PathBuf),
-    /// What others have open is not all there any more.
+    /// Other processes have the database open, and its log was deleted.
     #[error(
         "{0} was deleted while another process of lapsed has the database open, and holds what is not yet in it; stop that one, or wait until it has noticed: the daemon does within seconds"
     )]
     LogLost(PathBuf),
-    /// It can be reached by several names, and its log by one of them only.
+    /// The database has several hard links, and its log lies beside only one of them.
     #[error(
         "{path} has {names} names (hard links): SQLite's log would lie beside one of them only, and what it holds be lost for the others; remove the other names"
     )]
@@ -49,7 +49,7 @@ pub enum StoreError {
         /// How many there are.
         names: u64,
     },
-    /// Another process takes too long.
+    /// Another process holds the lock for opening the database for too long.
     #[error(
         "another process is opening {0}, or bringing it to the current form, and did not end in time"
     )]
@@ -57,7 +57,7 @@ pub enum StoreError {
     /// It was opened for reading only.
     #[error("the database is open for reading only")]
     OnlyReads,
-    /// It can be read only once it was brought to the current form.
+    /// The database needs a migration before it can be read, and nothing can be written.
     #[error(
         "{path} was written by an earlier lapsed (form {found}, this program reads {known}) and cannot be brought to the current form where nothing can be written"
     )]
@@ -69,7 +69,7 @@ pub enum StoreError {
         /// The one that we read.
         known: i64,
     },
-    /// It was read without being written to, and that is not enough.
+    /// The database cannot be read without writing, because its log is not empty.
     #[error(
         "{log} holds what is not yet in the database, and it cannot be read where nothing can be written: make room, or copy the database with {log} to another disk and read it there"
     )]
@@ -116,16 +116,16 @@ pub enum StoreError {
         #[source]
         source: Box<refinery::Error>,
     },
-    /// SQLite said no.
+    /// SQLite returned an error.
     #[error("{}", explain(.0))]
     Sqlite(#[source] rusqlite::Error),
     /// The file is damaged.
     #[error("the database is damaged: {0}; nothing was copied: restore an earlier backup")]
     Damaged(String),
-    /// What is stored does not make sense.
+    /// A stored value is not valid.
     #[error("the database holds something unexpected: {0}")]
     Corrupt(String),
-    /// What was read could not be handed on.
+    /// The output could not be written.
     #[error("the output could not be written")]
     Output(#[source] io::Error),
     /// The writer has stopped.
@@ -137,8 +137,8 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether what is stored, or what was to be, is the cause: that concerns one target. The disk,
-    /// a lock and the writer concern all.
+    /// Whether the data, stored or to be stored, is the cause: then only one target is affected. A
+    /// failure of the disk, a lock or the writer affects all.
     #[must_use]
     pub fn is_of_data(&self) -> bool {
         match self {
@@ -200,7 +200,7 @@ impl From<rusqlite::types::FromSqlError> for StoreError {
     }
 }
 
-/// What a file system that is read-only means: here for this user, as systemd makes it so.
+/// Explains a read-only file system: systemd may make it read-only for this user alone.
 fn unwritable(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::ReadOnlyFilesystem => ", which cannot be opened by this user for writing",
@@ -208,9 +208,9 @@ fn unwritable(error: &io::Error) -> &'static str {
     }
 }
 
-/// SQLite's reason with what a person can do about it.
+/// SQLite's reason, with what a person can do about it.
 fn explain(error: &rusqlite::Error) -> String {
-    // The index beside the log could not grow.
+    // The log's index (`-shm`) could not grow.
     let no_room = error
         .sqlite_error()
         .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE);

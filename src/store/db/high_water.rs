@@ -1,5 +1,5 @@
-//! The mark beside the database: how far the trail had come when lapsed last acted, in a pass or at
-//! a person's word. A database that does not reach the mark is an older copy.
+//! The high-water mark, a file beside the database: the last audit event when lapsed last acted, in
+//! a pass or by a person's command. A database that ends before the mark is an older copy.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use crate::store::db::lock::{Turn, beside, fault};
 use crate::store::trail::{self, Head};
 use crate::store::{Store, StoreError};
 
-/// More than a head takes.
+/// The most bytes that are read of it: more than a head takes.
 const LONGEST: u64 = 200;
-/// How long another process is waited for that opens the database, or moves the mark.
+/// How long to wait for another process that is opening the database or moving the mark.
 const TURN: Duration = Duration::from_secs(10);
 
-/// Whose word it is that the mark is to move.
+/// Who moves the mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whose {
-    /// Lapsed's own: the mark only goes on.
+    /// Lapsed itself: the mark only moves forward.
     Own,
-    /// A person's, who says that this database is the one that acts here: it may go back.
+    /// A person, who confirms that this is the right database: the mark may move back.
     Persons,
 }
 
 impl Store {
-    /// Why the database must be an older copy than the last one that acted here, if it is.
+    /// Why the database must be older than the one that lapsed last acted on here, if it is.
     pub(crate) async fn looks_restored(&self) -> Result<Option<String>, StoreError> {
         let path = path(self.path());
         match look(&path)? {
@@ -37,8 +37,8 @@ impl Store {
         }
     }
 
-    /// Notes how far the trail has come, unless the database looked like an older copy before: only
-    /// a person's word makes that the one that acts here.
+    /// Moves the mark to the last audit event, unless the database looked like an older copy: only
+    /// a person can confirm such a database.
     pub(crate) async fn set_mark_unless(&self, restored: Option<&String>) {
         match restored {
             None => self.set_mark().await,
@@ -49,8 +49,8 @@ impl Store {
         }
     }
 
-    /// Notes how far the trail has come. What was done is done whether or not that can be written:
-    /// the next one mends it.
+    /// Moves the mark to the last audit event. A failure is only logged: the change itself is done,
+    /// and the next command or pass writes the mark.
     pub(crate) async fn set_mark(&self) {
         if let Err(error) = self.move_mark(Whose::Own).await {
             let path = path(self.path());
@@ -64,10 +64,10 @@ impl Store {
         }
     }
 
-    /// Notes that this database is the one that acts here, by a person's word.
+    /// Moves the mark because a person confirmed that this is the right database.
     ///
     /// # Errors
-    /// When that cannot be written: the word has no effect then.
+    /// When the mark cannot be written: then the confirmation has no effect.
     pub(crate) async fn confirm_mark(&self) -> Result<(), StoreError> {
         self.move_mark(Whose::Persons).await
     }
@@ -76,7 +76,7 @@ impl Store {
         let files = std::sync::Arc::clone(self.files()?);
         self.read_aside(move |db| {
             let path = path(files.path());
-            // Read anew once nobody else is moving it: so it never goes back.
+            // The mark is read again under the lock, so that it never moves back.
             let _turn = Turn::take(files.path(), TURN)?;
             files.check()?;
             let head = trail::head(db)?;
@@ -94,7 +94,7 @@ impl Store {
     }
 }
 
-/// What is written there.
+/// What the file of the mark holds.
 enum Found {
     Nothing,
     Nonsense,

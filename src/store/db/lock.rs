@@ -1,6 +1,6 @@
-//! Files beside the database that a process has locked as long as it does something: the kernel takes
-//! a lock back when the process dies. A lock is the file at its path: one that was deleted locks
-//! nobody out, and who held it has to notice.
+//! Lock files beside the database, locked while a process does something; the kernel releases the
+//! lock when the process dies. Only the file at the path counts: a deleted lock file keeps nobody
+//! out, so its holder has to notice the deletion.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -13,19 +13,19 @@ use crate::files::{self, Identity};
 use crate::store::StoreError;
 use crate::store::db::open_files::OpenFiles;
 
-/// Whoever asks whether a lock is taken holds it for an instant; that must not keep away who is to
-/// have it. So it is tried this often, with this wait between.
+/// A process that asks whether a lock is taken holds it for an instant. So that this does not keep
+/// out a process that wants the lock, it tries this often, with this wait in between.
 const TRIES: u32 = 4;
 const BETWEEN: Duration = Duration::from_millis(10);
 
-/// How often a lock file may be replaced while it is being locked: somebody means it.
+/// How often a lock file may be replaced while it is being locked, before that is an error.
 const MOST_REPLACED: u32 = 100;
 
-/// The ending of the file of whoever opens the database, or moves the mark: an instant's work, but
-/// for an upgrade.
+/// The suffix of the lock for opening the database or moving its mark: held for an instant, except
+/// during a migration.
 const TURN: &str = "turn";
 
-/// The right to do what only one process may; given back when dropped.
+/// A lock that only one process holds at a time; released when dropped.
 #[derive(Debug)]
 #[must_use = "the right ends when this is dropped"]
 pub struct Lock {
@@ -35,8 +35,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the right that the file beside the database with this ending stands for. From here on,
-    /// nothing is written once that file is gone from its path.
+    /// Locks the file beside the database with this suffix; `None` while another process has it
+    /// locked. From then on, nothing more is written once that file is gone from its path.
     pub(in crate::store) fn take(
         files: &Arc<OpenFiles>,
         ending: &str,
@@ -53,7 +53,7 @@ impl Lock {
         }))
     }
 
-    /// Whether a process has it.
+    /// Whether a process holds this lock.
     pub(in crate::store) fn is_taken(database: &Path, ending: &str) -> Result<bool, StoreError> {
         Ok(look(&beside(database, ending))?.is_some())
     }
@@ -73,14 +73,14 @@ impl Drop for Lock {
     }
 }
 
-/// The turn of whoever opens the database or moves its mark.
+/// The lock for opening the database or moving its mark.
 #[derive(Debug)]
 pub(in crate::store) struct Turn {
     _file: File,
 }
 
 impl Turn {
-    /// Waits for it.
+    /// Waits at most this long for the lock.
     pub(in crate::store) fn take(database: &Path, most: Duration) -> Result<Self, StoreError> {
         let path = beside(database, TURN);
         let begin = Instant::now();
@@ -95,7 +95,7 @@ impl Turn {
     }
 }
 
-/// A file beside the database, of the database's name with an ending of its own.
+/// The path of a file beside the database: the database's name with a suffix.
 pub(in crate::store) fn beside(database: &Path, ending: &str) -> PathBuf {
     let mut path = database.as_os_str().to_owned();
     path.push(".");
@@ -103,7 +103,7 @@ pub(in crate::store) fn beside(database: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-/// Locks the file at a path and hands it out; `None` while somebody else has it locked.
+/// Locks the file at a path and returns it; `None` while another process has it locked.
 fn take(path: &Path) -> Result<Option<(File, Identity)>, StoreError> {
     let fault = |source| fault(path, source);
     let mut tried = 1;
@@ -116,7 +116,7 @@ fn take(path: &Path) -> Result<Option<(File, Identity)>, StoreError> {
                 if there.is_ok_and(|there| Identity::of(&there) == identity) {
                     return Ok(Some((file, identity)));
                 }
-                // Deleted since it was opened: another one is what counts.
+                // It was deleted or replaced since it was opened: only the file at the path counts.
                 if tried >= MOST_REPLACED {
                     let what = "it is replaced again and again while it is being locked";
                     return Err(fault(io::Error::other(what)));
@@ -130,12 +130,12 @@ fn take(path: &Path) -> Result<Option<(File, Identity)>, StoreError> {
     }
 }
 
-/// Locks a file together with others; nobody has it alone for longer than an instant.
+/// Takes a shared lock; no process holds the exclusive one for longer than an instant.
 pub(in crate::store) fn shared(file: &File, path: &Path) -> Result<(), StoreError> {
     file.lock_shared().map_err(|source| fault(path, source))
 }
 
-/// Hands out a file that somebody has locked, to be read; `None` for one that nobody has.
+/// Opens a file for reading if a process has it locked; `None` if nobody has.
 pub(in crate::store) fn look(path: &Path) -> Result<Option<File>, StoreError> {
     let file = match files::open(path) {
         Ok(file) => file,

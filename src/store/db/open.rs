@@ -1,4 +1,5 @@
-//! Opens a database safely: only ours, never a newer one, readable by the owner alone.
+//! Opens a database safely: only one of lapsed's own, never a newer one, readable by the owner
+//! alone.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,24 +24,24 @@ mod migrations {
 /// "LPSD": marks a SQLite file as ours.
 const APPLICATION_ID: i64 = 0x4c50_5344;
 
-/// How much is written to the log before the writer brings it into the database, in bytes.
+/// How large the log may grow before a checkpoint, in bytes.
 const LARGEST_LOG: i64 = 64 << 20;
 
 /// How long a statement waits for another process's transaction.
 const BUSY: Duration = Duration::from_secs(10);
 
-/// How long the process before is waited for that opens the database: many may at once.
+/// How long to wait for other processes that are opening the database: there may be many.
 const TURN: Duration = Duration::from_secs(60);
 
-/// Whether a database that is not there is made.
+/// Whether to create a missing database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::store) enum IfMissing {
     Make,
     Fail,
 }
 
-/// The connection that writes, to the database in its current form, and the files that it has open.
-/// One process opens it at a time: none sees it half made.
+/// Opens the connection that writes, after migrating the database, with the files that it has open.
+/// Only one process opens it at a time, so none sees it half created.
 pub(in crate::store) fn writable(
     named: &Path,
     if_missing: IfMissing,
@@ -58,8 +59,7 @@ pub(in crate::store) fn writable(
     Ok((connection, files))
 }
 
-/// Where the database itself is: its log and all that is beside it are there too, whatever link
-/// leads to it.
+/// Follows a symbolic link to the database: its log and lock files are beside the real file.
 pub(in crate::store) fn resolve(named: &Path) -> Result<PathBuf, StoreError> {
     let is_link = std::fs::symlink_metadata(named).is_ok_and(|it| it.is_symlink());
     match is_link {
@@ -68,8 +68,8 @@ pub(in crate::store) fn resolve(named: &Path) -> Result<PathBuf, StoreError> {
     }
 }
 
-/// What SQLite opens by its name. It would follow a hard link, and as root give the file that it leads
-/// to to the database's owner; and wait for a pipe.
+/// Checks the files that SQLite opens by name. It would follow a hard link and, as root, give the
+/// linked file to the database's owner; and it would block on a pipe.
 pub(in crate::store) fn check_files(path: &Path) -> Result<(), StoreError> {
     let is_file = |it: std::fs::Metadata| it.is_file() || it.is_dir();
     if !std::fs::symlink_metadata(path).is_ok_and(is_file) {
@@ -96,21 +96,21 @@ fn prepared(path: &Path) -> Result<Connection, StoreError> {
     let mut connection = connect(path)?;
     let fresh = check_ours(&connection, path)?;
     refuse_newer(&connection, path)?;
-    // Most pages are written many at a time, twice, and read back: half as many take less of each.
-    // It is settled for good when the file is made.
+    // Larger pages than the default, because most pages are written many at a time, twice, and read
+    // back. The size cannot change once the file is created.
     if fresh {
         connection.pragma_update(None, "page_size", 8192)?;
     }
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // An intent that is not on disk before the call is no intent.
+    // An intent has to be on disk before the provider is called.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // A first look at many teams writes some thousand pages: these keep most of them from being
-    // written twice, and the writer from bringing them into the database meanwhile (KiB, and pages).
+    // The first reading of many teams writes some thousand pages: a large cache (in KiB) keeps most
+    // of them from being written twice, and a large log (in pages) avoids checkpoints meanwhile.
     connection.pragma_update(None, "cache_size", -16_384)?;
     let pages = LARGEST_LOG / page_size(&connection)?;
     connection.pragma_update(None, "wal_autocheckpoint", pages)?;
     migrate(&mut connection, path)?;
-    // What a job that fails takes back: a few pages for each, which are not worth a file.
+    // The rollback data of a savepoint: a few pages, not worth a file.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     if fresh {
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
@@ -120,8 +120,8 @@ fn prepared(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Brings a database to the current form. One that holds something is copied before, to a file
-/// beside it with its form in the name: an older program goes on with that copy.
+/// Migrates a database to the current form. A database that is not new is copied first, to a file
+/// beside it with the old form in its name: an older program can go on with that copy.
 fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let (known, found) = (known(), form(connection));
     if found >= known {
@@ -138,9 +138,9 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
         );
     }
     know_canonical(connection)?;
-    // Tables that others refer to are made anew.
+    // Some migrations recreate tables that other tables refer to.
     connection.pragma_update(None, "foreign_keys", false)?;
-    // Each with the note that it was made, or not at all, whenever the process is killed.
+    // One transaction for all migrations and their version records, in case the process is killed.
     let migrated = migrations::migrations::runner()
         .set_target(Target::Latest)
         .set_grouped(true)
@@ -153,7 +153,7 @@ fn migrate(connection: &mut Connection, path: &Path) -> Result<(), StoreError> {
     migrated.map(|_| ())
 }
 
-/// What the migrations make, with nothing in it.
+/// An empty in-memory database, as the migrations create it.
 pub(in crate::store) fn pristine() -> Result<Connection, StoreError> {
     let mut connection = Connection::open_in_memory()?;
     know_canonical(&connection)?;
@@ -166,7 +166,7 @@ pub(in crate::store) fn pristine() -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-/// Lets migrations say `canonical(address)`.
+/// Defines the SQL function `canonical(address)` for migrations.
 fn know_canonical(connection: &Connection) -> Result<(), StoreError> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC
@@ -178,7 +178,7 @@ fn know_canonical(connection: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Where the copy lies that was made before a database of this form was changed.
+/// The path of the copy made before a database of this form was migrated.
 fn copy_of(path: &Path, form: i64) -> PathBuf {
     let mut copy = path.as_os_str().to_owned();
     copy.push(format!(".form-{form}"));
@@ -203,7 +203,8 @@ pub(in crate::store) fn form(connection: &Connection) -> i64 {
         .unwrap_or(0)
 }
 
-/// A further connection to a database that `writable` has opened, and to no other at its path.
+/// A further connection to the database that `writable` has opened; fails if the file at its path
+/// is now another one.
 pub(in crate::store) fn second(files: &OpenFiles) -> Result<Connection, StoreError> {
     files.check()?;
     let connection = connect(files.path())?;
@@ -212,7 +213,7 @@ pub(in crate::store) fn second(files: &OpenFiles) -> Result<Connection, StoreErr
     Ok(connection)
 }
 
-/// A connection that only looks at a database of ours that is there, and waits for nobody.
+/// A read-only connection to an existing database that never waits for a lock.
 pub(in crate::store) fn glance(path: &Path) -> Result<Connection, StoreError> {
     check_files(&resolve(path)?)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -224,14 +225,14 @@ pub(in crate::store) fn glance(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn connect(path: &Path) -> Result<Connection, StoreError> {
-    // Never makes one: a file that was moved away is missing, and not to be replaced by an empty one.
+    // Never creates a database: one that was moved away must not be replaced by an empty one.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
-    // Otherwise a statement is prepared anew whenever a parameter changes that an index's condition
-    // was compared with.
+    // Otherwise SQLite prepares a statement again whenever a parameter changes that it compared
+    // with the condition of a partial index.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(connection)
@@ -255,7 +256,7 @@ fn make_file(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Tells a fresh file from one of ours, and refuses all others.
+/// Returns whether the file is new (`true`) or a database of lapsed, and refuses all others.
 pub(in crate::store) fn check_ours(
     connection: &Connection,
     path: &Path,
@@ -277,7 +278,7 @@ pub(in crate::store) fn check_ours(
     if count("PRAGMA application_id")? == APPLICATION_ID {
         return Ok(false);
     }
-    // A first start that was killed between its migrations and the mark.
+    // A first start that was killed after the migrations and before the application id was set.
     if count(
         "SELECT count(*) FROM sqlite_schema WHERE name IN ('refinery_schema_history', 'event_payload')",
     )? == 2
@@ -295,7 +296,7 @@ pub(in crate::store) fn refuse_newer(
     if found <= known {
         return Ok(());
     }
-    // The newest of those that this program can use.
+    // The newest copy that this program can use.
     let copies = (1..=known).rev().map(|form| copy_of(path, form));
     Err(StoreError::Newer {
         path: path.to_owned(),

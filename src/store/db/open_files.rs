@@ -1,5 +1,5 @@
-//! The files that a process has open, held against those at their paths: a database that was
-//! replaced under a process must not decide anything any more, nor hear of anything new.
+//! Compares the files that a process has open with those at their paths: once its database was
+//! replaced, a process must neither decide by the old file nor write to it.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Seek, Write};
@@ -15,18 +15,19 @@ use crate::files::{self, Identity};
 use crate::store::db::lock::{self, beside, fault};
 use crate::store::{StoreError, db::high_water};
 
-/// The ending of the file that whoever has the database open has locked, shared with the others. It
-/// says which file that is: all have the same one open.
+/// The suffix of the file on which every process that has the database open holds a shared lock. It
+/// says which database file that is: all must have the same one open.
 const OPEN: &str = "open";
-/// More than its numbers take; written over in place, which a full disk allows.
+/// The file's fixed length, more than its content takes: it is overwritten in place, which works on
+/// a full disk.
 const LONGEST: usize = 128;
-/// How long others are waited for who have something open that is no longer at its path.
+/// How long to wait for processes that have a file open that is no longer at its path.
 const OTHERS: Duration = Duration::from_secs(3);
 const BETWEEN: Duration = Duration::from_millis(20);
-/// The ending of a log that belonged to the database that was at the path before.
+/// The suffix for the log of the database that was at the path before.
 const EARLIER: &str = "earlier-wal";
 
-/// What is open is no longer what is at its path.
+/// The open file is no longer the one at its path.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error(
     "{path} was {} while lapsed had it open; it stops, so that nothing is done by a file that is no longer there. Start it again (systemd does so by itself)",
@@ -35,7 +36,7 @@ const EARLIER: &str = "earlier-wal";
 pub struct Displaced {
     /// Which file.
     path: PathBuf,
-    /// Whether there is another one at its path.
+    /// Whether there is another file at its path.
     replaced: bool,
 }
 
@@ -81,25 +82,25 @@ fn gone_or(path: PathBuf, error: io::Error) -> StoreError {
     }
 }
 
-/// What this process has open of one database.
+/// The files of one database that this process has open.
 #[derive(Debug)]
 pub(in crate::store) struct OpenFiles {
-    /// The database itself: what a link leads to.
+    /// The real file, after following a link.
     path: PathBuf,
-    /// By the path that the configuration names.
+    /// The database, by the path in the configuration.
     database: Watched,
     /// SQLite's log and its index.
     log: Mutex<Vec<Watched>>,
     /// The locks that are held.
     locks: Mutex<Vec<Watched>>,
     shared: Mutex<Option<File>>,
-    /// Nobody else had the database open when this process opened it.
+    /// Whether no other process had the database open when this one opened it.
     alone: bool,
 }
 
 impl OpenFiles {
-    /// Says that this process is about to open the database at `named`; whoever calls this is the
-    /// only one who does, and has the turn at `path`, to which that leads.
+    /// Registers that this process is about to open the database at `named`. The caller holds the
+    /// `Turn` of `path`, the real file behind `named`.
     pub(in crate::store) fn claim(named: &Path, path: &Path) -> Result<Self, StoreError> {
         let metadata = fs::metadata(named).map_err(|error| fault(named, error))?;
         if metadata.is_dir() {
@@ -117,7 +118,7 @@ impl OpenFiles {
         };
         let at = beside(path, OPEN);
         let (file, alone) = share(path, &at, database.identity)?;
-        // What somebody left who died while writing: nobody does now.
+        // Left behind by a process that died while writing the mark; nobody is writing it now.
         files::remove_unfinished(&high_water::path(path));
         let lock = Watched::now(at)?;
         Ok(Self {
@@ -135,7 +136,7 @@ impl OpenFiles {
         &self.path
     }
 
-    /// From here on, SQLite's files beside the database have to stay too.
+    /// From now on, `check` also requires SQLite's log and index to stay at their paths.
     pub(in crate::store) fn watch_log(&self) -> Result<(), StoreError> {
         self.database.check()?;
         let [log, index] = log_of(&self.path).map(Watched::now);
@@ -152,7 +153,7 @@ impl OpenFiles {
         Ok(())
     }
 
-    /// From here on, a lock that this process holds has to stay, until it is given up.
+    /// From now on, `check` also requires this lock file to stay, until the lock is released.
     pub(in crate::store) fn watch_lock(&self, path: PathBuf, identity: Identity) {
         of(&self.locks).push(Watched { path, identity });
     }
@@ -161,10 +162,10 @@ impl OpenFiles {
         of(&self.locks).retain(|watched| watched.path != path);
     }
 
-    /// Whether what is open is what is there: the database, its log, and the locks held.
+    /// Checks that the database, its log and the held locks are still the files at their paths.
     ///
     /// # Errors
-    /// When it is not, or that cannot be told.
+    /// When one is not, or when that cannot be determined.
     pub(in crate::store) fn check(&self) -> Result<(), StoreError> {
         self.database.check()?;
         for watched in of(&self.log).iter().chain(of(&self.locks).iter()) {
@@ -173,8 +174,8 @@ impl OpenFiles {
         Ok(())
     }
 
-    /// Whether the database is there and its log was deleted: then what the log held is in nobody's
-    /// reach but ours.
+    /// Whether the database is in place and its log was deleted: then only the processes that have
+    /// the log open can still save its content.
     pub(in crate::store) fn log_is_lost(&self) -> bool {
         let log = log_of(&self.path).into_iter().next();
         self.database.check().is_ok()
@@ -182,14 +183,14 @@ impl OpenFiles {
             && log.is_some_and(|log| matches!(log.try_exists(), Ok(false)))
     }
 
-    /// Whether SQLite may tidy up after itself by the names of its files: they may be another
-    /// database's.
+    /// Whether SQLite may delete its files by name: after a replacement they may belong to another
+    /// database.
     pub(in crate::store) fn names_are_ours(&self) -> bool {
         let replaced = |watched: &Watched| matches!(watched.check(), Err(StoreError::Displaced(it)) if it.replaced);
         self.database.check().is_ok() && !of(&self.log).iter().any(replaced)
     }
 
-    /// No longer keeps others from another file at this path.
+    /// Releases the shared lock, so that other processes may open a new file at this path.
     pub(in crate::store) fn release(&self) {
         drop(of(&self.shared).take());
     }
@@ -208,12 +209,12 @@ fn of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What the file says that they have locked who have the database open.
+/// The content of the shared lock file.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Said {
-    /// Which file the database is.
+    /// The identity of the database file.
     database: String,
-    /// Which one its log.
+    /// The identity of its log.
     log: String,
 }
 
@@ -235,7 +236,8 @@ impl Said {
     }
 }
 
-/// Which file the log is; its birth tells it from another that got the same number.
+/// The identity of the log; its creation time tells it from a later file with the same inode
+/// number.
 fn log_said(path: &Path) -> String {
     let [log, _] = log_of(path);
     let Ok(metadata) = fs::metadata(log) else {
@@ -247,9 +249,9 @@ fn log_said(path: &Path) -> String {
     format!("{}:{born}", Identity::of(&metadata))
 }
 
-/// Joins those who have this file open, and says whether there are none; refused while others have
-/// another one open that was at this path before, or while their log is gone: to open the database
-/// without it would lose what it holds.
+/// Takes the shared lock, and returns whether no other process had the database open. Refused while
+/// other processes have another file open that was at this path before, or while their log is
+/// missing: opening the database without it would lose what it holds.
 fn share(path: &Path, at: &Path, identity: Identity) -> Result<(File, bool), StoreError> {
     let io = |source| fault(at, source);
     let mut file = files::open_or_make(at).map_err(io)?;
@@ -268,8 +270,8 @@ fn share(path: &Path, at: &Path, identity: Identity) -> Result<(File, bool), Sto
             Ok(()) => break false,
             Err(why) => why,
         };
-        // One that was killed is gone only when the kernel has taken all its locks back, and a
-        // daemon ends by itself.
+        // Waits: the kernel may still be releasing the locks of a killed process, and a daemon
+        // stops by itself.
         if begin.elapsed() >= OTHERS {
             return Err(why);
         }
@@ -284,7 +286,7 @@ fn share(path: &Path, at: &Path, identity: Identity) -> Result<(File, bool), Sto
     Ok((file, alone))
 }
 
-/// Whether what the others have open is what is at the path.
+/// Checks that the other processes have the file open that is at the path, with its log.
 fn others_have(path: &Path, said: &Said, now: &Said) -> Result<(), StoreError> {
     if said.database != now.database {
         return Err(StoreError::OpenElsewhere(path.to_owned()));
@@ -296,8 +298,9 @@ fn others_have(path: &Path, said: &Said, now: &Said) -> Result<(), StoreError> {
     }
 }
 
-/// Another database came to this path since it was last open: a log that stayed is not its own, and
-/// SQLite would take it for that. One that came with it is.
+/// Another database was put at this path since the last opening. If the earlier log is still there,
+/// SQLite would take it for the new database's log, so it is renamed. A log that came with the new
+/// database stays.
 fn set_aside(path: &Path, said: &Said) -> Result<(), StoreError> {
     if said.log.is_empty() || log_said(path) != said.log {
         return Ok(());

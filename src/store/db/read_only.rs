@@ -1,6 +1,6 @@
-//! A database where nothing can be written: on a full disk, a read-only one, or without the right to.
-//! SQLite reads its log by an index that it would have to make; so the log has to be empty, or the
-//! index there.
+//! A database where nothing can be written: on a full or read-only disk, or without write
+//! permission. SQLite needs an index to read its log and cannot create one here, so either the log
+//! is empty or the index must exist.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -23,7 +23,8 @@ pub(in crate::store) struct ReadOnly {
 }
 
 impl ReadOnly {
-    /// Finds out how it can be read, now that it could not be opened as usual.
+    /// Finds out how to read a database that could not be opened as usual, for the reason
+    /// `unusual`.
     pub(in crate::store) fn of(named: &Path, unusual: StoreError) -> Result<Self, StoreError> {
         must_be_there(named)?;
         let path = resolve(named)?;
@@ -31,9 +32,9 @@ impl ReadOnly {
         let (log, index) = (with(&path, "-wal"), with(&path, "-shm"));
         let logged = fs::metadata(&log).map_or(0, |log| log.len());
         let how = match (logged, index.exists()) {
-            // All is in the database, and nobody can add to it.
+            // The log is empty, and nobody can write.
             (0, _) => "immutable=1",
-            // The index is read, or one is made in memory.
+            // SQLite reads the index, or builds one in memory.
             (_, true) => "readonly_shm=1",
             (_, false) => {
                 return Err(StoreError::Unreadable {
@@ -89,7 +90,7 @@ fn with(path: &Path, ending: &str) -> PathBuf {
     path.into()
 }
 
-/// A path as a URI has it.
+/// A path, percent-encoded for a URI.
 fn escaped(path: &OsStr) -> String {
     path.as_bytes().iter().fold(String::new(), |mut uri, byte| {
         match byte {

@@ -6,8 +6,8 @@ pub(in crate::store) fn stored(at: Timestamp) -> i64 {
     at.as_millisecond()
 }
 
-/// Millisecond counts beyond jiff's years -9999 to 9999 cannot have been stored by us; the nearest
-/// instant keeps such a row visible instead of failing all others.
+/// Lapsed never stores milliseconds outside jiff's range (years -9999 to 9999). The nearest instant
+/// keeps such a row visible, where an error would fail the whole query.
 pub(in crate::store) fn read(millis: i64) -> Timestamp {
     Timestamp::from_millisecond(millis).unwrap_or(if millis < 0 {
         Timestamp::MIN

@@ -1,5 +1,5 @@
-//! The one writer: a thread that commits what has gathered in one transaction, so that durable
-//! notes cost a few commits and not one each.
+//! The only writer: a thread that commits all waiting jobs in one transaction, so that many durable
+//! writes cost a few commits and not one each.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
@@ -12,15 +12,15 @@ use tokio::sync::oneshot;
 use crate::store::db::open_files::{Displaced, OpenFiles};
 use crate::store::{StoreError, trail};
 
-/// The most that is committed at once: bounds how long the first of them waits.
+/// The most jobs per commit: bounds how long the first of them waits.
 const MOST_AT_ONCE: usize = 512;
 
-/// The same where nobody is in a hurry: half of the teams that are read at a time, so that the
-/// others come in while these are committed.
+/// The same for patient jobs: half of the teams that are read at a time, so that the other half is
+/// read while these are committed.
 const PATIENT_AT_ONCE: usize = 64;
 
-/// How long patient jobs wait for another: longer than the gaps between answers that are close by,
-/// and too short to be noticed.
+/// How long patient jobs wait for another: longer than the gaps between a provider's answers, and
+/// too short to be noticed.
 const PATIENCE: Duration = Duration::from_millis(5);
 
 struct Job {
@@ -28,15 +28,15 @@ struct Job {
     patient: bool,
 }
 
-/// Runs inside the transaction, or hears why there is none, and returns what to do once it is known
-/// whether that was committed.
+/// Runs inside the transaction, or gets the reason why there is none; returns what to do once the
+/// outcome of the commit is known.
 type Work = Box<dyn FnOnce(Result<&Connection, Fault>) -> Reply + Send>;
 type Reply = Box<dyn FnOnce(Result<(), Fault>) + Send>;
 
-/// Why a transaction did not come to be, for all that were part of it.
+/// Why a transaction failed, for each job that was part of it.
 #[derive(Debug, Clone)]
 enum Fault {
-    /// It would be in a file that nobody else sees.
+    /// The open file is no longer at its path, so nobody else would see the change.
     Displaced(Displaced),
     Other(String),
 }
@@ -77,12 +77,13 @@ impl Writer {
                 while let Ok(first) = waiting.recv() {
                     commit(&mut connection, &files, first, &waiting);
                 }
-                // SQLite removes its log by name, and that may be another database's by now.
+                // Closing would delete the log by name, and that may be another database's log by
+                // now.
                 if !files.names_are_ours() {
                     Box::leak(Box::new(connection));
                     return;
                 }
-                // Leaves a single file behind when nobody else has the database open.
+                // Closing leaves a single file behind when no other process has the database open.
                 if let Err((_, error)) = connection.close() {
                     tracing::debug!(%error, "the database was not closed cleanly");
                 }
@@ -97,7 +98,7 @@ impl Writer {
         })
     }
 
-    /// `patient`: the commit may wait for more of the kind.
+    /// `patient`: the commit may wait for more patient jobs.
     pub(in crate::store) async fn run<T, F>(&self, patient: bool, job: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
@@ -114,7 +115,7 @@ impl Writer {
                     Ok(()) => result,
                     Err(fault) => result.and(Err(fault.into())),
                 };
-                // Whoever asked may have stopped waiting; the change stands all the same.
+                // The caller may have stopped waiting; the change stands all the same.
                 let _ = sender.send(result);
             })
         });
@@ -129,20 +130,20 @@ impl Drop for Writer {
     fn drop(&mut self) {
         drop(self.jobs.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the writer has already failed the jobs that it concerned.
+            // If the writer panicked, its jobs have already failed.
             let _ = thread.join();
         }
     }
 }
 
-/// One job's failure must not undo the others in its transaction. The trail tells what it has changed
-/// before the next begins.
+/// Runs a job in a savepoint, so that its failure does not undo the other jobs of the transaction.
+/// Its changes are added to the audit trail before the next job begins.
 fn in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     connection.prepare_cached("SAVEPOINT job")?.execute([])?;
-    // Whatever the one before has left that failed.
+    // Drops what an earlier job that failed has left.
     trail::back_to(trail::Untold::default());
     let result = catch_unwind(AssertUnwindSafe(|| job(connection)))
         .unwrap_or_else(|_| Err(StoreError::Corrupt("a change panicked".to_owned())))
@@ -154,9 +155,8 @@ fn in_savepoint<T>(
     result
 }
 
-/// Commits a job together with those that come in until it is done. What is committed is in the
-/// database at its path: that is looked at before, and again before anybody hears of it or acts on
-/// it.
+/// Commits a job together with those that arrive meanwhile. Checks that the open files are the ones
+/// at their paths, both before and after the commit, before any caller gets its result.
 fn commit(
     connection: &mut Connection,
     files: &OpenFiles,

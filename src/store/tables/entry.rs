@@ -1,5 +1,5 @@
-//! What a whitelist took last, by each spelling of an address: it cannot be read, so that this is
-//! all that is known of it.
+//! The last entry that a whitelist accepted for each spelling of an address. A whitelist cannot be
+//! read, so this is all that is known of it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -12,11 +12,11 @@ use crate::store::{StoreError, db::values};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum How {
-    /// The provider took it.
+    /// The provider accepted it.
     Posted,
     /// A person said that it is there.
     Recorded,
-    /// The provider said that one is there, and not what it allows.
+    /// The provider said that an entry exists, but not what it allows.
     Exists,
 }
 
@@ -33,11 +33,11 @@ pub(crate) struct Taken {
     pub(crate) email: Email,
     pub(crate) name: Option<String>,
     pub(crate) entry: Entry,
-    /// Whether what it holds is known.
+    /// Whether its content is known.
     pub(crate) is_known: bool,
 }
 
-/// Notes the entry that is there for an address now.
+/// Records the entry that is on the whitelist for an address now.
 pub(crate) fn put(
     db: &Connection,
     target: TargetId,
@@ -62,7 +62,7 @@ pub(crate) fn put(
     Ok(())
 }
 
-/// Notes that an entry may be there under this spelling, unless one is on record.
+/// Records that an entry may exist under this spelling, unless one is on record.
 pub(crate) fn may_be_there(
     db: &Connection,
     target: TargetId,
@@ -81,7 +81,7 @@ pub(crate) fn may_be_there(
     Ok(())
 }
 
-/// The provider refused to take an entry of which nothing else is known: none is there by it.
+/// Forgets an entry that the provider refused, if nothing else says that it exists.
 pub(crate) fn was_refused(
     db: &Connection,
     target: TargetId,
@@ -96,7 +96,7 @@ pub(crate) fn was_refused(
     Ok(())
 }
 
-/// The provider has acknowledged that the entry of this spelling is gone.
+/// Records that the provider has acknowledged the removal of the entry of this spelling.
 pub(crate) fn gone(db: &Connection, target: TargetId, email: &Email) -> Result<(), StoreError> {
     db.prepare_cached(
         "DELETE FROM entry WHERE target = :target AND person = :person AND email = :email",
@@ -107,7 +107,7 @@ pub(crate) fn gone(db: &Connection, target: TargetId, email: &Email) -> Result<(
     Ok(())
 }
 
-/// The entry has been compared: it is right until then.
+/// Records that the entry was compared and is right until then.
 pub(crate) fn right_until(
     db: &Connection,
     target: TargetId,
@@ -123,7 +123,7 @@ pub(crate) fn right_until(
     Ok(())
 }
 
-/// Whose entries are to be compared with their grants by now.
+/// The people whose entries are due to be compared with their grants.
 pub(crate) fn to_compare(
     db: &Connection,
     now: Timestamp,
@@ -137,7 +137,7 @@ pub(crate) fn to_compare(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The last entry that a whitelist took for a person.
+/// The last entry that a whitelist accepted for a person.
 pub(crate) fn last(
     db: &Connection,
     target: TargetId,

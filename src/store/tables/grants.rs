@@ -1,4 +1,5 @@
-//! Grants: recorded, found when they are due, and closed when their access was taken away.
+//! Grants: recording them, finding those that are due, and closing them when their access was
+//! removed.
 
 mod changes;
 mod covering;
@@ -59,11 +60,11 @@ impl NewGrant {
     }
 }
 
-/// What became of a grant that was to be recorded.
+/// The result of recording a grant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Imported {
-    /// It is new. With the end of another grant that keeps the access longer, if there is one.
+    /// It is new; with the end of another grant that keeps the access longer, if there is one.
     Recorded {
         /// `Some(None)`: another grant has no end.
         outlasted_by: Option<Option<Timestamp>>,
@@ -78,10 +79,10 @@ pub enum Imported {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Same {
-    /// Also one that is over: a file that is imported again changes nothing. A span counts from when
-    /// it is asked for: once its grant is over, the same row is access given anew.
+    /// Also a grant that is over, so that importing a file again changes nothing. But a span counts
+    /// from the request: once its grant is over, the same row gives new access.
     Ever,
-    /// Only one that still gives access: who asks by hand wants access now.
+    /// Only a grant that still gives access: a person who asks by hand wants access now.
     Running,
 }
 
@@ -98,7 +99,7 @@ impl Grants {
         if let Some((id, removed)) = Self::same(db, &target, grant, same, at)? {
             let mut grant = grant.clone();
             if same == Same::Running {
-                // Who asks by hand and leaves something out means it to stay.
+                // What a request by hand leaves out stays as it is.
                 Self::keep(db, id, &mut grant)?;
             }
             let permissions = words(&grant.permissions);
@@ -127,7 +128,7 @@ impl Grants {
         Ok((id, Imported::Recorded { outlasted_by }))
     }
 
-    /// The grant that is the same one, and whether it is closed.
+    /// The grant that counts as the same, and whether it is closed.
     fn same(
         db: &Connection,
         target: &TargetRef,
@@ -151,8 +152,8 @@ impl Grants {
                     ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
                     ":start": grant.start.map(values::stored), ":end": grant.end.map(values::stored),
                     ":ever": same == Same::Ever && !grant.is_relative(),
-                    // An end that was moved since is another one for who asks by hand; but a span
-                    // asked for twice is one wish.
+                    // For a request by hand, an end that was moved since counts as another end; but
+                    // the same span requested twice is one grant.
                     ":by_words": same == Same::Ever || grant.is_relative(), ":at": values::stored(at),
                 },
                 |row| Ok((row.get(0)?, row.get(1)?)),
@@ -167,7 +168,7 @@ impl Grants {
             .query_row(named_params! { ":id": id }, |row| row.get(0))?)
     }
 
-    /// Takes over what is on record where nothing else is given.
+    /// Fills in from the record what the request leaves out.
     fn keep(db: &Connection, id: i64, grant: &mut NewGrant) -> Result<(), StoreError> {
         let (name, owner, reason, permissions): (_, Option<String>, _, String) = db
             .prepare_cached("SELECT name, owner, reason, permissions FROM grants WHERE id = :id")?
@@ -269,7 +270,7 @@ fn note(
     )
 }
 
-/// The flags that a membership is given with, of permissions as they are stored.
+/// The flags of a membership, from permissions as they are stored.
 pub(crate) fn flags(permissions: &str) -> Flags {
     let known = permissions.split(';').filter_map(|word| word.parse().ok());
     Flags::of(&known.collect::<Vec<Permission>>())

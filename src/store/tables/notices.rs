@@ -1,4 +1,4 @@
-//! Who was told of which end.
+//! Which ends each recipient was notified of.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -16,12 +16,12 @@ use crate::store::{StoreError, db::values};
 pub(crate) struct Notices;
 
 impl Notices {
-    /// The mark in the outbox of a recipient's mail of a day.
+    /// The unique key in the outbox of a recipient's mail of a day.
     pub(crate) fn key(day: Date, to: &Email) -> String {
         format!("notice/{day}/{}", to.key())
     }
 
-    /// What was told of the ends after `after`, until `until`, and who has got the mail of `day`.
+    /// What was told of the ends after `after` and until `until`, and who got the mail of `day`.
     pub(crate) fn memory(
         db: &Connection,
         day: Date,
@@ -46,7 +46,7 @@ impl Notices {
             };
             memory.told.insert((row.get(0)?, recipient), told);
         }
-        // By the index of the keys: all that begin with this day's.
+        // By the index of the keys: all keys with this day's prefix.
         let mut statement = db.prepare_cached(
             "SELECT recipient FROM outbox WHERE unique_key >= :day || '/' AND unique_key < :day || '0'",
         )?;
@@ -60,8 +60,8 @@ impl Notices {
         Ok(memory)
     }
 
-    /// Notes what a notice tells, in the transaction that puts it into the outbox; `ours` as of the
-    /// mail. One that is not sent is not told in the trail.
+    /// Records what a notice tells, in the transaction that puts it into the outbox; `ours` as for
+    /// the mail. A notice that is not sent gets no event in the trail.
     pub(crate) fn note(
         db: &Connection,
         notice: &Notice,

@@ -1,4 +1,4 @@
-//! The ledger of giving: what is to be given, from when that was decided until it is settled.
+//! The ledger of provisions: what is to be given, from the decision until it is settled.
 
 mod after;
 mod attempt;
@@ -32,12 +32,12 @@ pub(crate) struct Provisions;
 pub struct Asked {
     /// The command, such as `grant`.
     pub command: String,
-    /// The person, by their word or the system's user.
+    /// The person: the name they stated, or the system's user.
     pub by: String,
 }
 
 impl Asked {
-    /// Whether the command gives to many, and so in turns. See `queries::owed`.
+    /// Whether the command gives to many people, and so in batches. See `queries::owed`.
     pub(crate) fn is_for_many(&self) -> bool {
         matches!(self.command.as_str(), "import" | "undo")
     }
@@ -50,24 +50,24 @@ pub(crate) struct NewProvision<'a> {
     pub(crate) target: &'a TargetRef,
     pub(crate) email: &'a Email,
     pub(crate) role: Option<Role>,
-    /// Beyond what the grants give: of a member who is given back.
+    /// Flags beyond those of the grants, for a member whose access is restored.
     pub(crate) flags: Flags,
     /// Not before then.
     pub(crate) due: Timestamp,
-    /// What is undone in the grants if the provider refuses for good.
+    /// What to undo in the grants if the provider refuses permanently.
     pub(crate) take_back: Vec<TakeBack>,
     pub(crate) asked: &'a Asked,
 }
 
-/// What is undone in a grant when the provider refuses what it was to give.
+/// How to undo a change of a grant when the provider refuses the access.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TakeBack {
-    /// It is new: it is closed.
+    /// The grant was new: close it.
     Close(i64),
-    /// Its end was moved: back to this one, in milliseconds.
+    /// Its end was moved: restore this one, in milliseconds.
     End(i64, Option<i64>),
-    /// Its permissions were changed: back to these.
+    /// Its permissions were changed: restore these.
     Permissions(i64, String),
 }
 
@@ -82,18 +82,18 @@ pub(crate) struct Provision {
     pub(crate) flags: Flags,
     /// Not before then.
     pub(crate) due: Timestamp,
-    /// It was sent before, with or without an answer.
+    /// Whether it was sent before, with or without an answer.
     pub(crate) tried: bool,
-    /// A try was not answered: it may have been done.
+    /// Whether an attempt got no answer: it may have been done.
     pub(crate) unanswered: bool,
-    /// An entry was taken off to be replaced, and the new one is not known to be there.
+    /// Whether an entry was removed to be replaced, and the new one is not known to be there.
     pub(crate) gap: bool,
     pub(crate) asked: Asked,
 }
 
 impl Provisions {
-    /// Writes down that something is to be given. What is open for the same person, target and
-    /// role is the same wish: it is due at the earlier moment.
+    /// Records that something is to be given. An open row for the same person, target and role is
+    /// reused, and is due at the earlier moment.
     pub(crate) fn plan(
         db: &Connection,
         new: &NewProvision<'_>,
@@ -118,8 +118,8 @@ impl Provisions {
         let take_back = json!(take_back).to_string();
         let row = match open {
             Some((row, _)) => {
-                // Whether an entry was there before is known best by who renews it; and who asks for
-                // the membership asks for more than its flags.
+                // Only two kinds replace the row's: a renewal, which knows that an entry was there,
+                // and a membership, which is more than its flags.
                 db.prepare_cached(
                     "UPDATE provision SET take_back = :take_back, due_at = min(due_at, :due),
                             flags = iif(:flags = '', flags, :flags), command = :command, asked_by = :by,
@@ -168,8 +168,8 @@ impl Provisions {
         Ok(row)
     }
 
-    /// Intents without a result are those of a process that died between them: what became of
-    /// their calls is unknown. Returns how many there were.
+    /// Marks intents without a result as unknown: the process died before it recorded the result.
+    /// Returns how many there were.
     pub(crate) fn recover(db: &Connection, at: Timestamp) -> Result<usize, StoreError> {
         let mut statement = db.prepare_cached(
             "UPDATE provision SET state = 'unknown', unanswered = 1, due_at = :at,
@@ -203,8 +203,8 @@ impl Provisions {
         Ok(rows.len())
     }
 
-    /// What is to be given now, the half-replaced first, and what waited for somebody to join who is a member by
-    /// the last reading. `patient` leaves what failed until its next try.
+    /// What is to be given now, half-replaced entries first; also what waited for a person to join
+    /// who is now a member. `patient` leaves failed rows until their next attempt.
     pub(crate) fn due(
         db: &Connection,
         provider: Provider,
@@ -225,7 +225,7 @@ impl Provisions {
         )
     }
 
-    /// The row as it is now; or how it stands, once it is settled.
+    /// The row as it is now; or its standing, once it is settled.
     pub(crate) fn current(
         db: &Connection,
         row: i64,

@@ -1,4 +1,4 @@
-//! How each thing that is read from a provider fared.
+//! The state of each source that is read from a provider.
 
 mod accepting;
 mod version;
@@ -18,7 +18,8 @@ pub(crate) use accepting::Doubt;
 pub(in crate::store) use accepting::note_accepted;
 pub(crate) use version::Version;
 
-/// A doubtful list of teams is believed once this many in a row lack the same ones, over this time.
+/// A doubtful list of teams is believed once this many in a row lack the same teams, over this
+/// time.
 const BELIEVED_AFTER: (u32, SignedDuration) = (3, SignedDuration::from_mins(30));
 
 /// The sources' SQL.
@@ -54,7 +55,7 @@ impl SourceKind {
 pub(crate) enum SourceState {
     /// Complete, and believed.
     Complete,
-    /// The provider does not let this key read it.
+    /// This key has no permission to read it.
     Forbidden,
     /// Read, but not believed.
     Doubtful,
@@ -69,7 +70,7 @@ impl SourceState {
         self.into()
     }
 
-    /// The state of a word in the database, which holds no others.
+    /// The state for a word in the database, which holds no other words.
     fn of(word: &str) -> Self {
         let all = [Self::Complete, Self::Forbidden, Self::Doubtful];
         let state = all.into_iter().find(|state| state.as_str() == word);
@@ -82,11 +83,11 @@ impl SourceState {
 pub(crate) struct SourceRow {
     /// When it was last read completely.
     pub complete_at: Option<Timestamp>,
-    /// When it was last read with a reading that counts, in doubt or not.
+    /// The time of the last reading that counts, believed or doubtful.
     pub counted_at: Option<Timestamp>,
     /// The digest of that reading.
     pub digest: Option<Digest>,
-    /// Nothing awaits a second reading.
+    /// Whether nothing awaits a second reading.
     pub settled: bool,
     /// The digest of the last doubtful reading.
     pub doubt_digest: Option<Digest>,
@@ -100,7 +101,7 @@ pub(crate) struct SourceRow {
     pub accepted: Option<Digest>,
 }
 
-/// A believed reading, as it is noted.
+/// A believed reading, as it is recorded.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Complete<'a> {
     pub(in crate::store) digest: Option<&'a Digest>,
@@ -141,8 +142,8 @@ impl Sources {
         Ok(row.unwrap_or_default())
     }
 
-    /// Why a list of teams is not to be believed, if it is not: it is doubtful, the last believed
-    /// one was another, and not enough that lack the same teams have come in a row.
+    /// Why a list of teams is not believed, if so: it is doubtful, no person has accepted it, and
+    /// not enough readings in a row lack the same teams.
     pub(crate) fn doubt(
         db: &Connection,
         account: &str,
@@ -166,7 +167,7 @@ impl Sources {
         Ok((!(counts && enough)).then_some(doubt))
     }
 
-    /// The membership of the holder of the key with which a team is read, once it was seen.
+    /// The membership of the key's holder in a team, once it was seen.
     pub(crate) fn holder_id(
         db: &Connection,
         account: &str,
@@ -175,7 +176,7 @@ impl Sources {
         Ok(Self::get(db, account, SourceKind::Team(team))?.holder_id)
     }
 
-    /// Notes a reading that counts, believed or doubted.
+    /// Records a reading that counts, believed or doubtful.
     pub(in crate::store) fn counted(
         db: &Connection,
         account: &str,
@@ -197,7 +198,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Notes that a reading is in doubt about who is missing.
+    /// Records that a reading is doubtful about who is missing.
     pub(in crate::store) fn doubted(
         db: &Connection,
         account: &str,
@@ -208,8 +209,8 @@ impl Sources {
         Self::problem(db, account, kind, SourceState::Doubtful, why, None, at)
     }
 
-    /// Has the next reading looked at whole, also where it is the same as the last believed one: this
-    /// one may have noted people as missing.
+    /// Makes the next reading be examined even if it equals the last believed one: this one may
+    /// have marked people as missing.
     pub(in crate::store) fn unsettled(
         db: &Connection,
         account: &str,
@@ -223,7 +224,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Notes an answer that is no reading, whatever a person says.
+    /// Records an answer that is no possible reading, and that nobody can accept.
     pub(crate) fn impossible(
         db: &Connection,
         account: &str,
@@ -240,7 +241,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Notes a complete list of teams.
+    /// Records a complete list of teams.
     pub(crate) fn listed(
         db: &Connection,
         account: &str,
@@ -254,8 +255,8 @@ impl Sources {
         Self::complete(db, account, SourceKind::Teams, complete, at)
     }
 
-    /// The teams that could not be read when they were last asked. `not_asked` is how the reason
-    /// begins where one was not asked at all.
+    /// The teams that could not be read the last time. `not_asked` is the prefix of the reason for
+    /// teams that were not even asked.
     pub(crate) fn failing(
         db: &Connection,
         not_asked: &str,
@@ -269,7 +270,7 @@ impl Sources {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Notes a complete reading.
+    /// Records a complete reading.
     pub(in crate::store) fn complete(
         db: &Connection,
         account: &str,
@@ -292,7 +293,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Notes that a reading was the same as the last believed one.
+    /// Records that a reading was the same as the last believed one.
     pub(crate) fn unchanged(
         db: &Connection,
         account: &str,
@@ -325,8 +326,8 @@ impl Sources {
         Ok(())
     }
 
-    /// Notes that a reading failed, was forbidden or is doubtful. `digest` is that of a doubtful
-    /// one; equal ones in a row are counted.
+    /// Records that a reading failed, was forbidden or is doubtful. `digest` is that of a doubtful
+    /// reading; equal ones in a row are counted.
     pub(crate) fn problem(
         db: &Connection,
         account: &str,
@@ -354,7 +355,7 @@ impl Sources {
         Ok(())
     }
 
-    /// Writes the state, and an event when it is another one than before.
+    /// Writes the state, and an event when it has changed.
     fn put(
         db: &Connection,
         account: &str,

@@ -1,5 +1,5 @@
-//! Takes over a complete reading of a team: judges it, stores what changed, and settles the actions
-//! that it proves or disproves.
+//! Stores a complete reading of a team: judges whether to believe it, stores the changes, and
+//! settles the actions that it proves or disproves.
 
 use std::collections::{HashMap, HashSet};
 
@@ -21,7 +21,7 @@ use crate::store::{Ledger, StoreError, queries::stays, tables::invites, tables::
 #[derive(Debug)]
 pub(crate) struct Teams;
 
-/// For which run a reading is, when, and whether it counts where several must agree.
+/// The run of a reading, its time, and whether it counts where several readings must agree.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Look<'a> {
     pub(crate) run: &'a str,
@@ -32,10 +32,10 @@ pub(crate) struct Look<'a> {
 /// What is known of a team before it is read.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct KnownTeam {
-    /// The digest of the last believed reading, where an equal one would teach nothing: nobody is
+    /// The digest of the last believed reading, if an equal one would tell nothing new: nobody is
     /// missing, and no action awaits its proof.
     pub(crate) nothing_new_if: Option<Digest>,
-    /// How far that had come.
+    /// The version of what is known.
     pub(crate) version: Version,
 }
 
@@ -43,16 +43,16 @@ pub(crate) struct KnownTeam {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub(crate) enum Taken {
-    /// Believed; with what it showed to have changed.
+    /// Believed; with the changes it showed.
     Believed(Vec<Finding>),
-    /// In doubt about who is missing, and why; who is shown was taken over.
+    /// Doubtful about who is missing, and why; the people it shows were stored.
     Doubted(String, Vec<Finding>),
-    /// No reading at all, and why: nothing of it was taken over.
+    /// Not a possible reading, and why: nothing of it was stored.
     Impossible(String),
 }
 
 impl Teams {
-    /// What is known of every team that was asked for before.
+    /// What is known of every team that lapsed has tried to read before.
     pub(crate) fn known(db: &Connection) -> Result<HashMap<TargetId, KnownTeam>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT target, iif(settled = 1, digest, NULL), readings, calls FROM source
@@ -76,8 +76,8 @@ impl Teams {
         Ok(teams)
     }
 
-    /// Takes a reading over: whoever it shows is there. Who is missing is believed to be gone by
-    /// [`crate::domain::Missed`] alone.
+    /// Stores a reading: the people it shows are there. A missing person counts as gone only by the
+    /// rule of [`crate::domain::Missed`].
     pub(crate) fn take(
         db: &Connection,
         team: &TargetRef,
@@ -105,7 +105,8 @@ impl Teams {
         let first = source.complete_at.is_none();
         let joined: HashSet<&str> = reading.members.iter().map(|m| m.email.key()).collect();
         let signs = signs(&known, &invited, reading, &joined, (&ours, &revoked));
-        // Whoever holds the key, a first look at nothing at all does not show them.
+        // A first reading that shows nobody at all is doubtful: it does not even show the key's
+        // holder.
         let nothing = first && reading.members.is_empty() && reading.invites.is_empty();
         let doubt = signs.doubt();
         let doubt = doubt.or_else(|| nothing.then(|| "the list is empty".to_owned()));
@@ -120,7 +121,7 @@ impl Teams {
         };
         let changes = Changes::between(&known, &reading.members);
         if changes.changed.iter().any(FlagChange::is_of_address) {
-            // Grants may have come since the team's last reading that changed anything.
+            // Grants may have been recorded since the last reading that changed anything.
             stays::bind(db, team.id())?;
         }
         stays.shown(db, &changes)?;
@@ -157,8 +158,8 @@ impl Teams {
         Ok(Taken::Believed(found))
     }
 
-    /// Believes what the last doubtful reading of a team showed, by a person's word: who was missing
-    /// from it is gone. Returns why it was in doubt, and who is gone.
+    /// Believes the last doubtful reading of a team because a person has accepted it: the people
+    /// missing from it are gone. Returns why it was in doubt, and who is gone.
     pub(crate) fn accept(
         db: &Connection,
         team: &TargetRef,
@@ -223,7 +224,7 @@ impl Teams {
             .query_row(params, |row| row.get(0))?)
     }
 
-    /// The addresses that a membership has borne.
+    /// The addresses that a membership has had.
     pub(crate) fn addresses(
         db: &Connection,
         team: TargetId,
@@ -241,7 +242,7 @@ impl Teams {
             .collect::<Result<_, _>>()?)
     }
 
-    /// Whether a team was ever read: of one that was not, nobody knows who is in it.
+    /// Whether a team was ever read; if not, its members are unknown.
     pub(crate) fn was_read(db: &Connection, team: &TargetRef) -> Result<bool, StoreError> {
         let kind = SourceKind::Team(team.id());
         let source = Sources::get(db, team.account(), kind)?;
@@ -259,7 +260,7 @@ impl Teams {
     }
 }
 
-/// The membership of the key's holder: a team that only an admin can read always has it. Its
+/// The membership of the key's holder: always present, since only an admin can read a team. Its
 /// address may have changed since it was first seen.
 fn holder_in(
     reading: &TeamReading,
@@ -284,7 +285,7 @@ fn holder_in(
         })
 }
 
-/// What speaks for or against the reading: what lapsed itself removed is no sign of anything.
+/// The signs for or against the reading; what lapsed itself removed does not count.
 fn signs(
     known: &[KnownMember],
     invited: &[invites::Known],
@@ -315,7 +316,7 @@ fn signs(
     Signs {
         known: count,
         still_there,
-        // A team of invitees alone has no members to show.
+        // A team with invitees only has no members to show.
         read: reading.members.len()
             + if known.is_empty() {
                 reading.invites.len()
@@ -342,7 +343,7 @@ fn note(
         let members = members.iter().filter(of);
         members.map(|m| m.email.written().to_owned()).collect()
     };
-    // Who has been missing before is no news.
+    // A person who was already missing before is no news.
     let missing = absent.awaited.iter().filter(|m| m.missed.is_none());
     let what = |c: &FlagChange<'_>| What {
         email: c.is.email.written().to_owned(),
@@ -376,7 +377,7 @@ fn note(
 }
 
 impl Observed<'_> {
-    /// Whether it tells of no member.
+    /// Whether no member changed.
     fn is_empty(&self) -> bool {
         let lists = [&self.missing, &self.left, &self.removed];
         self.appeared.is_empty() && self.changed.is_empty() && lists.iter().all(|l| l.is_empty())
@@ -414,7 +415,7 @@ struct What {
     what: String,
 }
 
-/// What a person should hear of: not what lapsed itself did.
+/// What a person should be told: everything but what lapsed itself did.
 fn findings(
     team: &TargetRef,
     changes: &Changes<'_>,

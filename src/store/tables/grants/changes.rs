@@ -1,4 +1,4 @@
-//! Grants that are given: recorded together with what has to be provisioned for them.
+//! Giving grants: recording them together with the provisions they need.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
@@ -21,9 +21,9 @@ pub(crate) struct Recorded {
     pub(crate) start: Timestamp,
     pub(crate) end: Option<Timestamp>,
     pub(crate) imported: Imported,
-    /// Why nobody is called, if so.
+    /// Why no provider is called, if so.
     pub(crate) why_nobody: &'static str,
-    /// Absent: nobody has to be called.
+    /// `None`: no call is needed.
     pub(crate) open: Option<Provision>,
 }
 
@@ -64,8 +64,8 @@ impl Grants {
                 _ => Some(at),
             }
         } else {
-            // Who asks by hand is given what is missing, whatever is on record. A file only gives
-            // what is new: somebody may have been taken out of the team since.
+            // A request by hand gives whatever is missing. An import gives only what is new, since
+            // a person may have been removed from the team since the first import.
             let is_new = matches!(imported, Imported::Recorded { .. });
             let asks = is_new || same == Same::Running;
             let has = Self::team_flags(db, &target, &email, at)?;
@@ -80,7 +80,7 @@ impl Grants {
                 (false, _, None) if !only_flags => ProvisionKind::MemberAdd,
                 (false, _, _) => ProvisionKind::MemberPromote,
             };
-            // What a whitelist gets only later is of no concern to what it is sent before.
+            // What a whitelist gets only later does not depend on the answer to an earlier call.
             let take_back = take_back.filter(|_| due <= at || !is_whitelist);
             let new = NewProvision {
                 kind,
@@ -98,7 +98,7 @@ impl Grants {
         Self::recorded(db, &grant, target, (id, imported), open)
     }
 
-    /// Records access that is there already: nothing is to be given for it.
+    /// Records access that exists already, without a provision.
     pub(crate) fn note(
         db: &Connection,
         grant: &NewGrant,
@@ -109,15 +109,16 @@ impl Grants {
         let target = Targets::ensure(db, &grant.target)?;
         if target.provider() == Provider::Sentius {
             if recorded.1 == Imported::Unchanged {
-                // The grant is the same one; its entry may stand there in this spelling too.
+                // The grant is the same; its entry may be on the whitelist in this spelling too.
                 if Self::is_open(db, recorded.0)? {
                     entry::may_be_there(db, target.id(), &grant.email, at)?;
                 }
             } else if Self::is_all_recorded(db, &target, &grant.email, at)? {
-                // One word about one entry: it is what that word's grants come to.
+                // All grants were recorded together, so the entry is what they add up to.
                 Self::entry_is_there(db, &target, &grant.email, How::Recorded, at)?;
             } else {
-                // As recorded: what the person's other grants come to beside it, the next pass posts.
+                // The entry as recorded; the next pass posts what all grants of the person add up
+                // to.
                 let (start, end) = Self::dates(db, recorded.0)?;
                 let permissions = grant.permissions.clone();
                 let entry = Entry {
@@ -140,7 +141,8 @@ impl Grants {
         Self::recorded(db, grant, target, recorded, None)
     }
 
-    /// Whether all open grants of a person on a whitelist were recorded at this moment: by one file.
+    /// Whether all open grants of a person on a whitelist were recorded at this moment, from one
+    /// file.
     fn is_all_recorded(
         db: &Connection,
         target: &TargetRef,
@@ -214,8 +216,9 @@ impl Grants {
         Ok((values::read(start), values::read_if_any(end)))
     }
 
-    /// An address is sent as it was first written: another writing of it is the same person. A
-    /// membership's earlier address is none: it may be somebody else's by now.
+    /// The address to send: the spelling that was recorded first, since other spellings are the
+    /// same person. A membership's earlier address does not count: it may belong to another person
+    /// by now.
     pub(super) fn first_written(
         db: &Connection,
         target: &TargetRef,

@@ -1,4 +1,4 @@
-//! What a person's open grants on a target come to: what is owed to them now.
+//! What a person's open grants on a target add up to: the access they should have now.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -13,7 +13,7 @@ use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, db::val
 #[derive(Debug, Clone)]
 pub(crate) struct OnWhitelist {
     spans: Vec<Span>,
-    /// As it was first written: the exact address that the person signs in with.
+    /// The first recorded spelling: the exact address that the person signs in with.
     email: Email,
     name: Option<String>,
     /// Whether an entry may be there.
@@ -26,8 +26,7 @@ impl OnWhitelist {
         Entry::of(&self.spans, at)
     }
 
-    /// The same, as it is posted. The provider asks for a name: who gave none is called by the
-    /// address.
+    /// The same, as it is posted. The provider requires a name; without one, the address is sent.
     pub(crate) fn posting(&self, at: Timestamp) -> Option<Posting> {
         let entry = self.entry(at)?;
         let name = self.name.clone();
@@ -44,13 +43,13 @@ impl OnWhitelist {
         })
     }
 
-    /// When another entry will be right.
+    /// When the right entry will next be another one.
     pub(crate) fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
         Entry::next_change(&self.spans, at)
     }
 
-    /// When the entry has to be looked at again: where it will be another one, and at once where
-    /// nothing covers it.
+    /// When the entry has to be compared again: at its next change, or at once if nothing covers
+    /// it.
     fn looked_at_next(&self, at: Timestamp) -> Option<Timestamp> {
         match self.entry(at) {
             Some(_) => self.next_change(at),
@@ -106,8 +105,8 @@ impl Grants {
         })
     }
 
-    /// Notes that a whitelist has the entry that a person's grants come to: it was taken, or a
-    /// person said that it is there.
+    /// Records that a whitelist has the entry that a person's grants add up to: the provider
+    /// accepted it, or a person said that it is there.
     pub(crate) fn entry_is_there(
         db: &Connection,
         target: &TargetRef,
@@ -126,8 +125,8 @@ impl Grants {
         entry::right_until(db, target.id(), email.key(), on.looked_at_next(at))
     }
 
-    /// Compares the entries that may no longer be right with what the grants come to now, and plans
-    /// to post those that are not. What nothing covers any more is for a removal.
+    /// Compares the entries that may be outdated with the current grants, and plans to post those
+    /// that are wrong. Entries that nothing covers any more are left to a removal.
     pub(crate) fn compare_entries(
         db: &Connection,
         reach: &Reach,
@@ -172,7 +171,7 @@ impl Grants {
         Ok(())
     }
 
-    /// The name by which a person was last recorded anywhere.
+    /// The person's name, as last recorded anywhere.
     fn name_of(db: &Connection, email: &Email) -> Result<Option<String>, StoreError> {
         Ok(db
             .prepare_cached(
@@ -185,7 +184,7 @@ impl Grants {
             .optional()?)
     }
 
-    /// The flags that a person's running grants of access to a team come to: all that any of them gives.
+    /// All flags that any of a person's running grants on a team gives.
     pub(crate) fn team_flags(
         db: &Connection,
         target: &TargetRef,
@@ -207,8 +206,8 @@ impl Grants {
         Ok(all)
     }
 
-    /// When the first of a person's open grants of this role that are not over begins. A flag is
-    /// also given by a grant of access that has it among its permissions.
+    /// The earliest start of a person's open grants of this role that are not over, including
+    /// grants of access that have the role's flag among their permissions.
     pub(crate) fn covers_or_begins(
         db: &Connection,
         target: &TargetRef,

@@ -1,4 +1,4 @@
-//! Ends that a person moves.
+//! Moving the end of a grant at a person's request.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,8 @@ impl Open {
 
 impl Grants {
     /// Moves the end of a person's access: the last of the grants that give it gets the new end,
-    /// and none lasts longer. Where only roles are held, theirs moves. Or says why not.
+    /// and none lasts longer. A person with roles only gets the roles' end moved. Returns why not,
+    /// if refused.
     pub(crate) fn extend(
         db: &Connection,
         email: &Email,

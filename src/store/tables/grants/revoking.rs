@@ -1,4 +1,5 @@
-//! Access that ends by a person's word: where somebody may have any, and the grants that end now.
+//! Revoking access at a person's request: where a person may have access, and the grants that end
+//! now.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,7 +16,7 @@ use crate::store::tables::entry;
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{Asked, Provisions, StoreError, Targets, db::values, tables::targets};
 
-/// What somebody has at a target.
+/// What a person has at a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
 #[serde(into = "&'static str")]
 #[strum(serialize_all = "snake_case")]
@@ -39,7 +40,7 @@ impl Held {
 }
 
 /// Where a person may have access: open grants, memberships and invites as last read. A membership
-/// that bore the address before is theirs as long as no other bears it.
+/// that had the address before is theirs as long as no other has it now.
 const HELD: [(Held, &str); 3] = [
     (
         Held::Grant,
@@ -64,13 +65,13 @@ const HELD: [(Held, &str); 3] = [
     ),
 ];
 
-/// A person's word that access is to end.
+/// A request to end access.
 #[derive(Debug, Clone)]
 pub(crate) struct Word {
     pub(crate) asked: Asked,
-    /// When it was said.
+    /// When it was made.
     pub(crate) since: Timestamp,
-    /// From when on it counts: what is seen to be there until then ends.
+    /// The moment it takes effect: all access seen until then ends.
     pub(crate) at: Timestamp,
 }
 
@@ -94,7 +95,7 @@ impl Grants {
             }
         }
         for whitelist in whitelists {
-            // One that nothing names yet has no number.
+            // A whitelist without any record has no number yet.
             let target = Targets::find(db, whitelist)?
                 .unwrap_or_else(|| TargetRef::new(TargetId(0), whitelist.clone()));
             places.entry(target).or_default().insert(Held::Entry);
@@ -115,7 +116,8 @@ impl Grants {
         Ok(has_entry || Self::knows(db, email)?)
     }
 
-    /// The addresses that a person's memberships bear now, by the grants that were given to this one.
+    /// The addresses that a person's memberships have now, found by the grants given to this
+    /// address.
     pub(crate) fn borne_by(db: &Connection, email: &Email) -> Result<HashSet<String>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT :email_key UNION SELECT person FROM grants WHERE email_key = :email_key
@@ -127,9 +129,9 @@ impl Grants {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Ends a person's grants on a target now, by a person's word, which counts from now: where no
-    /// grant is cut by it, one is recorded that is over at once, so that plan and trail know why the
-    /// access goes. The same word counts once, unless somebody is seen to have come back since.
+    /// Ends a person's grants on a target now. If no grant is cut short by that, one is recorded
+    /// that is over at once, so that plan and trail know why the access is removed. The same
+    /// request counts once, unless the person was seen to have come back since.
     pub(crate) fn revoke(
         db: &Connection,
         email: &Email,
@@ -167,8 +169,8 @@ impl Grants {
             }
         }
         if target.provider() == Provider::Sentius {
-            // Nothing shows who is on a whitelist: the address may be there as it was typed now, or
-            // as it was ever recorded.
+            // A whitelist cannot be read: the address may be on it as typed now, or in any recorded
+            // spelling.
             entry::may_be_there(db, target.id(), email, at)?;
             for written in spellings(db, email)? {
                 entry::may_be_there(db, target.id(), &written, at)?;
@@ -189,7 +191,7 @@ impl Grants {
     }
 }
 
-/// How a person's address was written in grants.
+/// The spellings of a person's address in grants.
 fn spellings(db: &Connection, email: &Email) -> Result<Vec<Email>, StoreError> {
     let mut statement =
         db.prepare_cached("SELECT DISTINCT email FROM grants WHERE email_key = :email_key")?;
@@ -201,7 +203,7 @@ fn spellings(db: &Connection, email: &Email) -> Result<Vec<Email>, StoreError> {
         .collect::<Result<_, _>>()?)
 }
 
-/// Whether this word has ended a grant already, and nobody has come back since.
+/// Whether this request has ended a grant already, and the person has not come back since.
 fn is_cut(
     db: &Connection,
     email: &Email,
@@ -229,8 +231,8 @@ fn is_cut(
         )?)
 }
 
-/// Records a grant that begins and ends by the same word. It is of the membership that bears the
-/// address, or that bore it before and is there still.
+/// Records a grant that begins and ends at once. It belongs to the membership that has the address,
+/// or that had it before and is still there.
 fn record_word(
     db: &Connection,
     email: &Email,
