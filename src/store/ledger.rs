@@ -1,5 +1,5 @@
-//! The ledger of removals: each from when it became due until it is settled, with its intents,
-//! results and proofs in the audit trail.
+//! The ledger of removals, each from the time it became due until it is settled; intents, results
+//! and proofs are in the audit trail.
 
 pub(crate) mod closing;
 mod list;
@@ -22,15 +22,15 @@ use super::trail::{self, Entry};
 use super::{Provisions, Sources, StoreError};
 use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
 
-/// The first wait after a failure, doubled with each further one.
+/// The first backoff after a failure, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
-/// The longest wait: what fails for days is still tried a few times a day.
+/// The longest backoff: what fails for days is still tried a few times a day.
 pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 
 pub(super) use list::obligation;
 pub(crate) use undo::{Kept, Lost};
 
-/// Who a removal is under way for, and when it was sent.
+/// The people with a removal under way, and when it was sent.
 pub(crate) type UnderWay = HashMap<String, Timestamp>;
 
 /// The ledger's SQL.
@@ -46,7 +46,7 @@ pub(crate) struct Tracked {
     pub action: Action,
     /// When it may be tried again, after a failure.
     pub next_try: Option<Timestamp>,
-    /// It was tried before, and is still due.
+    /// Whether it was tried before, and is still due.
     pub tried: bool,
 }
 
@@ -54,9 +54,9 @@ pub(crate) struct Tracked {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum Attempt {
-    /// It was, and is on disk: the call may go out.
+    /// It was written, and is on disk: the call may go out.
     Intended,
-    /// It was not: a grant covers the person again, so the action is withdrawn.
+    /// It was not written: a grant covers the person again, so the action is withdrawn.
     CoveredAgain,
 }
 
@@ -69,17 +69,17 @@ pub(crate) struct Settled {
     pub evidence: Option<Evidence>,
     /// In words, for people.
     pub detail: Option<String>,
-    /// The provider asked not to be called again before then.
+    /// The provider asked not to be called again before this time.
     pub not_before: Option<Timestamp>,
-    /// The failure tells of the provider as a whole, not of this action.
+    /// Whether the failure concerns the provider as a whole, not this action.
     pub is_general: bool,
-    /// The spellings of the address of which the provider said that they are gone.
+    /// The spellings of the address that the provider confirmed as gone.
     pub removed: Vec<Email>,
 }
 
 impl Ledger {
-    /// Intents without a result are those of a process that died between them: what became of
-    /// their calls is unknown. Returns how many there were.
+    /// Marks intents without a result as unknown: the process died before it recorded the result.
+    /// Returns how many there were.
     pub(crate) fn recover(db: &Connection, at: Timestamp) -> Result<usize, StoreError> {
         let mut statement = db.prepare_cached(
             "UPDATE action SET state = 'unknown', detail = 'interrupted between the call and its result'
@@ -110,9 +110,9 @@ impl Ledger {
         Ok(rows.len())
     }
 
-    /// Writes down that an action is about to be tried: only if no grant covers the person again,
-    /// in the same transaction, since an extension may have come since the plan was made. `cutoff`
-    /// is the moment an end has to lie before.
+    /// Records that an action is about to be tried, if no grant covers the person again. Checked in
+    /// the same transaction, since the end may have been extended after the plan was made. Ends
+    /// before `cutoff` are acted on.
     pub(crate) fn intend(
         db: &Connection,
         run: &str,
@@ -149,7 +149,7 @@ impl Ledger {
         Ok(Attempt::Intended)
     }
 
-    /// Writes down how a try ended; when it is over, closes the grants that it was for.
+    /// Records how a try ended; when the action is over, closes the grants that it was for.
     pub(crate) fn settle(
         db: &Connection,
         run: &str,
@@ -208,8 +208,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// Whether a grant gives access again: on the target itself, or on the whitelist that it follows.
-    /// Invites that are stale or bounce are no matter of grants.
+    /// Whether a grant gives access again, on the target itself or on the whitelist that it
+    /// follows. Stale or bouncing invites do not depend on grants.
     pub(crate) fn is_covered(
         db: &Connection,
         action: &Action,
@@ -243,7 +243,7 @@ impl Ledger {
         Ok(covering.is_some())
     }
 
-    /// The people with removals of this kind under way, or done and not read back yet: by
+    /// The people with removals of this kind under way, or done and not yet proven by a reading: by
     /// membership id, or by address for invites.
     pub(crate) fn under_way(
         db: &Connection,
@@ -261,7 +261,7 @@ impl Ledger {
     }
 }
 
-/// Closes the grants whose end was the reason of a settled action, once nobody is there any more.
+/// Closes the grants whose end was the reason of a settled action, once nobody is there.
 pub(super) fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Result<(), StoreError> {
     let found = db
         .prepare_cached(
@@ -286,13 +286,13 @@ pub(super) fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Resul
     }
 }
 
-/// Doubles from five minutes to six hours, and spreads by a fifth so that failures do not come back
-/// all at once.
+/// Exponential backoff from five minutes to six hours, with a jitter of a fifth so that retries do
+/// not come all at once.
 pub(super) fn wait_after(attempts: u32) -> SignedDuration {
     let doubled = FIRST_WAIT.saturating_mul(1_i32 << attempts.saturating_sub(1).min(10));
     let wait = doubled.min(LONGEST_WAIT);
     let mut byte = [0_u8; 1];
-    // Without random numbers all wait equally long: a nuisance, not a fault.
+    // Without random numbers there is no jitter, which does little harm.
     let _ = getrandom::fill(&mut byte);
     wait + (wait / 5) * i32::from(byte[0]) / 255
 }

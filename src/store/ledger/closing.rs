@@ -1,5 +1,5 @@
-//! Closing grants: over, and nobody is there. A closed grant is a note of that, which a reading can
-//! take back, and no evidence of its own.
+//! Closes grants that are over and whose people are gone. A closed grant only records that; it is
+//! no evidence, and a reading can reopen it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -10,9 +10,9 @@ use crate::store::queries::sql;
 use crate::store::trail::{self, Entry};
 use crate::store::{Runs, StoreError, db::values};
 
-/// Whether anybody with this address is there, by what was read or acknowledged last. Who came back
-/// after a proven absence is another matter than the grants that ended before it, and no other than
-/// one that ended since.
+/// Whether a person with this address is there, by the last reading or acknowledgement. A person
+/// who came back after a proven absence does not count for grants that ended before the return,
+/// only for those that ended since.
 pub(in crate::store) fn is_there(
     db: &Connection,
     target: TargetId,
@@ -34,7 +34,7 @@ pub(in crate::store) fn is_there(
         )?)
 }
 
-/// Closes what is over of a person's grants on a target, access and roles: nobody is there.
+/// Closes a person's grants on a target that are over, access and roles, because nobody is there.
 pub(in crate::store) fn access(
     db: &Connection,
     target: TargetId,
@@ -45,7 +45,7 @@ pub(in crate::store) fn access(
     close(db, target, person, None, action, at)
 }
 
-/// Closes what is over of a role.
+/// Closes a person's grants of a role that are over.
 pub(in crate::store) fn role(
     db: &Connection,
     target: TargetId,
@@ -95,7 +95,7 @@ fn close(
     Ok(())
 }
 
-/// A grant that is over in a team, and whose person a reading did not show.
+/// A grant in a team that is over, and whose person a reading did not show.
 struct Ended {
     person: String,
     email: String,
@@ -126,13 +126,13 @@ impl Ended {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReadTeam {
     pub(crate) team: TargetId,
-    /// In doubt about who is missing.
+    /// Whether its reading is doubtful about who is missing.
     pub(crate) doubtful: bool,
 }
 
-/// Closes the grants that are over and whose absence is believed: nobody was there in two readings
-/// that count, ten minutes apart, or lapsed knows that they have left. Each is an action of this
-/// run that found nothing to do. `cutoff` is the moment that an end has to lie before.
+/// Closes the grants that are over and whose people are believed to be gone: absent in two readings
+/// that count, ten minutes apart, or known to have left. Each becomes an action of this run that
+/// found nothing to do. Ends before `cutoff` are acted on.
 pub(crate) fn believe(
     db: &Connection,
     run: &str,
@@ -167,7 +167,7 @@ fn believe_one(
 ) -> Result<Option<FoundAbsent>, StoreError> {
     let key = (read.team, ended.person.as_str());
     if let Some(role) = ended.role {
-        // A reading shows the flag of who is there; of who is not, the access decides.
+        // A reading shows the flags of members only; for others the access decides.
         if is_member(db, key)? && !is_open(db, key, role.as_str())? {
             let kind = ActionKind::MemberDemote;
             let row = found_absent(db, run, key, ended, kind, at)?;
@@ -198,7 +198,8 @@ fn believe_one(
     Ok(Some(ended.found(kind)))
 }
 
-/// Whose access, or role, is over in a team: no grant covers it, and the last is not closed.
+/// The people whose access or role in a team is over: no grant covers it, and the last one is not
+/// closed.
 fn ended(
     db: &Connection,
     team: TargetId,
@@ -244,7 +245,7 @@ fn is_member(db: &Connection, (team, person): (TargetId, &str)) -> Result<bool, 
         )?)
 }
 
-/// Whether what is to be found absent is there, or a removal of it is under way.
+/// Whether the person is there with this role, or a removal of it is under way or not yet proven.
 fn is_open(
     db: &Connection,
     (team, person): (TargetId, &str),
@@ -295,7 +296,7 @@ fn has_left(db: &Connection, (team, person): (TargetId, &str)) -> Result<bool, S
         )?)
 }
 
-/// Counts this reading, and tells whether the absence is believed with it.
+/// Counts this reading, and returns whether the absence is now believed.
 fn is_missed_long_enough(
     db: &Connection,
     read: ReadTeam,
@@ -336,7 +337,7 @@ fn was_invite(db: &Connection, (team, person): (TargetId, &str)) -> Result<bool,
         )?)
 }
 
-/// Notes an action that found nothing to do.
+/// Records an action that found nothing to do.
 fn found_absent(
     db: &Connection,
     run: &str,
@@ -352,7 +353,7 @@ fn found_absent(
         (None, ActionKind::InviteRevoke) => "invite",
         (None, _) => "access",
     };
-    // What could not be tried until now is the same obligation.
+    // An open row that could not be tried until now is the same obligation.
     let open: Option<i64> = db
         .prepare_cached(
             "SELECT id FROM action WHERE target = :target AND email_key = :person AND what = :what
@@ -403,8 +404,8 @@ fn found_absent(
     Ok(row)
 }
 
-/// Closes, by a person's word, the grants that are over and whose people a doubtful reading did not
-/// show.
+/// Closes the grants that are over and whose people a doubtful reading did not show, because a
+/// person accepted it.
 pub(in crate::store) fn all_absent(
     db: &Connection,
     team: TargetId,

@@ -1,4 +1,4 @@
-//! What the ledger tells: the actions of a run with their states, and what the guard counts.
+//! Lists of the ledger: a run's actions with their states, and the counts for the guard.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,11 @@ use crate::domain::{
 };
 use crate::store::{StoreError, db::values, tables::targets};
 
-/// Over how long removals are counted.
+/// The period in which removals are counted.
 const WINDOW: SignedDuration = SignedDuration::from_hours(24);
 
 impl Ledger {
-    /// Every action of a run, and every one that is due and waits, oldest first.
+    /// All actions of a run, and all that are due and waiting, oldest first.
     pub(crate) fn of_run(db: &Connection, run: &str) -> Result<Vec<ActionResult>, StoreError> {
         let names = targets::names(db)?;
         let mut statement = db.prepare_cached(
@@ -47,8 +47,8 @@ impl Ledger {
         Ok(actions)
     }
 
-    /// What was removed in the last 24 hours. What was sent and never answered counts too: nobody
-    /// knows that it was not done.
+    /// What was removed in the last 24 hours. Calls without an answer count too: they may have been
+    /// done.
     pub(crate) fn removed_lately(db: &Connection, now: Timestamp) -> Result<Lately, StoreError> {
         let since = now.checked_sub(WINDOW).unwrap_or(Timestamp::MIN);
         let params = named_params! { ":since": values::stored(since) };
@@ -85,9 +85,9 @@ impl Ledger {
 /// Removals of the last 24 hours.
 #[derive(Debug, Default)]
 pub(crate) struct Lately {
-    /// By target: how many removals, and how many people are gone for them.
+    /// By target: the numbers of removals, and of people who lost their access by them.
     pub(crate) settled: BTreeMap<TargetId, (u64, u64)>,
-    /// Those that were sent and not answered yet; a plan may hold them again.
+    /// Those that were sent and not answered yet; a plan may contain them again.
     pub(crate) unanswered: Vec<Obligation>,
 }
 

@@ -1,4 +1,4 @@
-//! The plan in the ledger: what is due gets a row, what is due no longer is withdrawn.
+//! The plan in the ledger: what is due gets a row, and what is no longer due is withdrawn.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -13,10 +13,9 @@ use crate::store::trail::{self, Entry};
 use crate::store::{Holds, Provisions, StoreError, apart, db::values};
 
 impl Ledger {
-    /// Writes down what is due, each obligation once however many passes it takes, and withdraws
-    /// what an earlier pass had planned and this one has not, unless its team is not among those
-    /// that were read and nothing is known of it, or beyond the plan's reach. What one target's data
-    /// make impossible is that target's: the others go on.
+    /// Records what is due, one row for each obligation however many passes it takes. Withdraws
+    /// what an earlier pass planned and this one did not, except for teams that were not read or
+    /// are beyond the plan's reach. A target whose data cause an error does not stop the others.
     pub(crate) fn record_plan(
         db: &Connection,
         run: &str,
@@ -60,7 +59,7 @@ impl Ledger {
                 Err(error) => return Err(error),
             }
         }
-        // Targets of which nothing is due any more.
+        // Targets on which nothing is due any more.
         let others: Vec<(i64, bool)> = db
             .prepare_cached(
                 "SELECT DISTINCT a.target, t.provider = 'sentius' FROM action a JOIN target t ON t.id = a.target
@@ -93,7 +92,7 @@ impl Ledger {
 pub(crate) struct Recorded {
     /// The approved actions with their rows, oldest first.
     pub(crate) tracked: Vec<Tracked>,
-    /// Targets whose part could not be written, and why.
+    /// Targets whose rows could not be written, and why.
     pub(crate) errors: Vec<(TargetRef, String)>,
 }
 
@@ -119,7 +118,7 @@ fn by_target<'a>(
     targets
 }
 
-/// Withdraws what an earlier run had planned on a target and this one has not.
+/// Withdraws what an earlier run planned on a target and this one did not.
 fn withdraw_others(
     db: &Connection,
     run: &str,
@@ -140,8 +139,8 @@ fn withdraw_others(
     Ok(())
 }
 
-/// Writes one obligation down: the row that is open for it, or a new one. Nothing is written where
-/// an acknowledged removal only waits for a reading that cannot be had now.
+/// Records one obligation, in its open row or a new one. Nothing is written if an acknowledged
+/// removal only waits for a reading and the team cannot be read now.
 fn upsert(
     db: &Connection,
     run: &str,
@@ -177,7 +176,8 @@ fn upsert(
         .optional()?;
     let (row, next_try, attempts) = match open {
         Some(open) => {
-            // What waits for its next try, or for its proof, keeps that state until it is tried again.
+            // A row that waits for its next try or its proof keeps its state until it is tried
+            // again.
             db.prepare_cached(
                 "UPDATE action SET run = :run, kind = :kind, reason = :reason, email = :email, email_key = :email_key,
                     role = :role, remote_id = ifnull(:remote_id, remote_id),
@@ -218,13 +218,13 @@ fn upsert(
     Ok(Some(Tracked {
         row,
         action: action.clone(),
-        // What was never sent waits for nothing once it can be tried.
+        // A row that was never sent has no backoff once it can be tried.
         next_try: values::read_if_any(next_try).filter(|_| attempts > 0),
         tried: attempts > 0,
     }))
 }
 
-/// Notes what stands before an action; an event only when that is news.
+/// Records why an action cannot go ahead, with an event only when the reason is new.
 fn refuse(
     db: &Connection,
     row: i64,
@@ -236,8 +236,8 @@ fn refuse(
     let was: Option<String> = db
         .prepare_cached("SELECT detail FROM action WHERE id = :id")?
         .query_row(named_params! { ":id": row }, |r| r.get(0))?;
-    // What was sent and not answered is not known to have failed because it is not tried now, and
-    // what waits for a person's word still does.
+    // Rows that are unknown or held stay so: that they are not tried now does not mean that they
+    // failed.
     db.prepare_cached(
         "UPDATE action SET detail = :why,
                 next_try_at = CASE WHEN attempts > 0 THEN max(ifnull(next_try_at, 0), :next_try) ELSE :next_try END,
@@ -270,8 +270,8 @@ fn refuse(
     )
 }
 
-/// When what could not even be tried is tried again: soon after the moment it was meant for, and
-/// less and less often the longer that is ago.
+/// When an action that could not be tried is tried again: soon after it became due, and less and
+/// less often the longer that is ago.
 fn soon(due: Timestamp, at: Timestamp) -> Timestamp {
     let wait = at.duration_since(due) / 8;
     let wait = wait.clamp(SignedDuration::from_secs(15), SignedDuration::from_mins(15));
@@ -279,8 +279,8 @@ fn soon(due: Timestamp, at: Timestamp) -> Timestamp {
 }
 
 impl Ledger {
-    /// Notes that an action could not even be tried; an event only when the reason is news. One
-    /// that was sent earlier and not answered stays unknown: a reading is still to settle it.
+    /// Records that an action could not be tried, with an event only when the reason is new. One
+    /// that was sent earlier without an answer stays unknown until a reading settles it.
     pub(crate) fn not_tried(
         db: &Connection,
         tracked: &Tracked,
@@ -298,7 +298,7 @@ impl Ledger {
     }
 }
 
-/// Ends an action that is due no longer.
+/// Withdraws an action that is no longer due.
 pub(super) fn withdraw(
     db: &Connection,
     row: i64,

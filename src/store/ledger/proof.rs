@@ -1,4 +1,4 @@
-//! Proof by reading: what a team's reading says about removals that were sent.
+//! Proof by reading: what a team's reading shows about removals that were sent.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,18 +11,18 @@ use crate::domain::{Email, Flags, Role, TargetId};
 use crate::store::trail::{self, Entry};
 use crate::store::{Provisions, StoreError, db::values, tables::members};
 
-/// A removal that was sent, and whether what it was to remove is still there.
+/// A removal that was sent, and whether its object is still there.
 struct Unproven {
     row: i64,
     email: Email,
     acknowledged: bool,
     still_there: bool,
-    /// The same obligation stands in the ledger once more, and open.
+    /// Whether the ledger has another, open row for the same obligation.
     superseded: bool,
 }
 
 impl Ledger {
-    /// The targets from which a removal waits to be read back.
+    /// The targets with removals that wait for a proof by reading.
     pub(crate) fn awaiting_proof(db: &Connection) -> Result<HashSet<TargetId>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT DISTINCT target FROM action
@@ -32,9 +32,9 @@ impl Ledger {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Settles what the reading just stored proves: what is gone is `verified`; what was sent
-    /// without an answer and is still there failed; what the provider had said yes to and is still
-    /// there is due again, and its grants are open again.
+    /// Settles removals by the reading just stored. What is gone is `verified`. What is still there
+    /// after a call without an answer has failed. What is still there although the provider
+    /// acknowledged the removal is due again, and its grants are reopened.
     pub(crate) fn settle_by_reading(
         db: &Connection,
         run: &str,
@@ -87,8 +87,8 @@ impl Ledger {
     }
 }
 
-/// A membership counts as still there only under the same id, and an invite only if it was there
-/// when the call was made: who was let in anew meanwhile is no failed removal.
+/// A membership counts as still there only under the same id, and an invite only if it was there at
+/// the time of the call: a person who was added again meanwhile is no failed removal.
 fn unproven(db: &Connection, team: TargetId) -> Result<Vec<Unproven>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT a.id, a.email, a.state IN ('done', 'absent'), a.kind, a.person, a.role,

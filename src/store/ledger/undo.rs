@@ -1,4 +1,4 @@
-//! What a run took away, with all that is on record of it.
+//! What a run removed, with all that is on record about it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -13,12 +13,12 @@ use crate::store::{NewGrant, StoreError, db::values, tables::targets};
 pub(crate) struct Lost {
     pub(crate) target: TargetRef,
     pub(crate) email: Email,
-    /// A membership, an invite, an entry; or roles alone.
+    /// Whether it was a membership, an invite or an entry; otherwise only roles.
     pub(crate) access: bool,
     pub(crate) was_member: bool,
-    /// Of the membership.
+    /// The flags of the membership.
     pub(crate) flags: Flags,
-    /// The roles that were taken back.
+    /// The roles that were revoked.
     pub(crate) roles: Vec<Role>,
     pub(crate) reason: Reason,
     /// The grants that were closed with it.
@@ -31,7 +31,8 @@ pub(crate) struct Lost {
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub(crate) grant: NewGrant,
-    /// The end that it had before it was revoked, where that lies ahead; `Some(None)`: it had none.
+    /// The end that it had before it was revoked, if that is in the future; `Some(None)`: it had
+    /// none.
     pub(crate) end: Option<Option<Timestamp>>,
 }
 
@@ -49,7 +50,7 @@ impl Ledger {
             return Ok(None);
         }
         let names = targets::names(db)?;
-        // What was absent at the second try went with the first, which was not answered.
+        // What was absent at the second try was removed by the first, which got no answer.
         let mut statement = db.prepare_cached(
             "SELECT id, kind, target, email, reason, role, remote_id FROM action
              WHERE run = :run AND (state = 'done' OR (state = 'absent' AND attempts > 1))
@@ -99,8 +100,8 @@ impl Ledger {
 const COLUMNS: &str =
     "email, name, permissions, role, starts_at, ends_at, owner, reason, as_written, id, revoked";
 
-/// The grants that this action closed, by the trail. One that was recorded only to be revoked is
-/// none that anybody gave.
+/// The grants that this action closed, by the trail, except those recorded only by a revocation,
+/// which nobody gave.
 fn closed_by(
     db: &Connection,
     action: i64,
@@ -127,7 +128,7 @@ fn closed_by(
         };
         closed.push(Kept {
             grant: NewGrant {
-                // What had not begun begins when it was to.
+                // A grant that had not begun keeps its start.
                 start: Some(values::read(row.get("starts_at")?)).filter(|start| *start > at),
                 ..read(row, target)?
             },

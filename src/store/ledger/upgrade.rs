@@ -1,5 +1,5 @@
-//! The day of an upgrade: grants that an older version closed though their people are there. They are
-//! open again, and what is due for them waits for a person's word.
+//! After an upgrade: reopens grants that an older version closed although their people are there.
+//! What is due for them waits for a person's approval.
 
 use std::collections::HashSet;
 
@@ -12,11 +12,11 @@ use crate::store::queries::sql;
 use crate::store::trail::{self, Entry};
 use crate::store::{StoreError, db::values};
 
-/// What a migration leaves behind for the first passes, by the teams that were looked at.
+/// The fact that a migration leaves for the first passes; it lists the teams already checked.
 const PENDING: &str = "upgrade.reopen";
 
-/// Looks once at each team that was read: whoever is there, whose last grant is closed, and who did
-/// not come back after it, has that grant open again. Returns how many.
+/// Checks each team that was read once: reopens the last grant of a person who is there, if it is
+/// closed and the person did not come back after it. Returns how many.
 pub(crate) fn reopen(
     db: &Connection,
     read: &HashSet<TargetId>,
@@ -44,7 +44,7 @@ pub(crate) fn reopen(
     Ok(reopened)
 }
 
-/// The teams that were looked at since the upgrade; `None` when all were, or there was none.
+/// The teams checked since the upgrade; `None` when all were, or there was no upgrade.
 fn pending(db: &Connection) -> Result<Option<HashSet<TargetId>>, StoreError> {
     let value: Option<String> = db
         .prepare_cached("SELECT value FROM fact WHERE name = :name")?

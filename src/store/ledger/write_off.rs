@@ -1,4 +1,4 @@
-//! What a person gives up: settled without having been done, with the reason on record.
+//! Write-offs: a person settles rows that were never done, with the reason on record.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
@@ -11,8 +11,8 @@ use crate::store::trail::{self, Entry};
 use crate::store::{Provisions, Runs, StoreError, db::values, tables::invites, tables::members};
 
 impl Ledger {
-    /// Gives up what is owed to or from a person on a target. Returns how many removals and how many
-    /// gifts that were.
+    /// Writes off what is owed to or from a person on a target. Returns the numbers of removals and
+    /// provisions.
     pub(crate) fn write_off(
         db: &Connection,
         target: &TargetRef,
@@ -47,7 +47,7 @@ fn open(db: &Connection, target: TargetId, email: &Email) -> Result<Vec<i64>, St
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Whether access is over that no pass has taken up.
+/// Whether access is over that no pass has recorded yet.
 fn is_untouched(
     db: &Connection,
     target: TargetId,
@@ -69,7 +69,7 @@ fn is_untouched(
         )?)
 }
 
-/// Writes down what no pass has, so that it can be given up.
+/// Records what no pass has recorded, so that it can be written off.
 fn take_up(
     db: &Connection,
     target: &TargetRef,
@@ -125,7 +125,7 @@ fn settle(
     )
 }
 
-/// Nobody is taken to be there any more, until a reading shows them.
+/// Treats the person as gone until a reading shows them.
 fn forget_presence(
     db: &Connection,
     target: TargetId,
@@ -150,7 +150,7 @@ fn forget_presence(
     }
     db.prepare_cached("DELETE FROM entry WHERE target = :target AND person = :person")?
         .execute(named_params! { ":target": target.0, ":person": email.key() })?;
-    // A reading that is the same as the last one shows them, and is to be looked at.
+    // An unchanged reading would show them, so it must not be skipped.
     db.prepare_cached("UPDATE source SET settled = 0 WHERE kind = 'team' AND target = :target")?
         .execute(named_params! { ":target": target.0 })?;
     Ok(())

@@ -1,5 +1,5 @@
-//! Grants as they were at an earlier moment: where a row has changed since, its form of then is
-//! told again from the audit trail.
+//! Grants as they were at an earlier moment: if a row has changed since, its earlier form is
+//! rebuilt from the audit trail.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::store::{StoreError, db::values};
 
-/// The forms of then of those grants whose rows have changed since.
+/// The earlier forms of the grants whose rows have changed since.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Then {
     forms: HashMap<i64, Form>,
@@ -56,7 +56,7 @@ impl Then {
         Ok(then)
     }
 
-    /// The form of then, where the row has changed since or may have.
+    /// The earlier form, if the row has changed since or may have.
     pub(in crate::store) fn form(&self, grant: i64) -> Option<&Form> {
         self.forms.get(&grant)
     }
@@ -67,9 +67,9 @@ impl Then {
     }
 }
 
-/// Whose grants were changed after `as_of` in a way that their rows do not tell by themselves: a
-/// row has its dates of recording and removal, all else is its latest form. An event's time may be
-/// earlier than the one's before it, so that all are looked at.
+/// The people whose grants changed after `as_of` in a way that the rows do not show: a row has its
+/// dates of recording and removal, and otherwise only its latest form. All events are searched,
+/// since their times are not always in order.
 fn changed_since(db: &Connection, as_of: Timestamp) -> Result<BTreeSet<String>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT DISTINCT p.email_key FROM event e CROSS JOIN event_payload p USING (seq)
@@ -104,8 +104,8 @@ impl Event {
     }
 }
 
-/// The grant's form at `as_of`, told from its events; that in which it was first recorded, where
-/// that was later: its start may lie before. Nothing where no event tells of its recording.
+/// The grant's form at `as_of`, rebuilt from its events. If it was recorded only later, the form in
+/// which it was recorded, since its start may be earlier. `None` if no event records it.
 fn form_at(events: &[Event], grant: i64, as_of: Timestamp) -> Option<Form> {
     let mut form: Option<Form> = None;
     let mut closed_by = None;
@@ -133,7 +133,7 @@ fn form_at(events: &[Event], grant: i64, as_of: Timestamp) -> Option<Form> {
                 known.removed_at = Some(event.at);
             }
             "grant.reopened" => known.removed_at = None,
-            // What was over already did not last until then.
+            // A grant that was already over keeps its earlier end.
             "grant.revoked" => known.end = [end, known.end].into_iter().flatten().min(),
             "grant.refused" => known.take_back(&event.body["undone"], event.at),
             _ => {}
@@ -156,7 +156,7 @@ impl Form {
         }
     }
 
-    /// Takes over what an event says of the grant, and leaves what it does not.
+    /// Takes over the fields that an event has, and keeps the others.
     fn take(&mut self, body: &Value) {
         let text = |key: &str| body[key].as_str().map(str::to_owned);
         let moment = |key: &str| body[key].as_str().and_then(|at| at.parse().ok());

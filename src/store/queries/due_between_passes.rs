@@ -1,5 +1,4 @@
-//! What is to be done between passes, and when: ends, starts, tries that come again, and what a
-//! person approved.
+//! What is to be done between passes, and when: ends, starts, retries, and what a person approved.
 
 use std::collections::BTreeSet;
 
@@ -12,23 +11,24 @@ use crate::store::{StoreError, db::values, tables::targets};
 /// What is to be done between passes.
 #[derive(Debug)]
 pub(crate) struct Agenda {
-    /// When the next end, of those not acted on yet, is to be acted on.
+    /// When the next end that was not acted on yet is to be acted on.
     pub next_end: Option<Timestamp>,
-    /// When the next try of what failed has come, or the next start of what is to be given.
+    /// When the next retry or the next start is due.
     next_try: Option<Timestamp>,
-    /// Where something is due now; everything where a team has still to be found by its name.
+    /// The targets where something is due now; everything if a team has still to be found by its
+    /// name.
     pub reach: Reach,
 }
 
 impl Agenda {
-    /// What has come up after `since`, when it was last looked after.
+    /// What has become due after `since`, the time of the last check.
     pub(crate) fn load(
         db: &Connection,
         since: Timestamp,
         grace: SignedDuration,
         now: Timestamp,
     ) -> Result<Self, StoreError> {
-        // An end is acted on when its grace is over, and a revoked one at once.
+        // An end is acted on after the grace period, a revoked one at once.
         let before = |at: Timestamp| at.checked_sub(grace).unwrap_or(Timestamp::MIN);
         let earliest = |sql: &str, after: Timestamp| -> Result<Option<Timestamp>, StoreError> {
             let params = named_params! { ":after": values::stored(after) };
@@ -48,7 +48,7 @@ impl Agenda {
                  UNION ALL SELECT min(look_at) FROM entry WHERE look_at > :after)",
             since,
         )?;
-        // Not UNION: for that all open grants would be walked in the order of their targets.
+        // Not UNION: SQLite would then scan all open grants in the order of their targets.
         let mut statement = db.prepare_cached(
             "SELECT target FROM grants
              WHERE removed_at IS NULL AND ends_at <= :cutoff AND (ends_at > :since_end OR recorded_at > :since)

@@ -1,4 +1,4 @@
-//! Access that ends within a time: the one query that notices, findings and reports ask.
+//! Access that ends within a period: the one query for notices, findings and reports.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};

@@ -1,5 +1,5 @@
-//! What stands out at the end of a pass, whoever caused it: access without an end or without a
-//! grant, ends that are near, addresses that bounce.
+//! Findings at the end of a pass, whatever caused them: access without an end or without a grant,
+//! ends that are near, addresses that bounce.
 
 use std::collections::BTreeMap;
 
@@ -17,8 +17,8 @@ use crate::store::{
 pub(crate) struct Findings;
 
 impl Findings {
-    /// The members of the listed teams whom no grant covers: of the teams' part `part` of `parts`,
-    /// by name. `holders` are the keys' own addresses, which need no grant.
+    /// The members of the listed teams without a covering grant, for part `part` of `parts` of the
+    /// teams, by name. `holders` are the keys' own addresses, which need no grant.
     pub(crate) fn unmanaged(
         db: &Connection,
         at: Timestamp,
@@ -45,7 +45,7 @@ impl Findings {
         Ok(found)
     }
 
-    /// What else stands out now.
+    /// All other findings.
     pub(crate) fn standing(
         db: &Connection,
         at: Timestamp,
@@ -56,7 +56,7 @@ impl Findings {
         collect(
             db,
             FindingKind::GrantNeverEnds,
-            // By the ends' index: the planner would rather walk all grants of each target.
+            // Forces the index on ends: the query planner would scan all grants of each target.
             "SELECT target, email, 'owner ' || owner FROM grants INDEXED BY grants_due
              WHERE removed_at IS NULL AND ends_at IS NULL",
             [],
@@ -106,7 +106,7 @@ impl Findings {
     }
 }
 
-/// Whose grants run, and who is neither a member nor invited, nor about to be.
+/// People with running grants who are neither members nor invited, nor about to be.
 fn not_there_either(
     db: &Connection,
     team: &TargetRef,

@@ -75,10 +75,10 @@ pub struct GrantFilter {
     pub target: Option<TargetId>,
     /// Only in this state; absent: in every one.
     pub state: Option<GrantState>,
-    /// Only those with which access ends until then: no other grant outlasts them.
+    /// Only those whose end until then ends the access: no other grant outlasts them.
     pub ending_until: Option<Timestamp>,
-    /// As it was then: a grant that was neither recorded nor begun does not count, and what was
-    /// changed later is in its form of then.
+    /// The state at that time: grants neither recorded nor begun by then are left out, and later
+    /// changes are undone.
     pub as_of: Option<Timestamp>,
 }
 
@@ -89,9 +89,9 @@ pub struct MemberFilter {
     pub target: Option<TargetId>,
     /// As it was then.
     pub as_of: Option<Timestamp>,
-    /// Only those who are covered by no grant, but for the holders of the keys.
+    /// Only those without a covering grant, except the holders of the keys.
     pub uncovered: bool,
-    /// How long after an end access is left alone.
+    /// The grace period: how long after an end access is left alone.
     pub grace: SignedDuration,
     /// The holders of the keys, by their accounts.
     pub holders: Vec<(String, Email)>,
@@ -125,8 +125,8 @@ impl Listing {
             }
             params.push((":target", target.0));
         }
-        // Each condition only leaves out what the filter would, so that an index finds the rest. What
-        // was then may have another form now.
+        // These conditions only repeat the filter, so that an index can be used. For an earlier
+        // moment they do not apply, since rows may have changed.
         if then.is_none() {
             if let Some(until) = filter.ending_until {
                 open.push_str(
@@ -161,7 +161,7 @@ impl Listing {
             let mut rows = statement.query(named.as_slice())?;
             while let Some(row) = rows.next()? {
                 let grant = grant(row, &names, then.as_ref(), filter.as_of.unwrap_or(now))?;
-                // What was then can be told by all that was then.
+                // For an earlier moment, filtering needs all grants of that time.
                 listed.extend(grant.filter(|g| then.is_some() || filter.means(g, now)));
             }
         }
@@ -184,7 +184,7 @@ impl Listing {
         let names = targets::names(db)?;
         let at = filter.as_of.unwrap_or(now);
         let then = filter.as_of.map(|at| Then::load(db, at)).transpose()?;
-        // CROSS JOIN keeps the order: the planner would walk all members for each team.
+        // CROSS JOIN fixes the join order: the query planner would scan all members for each team.
         let mut statement = db.prepare(&format!(
             "SELECT m.target, m.email, m.email_key, is_admin, is_manager, edit_permission, inspect_permission,
                     created_at, m.first_seen, ifnull(s.holder_id = m.remote_id, 0) AS is_holder,
@@ -232,7 +232,7 @@ impl Listing {
 }
 
 impl Listing {
-    /// The teams, or the one that is meant, whose people were never read.
+    /// The teams, or the one asked for, whose people were never read.
     pub(crate) fn never_read(
         db: &Connection,
         filter: &MemberFilter,
@@ -250,7 +250,7 @@ impl Listing {
 }
 
 impl GrantFilter {
-    /// Whether the grant is meant, in the form that it has at the moment that is asked for.
+    /// Whether the grant matches, in its form at the moment asked for.
     fn means(&self, grant: &GrantRow, now: Timestamp) -> bool {
         let at = self.as_of.unwrap_or(now);
         let ends_within = |until: Timestamp| {
@@ -265,7 +265,7 @@ impl GrantFilter {
 /// The names of targets by their numbers.
 type Names = HashMap<TargetId, TargetRef>;
 
-/// The grant as it was at `at`, or as it is; nothing where it was neither recorded nor begun.
+/// The grant as it was at `at`, or as it is; `None` if it was neither recorded nor begun then.
 fn grant(
     row: &Row<'_>,
     names: &Names,
@@ -297,7 +297,7 @@ fn grant(
         }
         form.removed_at = form.removed_at.filter(|removed| *removed <= at);
     } else {
-        // Whatever the clock says now: it is removed.
+        // It is removed, whatever the clock says now.
         moment = form.removed_at.map_or(at, |removed| removed.max(at));
     }
     Ok(Some(GrantRow {
@@ -315,7 +315,7 @@ fn grant(
     }))
 }
 
-/// Whether a grant of then covered the person on the target.
+/// Whether a grant covered the person on the target at that time.
 fn covered_then(
     db: &Connection,
     target: i64,
@@ -339,7 +339,7 @@ fn covered_then(
     Ok(false)
 }
 
-/// Leaves out the grants that another one of the person outlasts, as the view `ending` does.
+/// Leaves out grants that another grant of the person outlasts, as the view `ending` does.
 fn leave_last(grants: &mut Vec<GrantRow>) {
     let person = |g: &GrantRow| (g.target.id(), canonical(&g.email).into_owned());
     let mut open: HashMap<_, Vec<GrantRow>> = HashMap::new();

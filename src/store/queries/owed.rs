@@ -1,4 +1,4 @@
-//! What is owed: the one answer that outcome, exit code, `status`, page, metrics and report share.
+//! What is owed: the one query shared by outcome, exit code, `status`, page, metrics and report.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::domain::Owed;
 use crate::store::{Outbox, StoreError, db::values};
 
-/// A mail that waits this long though nobody has tried to send it is late.
+/// A mail that has waited this long without any try is late.
 const UNTRIED: SignedDuration = SignedDuration::from_mins(5);
 
 /// What is asked.
@@ -19,11 +19,11 @@ pub(crate) struct OwedAt {
     pub(crate) grace: SignedDuration,
     /// Whether a person has yet to confirm the database.
     pub(crate) unconfirmed: bool,
-    /// Whether a long import is running: what it has not tried yet is its own to give.
+    /// Whether a long import is running: what it has not tried yet is left to it.
     pub(crate) import_runs: bool,
     /// How long a mail may wait for its first try before it is owed.
     pub(crate) untried: SignedDuration,
-    /// The accounts with teams: what others were is not read any more.
+    /// The accounts with teams in the configuration; former accounts are no longer read.
     pub(crate) accounts: Vec<String>,
 }
 
@@ -39,7 +39,7 @@ impl OwedAt {
         }
     }
 
-    /// The moment that an end has to lie before to be acted on.
+    /// Ends before this moment are acted on.
     pub(crate) fn cutoff(&self) -> Timestamp {
         self.now.checked_sub(self.grace).unwrap_or(Timestamp::MIN)
     }
@@ -56,7 +56,7 @@ pub(crate) fn owed(db: &Connection, asked: &OwedAt) -> Result<Owed, StoreError> 
     })
 }
 
-/// Removals that are due: in the ledger, or not taken up by any pass yet.
+/// Removals that are due: in the ledger, or not yet recorded by any pass.
 fn remove(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
     let open: u64 = db
         .prepare_cached(
@@ -73,7 +73,7 @@ fn remove(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
     Ok(open + untouched)
 }
 
-/// Access that is to be there by now.
+/// Access that should exist by now.
 fn give(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
     Ok(db
         .prepare_cached(
@@ -103,7 +103,7 @@ fn doubt(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
     Ok(doubts)
 }
 
-/// Whether the guard holds anything that no person has let go ahead.
+/// Whether the guard holds anything that no person has approved.
 pub(crate) fn is_held(db: &Connection) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(&format!(
@@ -113,7 +113,7 @@ pub(crate) fn is_held(db: &Connection) -> Result<bool, StoreError> {
         .query_row([], |row| row.get(0))?)
 }
 
-/// Mails that could not be delivered, that nobody has tried to send, or that were refused lately.
+/// Mails that could not be delivered, were not tried in time, or were refused lately.
 fn mail(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
     let late = asked
         .now

@@ -1,5 +1,5 @@
-//! What the page for people shows: the first of each list, and how long each is. What is read grows
-//! with what is open, what is kept of it does not.
+//! The content of the page for people: the first rows of each list, and its length. The rows read
+//! grow with the open ones; the rows kept in memory do not.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,9 +15,9 @@ use crate::store::queries::sql::{self, STANDS, not_outlasted};
 use crate::store::queries::status::{Wanted, last_passes};
 use crate::store::{StoreError, Teams, db::values, tables::targets};
 
-/// Rows of a list that a person still reads.
+/// The most rows of a list, as people read no more.
 const MOST_ROWS: usize = 100;
-/// Passes that are shown: five hours of them, where one is made each quarter of an hour.
+/// The most passes shown: five hours, at one each quarter of an hour.
 const MOST_PASSES: usize = 20;
 /// Names shown of one team's covered people, and of its others.
 const MOST_NAMES: usize = 200;
@@ -25,7 +25,7 @@ const MOST_NAMES: usize = 200;
 /// The lists of the page.
 #[derive(Debug)]
 pub(crate) struct Board {
-    /// Held, overdue, protected, ending and sources, cut, with their totals but for what ends.
+    /// Held, overdue, protected, ending and sources, cut, with their totals except for what ends.
     pub(crate) summary: Summary,
     /// The last passes, newest first.
     pub(crate) passes: Vec<Pass>,
@@ -57,7 +57,7 @@ impl People {
     }
 }
 
-/// The lists as they are now, beside a status that was asked just before.
+/// The lists as they are now, to go with a status read just before.
 pub(crate) fn gather(
     db: &Connection,
     wanted: &Wanted,
@@ -103,7 +103,7 @@ impl Reader<'_> {
         target.map_or_else(|| format!("target {id}"), ToString::to_string)
     }
 
-    /// The first of what is held, of what is protected, and of all else that is open.
+    /// The first rows of what is held, of what is protected, and of all else that is open.
     fn ledger(&self, summary: &mut Summary) -> Result<(), StoreError> {
         for kind in ["= 'held'", "= 'protected'", "NOT IN ('held', 'protected')"] {
             let mut statement = self.db.prepare_cached(&format!(
@@ -153,7 +153,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// The first of what is over and no pass has taken up.
+    /// The first rows of what is over and not yet recorded by a pass.
     fn untouched(&self, summary: &mut Summary) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT u.target, u.email, u.due, u.revoked, u.is_role, t.provider = 'sentius'
@@ -220,7 +220,7 @@ impl Reader<'_> {
 pub(crate) struct Span {
     /// Its first day.
     pub(crate) starts: Date,
-    /// From this moment, but for the first week, which has the rest of itself.
+    /// From this moment; the first week is only what is left of it.
     from: Timestamp,
     until: Timestamp,
 }
@@ -242,7 +242,7 @@ pub(crate) fn weeks(now: Timestamp, zone: &TimeZone) -> Vec<Span> {
         .collect()
 }
 
-/// How many ends a week has. Asked week by week: where a million grants end, each takes a while.
+/// How many ends a week has. Read week by week: with a million ends, each takes a while.
 pub(crate) fn ends_in(db: &Connection, week: Span) -> Result<u64, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT count(*) FROM grants g INDEXED BY grants_due
@@ -261,7 +261,7 @@ pub(crate) fn teams(db: &Connection) -> Result<Vec<TargetRef>, StoreError> {
 }
 
 /// Which of these teams' people a grant covers; `holders` are the keys' own addresses, which need
-/// none. `cutoff` is the moment that an end has to lie before to be acted on.
+/// none. Ends before `cutoff` are acted on.
 pub(crate) fn coverage(
     db: &Connection,
     teams: &[TargetRef],

@@ -1,4 +1,4 @@
-//! Loads what the plan looks at: candidates found by index, never all that is kept.
+//! Loads the plan's input: only candidates found by index, never the whole database.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -19,11 +19,11 @@ use crate::store::{SourceKind, Sources, StoreError, Teams, db::values, tables::t
 pub(crate) struct Wanted {
     /// The moment for which the plan is made.
     pub now: Timestamp,
-    /// How patient the plan is.
+    /// The waiting times of the plan.
     pub policy: Policy,
     /// The rules of teams.
     pub rules: BTreeMap<TargetRef, TeamPolicy>,
-    /// How the teams' readings fared.
+    /// The state of the teams' readings.
     pub sources: BTreeMap<TargetRef, SourceHealth>,
     /// What it is about.
     pub reach: Reach,
@@ -134,7 +134,7 @@ impl Loader<'_> {
         Ok(snapshot)
     }
 
-    /// Wherever a person has an open grant, is a member or is invited.
+    /// The targets where a person has an open grant, is a member or is invited.
     fn places_of(&self, email: &Email) -> Result<BTreeSet<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT target, person FROM grants WHERE email_key = :email_key
@@ -145,7 +145,7 @@ impl Loader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whoever has an open grant that is over.
+    /// The people who have an open grant that is over.
     fn with_ended_grants(&self, now: Timestamp) -> Result<BTreeSet<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
             "SELECT target, person FROM grants WHERE removed_at IS NULL AND ends_at <= :now",
@@ -154,7 +154,7 @@ impl Loader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Whose entry on a whitelist may have to go or to change.
+    /// The people whose entry on a whitelist may have to be removed or changed.
     fn with_entries(&self, now: Timestamp) -> Result<Vec<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
             "SELECT DISTINCT target, person FROM entry INDEXED BY entry_look WHERE look_at <= :now",
@@ -163,7 +163,7 @@ impl Loader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Who came back after a proven absence.
+    /// The people who came back after a proven absence.
     fn returned(&self) -> Result<Vec<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
             "SELECT target, email_key FROM member WHERE valid_to IS NULL AND returned_at IS NOT NULL
@@ -215,7 +215,7 @@ impl Loader<'_> {
             .now
             .checked_sub(wanted.policy.grace)
             .unwrap_or(Timestamp::MIN);
-        // Either is found by the team's index.
+        // Both are found through the team's index.
         let who = match person {
             Some(_) => "email_key = :person",
             None => ":person IS NULL",
@@ -246,8 +246,8 @@ impl Loader<'_> {
         known.ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", id.0)))
     }
 
-    /// All grants of a person on a target that gave access, closed ones too: that one is closed says
-    /// nothing about who is there.
+    /// All grants of a person on a target that gave access, also closed ones: a closed grant does
+    /// not prove that nobody is there.
     fn grants(&self, target: i64, person: &str, into: &mut Vec<Grant>) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
             "SELECT target, email, person, role, permissions, starts_at, ends_at, revoked, removed_at IS NOT NULL AS closed,
@@ -392,7 +392,7 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// Who holds the keys of the teams that have candidates.
+    /// The holders of the keys of the teams that have candidates.
     fn holders(&self, wanted: &Wanted, snapshot: &mut Snapshot) -> Result<(), StoreError> {
         for member in &snapshot.members {
             let team = &member.target;

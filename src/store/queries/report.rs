@@ -1,4 +1,4 @@
-//! Gathers what a report tells.
+//! Gathers the content of a report.
 
 mod access;
 mod changes;
@@ -30,7 +30,7 @@ pub(crate) struct Scope {
     pub(crate) next_report: Option<Timestamp>,
     /// The keys' holders by account, who need no grant.
     pub(crate) holders: BTreeMap<String, Email>,
-    /// What is asked of what is owed.
+    /// The parameters of the query for what is owed.
     pub(crate) owed: OwedAt,
 }
 

@@ -1,12 +1,12 @@
-//! Fragments that several questions share: who is covered, who is there, how an action stands. Each
-//! repeats a pure rule, and a test holds it against that rule.
+//! SQL fragments that several queries share: who is covered, who is there, the state of an action.
+//! Each repeats a pure rule, and a test compares it with that rule.
 //!
-//! Parameters: `:now`, and `:cutoff`, the moment that an end has to lie before to be acted on.
+//! Parameters: `:now`, and `:cutoff`; ends before it are acted on.
 
 use crate::domain::presence::PROOF_AFTER;
 
-/// How an action stands. What a person has let go ahead is planned, though the next pass has yet to
-/// take it up; what is being sent just now is not answered.
+/// The state of an action as shown. A held action that a person has approved counts as planned, and
+/// one that is being sent counts as unknown.
 pub(crate) const STANDS: &str = "
     CASE WHEN state = 'held' AND approved_at IS NOT NULL THEN 'planned'
          WHEN state = 'intent' THEN 'unknown' ELSE state END";
@@ -16,9 +16,9 @@ pub(crate) const STANDS: &str = "
 pub(crate) const COVERS: &str = "(o.starts_at <= :now
     AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff)))";
 
-/// That a grant is an open one of the person `:email_key` on `:target`, by the address that it was
-/// given to or by the one that its membership bears now. All of a membership's grants are one
-/// person's, whichever of its addresses each was given to.
+/// That a grant is an open one of the person `:email_key` on `:target`, by the address it was given
+/// to or by the present address of its membership. All grants of a membership belong to one person,
+/// whichever of its addresses they were given to.
 pub(crate) const OF_ADDRESS: &str = "id IN (
     SELECT id FROM grants WHERE target = :target AND person = :email_key AND removed_at IS NULL
     UNION SELECT id FROM grants WHERE email_key = :email_key AND target = :target AND removed_at IS NULL
@@ -39,7 +39,7 @@ pub(crate) fn uncovered() -> String {
     )
 }
 
-/// That a grant covers member `m`; `is_open` tells which grants `o` are not closed.
+/// That a grant covers member `m`; `is_open` is the condition that grant `o` is not closed.
 pub(crate) fn member_covered(is_open: &str) -> String {
     format!(
         "EXISTS (SELECT 1 FROM grants o WHERE o.target = m.target AND o.person = m.email_key
@@ -65,8 +65,8 @@ pub(crate) fn returned() -> String {
     )
 }
 
-/// That somebody is there by grant `g`: an entry of a whitelist, a member or an invite as last read,
-/// or a team that nobody could ever read.
+/// That the person of grant `g` is there: by an entry on a whitelist, by a membership or an invite
+/// as last read, or because the team could never be read.
 pub(crate) fn is_there() -> String {
     format!(
         "(EXISTS (SELECT 1 FROM entry e WHERE e.target = g.target AND e.person = g.person)
@@ -86,8 +86,9 @@ pub(crate) fn is_there() -> String {
     )
 }
 
-/// Whose last grant on a target (or for a role there) is over, who is there, and who does not stand
-/// in the ledger for it. `due` is the end, `waits` from when on it could have been taken up.
+/// The people whose last grant on a target (or for a role there) is over, who are still there, and
+/// for whom the ledger has no row. `due` is the end, `waits` the time from which a pass could have
+/// acted.
 pub(crate) fn untouched() -> String {
     format!(
         "SELECT g.target, g.email, max(g.ends_at) AS due, max(g.revoked) AS revoked,

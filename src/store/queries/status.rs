@@ -1,5 +1,5 @@
-//! How things stand: what `status` asks of the database, in one read. What was kept and is settled
-//! is not looked at, however much it is.
+//! The queries of `status`, in one read transaction. Settled rows are not read, however many there
+//! are.
 
 use std::collections::BTreeMap;
 
@@ -18,15 +18,15 @@ use crate::store::queries::sql::{self, STANDS, not_outlasted};
 use crate::store::queries::{self, OwedAt};
 use crate::store::{Outbox, Store, StoreError, db::values, tables, tables::targets, trail};
 
-/// Sources in trouble that are named; a provider that is down takes all its teams along.
+/// The most failing sources that are named: when a provider is down, all its teams fail.
 const MOST_SOURCES: usize = 20;
 
-/// Refused mails that are named.
+/// The most refused mails that are named.
 const MOST_REFUSALS: u32 = 20;
 
 impl Store {
-    /// How things stand now. `timer` says that passes may be made by a timer: the absence of a daemon is
-    /// no fault then.
+    /// The current status. `timer` says that a timer may run the passes: then a missing daemon is
+    /// no fault.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -77,7 +77,7 @@ impl Wanted {
         values::stored(self.now)
     }
 
-    /// Ends up to then are to be acted on.
+    /// Ends up to this moment are acted on.
     pub(in crate::store) fn cutoff(&self) -> i64 {
         values::stored(self.owed.cutoff())
     }
@@ -88,7 +88,7 @@ impl Wanted {
     }
 }
 
-/// Everything but the judgement.
+/// Everything except the judgement.
 pub(crate) fn gather(
     db: &Connection,
     wanted: &Wanted,
@@ -123,8 +123,8 @@ pub(crate) fn gather(
 /// A run's columns, in the order of [`pass`].
 const PASS: &str = "id, started_at, finished_at, outcome, counts";
 
-/// The last passes that came to their end, newest first, also those on some targets alone. By row, that is in the order in which they
-/// were begun: clocks may be set back.
+/// The last finished passes, newest first, also those on some targets only. Ordered by row, so by
+/// their begin, since clocks may be set back.
 pub(in crate::store) fn last_passes(db: &Connection, most: usize) -> Result<Vec<Pass>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT {PASS} FROM run WHERE dry_run = 0 AND finished_at IS NOT NULL ORDER BY rowid DESC LIMIT :most"
@@ -157,7 +157,7 @@ fn pass(row: &Row<'_>) -> Result<Pass, StoreError> {
     })
 }
 
-/// Passes that say how everything stands: not those between passes, on some targets alone.
+/// Passes on everything, which tell the whole state; not the ones in between, on some targets only.
 const WHOLE: &str = "dry_run = 0 AND reach = 'everything'";
 
 fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
@@ -165,7 +165,7 @@ fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
         let found = db.prepare_cached(sql)?.query_row([], |row| row.get(0));
         Ok(found.optional()?.flatten().map(values::read))
     };
-    // A pass on some targets may come and go within a whole one.
+    // A pass on some targets may begin and end within a whole one.
     let running_since = newest(&format!(
         "SELECT started_at FROM run WHERE finished_at IS NULL AND rowid > ifnull(
             (SELECT rowid FROM run WHERE {WHOLE} AND finished_at IS NOT NULL
@@ -197,7 +197,7 @@ fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
     })
 }
 
-/// What stands in the ledger and is not settled.
+/// The unsettled rows of the ledger.
 fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT {STANDS} AS stands, count(*), min(due_at), max(run) FROM action
@@ -297,7 +297,8 @@ fn mail(db: &Connection, wanted: &Wanted) -> Result<Mail, StoreError> {
     Ok(mail)
 }
 
-/// What is read now and is in trouble; accounts and teams of former configurations are not read.
+/// The failing ones among the sources that are read now; accounts and teams of former
+/// configurations are not.
 fn sources(db: &Connection, wanted: &Wanted) -> Result<Sources, StoreError> {
     let names = targets::names(db)?;
     let mut statement = db.prepare_cached(
@@ -316,8 +317,8 @@ fn sources(db: &Connection, wanted: &Wanted) -> Result<Sources, StoreError> {
             Some(false) if kind == "suppressed" => continue,
             Some(_) => {}
         }
-        // A team that its key is not let into is a finding of each pass, and no fault of it; suppressed
-        // addresses are shown only to whom the provider has allowed it.
+        // A team that the key may not read is a finding of each pass, not a fault. Suppressed
+        // addresses can be read only with the provider's permission.
         if kind != "teams" && state == "forbidden" {
             sources.forbidden += 1;
         } else {

@@ -1,6 +1,6 @@
-//! Stays: since when somebody is in a team without a proven absence. Whoever is shown again and was
-//! never gone goes on with the same stay, and with all that was due; the grants that were closed
-//! for the absence are open again.
+//! Stays: since when a person is in a team without a proven absence. A person who is shown again
+//! and was never gone continues the same stay, with all that was due; grants that were closed for
+//! the absence are reopened.
 
 use std::collections::HashSet;
 
@@ -13,17 +13,17 @@ use crate::domain::{Email, Gone, GoneBy, Shown, TargetId};
 use crate::store::trail::{self, Entry};
 use crate::store::{StoreError, db::values};
 
-/// The last time that somebody was in a team before they were shown again.
+/// A person's earlier stay in a team, before they were shown again.
 pub(in crate::store) struct Before {
-    /// Which table's row, by its number.
+    /// The table and the number of the row.
     row: (&'static str, i64),
     person: String,
-    /// An invite that is pending still, or was when it was last seen.
+    /// Whether it was an invite that is still pending, or was when last seen.
     was_invite: bool,
     first_seen: Timestamp,
     there_since: Option<Timestamp>,
     returned_at: Option<Timestamp>,
-    /// How it ended; absent: it did not.
+    /// How it ended; `None` if it did not.
     gone: Option<Gone>,
 }
 
@@ -35,7 +35,8 @@ pub(in crate::store) fn word(by: GoneBy) -> &'static str {
     }
 }
 
-/// What went before of whoever is shown: the same membership, else the last of their address.
+/// The earlier stay of a person who is shown: of the same membership, else the last of their
+/// address.
 pub(in crate::store) fn before(
     db: &Connection,
     team: TargetId,
@@ -92,7 +93,7 @@ fn past_member(
     which: &str,
     key: &str,
 ) -> Result<Option<Before>, StoreError> {
-    // A membership is looked for by its id in the team, or among the past ones of an address.
+    // Finds a membership by its id in the team, or among the past ones of an address.
     let found = db
         .prepare_cached(&format!(
             "SELECT id, first_seen, there_since, returned_at, remote_id, gone_by, valid_to,
@@ -159,8 +160,8 @@ fn by(word: &str) -> GoneBy {
     }
 }
 
-/// Begins the stay of whoever has just been stored: the one before goes on, or it is a new one, of
-/// somebody who came back or was never there.
+/// Begins the stay of a person who has just been stored: either the earlier stay continues, or a
+/// new one begins because the person came back or was never there.
 pub(in crate::store) fn begin(
     db: &Connection,
     team: TargetId,
@@ -175,7 +176,7 @@ pub(in crate::store) fn begin(
     };
     let row = db.last_insert_rowid();
     let row = match shown.id {
-        // Several may have been stored at once.
+        // Several rows may have been stored at once.
         Some(id) => db
             .prepare_cached(
                 "SELECT id FROM member WHERE target = :target AND email_key = :person AND remote_id = :id
@@ -211,7 +212,7 @@ pub(in crate::store) fn begin(
         .execute(named_params! { ":row": row, ":at": values::stored(came_back_at) })?;
         return Ok(());
     };
-    // The age of an invite begins anew when it was missed; that of a membership goes on.
+    // The age of an invite starts again after it was missing; that of a membership continues.
     let (set, first_seen) = match (table, before.was_invite) {
         ("member", true) => (", was_invite = 1", shown.at),
         ("member", false) => ("", before.first_seen),
@@ -248,7 +249,7 @@ pub(in crate::store) fn begin(
     reopen(db, team, email, shown.at)
 }
 
-/// Whether somebody who was never seen there joined only after the access on record had ended.
+/// Whether a person who was never seen there joined only after the access on record had ended.
 fn let_in_anew(
     db: &Connection,
     team: TargetId,
@@ -276,8 +277,8 @@ fn let_in_anew(
     Ok(shown.id.is_some() && end.is_some_and(|end| joined_after(end, shown.created_at)))
 }
 
-/// Opens the last of the closed grants of somebody who turns out to be there still: access is over
-/// when nobody is there, and not when a row says so.
+/// Reopens the last of the closed grants of a person who turns out to be still there: access is
+/// over when nobody is there, not when a row says so.
 pub(in crate::store) fn reopen(
     db: &Connection,
     team: TargetId,
@@ -325,8 +326,8 @@ pub(in crate::store) fn granted(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Grants bind to the membership that bears their address, while that is there. One that is missing gives
-/// way to another that is shown with the address: its next change of address is the person's.
+/// Binds grants to the membership that has their address, while it exists. A missing membership gives way
+/// to another one that is shown with the address, so that the grants follow that one's next change.
 pub(in crate::store) fn bind(db: &Connection, team: TargetId) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE grants SET member_id = (
@@ -355,8 +356,8 @@ pub(in crate::store) fn bind_one(db: &Connection, grant: i64) -> Result<(), Stor
     Ok(())
 }
 
-/// A membership is gone: its grants are those of whoever bears the address that each was given to,
-/// and the membership's again should it be shown again.
+/// Unbinds the grants of a membership that is gone: each belongs again to the address it was given
+/// to, and to the membership should it be shown again.
 pub(in crate::store) fn unbind(
     db: &Connection,
     team: TargetId,

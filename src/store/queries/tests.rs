@@ -1,4 +1,4 @@
-//! The fragments of SQL beside the rules that they repeat: random databases, asked both ways.
+//! Compares the SQL fragments with the rules they repeat, on random databases.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,7 +17,7 @@ use crate::store::{db::open, db::values, queries::plan_input, tables::targets};
 
 const PEOPLE: [&str; 3] = ["ann@example.com", "bob@example.com", "cyd@example.com"];
 const FLAGS: [&str; 4] = ["admin", "manager", "edit", "inspect"];
-/// A whitelist, a team that was read, and one that nobody could ever read.
+/// A whitelist, a team that was read, and a team that could never be read.
 const TARGETS: i64 = 3;
 
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ struct RawGrant {
     start: i64,
     end: Option<i64>,
     revoked: bool,
-    /// Closed though it runs, which covers nothing.
+    /// Closed although it runs; it covers nothing.
     closed: bool,
 }
 
@@ -161,7 +161,7 @@ impl Raw {
         Ok(())
     }
 
-    /// Of one that is over, only beside an open one: by that the plan finds the person.
+    /// A grant that is over is closed only beside an open one, by which the plan finds the person.
     fn is_closed(&self, grant: &RawGrant) -> bool {
         let person = |other: &RawGrant| (other.target, other.person);
         let keeps = |other: &RawGrant| {
@@ -234,7 +234,7 @@ fn gives(other: &Grant, grant: &Grant) -> bool {
         && grant.role.is_none_or(|role| other.gives(role))
 }
 
-/// The numbers of the grants of which `sql` says that it holds.
+/// The numbers of the grants for which `sql` holds.
 fn said(db: &Connection, raw: &Raw, sql: &str) -> BTreeSet<i64> {
     let sql = format!("SELECT g.id FROM grants g WHERE g.removed_at IS NULL AND {sql}");
     asked(db, raw, &sql, |row| row.get(0))
@@ -259,7 +259,7 @@ fn asked<T: Ord>(
     rows.collect::<Result<_, _>>().unwrap()
 }
 
-/// Asks on random databases, each within a transaction that is taken back.
+/// Checks random databases, each in a transaction that is rolled back.
 fn always(ask: impl Fn(&Connection, &Raw) -> Result<(), TestCaseError>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lapsed.db");

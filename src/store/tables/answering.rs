@@ -1,5 +1,5 @@
-//! The accounts that have ever answered with success, by address and key: only there does a 404
-//! to a removal mean that it is gone already.
+//! The accounts that have ever answered successfully, by URL and key: only there does a 404 to a
+//! removal mean that the access is already gone.
 
 use std::fmt::Write as _;
 
@@ -8,9 +8,9 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::store::{StoreError, db::values};
 
-/// Where the salt of this database stands among the single facts.
+/// The name of the single fact that holds this database's salt.
 const SALT: &str = "answering.salt";
-/// So many random bytes keep a fingerprint from telling of a key that others know.
+/// Enough random bytes that a fingerprint cannot be checked against a known key.
 const SALT_BYTES: usize = 32;
 
 /// The table's SQL.
@@ -18,7 +18,7 @@ const SALT_BYTES: usize = 32;
 pub(crate) struct Answering;
 
 impl Answering {
-    /// With what fingerprints are salted in this database; none before the first is kept.
+    /// The salt of this database's fingerprints; `None` before the first is stored.
     pub(crate) fn salt(db: &Connection) -> Result<Option<Vec<u8>>, StoreError> {
         let salt: Option<String> = db
             .prepare_cached("SELECT value FROM fact WHERE name = :name")?
@@ -27,7 +27,7 @@ impl Answering {
         Ok(salt.map(String::into_bytes))
     }
 
-    /// The same, made when it is missing.
+    /// The same, created when it is missing.
     pub(crate) fn salt_or_new(db: &Connection) -> Result<Vec<u8>, StoreError> {
         if let Some(salt) = Self::salt(db)? {
             return Ok(salt);
@@ -44,7 +44,7 @@ impl Answering {
         Ok(salt.into_bytes())
     }
 
-    /// Whether the account has answered with success by this address and key.
+    /// Whether the account has answered successfully with this URL and key.
     pub(crate) fn knows(
         db: &Connection,
         account: &str,
@@ -57,7 +57,7 @@ impl Answering {
         Ok(statement.exists(params)?)
     }
 
-    /// It has, and not before.
+    /// Records that it has.
     pub(crate) fn note(
         db: &Connection,
         account: &str,
@@ -74,7 +74,7 @@ impl Answering {
         Ok(())
     }
 
-    /// Has the account's removals that are unknown for this reason tried again now; returns them.
+    /// Makes the account's removals that are unknown for this reason due again now; returns them.
     pub(crate) fn try_again(
         db: &Connection,
         account: &str,

@@ -1,4 +1,4 @@
-//! How far this machine's clock and each account's differed when they were last compared.
+//! The difference between this machine's clock and each account's, as last compared.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use rusqlite::{Connection, named_params};
 use crate::guard::clocks::Clocks;
 use crate::store::{StoreError, db::values};
 
-/// Notes what was compared; an account that has not told the time keeps what it told last.
+/// Records the comparison; an account that sent no time keeps its last result.
 pub(crate) fn compared(db: &Connection, clocks: &Clocks, at: Timestamp) -> Result<(), StoreError> {
     for (account, skew) in &clocks.accounts {
         let ahead = i64::try_from(skew.as_millis()).unwrap_or(i64::MAX);

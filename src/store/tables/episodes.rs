@@ -1,4 +1,5 @@
-//! The episodes of `[alarm]` that last, each as a fact: what is to be told of it, and when it was.
+//! The current episodes of `[alarm]`, each stored as a fact: what to report, and when it was
+//! reported.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
@@ -6,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
 
-/// What the names of these facts begin with.
+/// The prefix of these facts' names.
 const PREFIX: &str = "alarm.";
 
 /// The episodes' SQL.
@@ -16,9 +17,9 @@ pub(crate) struct Episodes;
 /// A fact's value.
 #[derive(Serialize, Deserialize)]
 struct Kept {
-    /// What the webhook is told.
+    /// What is sent to the webhook.
     body: String,
-    /// When it took that.
+    /// When the webhook accepted it.
     told: Option<Timestamp>,
 }
 
@@ -28,22 +29,22 @@ impl Episodes {
         Ok(all(db)?.into_iter().map(|(name, _)| name).collect())
     }
 
-    /// Those that nobody was told of yet, with what is to be told.
+    /// The kinds that were not reported yet, with what to report.
     pub(crate) fn untold(db: &Connection) -> Result<Vec<(String, String)>, StoreError> {
         let untold = all(db)?.into_iter().filter_map(|(name, value)| {
-            // A value that is none of ours is replaced at the episode's end.
+            // An invalid value stays until the episode's end.
             let kept: Kept = serde_json::from_str(&value).ok()?;
             kept.told.is_none().then_some((name, kept.body))
         });
         Ok(untold.collect())
     }
 
-    /// An episode begins, and `body` is to be told of it.
+    /// Begins an episode, with `body` to be reported.
     pub(crate) fn begin(db: &Connection, kind: &str, body: &str) -> Result<(), StoreError> {
         put(db, kind, body, None)
     }
 
-    /// It was told, unless it is over already or another one of its kind has begun.
+    /// Records that it was reported, unless it is over or another of its kind has begun.
     pub(crate) fn told(
         db: &Connection,
         kind: &str,
@@ -57,7 +58,7 @@ impl Episodes {
         Ok(())
     }
 
-    /// It is over: the next of its kind is another.
+    /// Ends an episode: the next of its kind is a new one.
     pub(crate) fn end(db: &Connection, kind: &str) -> Result<(), StoreError> {
         db.prepare_cached("DELETE FROM fact WHERE name = :name")?
             .execute(named_params! { ":name": format!("{PREFIX}{kind}") })?;
@@ -65,7 +66,7 @@ impl Episodes {
     }
 }
 
-/// The kinds and values, in a fixed order.
+/// All kinds with their values, in a fixed order.
 fn all(db: &Connection) -> Result<Vec<(String, String)>, StoreError> {
     let mut found = db.prepare_cached(
         "SELECT substr(name, length(:prefix) + 1), value FROM fact

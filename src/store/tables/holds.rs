@@ -1,4 +1,4 @@
-//! Held plans: exactly what the guard held, and a person's word that it may go ahead.
+//! Held plans: exactly the actions that the guard held, and a person's approval of them.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ use crate::store::{StoreError, db::values};
 #[derive(Debug)]
 pub(crate) struct Holds;
 
-/// What came of an approval.
+/// The result of an approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Approval {
@@ -24,20 +24,20 @@ pub enum Approval {
     NoSuchRun,
     /// The run held nothing.
     NothingHeld,
-    /// Somebody has let it go ahead already.
+    /// It was approved already.
     Already(Timestamp),
-    /// So many actions may go ahead; so many of the plan are no longer held, and do not.
+    /// Approved, with the number of actions that may go ahead and of those no longer held.
     Given {
         /// May go ahead.
         actions: usize,
-        /// Are done, withdrawn, or due since another moment.
+        /// Done, withdrawn, or due since another moment.
         dropped: usize,
     },
 }
 
 impl Holds {
-    /// Notes what a run held: the ledger's rows of the actions, each with since when it is due. The same plan held again is the
-    /// same hold.
+    /// Records what a run held: the ledger's rows of the actions, and since when each is due. The
+    /// same plan held again is the same hold.
     pub(crate) fn note(
         db: &Connection,
         run: &str,
@@ -76,7 +76,7 @@ impl Holds {
         Ok(())
     }
 
-    /// Notes that a run held what it held because the database is an older copy.
+    /// Records that a run held its actions because the database is an older copy.
     pub(crate) fn doubt(
         db: &Connection,
         run: &str,
@@ -95,7 +95,7 @@ impl Holds {
         )
     }
 
-    /// Notes that a person has confirmed the database as the one that acts here.
+    /// Records that a person has confirmed that this is the right database.
     pub(crate) fn confirm_database(
         db: &Connection,
         run: &str,
@@ -114,7 +114,8 @@ impl Holds {
         )
     }
 
-    /// Whether a run took the database for an older copy: who approves what it held was told.
+    /// Whether a run held its actions because it took the database for an older copy; a person who
+    /// approves them was told so.
     pub(crate) fn doubted(db: &Connection, run: &str) -> Result<bool, StoreError> {
         Ok(db
             .prepare_cached(
@@ -124,8 +125,8 @@ impl Holds {
             .query_row(named_params! { ":run": run }, |row| row.get(0))?)
     }
 
-    /// Lets what a run held go ahead, once and exactly: an action that is no longer held, or due
-    /// since another moment, does not.
+    /// Approves what a run held, once and exactly: not actions that are no longer held, or are due
+    /// since another moment.
     pub(crate) fn approve(
         db: &Connection,
         run: &str,
@@ -181,7 +182,7 @@ impl Holds {
         })
     }
 
-    /// Whether something is held of which no alarm has told.
+    /// Whether something is held that no alarm has reported.
     pub(crate) fn is_untold(db: &Connection) -> Result<bool, StoreError> {
         Ok(db
             .prepare_cached(
@@ -191,7 +192,7 @@ impl Holds {
             .query_row([], |row| row.get(0))?)
     }
 
-    /// The alarm has told of all that is held.
+    /// Records that the alarm has reported all that is held.
     pub(crate) fn told(db: &Connection, at: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached(
             "UPDATE action SET alarmed_at = :at
@@ -201,7 +202,7 @@ impl Holds {
         Ok(())
     }
 
-    /// What a person has let go ahead and is not done yet, with since when each was due.
+    /// The approved actions that are not done yet, with since when each was due.
     pub(crate) fn approved(db: &Connection) -> Result<BTreeMap<Obligation, Timestamp>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT target, person, what, due_at FROM action

@@ -1,5 +1,5 @@
-//! Pending invites and suppressed addresses: present from first sight until a complete reading
-//! without them. One that comes back is a new one.
+//! Pending invites and suppressed addresses: present from the first reading that shows them until a
+//! complete reading without them. One that comes back is a new one.
 
 use std::collections::{HashMap, HashSet};
 
@@ -13,10 +13,10 @@ use crate::store::tables::sources::{Complete, SourceKind, Sources};
 use crate::store::trail::{self, Entry};
 use crate::store::{StoreError, db::values, queries::stays};
 
-/// How far an invite has come: registered, confirmed, and with which permissions.
+/// The state of an invite: registered, confirmed, and its permissions.
 type Stage = (bool, bool, String);
 
-/// What a reading changed about a team's invites: addresses as written.
+/// How a reading changed a team's invites; addresses as written.
 #[derive(Debug, Default)]
 pub(in crate::store) struct Changed {
     pub(in crate::store) appeared: Vec<String>,
@@ -47,7 +47,7 @@ pub(in crate::store) struct Known {
     missed: Option<Missed>,
 }
 
-/// The pending invites on record, those that are missing and not believed to be gone among them.
+/// The pending invites on record, including those that are missing but not yet believed to be gone.
 pub(in crate::store) fn known(db: &Connection, team: TargetId) -> Result<Vec<Known>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT id, email, registered, confirmed, permissions, missing_since, missed FROM invite
@@ -70,7 +70,7 @@ pub(in crate::store) fn known(db: &Connection, team: TargetId) -> Result<Vec<Kno
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Takes over the invites of a reading; `joined` are the addresses of its members. Returns what
+/// Stores the invites of a reading; `joined` are the addresses of its members. Returns what
 /// changed, and whether another reading is awaited.
 pub(in crate::store) fn take(
     db: &Connection,
@@ -81,7 +81,7 @@ pub(in crate::store) fn take(
     first: bool,
 ) -> Result<(Changed, bool), StoreError> {
     let mut changed = Changed::default();
-    // By spelling first; what remains of an address on both sides is the same invite, re-made.
+    // Matched by spelling first; the rest is matched by address, as invites that were recreated.
     let mut left: Vec<Option<Known>> = known.into_iter().map(Some).collect();
     let mut by_spelling: HashMap<String, usize> = HashMap::new();
     for (at, known) in left.iter().enumerate() {
@@ -126,7 +126,7 @@ pub(in crate::store) fn take(
     let mut awaited = false;
     for known in left.into_iter().flatten() {
         let key = known.email.key();
-        // Accepted, or written in one way less: that person is there all the same.
+        // The invite was accepted, or only this spelling of it is gone: the person is still there.
         if joined.contains(key) || still.contains(key) {
             db.prepare_cached("UPDATE invite SET gone_at = :at WHERE id = :id")?
                 .execute(named_params! { ":id": known.row, ":at": values::stored(look.at) })?;
@@ -140,8 +140,8 @@ pub(in crate::store) fn take(
     Ok((changed, awaited))
 }
 
-/// An invite that is pending still. One that was missing is the same for its grant, and its age
-/// begins anew.
+/// An invite that is still pending. If it was missing, it still belongs to its grant, but its age
+/// starts again.
 fn shown(
     db: &Connection,
     look: &Look<'_>,
@@ -205,7 +205,7 @@ fn appeared(
     }
 }
 
-/// An invite that is not shown: gone by a call of ours, believed to be gone, or awaited.
+/// An invite that the reading does not show: revoked by lapsed, believed to be gone, or awaited.
 fn missing(
     db: &Connection,
     look: &Look<'_>,
@@ -272,9 +272,9 @@ pub(in crate::store) fn end_stay(
     Ok(())
 }
 
-/// Suppressed addresses where they matter at `:now`, and how: as an invite, a membership or a running
-/// grant. CROSS JOIN keeps the order: the few suppressed ones go before all grants, and the members,
-/// who are found by team, before them.
+/// Suppressed addresses where they matter at `:now`, and how: as an invite, a membership or a
+/// running grant. CROSS JOIN fixes the join order: the few suppressed addresses come before all
+/// grants, and the members, found by team, before them.
 pub(in crate::store) const SUPPRESSED: &str = "
     SELECT s.email AS email, s.first_seen AS first_seen, 'invited' AS how, i.target AS target
       FROM suppressed s
@@ -292,7 +292,7 @@ pub(in crate::store) const SUPPRESSED: &str = "
         AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1)
       WHERE s.gone_at IS NULL";
 
-/// Takes over an organization's complete list of suppressed emails.
+/// Stores an organization's complete list of suppressed emails.
 pub(crate) fn take_suppressed(
     db: &Connection,
     account: &str,

@@ -1,4 +1,4 @@
-//! Team members, as versions.
+//! Team members; each change begins a new version of the row.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,13 @@ use crate::domain::{
 use crate::store::ledger::UnderWay;
 use crate::store::{StoreError, db::values, queries::stays};
 
-/// The rows of one person's memberships, `:email_key`: those that stand, team by team, and those
-/// that are past.
+/// The rows of the memberships of one person, `:email_key`: current ones by team, and past ones.
 pub(in crate::store) const OF_PERSON: &str = "(
     SELECT m.id FROM target t CROSS JOIN member m
         ON m.target = t.id AND m.email_key = :email_key AND m.valid_to IS NULL
     UNION ALL SELECT id FROM member WHERE email_key = :email_key AND valid_to IS NOT NULL)";
 
-/// The members of one team who are there, or missing and not believed to be gone.
+/// The members of one team who are present, or missing but not yet believed to be gone.
 pub(in crate::store) fn known(
     db: &Connection,
     team: TargetId,
@@ -55,7 +54,7 @@ pub(in crate::store) fn known(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// A member whom no grant covers.
+/// A member without a grant that covers them.
 pub(in crate::store) struct Unmanaged<'r> {
     pub(in crate::store) email: Email,
     row: &'r Row<'r>,
@@ -72,9 +71,9 @@ impl Unmanaged<'_> {
     }
 }
 
-/// Hands over the members of a team whom no grant covers; `holder` is the key's own address, which
-/// needs none. All members of all teams may be such, so that nothing is read of them that is not
-/// asked for. Returns the people whose grants run and who are no members.
+/// Passes on the members of a team without a covering grant; `holder` is the key's own address,
+/// which needs none. There may be very many, so their columns are read only on request. Returns the
+/// people who have running grants and are not members.
 pub(in crate::store) fn unmanaged(
     db: &Connection,
     team: TargetId,
@@ -122,12 +121,12 @@ struct Covered {
     is_there: bool,
 }
 
-/// What a reading shows of those who were there: taken over, and what follows for the missing.
+/// A reading in relation to the known members: stores what it shows and decides about the missing.
 pub(in crate::store) struct Look<'a> {
     pub(in crate::store) team: TargetId,
     /// The memberships that lapsed itself is removing, or has removed without having read that back.
     pub(in crate::store) ours: &'a UnderWay,
-    /// The addresses whose invites it is revoking, or has revoked.
+    /// The addresses whose invites lapsed is revoking, or has revoked.
     pub(in crate::store) revoked: &'a UnderWay,
     /// Whether an absence needs more readings than usual.
     pub(in crate::store) doubtful: bool,
@@ -138,18 +137,18 @@ pub(in crate::store) struct Look<'a> {
     pub(in crate::store) at: Timestamp,
 }
 
-/// What came of the missing.
+/// What was decided about missing members.
 #[derive(Default)]
 pub(in crate::store) struct Absent<'a> {
-    /// Gone: by a call of ours, or believed to be.
+    /// Gone: removed by lapsed, or believed to be gone.
     pub(in crate::store) left: Vec<&'a KnownMember>,
     /// Missing, and not believed to be gone yet.
     pub(in crate::store) awaited: Vec<&'a KnownMember>,
 }
 
 impl<'a> Absent<'a> {
-    /// Those whose absence is to be told: once, and not while it is in
-    /// doubt, nor where lapsed itself has removed them.
+    /// Those whose absence is reported: once, not while it is in doubt, and not if lapsed itself
+    /// removed them.
     pub(in crate::store) fn told(&self, look: &Look<'_>) -> Vec<&'a KnownMember> {
         let left = self.left.iter().copied();
         let awaited = self.awaited.iter().copied();
@@ -161,7 +160,7 @@ impl<'a> Absent<'a> {
 }
 
 impl Look<'_> {
-    /// Stores what changed of those who are shown.
+    /// Stores the changes of members whom the reading shows.
     pub(in crate::store) fn shown(
         &self,
         db: &Connection,
@@ -179,7 +178,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Begins a new version: the membership and its stay go on.
+    /// Begins a new version; the membership and its stay continue.
     fn change(&self, db: &Connection, change: &FlagChange<'_>) -> Result<(), StoreError> {
         let (was, is) = (change.was, change.is);
         db.prepare_cached("UPDATE member SET valid_to = :at, last_seen = :at WHERE id = :id")?
@@ -195,7 +194,7 @@ impl Look<'_> {
         )?
         .execute(named_params! { ":was": was.row, ":is": db.last_insert_rowid() })?;
         if change.is_of_address() {
-            // Grants follow the membership, whatever address each names.
+            // Grants follow the membership, whatever address they name.
             db.prepare_cached(
                 "UPDATE grants SET person = :person WHERE target = :target AND member_id = :member_id",
             )?
@@ -206,7 +205,7 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// Notes who is missing, and ends the stay of those who are gone.
+    /// Records who is missing, and ends the stay of those who are gone.
     pub(in crate::store) fn missing<'k>(
         &self,
         db: &Connection,
@@ -253,12 +252,12 @@ impl Look<'_> {
         Ok(absent)
     }
 
-    /// Whether this reading proves that a call of ours has done what it was to do.
+    /// Whether this reading can prove that an earlier call of lapsed had its effect.
     pub(in crate::store) fn proves(&self, sent: Timestamp) -> bool {
         self.counts && self.at.duration_since(sent) >= PROOF_AFTER
     }
 
-    /// Stores who appeared. In a team that was read before, each may be somebody who was never gone.
+    /// Stores new members. In a team that was read before, each may be a person who was never gone.
     pub(in crate::store) fn appeared(
         &self,
         db: &Connection,
@@ -266,7 +265,7 @@ impl Look<'_> {
         first: bool,
     ) -> Result<(), StoreError> {
         insert(db, self.team, appeared, self.at, self.at)?;
-        // In a first look only those matter who have a grant.
+        // In a first reading, only people with a grant matter.
         let granted = match first {
             true => Some(stays::granted(db, self.team)?),
             false => None,
@@ -289,7 +288,8 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// What our own calls removed is proven gone by a reading ten minutes later.
+    /// Marks what lapsed removed as proven gone, if this reading is at least ten minutes later.
+    /// Returns whether some proof is still awaited.
     pub(in crate::store) fn prove(&self, db: &Connection) -> Result<bool, StoreError> {
         let late = self.at.checked_sub(PROOF_AFTER).unwrap_or(Timestamp::MIN);
         let params = named_params! {
@@ -317,8 +317,8 @@ impl Look<'_> {
     }
 }
 
-/// How often somebody has been missing, with this reading: the time runs from the first one that
-/// counts.
+/// How often a person has been missing, including this reading; the time runs from the first
+/// reading that counts.
 pub(in crate::store) fn missed_again(
     before: Option<Missed>,
     counts: bool,
@@ -331,7 +331,7 @@ pub(in crate::store) fn missed_again(
     }
 }
 
-/// Ends a member's stay: who was missed by readings was gone from the first of them on.
+/// Ends a member's stay. If readings showed the absence, the stay ended with the first of them.
 pub(in crate::store) fn end_stay(
     db: &Connection,
     row: i64,
@@ -353,10 +353,10 @@ pub(in crate::store) fn end_stay(
     Ok(())
 }
 
-/// So many rows go into one statement: at more, its start and its end no longer count.
+/// Rows per statement: with more, the fixed cost of a statement no longer matters.
 const ROWS_AT_ONCE: usize = 64;
 
-/// Begins new versions. The parameters go by place: names are looked up anew each time.
+/// Begins new versions. The parameters are positional, because names would be looked up each time.
 fn insert(
     db: &Connection,
     team: TargetId,
@@ -365,7 +365,7 @@ fn insert(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     while !members.is_empty() {
-        // A power of two, so that few statements serve all numbers of members.
+        // A power of two, so that a few prepared statements serve any number of members.
         let (some, rest) = members.split_at(1 << members.len().min(ROWS_AT_ONCE).ilog2());
         let rows = vec!["(?1, ?2, ?3, ?, ?, ?, ?, ?, ?, ?, ?, ?)"; some.len()].join(",");
         let mut statement = db.prepare_cached(&format!(

@@ -1,4 +1,4 @@
-//! The outbox: mail that was decided, kept whole until it is delivered.
+//! The outbox: complete mails, kept until they are delivered.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
@@ -9,12 +9,12 @@ use crate::status::Refusal;
 use crate::store::trail::{self, Entry};
 use crate::store::{StoreError, db::values};
 
-/// The first wait after a failed delivery, doubled with each further one.
+/// The first backoff after a failed delivery, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(1);
-/// The longest wait between two tries.
+/// The longest backoff.
 const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(4);
-/// The waits after a server had all of a mail and did not answer: it may have arrived, and comes a
-/// second time when it is sent again. Mail servers give up after some five days as well (RFC 5321,
+/// The waits after a server received a whole mail and did not answer: it may have been delivered,
+/// and a retry may deliver it twice. Mail servers also give up after some five days (RFC 5321,
 /// 4.5.4.1).
 const UNANSWERED_WAITS: [SignedDuration; 5] = [
     SignedDuration::from_hours(4),
@@ -24,22 +24,22 @@ const UNANSWERED_WAITS: [SignedDuration; 5] = [
     SignedDuration::from_hours(24),
 ];
 
-/// No wait is longer. A next try that is further away was set by a clock that was wrong, and has come.
+/// No wait is longer: a next try further away was set by a wrong clock, and counts as due.
 const LONGEST_OF_ALL: SignedDuration = SignedDuration::from_hours(24);
 
-/// So long a mail that was refused is told.
+/// How long a refused mail is reported.
 const TOLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The outbox's SQL.
 #[derive(Debug)]
 pub(crate) struct Outbox;
 
-/// A mail that is to be sent.
+/// A mail to be sent.
 #[derive(Debug, Clone)]
 pub(crate) struct NewMail {
     /// `report`, …
     pub kind: &'static str,
-    /// What, which period, to whom: a second mail with the same key is not kept.
+    /// What, which period, to whom: a second mail with the same key is dropped.
     pub unique_key: String,
     /// The envelope's sender.
     pub sender: String,
@@ -47,22 +47,23 @@ pub(crate) struct NewMail {
     pub recipient: String,
     /// With angle brackets.
     pub message_id: String,
-    /// The whole message, and smaller ones for a server that does not take it, the smallest last.
+    /// The whole message, and smaller versions for a server that does not accept it, the smallest
+    /// last.
     pub forms: Vec<Vec<u8>>,
-    /// Whether it is to one of `mail.to`: of these our own mail server decides, and no provider's list.
+    /// Whether it goes to one of `mail.to`: no provider's suppression list applies to these.
     pub ours: bool,
 }
 
-/// How many tries that were not answered a mail may have.
+/// Whether to try again after an attempt without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Again {
     /// It is tried again.
     Later,
-    /// It was tried for long enough.
+    /// It is given up.
     Never,
 }
 
-/// A mail that waits for delivery.
+/// A mail waiting for delivery.
 #[derive(Debug, Clone)]
 pub(crate) struct Waiting {
     /// The row.
@@ -75,13 +76,13 @@ pub(crate) struct Waiting {
     pub recipient: String,
     /// With angle brackets.
     pub message_id: String,
-    /// The whole message, and smaller ones.
+    /// The whole message, and smaller versions.
     pub forms: Vec<Vec<u8>>,
 }
 
 impl Outbox {
-    /// Puts mails in, each once for its unique key. Returns the rows of those that are not sent, since
-    /// their address is on a provider's list of suppressed ones.
+    /// Adds mails, each once per unique key. Returns the rows of those that are not sent, because a
+    /// provider has suppressed their address.
     pub(crate) fn put_all(
         db: &Connection,
         mails: &[NewMail],
@@ -91,7 +92,7 @@ impl Outbox {
         rows.filter_map(Result::transpose).collect()
     }
 
-    /// When the last mail of this kind was decided, by now.
+    /// When the last mail of this kind was created, ignoring times after `now`.
     pub(crate) fn last_of(
         db: &Connection,
         kind: &str,
@@ -149,9 +150,10 @@ impl Outbox {
         Ok(suppressed.then_some(row))
     }
 
-    /// The mails that wait, those that have failed behind those that were never tried, and of these
-    /// what is held first, since access goes on until somebody has heard; with
-    /// `due_only`, only those whose next try has come. What was not answered always waits for that.
+    /// The waiting mails, failed ones after those that were never tried, and alarms about held
+    /// actions first among these, since the access continues until a person reacts. With
+    /// `due_only`, only those whose next try is due; mails without an answer always wait for
+    /// theirs.
     pub(crate) fn waiting(
         db: &Connection,
         due_only: bool,
@@ -169,7 +171,7 @@ impl Outbox {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// When the next try of a mail that waits has come.
+    /// When the next try of a waiting mail is due.
     pub(crate) fn next_try(
         db: &Connection,
         now: Timestamp,
@@ -186,7 +188,7 @@ impl Outbox {
         Ok(values::read_if_any(next))
     }
 
-    /// Notes that a mail is about to be sent, and hands it out.
+    /// Records that a mail is about to be sent, and returns it.
     pub(crate) fn claim(db: &Connection, row: i64, at: Timestamp) -> Result<Waiting, StoreError> {
         db.prepare_cached(
             "UPDATE outbox SET state = 'claimed', attempts = attempts + 1, next_try_at = :at WHERE id = :id",
@@ -215,7 +217,7 @@ impl Outbox {
         Ok(mail)
     }
 
-    /// Notes that the mail server took a mail, in the form of this place.
+    /// Records that the mail server accepted a mail, and which version of it.
     pub(crate) fn sent(
         db: &Connection,
         mail: &Waiting,
@@ -231,7 +233,7 @@ impl Outbox {
         mail.told(why).append(db, "mail.sent", at)
     }
 
-    /// Notes that a mail could not be delivered, and when it is tried again.
+    /// Records that a mail could not be delivered, and when it is tried again.
     pub(crate) fn failed(
         db: &Connection,
         mail: &Waiting,
@@ -247,7 +249,7 @@ impl Outbox {
         again(db, mail, why, wait, at)
     }
 
-    /// Notes that a server had all of a mail and did not say what became of it.
+    /// Records that a server received a whole mail and did not answer.
     pub(crate) fn unanswered(
         db: &Connection,
         mail: &Waiting,
@@ -272,7 +274,7 @@ impl Outbox {
         }
     }
 
-    /// Notes that a mail server will never take a mail.
+    /// Records that a mail server refused a mail permanently.
     pub(crate) fn refused(
         db: &Connection,
         mail: &Waiting,
@@ -287,7 +289,7 @@ impl Outbox {
         mail.told(Some(why)).append(db, "mail.refused", at)
     }
 
-    /// What was refused within the last seven days, the newest first, at most so many.
+    /// The mails refused within the last seven days, newest first, at most this many.
     pub(crate) fn refusals(
         db: &Connection,
         now: Timestamp,
@@ -321,7 +323,7 @@ impl Outbox {
             })?)
     }
 
-    /// Whether the last mail to this address that came to an end was refused, after `since`.
+    /// Whether the last settled mail to this address was refused, after `since`.
     pub(crate) fn was_refused(
         db: &Connection,
         recipient: &str,
@@ -339,7 +341,7 @@ impl Outbox {
             )?)
     }
 
-    /// How mails stand: (kind, recipient, Message-ID, state) of these rows.
+    /// The kind, recipient, Message-ID and state of these rows.
     pub(crate) fn states(
         db: &Connection,
         rows: &[i64],
@@ -358,7 +360,7 @@ impl Outbox {
     }
 }
 
-/// Whether an address is on a provider's list of those to which mail is known to reach nobody.
+/// Whether a provider has suppressed an address because mail to it bounces.
 pub(in crate::store) fn bounces(db: &Connection, recipient: &str) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
@@ -370,7 +372,7 @@ pub(in crate::store) fn bounces(db: &Connection, recipient: &str) -> Result<bool
         )?)
 }
 
-/// No next try that was set by this clock is later.
+/// No next try set by the present clock can be later.
 fn latest_try(now: Timestamp) -> i64 {
     values::stored(now.checked_add(LONGEST_OF_ALL).unwrap_or(Timestamp::MAX))
 }
@@ -379,7 +381,7 @@ fn told_since(now: Timestamp) -> i64 {
     values::stored(now.checked_sub(TOLD).unwrap_or(Timestamp::MIN))
 }
 
-/// The mail is tried again after this wait.
+/// Schedules another try after this wait.
 fn again(
     db: &Connection,
     mail: &Waiting,

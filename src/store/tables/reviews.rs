@@ -1,4 +1,4 @@
-//! The review of grants: what has fallen due, and who was asked.
+//! The review of grants: those that are due, and who was asked.
 
 mod answers;
 
@@ -14,7 +14,7 @@ use crate::store::tables::outbox::bounces;
 use crate::store::{Outbox, StoreError, db::values, tables::targets};
 pub(crate) use answers::ReviewAnswer;
 
-/// So long after our mail server refused an owner's mail, others are asked instead: until then a
+/// For this long after the mail server refused an owner's mail, others are asked instead: so a
 /// reminder goes where the question went.
 const REFUSED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -48,7 +48,7 @@ pub struct ReviewRow {
 }
 
 impl Reviews {
-    /// What has fallen due, what has no end first.
+    /// The grants whose review is due, those without an end first.
     pub(crate) fn due(
         db: &Connection,
         rules: &Rules,
@@ -102,12 +102,12 @@ impl Reviews {
         Ok(due.into_iter().map(row).collect())
     }
 
-    /// The mark in the outbox of a recipient's mail of a round.
+    /// The unique key in the outbox of a recipient's mail of a round.
     pub(crate) fn key(to: &Email, now: Timestamp) -> String {
         format!("review/{}/{}", to.key(), now.as_millisecond())
     }
 
-    /// Who can be asked by mail, and when they last were.
+    /// The people who can be asked by mail, and when each was last asked.
     pub(crate) fn recipients(
         db: &Connection,
         open: &[Open],
@@ -143,8 +143,8 @@ impl Reviews {
         Ok(who)
     }
 
-    /// Notes what a letter asks, in the transaction that puts it into the outbox. What it only shows
-    /// again goes on waiting as before.
+    /// Records what a letter asks, in the transaction that puts it into the outbox. Questions that
+    /// it only repeats keep their dates.
     pub(crate) fn asked(
         db: &Connection,
         letter: &Letter,
@@ -154,7 +154,7 @@ impl Reviews {
     ) -> Result<(), StoreError> {
         let asked = letter.questions.iter();
         for open in asked.filter(|open| open.is_to_be_asked(rules, at)) {
-            // Who else is asked the same in this round is asked at the same moment.
+            // A second recipient in this round is asked at the same moment, which is no reminder.
             db.prepare_cached(
                 "INSERT INTO review (grant_id, asked_at) VALUES (:grant, :at)
                  ON CONFLICT (grant_id) DO UPDATE SET reminded_at = :at, reminder = :key
@@ -167,7 +167,7 @@ impl Reviews {
         Ok(())
     }
 
-    /// Forgets who was asked: nothing is reviewed any more.
+    /// Forgets who was asked, because nothing is reviewed any more.
     pub(crate) fn forget(db: &Connection) -> Result<(), StoreError> {
         db.execute("DELETE FROM review", [])?;
         Ok(())

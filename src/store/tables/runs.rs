@@ -1,4 +1,4 @@
-//! Runs, and the single facts that outlast them.
+//! Runs (passes), and single facts that are kept between them.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -13,7 +13,7 @@ use crate::store::{StoreError, db::values};
 pub(crate) struct Runs;
 
 impl Runs {
-    /// Notes that a pass begins, on the whole or on some targets alone.
+    /// Records the begin of a pass, on everything or on some targets only.
     pub(crate) fn begin(
         db: &Connection,
         run: &str,
@@ -31,7 +31,7 @@ impl Runs {
         Ok(())
     }
 
-    /// Notes how a pass ended; an event unless it only looked.
+    /// Records how a pass ended, with an event unless it was a dry run.
     pub(crate) fn finish(
         db: &Connection,
         run: &str,
@@ -62,21 +62,21 @@ impl Runs {
         )
     }
 
-    /// How a pass ended is known only once its mail was sent.
+    /// Corrects the outcome of a pass, which is final only after its mail was sent.
     pub(crate) fn correct(db: &Connection, run: &str, verdict: Verdict) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE run SET outcome = :outcome WHERE id = :id")?
             .execute(named_params! { ":id": run, ":outcome": verdict.as_str() })?;
         Ok(())
     }
 
-    /// The last pass that was begun.
+    /// The pass that began last.
     pub(crate) fn newest(db: &Connection) -> Result<String, StoreError> {
         Ok(db
             .prepare_cached("SELECT id FROM run ORDER BY rowid DESC LIMIT 1")?
             .query_row([], |row| row.get(0))?)
     }
 
-    /// When the last pass ended that was more than a look.
+    /// When the last pass ended that was no dry run.
     pub(crate) fn last_end(db: &Connection) -> Result<Option<Timestamp>, StoreError> {
         let last: Option<i64> = db
             .prepare_cached("SELECT max(finished_at) FROM run WHERE dry_run = 0")?
@@ -84,8 +84,8 @@ impl Runs {
         Ok(values::read_if_any(last))
     }
 
-    /// The last pass that was more than a look and came to its end: when that was, and how. By row,
-    /// since clocks may be set back.
+    /// When and how the last finished pass ended that was no dry run. Ordered by row, since clocks
+    /// may be set back.
     pub(crate) fn last(db: &Connection) -> Result<Option<(Timestamp, Verdict)>, StoreError> {
         let found: Option<(i64, String)> = db
             .prepare_cached(

@@ -23,7 +23,7 @@ pub(crate) struct ListedTeam {
     pub name: String,
 }
 
-/// A target that open grants name and that is not among the account's teams.
+/// A target named by open grants that is not among the account's teams.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unmatched {
     /// As it was named.
@@ -33,8 +33,7 @@ pub(crate) struct Unmatched {
 }
 
 impl Targets {
-    /// The target on record that `target` means: for a team its name or id. Ambiguous names give
-    /// none.
+    /// The target on record for `target`, a team by its name or id; `None` for an ambiguous name.
     pub(crate) fn find(db: &Connection, target: &Target) -> Result<Option<TargetRef>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT id, provider, account, name, listed FROM target
@@ -48,13 +47,13 @@ impl Targets {
             })?
             .collect::<Result<_, _>>()?;
         Ok(match found.as_slice() {
-            // A team that is there goes before one of the same name that was there once.
+            // An existing team is preferred to a former one of the same name.
             [(_, one)] | [(true, one), (false, _), ..] => Some(one.clone()),
             _ => None,
         })
     }
 
-    /// That several teams of the account have this name, for people; nothing where it is one or none.
+    /// A message for people if several teams of the account have this name.
     pub(crate) fn namesakes(
         db: &Connection,
         target: &Target,
@@ -87,7 +86,7 @@ impl Targets {
         Ok(all)
     }
 
-    /// The teams of these accounts that the last lists had, but for those that the key is not let into.
+    /// The teams in the last lists of these accounts, except those that the key may not read.
     pub(crate) fn readable(
         db: &Connection,
         accounts: &[String],
@@ -102,12 +101,12 @@ impl Targets {
         Ok(teams.into_iter().filter(configured).collect())
     }
 
-    /// The target's number, given one when it is new.
+    /// Finds the target on record, or adds it.
     pub(crate) fn ensure(db: &Connection, target: &Target) -> Result<TargetRef, StoreError> {
         if let Some(found) = Self::find(db, target)? {
             return Ok(found);
         }
-        // A name that several teams have: a row of its own, until somebody names the id.
+        // A name shared by several teams gets its own row, until a person names the id.
         let unmatched = db
             .prepare_cached(
                 "SELECT id FROM target WHERE provider = :provider AND account = :account
@@ -135,8 +134,8 @@ impl Targets {
             .query_row(named_params! { ":id": team.0 }, |row| row.get(0))?)
     }
 
-    /// Takes over the account's complete list of teams: matches what grants name, renames, and
-    /// marks which are there. Returns all that are listed.
+    /// Stores the account's complete list of teams: matches the names in grants, renames, and marks
+    /// which teams are listed. Returns all listed teams.
     pub(crate) fn take_list(
         db: &Connection,
         account: &str,
@@ -153,7 +152,7 @@ impl Targets {
             let id = match_team(db, account, team, unique, at)?;
             let target = Target::Sapling {
                 account: account.to_owned(),
-                // Two teams of one name are told apart by their ids.
+                // Two teams of the same name are distinguished by their ids.
                 team: if unique { &team.name } else { &team.remote_id }.clone(),
             };
             listed.push((team.clone(), TargetRef::new(TargetId(id), target)));
@@ -206,7 +205,7 @@ impl Targets {
         Ok(ids.collect::<Result<_, _>>()?)
     }
 
-    /// Teams that open grants name and that the account's list does not hold.
+    /// Teams named by open grants that are not in the account's list.
     pub(crate) fn unmatched(db: &Connection, account: &str) -> Result<Vec<Unmatched>, StoreError> {
         let mut statement = db.prepare_cached(
             "SELECT t.id, t.provider, t.account, t.name, t.remote_id,
@@ -234,7 +233,7 @@ impl Targets {
     }
 }
 
-/// The row of a listed team; grants that named it before it was known come along.
+/// Finds the row of a listed team, and moves grants that named it before it was known to that row.
 fn match_team(
     db: &Connection,
     account: &str,
@@ -253,7 +252,8 @@ fn match_team(
         .optional()?;
     let named: Vec<i64> = db
         .prepare_cached(
-            // IN finds them by index; with OR, all teams of the account are walked for each of them.
+            // IN uses the index; with OR, SQLite would scan all teams of the account for each of
+            // them.
             "SELECT id FROM target WHERE provider = 'sapling' AND account = :account AND remote_id IS NULL
              AND name IN (:remote_id, iif(:unique, :name, NULL))",
         )?
@@ -362,7 +362,7 @@ pub(in crate::store) fn listed(db: &Connection) -> Result<Vec<TargetRef>, StoreE
     Ok(listed)
 }
 
-/// How a target is shown: two teams of one name are told apart by their ids.
+/// How a target is shown: two teams of the same name are distinguished by their ids.
 const SHOWN: &str = "SELECT id, provider, account,
         CASE WHEN listed = 1 AND EXISTS (
             SELECT 1 FROM target o WHERE o.provider = t.provider AND o.account = t.account

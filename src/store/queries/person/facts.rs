@@ -1,4 +1,5 @@
-//! The facts about a person: grants, memberships, invites, actions and how the teams were read.
+//! The facts about a person: grants, memberships, invites, actions, and the state of the teams'
+//! readings.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -66,7 +67,7 @@ pub(crate) fn facts(
     })
 }
 
-/// The configured rules by the teams that they mean.
+/// The configured rules by the teams they apply to.
 fn policies(
     db: &Connection,
     rules: &[TeamRule],
@@ -85,7 +86,7 @@ fn policies(
     Ok(policies)
 }
 
-/// What the plan of now is made of, with the teams as they were read last.
+/// The input of a plan made now, with the teams as last read.
 fn wanted(
     places: &BTreeMap<TargetRef, OnTarget>,
     rules: &Rules,
@@ -115,7 +116,7 @@ fn wanted(
     }
 }
 
-/// How the access to followed whitelists changes: now, and at each end to come.
+/// How the access to followed whitelists changes: now, and at each future end.
 fn over(
     db: &Connection,
     email: &Email,
@@ -160,7 +161,7 @@ struct Reader<'a> {
     names: HashMap<TargetId, TargetRef>,
     events: Events,
     places: BTreeMap<TargetRef, OnTarget>,
-    /// The address as it first stands on record.
+    /// The address as it was first recorded.
     written: Option<Email>,
 }
 
@@ -188,7 +189,8 @@ impl Reader<'_> {
                 at: values::read(row.get(1)?),
                 hash: row.get(2)?,
             };
-            // What closes a grant tells of its action too, which it only follows from.
+            // The event that closes a grant also names its action, of which it is only a
+            // consequence.
             if let Some(grant) = row.get::<_, Option<i64>>(3)? {
                 self.events.grants.insert(grant, event);
             } else if let Some(action) = row.get::<_, Option<i64>>(4)? {
@@ -235,7 +237,7 @@ impl Reader<'_> {
     }
 
     fn members(&mut self) -> Result<(), StoreError> {
-        // The last version wins; one that is still there comes last.
+        // The last version wins; a current one comes last.
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT m.target, m.email, is_admin, is_manager, edit_permission, inspect_permission, created_at,
                     m.first_seen, valid_to, missing_since, last_seen
@@ -368,7 +370,7 @@ impl Reader<'_> {
             };
             let params = named_params! { ":kind": "team", ":account": account, ":target": id };
             on.source = read.query_row(params, source).optional()?;
-            // Without the account's list no team of it is read.
+            // Without the account's list, none of its teams is read.
             let params = named_params! { ":kind": "teams", ":account": account, ":target": 0 };
             let list: Option<SourceFact> = read.query_row(params, source).optional()?;
             if let Some(list) = list.filter(|list| list.state != "complete") {
@@ -387,7 +389,8 @@ impl Reader<'_> {
             if let (Some(member), Some(at)) = (&mut on.member, complete_at)
                 && member.gone_at.is_none()
             {
-                // Seen in every reading up to the last; of who is missing it is on record.
+                // A member who is not missing was seen in the last reading; for others the time is
+                // on record.
                 if member.missing_since.is_none() {
                     member.last_seen = at;
                 }

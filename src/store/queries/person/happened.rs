@@ -1,4 +1,4 @@
-//! What happened to a person: the events of the trail that name them, and what readings showed.
+//! A person's history: the trail's events that name them, and what readings showed.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
@@ -17,7 +17,7 @@ pub(crate) struct History {
     pub(crate) actions: Actions,
 }
 
-/// All that happened to a person.
+/// A person's whole history.
 pub(crate) fn history(db: &Connection, email: &Email) -> Result<History, StoreError> {
     let names = targets::names(db)?;
     let name = |id: i64| names.get(&TargetId(id)).map(|target| target.written());
@@ -37,7 +37,7 @@ impl History {
         email: &Email,
         name: &impl Fn(i64) -> Option<String>,
     ) -> Result<(), StoreError> {
-        // What changed in which row is told by what it changed for.
+        // Row changes are left out: another event tells what they were for.
         let mut statement = db.prepare_cached(
             "SELECT e.seq, e.at, e.kind, lower(hex(e.hash)), p.target, p.body
              FROM event_payload p JOIN event e USING (seq)
@@ -51,7 +51,7 @@ impl History {
                 fields.remove("rows");
             }
             let target = row.get::<_, Option<i64>>(4)?.and_then(name);
-            // A team that was named before it was seen had a number of its own then.
+            // A team that was named before it was first seen had another number then.
             let written = || detail["target"].as_str().map(str::to_owned);
             self.happened.push(Happened {
                 at: values::read(row.get(1)?),
@@ -64,7 +64,7 @@ impl History {
         Ok(())
     }
 
-    /// What the actions are, and when a person let those that were held go ahead.
+    /// The kinds of the actions, and when a person approved those that were held.
     fn approvals(
         &mut self,
         db: &Connection,
@@ -159,8 +159,7 @@ impl History {
     }
 
     fn suppressions(&mut self, db: &Connection, email: &Email) -> Result<(), StoreError> {
-        // The index holds those that are open; an address that bounces no more is rare, and the
-        // table small.
+        // The index covers open rows only; closed ones are rare, and the table is small.
         let mut statement = db.prepare_cached(
             "SELECT account, first_seen, gone_at FROM suppressed WHERE email_key = :email",
         )?;
@@ -229,7 +228,7 @@ impl Version {
         })
     }
 
-    /// Whether the next version is of the same membership, and not of one that began anew.
+    /// Whether the next version continues the same membership, and is not a new one.
     fn goes_on_as(&self, next: &Self) -> bool {
         let same = |v: &Self| (v.target, v.member.remote_id.clone(), v.first_seen);
         same(self) == same(next) && self.to == Some(next.from)

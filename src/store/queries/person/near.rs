@@ -1,18 +1,18 @@
-//! Addresses on record: those that begin like a text, and those that are nearly an address.
+//! Addresses on record: those with a prefix, and those similar to a given address.
 
 use rusqlite::{Connection, named_params};
 
 use crate::domain::Email;
 use crate::store::StoreError;
 
-/// How many addresses that begin alike are compared: enough for a person's many namesakes, and few
-/// enough to take no time.
+/// How many addresses with the same prefix are compared: enough for many similar names, and few
+/// enough to be fast.
 const COMPARED: usize = 2_000;
-/// How many are told.
+/// How many are shown.
 const TOLD: usize = 3;
 
-/// The rows that addresses stand in, each found by an index that has them in order: those of the
-/// members who are there by that of their team.
+/// The rows with addresses, each found through an index that sorts them; current members through
+/// the index of their team.
 const RECORDS: [&str; 4] = [
     "grants WHERE true",
     "invite WHERE true",
@@ -20,7 +20,7 @@ const RECORDS: [&str; 4] = [
     "member WHERE valid_to IS NOT NULL",
 ];
 
-/// Bounds rather than LIKE, whose pattern would have to be escaped.
+/// Uses bounds and not LIKE, whose pattern would have to be escaped.
 fn beginning(rows: &str) -> String {
     format!(
         "SELECT DISTINCT email_key FROM {rows}
@@ -29,7 +29,7 @@ fn beginning(rows: &str) -> String {
     )
 }
 
-/// Addresses on record, in canonical form and in order, that begin with `prefix`, which is so too.
+/// The addresses on record that begin with `prefix`, all in canonical form, sorted.
 pub(crate) fn beginning_with(
     db: &Connection,
     prefix: &str,
@@ -51,8 +51,8 @@ pub(crate) fn beginning_with(
     Ok(found)
 }
 
-/// Addresses on record that are nearly this one: a slip of the keyboard, after the first
-/// letters if there is one, or another domain.
+/// Addresses on record similar to this one: with a typing error after the first letters, or with
+/// another domain.
 pub(crate) fn near(db: &Connection, email: &Email) -> Result<Vec<String>, StoreError> {
     let key = email.key();
     let local = key.split('@').next().unwrap_or(key);

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::Reader;
 use crate::report::{Change, Summary};
 use crate::store::{StoreError, db::values};
-/// Tells a change out of an event's payload, in the words given.
+/// Makes a change from an event's payload, in the words given.
 type Tell = fn(&str, Timestamp, Option<String>, &Value) -> Change;
 
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
@@ -66,7 +66,7 @@ fn not_given(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Who came, went and changed; the first look at a team is no change.
+/// Who came, left and changed; the first reading of a team is no change.
 fn observed(at: Timestamp, target: Option<&str>, body: &Value, changes: &mut Vec<Change>) {
     if body.get("first").is_some() {
         return;
@@ -97,7 +97,7 @@ fn observed(at: Timestamp, target: Option<&str>, body: &Value, changes: &mut Vec
     }));
 }
 
-/// What was given or refused. What was there before is no change.
+/// What was given or refused. Access that existed before is no change.
 fn provision(at: Timestamp, target: Option<String>, body: &Value) -> Option<Change> {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let (kind, detail) = match (text("state")?, text("result")) {
@@ -115,7 +115,7 @@ fn provision(at: Timestamp, target: Option<String>, body: &Value) -> Option<Chan
     })
 }
 
-/// A mail that somebody did not get, and what the mail server said.
+/// A mail that was refused, and what the mail server said.
 fn refused_mail(at: Timestamp, body: &Value) -> Change {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
     let what = text("mail").unwrap_or("mail");

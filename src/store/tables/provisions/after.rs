@@ -1,4 +1,4 @@
-//! What a removal takes along although a grant says otherwise is given again.
+//! Restores access that a removal took away although a grant still covers it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -8,9 +8,9 @@ use crate::domain::{ActionKind, Email, Flags, ProvisionKind, Role, TargetId};
 use crate::store::{Grants, StoreError, tables::targets};
 
 impl Provisions {
-    /// A removal was done, or was sent without an answer and is due no longer. If a grant covers
-    /// the person, or on a whitelist begins later (one entry an address goes with all that was in
-    /// it), the access is given again.
+    /// Called when a removal was done, or was sent without an answer and is no longer due. Plans to
+    /// give the access again if a grant covers the person, or on a whitelist begins later: there,
+    /// each address has one entry for all its grants.
     pub(crate) fn after_removal(
         db: &Connection,
         action: i64,
@@ -35,7 +35,7 @@ impl Provisions {
             Some(ActionKind::WhitelistRemove) => (ProvisionKind::WhitelistAdd, None),
             Some(ActionKind::MemberRemove) => (ProvisionKind::MemberAdd, None),
             Some(ActionKind::MemberDemote) => (ProvisionKind::MemberPromote, role),
-            // An invite that went stale is not given again; who is meant to come is granted anew.
+            // A stale invite is not renewed; a person who should still join needs a new grant.
             _ => return Ok(()),
         };
         let email = Email::observed(&email);
@@ -67,7 +67,7 @@ impl Provisions {
         Ok(())
     }
 
-    /// Whether a removal was ever sent without an answer: it may have been done.
+    /// Whether a removal was ever sent without an answer, and so may have been done.
     pub(crate) fn may_be_done(db: &Connection, action: i64) -> Result<bool, StoreError> {
         let found = db
             .prepare_cached(

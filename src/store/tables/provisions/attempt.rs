@@ -1,5 +1,5 @@
-//! One attempt begins: what is to be sent is computed from the grants, and written down before it
-//! is sent.
+//! The begin of an attempt: computes what to send from the grants, and records it before it is
+//! sent.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
@@ -13,7 +13,7 @@ use crate::store::tables::entry;
 use crate::store::trail::{self, Entry};
 use crate::store::{Grants, Sources, StoreError, db::values};
 
-/// What an attempt comes to.
+/// What an attempt has to send.
 #[derive(Debug, Clone)]
 pub(crate) enum Intent {
     /// An entry is to be posted.
@@ -26,7 +26,7 @@ pub(crate) enum Intent {
     Nothing(Standing),
 }
 
-/// An entry of the whitelist, as it is to be sent.
+/// A whitelist entry to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Posting {
     pub(crate) name: String,
@@ -37,14 +37,14 @@ pub(crate) struct Posting {
 }
 
 impl Provisions {
-    /// Decides what is to be sent and writes that down; or settles what needs no call any more. A
-    /// team must have been read right before.
+    /// Decides what to send and records it, or settles a row that needs no call any more. A team
+    /// must have been read just before.
     pub(crate) fn intend(
         db: &Connection,
         provision: &Provision,
         at: Timestamp,
     ) -> Result<Intent, StoreError> {
-        // It may have been taken back, or given by a pass, since it was planned.
+        // It may have been revoked, or given by a pass, since it was planned.
         if let Err(standing) = Self::current(db, provision.row)? {
             return Ok(Intent::Nothing(standing));
         }
@@ -54,7 +54,7 @@ impl Provisions {
                 let Some(posting) = grants.posting(at) else {
                     return over(db, provision, at);
                 };
-                // From here on it may be there, whatever becomes of the answer.
+                // From now on the entry may exist, whatever the answer is.
                 entry::may_be_there(db, provision.target.id(), &posting.email, at)?;
                 let said = json!({
                     "start": posting.start, "end": posting.end, "permissions": posting.permissions,
@@ -88,7 +88,7 @@ impl Provisions {
         )?
         .execute(named_params! {
             ":id": provision.row, ":at": values::stored(at),
-            // The reading has just shown that an earlier try was not done.
+            // The reading has just shown that an earlier attempt had no effect.
             ":was_read": provision.target.team().is_some(),
         })?;
         Sources::called(db, &provision.target)?;
@@ -110,8 +110,8 @@ impl Provisions {
         Ok(intent)
     }
 
-    /// Writes down that the old entry is about to be taken off so that the new one can be posted:
-    /// from here on the person may be without either, and that is mended before anything else.
+    /// Records that the old entry is about to be removed so that the new one can be posted. From
+    /// now on the person may have neither, and repairing that comes before anything else.
     pub(crate) fn replacing(
         db: &Connection,
         provision: &Provision,
@@ -134,7 +134,7 @@ impl Provisions {
     }
 }
 
-/// The grants are over, or were taken back: what may be there is for a removal.
+/// The grants are over or were revoked: what may exist is left to a removal.
 fn over(db: &Connection, provision: &Provision, at: Timestamp) -> Result<Intent, StoreError> {
     let answered = Answered {
         detail: Some("no grant gives this access any more".to_owned()),

@@ -1,4 +1,5 @@
-//! What follows once something was given: flags that did not come along, and what begins later.
+//! Follow-ups of a provision: flags that did not come with the membership, and grants that begin
+//! later.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -8,9 +9,9 @@ use super::{NewProvision, Provision, Provisions, TakeBack};
 use crate::domain::{Flags, Provided, ProvisionKind};
 use crate::store::{StoreError, db::values};
 
-/// Flags that did not come with the membership follow by a call of their own: at once for a member,
-/// and for somebody who is invited once a reading shows that the invite was accepted. Returns
-/// whether any do.
+/// Plans a separate call for flags that did not come with the membership: at once for a member, and
+/// for an invited person once a reading shows that the invite was accepted. Returns whether there
+/// are any.
 pub(super) fn plan_flags(
     db: &Connection,
     provision: &Provision,
@@ -42,7 +43,7 @@ pub(super) fn plan_flags(
     Ok(true)
 }
 
-/// What was asked for together may begin at different times: what begins later is given then.
+/// Grants requested together may begin at different times: plans the ones that begin later.
 pub(super) fn plan_next_start(
     db: &Connection,
     provision: &Provision,

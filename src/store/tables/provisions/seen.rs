@@ -1,4 +1,4 @@
-//! How a person stands in a team, as last read.
+//! A person's presence in a team, as last read.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 

@@ -1,4 +1,4 @@
-//! One attempt ends: what the provider answered, and what follows for the grants.
+//! The end of an attempt: records the provider's answer and updates the grants.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
@@ -12,8 +12,8 @@ use crate::store::tables::entry::{self, How};
 use crate::store::trail::{self, Entry};
 use crate::store::{Grants, Sources, StoreError, db::values};
 
-/// How soon a half-replaced entry is tried again, where no pass comes sooner: somebody may be
-/// without access.
+/// How soon a half-replaced entry is tried again if no pass runs sooner: a person may be without
+/// access.
 const SOON: SignedDuration = SignedDuration::from_mins(1);
 
 /// How a call ended.
@@ -24,11 +24,11 @@ pub(crate) struct Answered {
     pub(crate) result: Option<Provided>,
     /// In words, for people.
     pub(crate) detail: Option<String>,
-    /// The provider asked not to be called again before then.
+    /// The provider asked not to be called again before this time.
     pub(crate) not_before: Option<Timestamp>,
-    /// The old entry is surely still there, though it was about to be replaced.
+    /// Whether the old entry surely still exists, though it was about to be replaced.
     pub(crate) kept: bool,
-    /// The flags that the member surely has.
+    /// The flags that the member certainly has.
     pub(crate) has: Flags,
 }
 
@@ -45,7 +45,7 @@ impl Answered {
     }
 }
 
-/// How a provision stands.
+/// The state of a provision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Standing {
     pub(crate) state: ProvisionState,
@@ -53,12 +53,13 @@ pub(crate) struct Standing {
     pub(crate) detail: Option<String>,
 }
 
-/// What follows an attempt.
+/// What to do after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Next {
     /// Nothing, for now.
     Rest(Standing),
-    /// What was there before is to be posted again at once: it was taken off for what was refused.
+    /// The earlier entry has to be posted again at once: it was removed for a new one that was
+    /// refused.
     Mend(Standing),
 }
 
@@ -71,8 +72,8 @@ impl Next {
 }
 
 impl Provisions {
-    /// Writes down how an attempt ended. What is refused for good is undone in the grants: what
-    /// was never given must not stand there as access.
+    /// Records how an attempt ended. A permanent refusal is undone in the grants: access that was
+    /// never given must not appear there.
     pub(crate) fn settle(
         db: &Connection,
         provision: &Provision,
@@ -92,7 +93,7 @@ impl Provisions {
         let mut state = answered.state;
         let mut detail = answered.detail.clone();
         if state == ProvisionState::Refused && unanswered && !gap {
-            // It may be there all the same: the grant stays, so that its end is acted on.
+            // It may exist all the same: the grant stays, so that its end is acted on.
             state = ProvisionState::Failed;
             let why = detail.unwrap_or_default();
             detail = Some(format!(
@@ -101,7 +102,7 @@ impl Provisions {
         }
         let is_owed = state == ProvisionState::Refused && take_back.is_empty();
         if is_owed {
-            // Nobody's new wish can be undone: what was given once is owed.
+            // There is no new request to undo: this access was given before, and is still owed.
             state = ProvisionState::Failed;
         }
         let mends = state == ProvisionState::Refused && gap;
@@ -113,7 +114,7 @@ impl Provisions {
         let wait = if gap {
             SOON
         } else if is_owed {
-            // What is refused for good is hardly taken soon.
+            // A permanent refusal will hardly change soon.
             LONGEST_WAIT
         } else {
             wait_after(attempts.max(1))
@@ -188,7 +189,8 @@ impl Provisions {
         })
     }
 
-    /// Takes back what is open for a person on a target: access there is to end. Returns how many.
+    /// Withdraws a person's open rows on a target, because access there is to end. Returns how
+    /// many.
     pub(crate) fn withdraw(
         db: &Connection,
         target: TargetId,
@@ -210,7 +212,7 @@ impl Provisions {
         Ok(withdrawn)
     }
 
-    /// Notes that it could not even be tried; an event only when the reason is news.
+    /// Records that it could not even be tried, with an event only when the reason is new.
     pub(crate) fn not_tried(
         db: &Connection,
         provision: &Provision,
@@ -223,7 +225,7 @@ impl Provisions {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
         let due = at.checked_add(wait_after(1)).unwrap_or(at);
-        // What was sent and not answered is not known to have failed because it is not tried now.
+        // An unknown result stays unknown: that it is not tried now does not mean that it failed.
         db.prepare_cached(
             "UPDATE provision SET detail = :why, due_at = :due,
                     state = iif(state = 'unknown', state, 'failed') WHERE id = :id",
@@ -255,7 +257,7 @@ impl Provisions {
     }
 }
 
-/// A whitelist has taken what was sent, or has one already: what is known of the entry from here on.
+/// Records what is known of an entry after a whitelist has accepted it, or already had one.
 fn taken(
     db: &Connection,
     provision: &Provision,

@@ -1,5 +1,5 @@
-//! What a team's last reading leaves to be done for a person: to be added, to be given flags, or to
-//! be waited for.
+//! What is left to do for a person by a team's last reading: add them, give flags, or wait for
+//! them.
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
@@ -12,27 +12,26 @@ use super::{Provision, Provisions, words};
 use crate::domain::{Flags, Provided, ProvisionKind, ProvisionState, Role};
 use crate::store::{Grants, StoreError, db::values};
 
-/// How long a role waits for somebody who was invited and has not joined, where no pass comes
-/// sooner that sees it.
+/// How long a role waits for an invited person to join, if no pass sees it sooner.
 const ROLE_WAITS: SignedDuration = SignedDuration::from_mins(15);
-/// The same for the flags of a membership: every pass that reads the team looks for whoever has
-/// joined, and an invite may be pending for weeks.
+/// The same for the flags of a membership: every pass that reads the team sees who has joined, and
+/// an invite may be pending for weeks.
 const FLAGS_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
-/// What giving something will probably take.
+/// The calls that giving something will probably take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outlook {
     /// No call.
     Nothing,
-    /// A call of its own.
+    /// A separate call.
     Call,
-    /// A call that adds to a team with these flags, and can add others too.
+    /// A call that adds to a team with these flags, and that can add several people.
     Add(Flags),
 }
 
-/// What is to be done, by the last reading.
+/// What to do, by the last reading.
 enum Decision {
-    /// Nothing: it is there.
+    /// Nothing: it exists.
     Done {
         result: Provided,
         detail: Option<String>,
@@ -46,12 +45,12 @@ enum Decision {
         why: String,
         for_invite: bool,
     },
-    /// It cannot be given as things are.
+    /// It cannot be given at present.
     Fail(&'static str),
 }
 
 impl Provisions {
-    /// What giving this will probably take; decided anew when it is tried.
+    /// The calls that giving this will probably take; decided again when it is tried.
     pub(crate) fn outlook(
         db: &Connection,
         provision: &Provision,
@@ -72,7 +71,7 @@ impl Provisions {
         })
     }
 
-    /// Settles what was sent to a team and not answered, if the reading just stored shows it.
+    /// Settles calls to a team without an answer, if the reading just stored shows their effect.
     pub(crate) fn settle_by_reading(
         db: &Connection,
         provision: &Provision,
@@ -88,7 +87,7 @@ impl Provisions {
                 detail,
                 has,
             } => Some(done(db, &sent, result, detail, has, at)?),
-            // Whoever was added lacks only flags, which follow.
+            // The person was added and lacks only flags, which follow separately.
             Decision::Promote(..) if came_since(db, &sent)? => {
                 let has = member(db, sent.target.id(), &sent.email)?;
                 let has = has.map_or_else(Flags::default, |(_, has)| has);
@@ -98,8 +97,8 @@ impl Provisions {
         })
     }
 
-    /// The flags that a membership is to be given with: what was asked for beyond the grants, and
-    /// all that the running grants give.
+    /// The flags for a membership: those requested beyond the grants, and all that the running
+    /// grants give.
     pub(super) fn wanted(
         db: &Connection,
         provision: &Provision,
@@ -109,7 +108,7 @@ impl Provisions {
         Ok(provision.flags.or(granted))
     }
 
-    /// Notes that a row waits until somebody who is invited has joined.
+    /// Records that a row waits until an invited person has joined.
     pub(super) fn wait_for_invite(
         db: &Connection,
         row: i64,
@@ -121,7 +120,7 @@ impl Provisions {
     }
 }
 
-/// What the last reading of the team leaves to be sent, with what the trail is told of it.
+/// What is left to send by the team's last reading, with the details for the trail.
 pub(super) fn team(
     db: &Connection,
     provision: &Provision,
@@ -223,7 +222,7 @@ fn of_membership(
             ),
             for_invite: false,
         },
-        // Whoever was taken out, or whose invite was, is not let in again for a flag.
+        // A person who was removed, or whose invite was, is not added again for the sake of a flag.
         None => Decision::Wait {
             until: after(FLAGS_WAIT),
             why: format!(
@@ -271,7 +270,7 @@ fn of_role(
     })
 }
 
-/// What flags come to for somebody who is invited, if any were wanted.
+/// What to say about flags for an invited person, if any were wanted.
 pub(crate) fn not_with_an_invite(flags: Flags) -> Option<String> {
     (!flags.is_empty()).then(|| format!("invited; {} once the invite is accepted", follow(flags)))
 }
@@ -300,7 +299,7 @@ fn done(
     Ok(Provisions::settle(db, provision, &answered, at)?.standing())
 }
 
-/// It is to be given later; `for_invite`: once somebody who is invited has joined.
+/// Postpones it; `for_invite`: until an invited person has joined.
 pub(super) fn later(
     db: &Connection,
     provision: &Provision,
@@ -316,8 +315,8 @@ pub(super) fn later(
     }))
 }
 
-/// What waits for an invite to be accepted is known by its result: that is what became of the
-/// person so far.
+/// A row that waits for an invite to be accepted is recognized by its result, which says what
+/// happened so far.
 fn wait(
     db: &Connection,
     row: i64,

@@ -1,4 +1,4 @@
-//! The answers to the review: access is kept, or ends.
+//! Answers to the review: access is kept or ended.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
@@ -15,22 +15,23 @@ use crate::store::{Asked, Grants, StoreError, Word, db::values};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum ReviewAnswer {
-    /// So many grants.
+    /// This many grants.
     Grants(usize),
-    /// None is open there.
+    /// No grant is open there.
     NothingOpen,
-    /// The end cannot be moved so, and why.
+    /// The end cannot be moved like this, and why.
     Refused(String),
-    /// Nobody had answered before, and the access is being removed or gone.
+    /// The grant was ended because nobody answered in time, and its access is being removed or is
+    /// gone.
     TooLate,
 }
 
-/// Why a grant was ended that nobody answered for; it is found by this again.
+/// The reason on a grant that was ended because nobody answered; such grants are found by it.
 const UNANSWERED: &str = "nobody answered the review";
 
 impl Reviews {
-    /// Notes that a person's access on a target is still needed, and with `end` until when. A
-    /// whitelist's own entry is not touched by this.
+    /// Records that a person's access on a target is still needed, and with `end` until when. A
+    /// whitelist's entry is not changed.
     pub(crate) fn keep(
         db: &Connection,
         email: &Email,
@@ -59,8 +60,8 @@ impl Reviews {
         Ok(ReviewAnswer::Grants(open.len()))
     }
 
-    /// Gives the grants that nobody had answered for their ends back, while their access is there.
-    /// Returns whether it is too late for one.
+    /// Restores the ends of grants that were ended because nobody answered, while their access
+    /// still exists. Returns whether it is too late for any of them.
     pub(crate) fn reopen(
         db: &Connection,
         email: &Email,
@@ -79,14 +80,14 @@ impl Reviews {
         Ok(too_late)
     }
 
-    /// Notes that somebody has said, by whatever command, that a grant is needed: it falls due anew.
+    /// Records that a person has confirmed a grant, by any command: its review period starts again.
     pub(crate) fn confirm(db: &Connection, grant: i64, at: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE grants SET confirmed_at = :at WHERE id = :id")?
             .execute(named_params! { ":id": grant, ":at": values::stored(at) })?;
         forget(db, grant)
     }
 
-    /// Ends a person's access on a target now; plan and guard take it from there.
+    /// Ends a person's grants on a target now; the next plan removes the access.
     pub(crate) fn end(
         db: &Connection,
         email: &Email,
@@ -111,7 +112,7 @@ impl Reviews {
         Ok(ReviewAnswer::Grants(open.len()))
     }
 
-    /// Ends what nobody answered for.
+    /// Ends the grants whose review nobody answered in time.
     pub(crate) fn end_unanswered(
         db: &Connection,
         rules: &Rules,
@@ -148,8 +149,8 @@ impl Reviews {
     }
 }
 
-/// The grants that were ended since nobody answered, and by nothing later: each with the end that it
-/// had, and whether its access is being removed or gone.
+/// The grants that were ended because nobody answered, and not by anything later: each with the end
+/// it had, and whether its access is being removed or is gone.
 fn given_up(
     db: &Connection,
     email: &Email,
@@ -185,7 +186,7 @@ fn given_up(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// An open grant that is answered for.
+/// An open grant under review.
 struct OpenGrant {
     id: i64,
     target: TargetRef,
@@ -205,7 +206,7 @@ impl OpenGrant {
         })
     }
 
-    /// Gives it the end back that it had before it was given up.
+    /// Restores the end it had before it was ended.
     fn take_back(
         &self,
         db: &Connection,
@@ -220,7 +221,7 @@ impl OpenGrant {
         self.note(db, "grant.extended", &more, at)
     }
 
-    /// Ends it, since nobody answered for it.
+    /// Ends it because nobody answered.
     fn give_up(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE grants SET revoked = 1, ends_at = :at WHERE id = :id")?
             .execute(named_params! { ":id": self.id, ":at": values::stored(at) })?;
@@ -256,7 +257,7 @@ impl OpenGrant {
     }
 }
 
-/// Nobody waits for an answer any more.
+/// Forgets who was asked: no answer is awaited any more.
 fn forget(db: &Connection, grant: i64) -> Result<(), StoreError> {
     db.prepare_cached("DELETE FROM review WHERE grant_id = :id")?
         .execute(named_params! { ":id": grant })?;

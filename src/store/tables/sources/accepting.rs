@@ -1,4 +1,4 @@
-//! A person's word on a doubtful reading.
+//! Accepting a doubtful reading at a person's request.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -22,14 +22,14 @@ pub(crate) enum Doubt {
     /// The last reading is believed, or there was none.
     #[error("its last reading is not in doubt")]
     None,
-    /// No reading at all.
+    /// The reading is impossible.
     #[error("nobody can accept this reading: {0}")]
     Impossible(String),
 }
 
 impl Sources {
-    /// Believes the last list of teams that was in doubt: the next one that lacks the same teams is
-    /// taken over.
+    /// Accepts the last doubtful list of teams: the next list that lacks the same teams is
+    /// believed.
     pub(crate) fn accept_list(
         db: &Connection,
         account: &str,
@@ -48,7 +48,7 @@ impl Sources {
         Ok(Ok(doubt))
     }
 
-    /// Why the last reading of a source is in doubt; or why nobody can accept it.
+    /// Why the last reading of a source is in doubt, or why it cannot be accepted.
     pub(in crate::store) fn in_doubt(
         db: &Connection,
         account: &str,
@@ -79,7 +79,7 @@ impl Sources {
     }
 }
 
-/// Notes that a person has accepted a doubtful reading.
+/// Records that a person has accepted a doubtful reading.
 pub(in crate::store) fn note_accepted(
     db: &Connection,
     account: &str,

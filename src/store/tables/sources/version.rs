@@ -1,5 +1,5 @@
-//! Whether a reading comes too late. Several processes read and change the same teams: what was stored
-//! or called while an answer was under way is newer than that answer.
+//! Detects outdated readings. Several processes read and change the same teams: what was stored or
+//! called while a request was under way is newer than its answer.
 
 use rusqlite::{Connection, OptionalExtension, named_params};
 
@@ -7,27 +7,27 @@ use super::{SourceKind, SourceState, Sources};
 use crate::domain::TargetRef;
 use crate::store::StoreError;
 
-/// How far what is known of a source had come. Counted and not dated, since a clock may be set.
+/// The version of what is known of a source. It is counted, not dated, since a clock may be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Version {
-    /// How often a reading of it was stored, or why there was none.
+    /// How often a reading of it was stored, or the reason why there was none.
     pub(crate) readings: i64,
-    /// How often a call that changes it was begun, was answered, or was found to have been cut short.
+    /// How often a call that changes it began, was answered, or was found interrupted.
     pub(crate) calls: i64,
 }
 
-/// How a source stands by the last reading, whoever made it.
+/// The state of a source by the last reading of any process.
 #[derive(Debug, Clone)]
 pub(crate) struct Stands {
     pub(crate) state: SourceState,
-    /// The last answer was no reading at all.
+    /// Whether the last answer was no possible reading.
     pub(crate) impossible: bool,
     /// Why it is not complete.
     pub(crate) detail: String,
 }
 
 impl Sources {
-    /// How far a source has come.
+    /// The current version of a source.
     pub(crate) fn version(
         db: &Connection,
         account: &str,
@@ -52,8 +52,8 @@ impl Sources {
         Ok(version.unwrap_or_default())
     }
 
-    /// Notes that a call which changes a team was begun, or how it ended. A whitelist is not read, and
-    /// has no version.
+    /// Records that a call which changes a team began or ended. A whitelist is not read, so it has
+    /// no version.
     pub(in crate::store) fn called(db: &Connection, target: &TargetRef) -> Result<(), StoreError> {
         if target.team().is_none() {
             return Ok(());
@@ -67,7 +67,7 @@ impl Sources {
         Ok(())
     }
 
-    /// How a source stands by the last reading.
+    /// The state of a source by the last reading.
     pub(crate) fn stands(
         db: &Connection,
         account: &str,
