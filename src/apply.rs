@@ -1,5 +1,5 @@
-//! Does what the guard approved: for each action an intent on disk, then the call, then its result
-//! on disk.
+//! Carries out what the guard approved: for each action, writes the intent to disk, makes the call,
+//! and writes the result to disk.
 
 mod attempt;
 mod call;

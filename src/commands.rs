@@ -1,5 +1,5 @@
-//! What a person asks for: access is given, prolonged, taken and given back, and words about doubts
-//! and debts are put on record. Passes act on what is recorded.
+//! The commands of a person: give, extend, revoke and restore access, accept doubtful readings, and
+//! write off what is owed. Passes act on what they record.
 
 mod accept;
 mod extend;

@@ -1,4 +1,4 @@
-//! The loop around the pass. What is due is asked of the database each time; timers and the doorbell
+//! The loop around the pass. It asks the database each time what is due; timers and the doorbell
 //! only wake it, so that a missed slot is caught up and nothing runs twice.
 
 mod alarm;

@@ -1,5 +1,6 @@
 //! Files that are lapsed's own: readable by their owner alone, and that owner is the service's user
-//! also when root runs a command. No link is followed, and what is written anew is whole or not there.
+//! also when root runs a command. No link is followed, and a file is replaced either completely or
+//! not at all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -210,8 +211,8 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     draft.replace()
 }
 
-/// Removes what processes have left that died while they wrote one of the files beginning with
-/// `path`. Nobody may be writing one now.
+/// Removes unfinished files beginning with `path`, left by processes that died while writing. No
+/// process may be writing one now.
 pub(crate) fn remove_unfinished(path: &Path) {
     let Some(name) = path.file_name() else { return };
     let mut prefix = name.to_owned();

@@ -1,5 +1,5 @@
-//! Gives access: for each provision what is to be sent goes to disk, then the call, then its
-//! result goes to disk. What lies between is settled by the next pass, half-replaced entries first.
+//! Gives access: for each provision, writes the intent to disk, makes the call, and writes the
+//! result to disk. The next pass settles what was interrupted, half-replaced entries first.
 
 mod back;
 mod call;

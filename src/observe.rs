@@ -1,5 +1,5 @@
-//! Reads what there is: each source completely, or it says what is missing. A source that fails
-//! yields nothing to act on, and the others go on.
+//! Reads the providers: each source completely, or reports what is missing. A source that fails
+//! yields nothing to act on, and the others continue.
 
 mod list;
 mod some;

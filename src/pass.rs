@@ -1,8 +1,8 @@
 //! One pass, from top to bottom: give what is owed, observe, plan, guard, apply, read back, report,
 //! mail. The only file that knows all the stages.
 //!
-//! Two locks: one for the whole of a pass on everything, so that there is one at a time, and one for
-//! calling the providers, which a pass gives up while it reads.
+//! Two locks: one for a whole pass on everything, so that only one runs at a time, and one for
+//! calling the providers, which a pass releases while it reads.
 
 mod ending;
 mod ends_meanwhile;
@@ -109,8 +109,8 @@ async fn stages(
     pass.finish(seen, actions).await
 }
 
-/// Runs a pass on some targets for who has the right to call the providers already. Its mail is left
-/// to [`deliver`], for when that right is given up.
+/// Runs a pass on some targets for a caller that holds the lock for calling the providers. Its mail
+/// is left to [`deliver`], after that lock is released.
 ///
 /// # Errors
 /// The same.

@@ -1,4 +1,4 @@
-//! The configured accounts, connected: who can be read and who can be called.
+//! The clients of the configured accounts, for reading and for writing.
 
 use std::collections::{BTreeMap, HashSet};
 

@@ -1,5 +1,5 @@
-//! `accept`: a person says that a doubtful reading is right. Whoever it did not show is gone from
-//! now on; an impossible reading cannot be accepted, whatever anybody says.
+//! `accept`: a person confirms that a doubtful reading is right. The people missing from it are
+//! gone from now on. An impossible reading cannot be accepted.
 
 use serde::Serialize;
 use thiserror::Error;

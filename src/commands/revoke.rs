@@ -1,5 +1,5 @@
-//! Takes access at once: what is on record is ended first, so that whatever pass comes next removes
-//! it; then a pass is made, which is the one way in which anything is removed.
+//! Revokes access at once: ends the grants on record first, so that any next pass removes the
+//! access; then runs a pass, since only passes remove anything.
 
 use std::time::Duration;
 

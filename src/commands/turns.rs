@@ -1,5 +1,5 @@
-//! Gives much in turns: between batches the right to call the providers is given up for a moment, so
-//! that an end is acted on, or a person's word, in time.
+//! Gives in batches: between them the lock for calling the providers is released for a moment, so
+//! that ends and commands are acted on in time.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! `write-off`: a person gives up what is owed at a target that can no longer be reached. It is on
-//! record with the reason, and owed again only when somebody is seen there again.
+//! `write-off`: a person gives up what is owed at a target that can no longer be reached. The
+//! reason is recorded, and it is owed again only when the person is seen there again.
 
 use serde::Serialize;
 use thiserror::Error;

@@ -1,4 +1,4 @@
-//! `[alarm]`, in a loop of its own: whoever does not answer there holds up neither passes nor mail.
+//! `[alarm]`, in a separate loop: a server that does not answer delays neither passes nor mail.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

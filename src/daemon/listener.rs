@@ -1,4 +1,4 @@
-//! The listener beside the loop, and its move to another address when a reload says so.
+//! The listener beside the loop, and its move to another address after a reload.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Mail, in a loop of its own: a mail server that does not answer holds up no end.
+//! Delivers mail in a separate loop, so that a mail server that does not answer delays no removal.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -41,8 +41,8 @@ pub(super) async fn send(
     })
 }
 
-/// Posts an entry. Where one is there already and the provider does not take another for it, the
-/// old one is taken off first: that is on disk before, so that it is mended whatever happens.
+/// Posts an entry. If one exists and the provider does not accept another, the old one is removed
+/// first; that is recorded on disk before, so that it can be repaired whatever happens.
 async fn post(
     give: &Give<'_>,
     whitelist: &Whitelist,
@@ -115,7 +115,7 @@ async fn post(
     })
 }
 
-/// The new entry was refused, and the old one is gone for it: the old one is posted again at once.
+/// Posts the old entry again at once: it was removed for a new one that was refused.
 async fn put_back(
     give: &Give<'_>,
     whitelist: &Whitelist,

@@ -10,8 +10,8 @@ use crate::failpoint;
 use crate::store::{Answered, Intent, Provision, Provisions, Standing, StoreError};
 
 impl Give<'_> {
-    /// Adds people together. Whoever needs another call after all gets that; where the whole call is
-    /// refused for what was sent, each is left to be tried alone.
+    /// Adds people together. A person who needs another call after all gets it; if the whole call
+    /// is refused for its content, each is left to be tried alone.
     pub(super) async fn many(
         &self,
         rows: Vec<Provision>,

@@ -1,5 +1,5 @@
-//! The page for people: what ends when, what is overdue or held, the last passes, and whom a grant
-//! covers. One file without scripts, and nothing loaded with it.
+//! The page for people: what ends when, what is overdue or held, the last passes, and who is
+//! covered by a grant. One file without scripts that loads nothing else.
 
 use std::sync::LazyLock;
 

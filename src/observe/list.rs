@@ -13,7 +13,7 @@ use crate::store::{Db, ListedTeam, SourceKind, SourceState, Sources, Store, Stor
 pub(super) enum List {
     /// The teams that it shows.
     Believed(Vec<(ListedTeam, TargetRef)>),
-    /// It has lost too many, and why that is in doubt.
+    /// It lacks too many teams; with the reason for the doubt.
     Doubtful(String),
     /// There is none, and why.
     Failed(SourceState, String),

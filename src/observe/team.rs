@@ -40,8 +40,8 @@ pub(crate) enum Read {
 pub(super) const CLOCK: &str =
     "not read: this machine's clock and the provider's differ by more than guard.max_clock_skew";
 
-/// Reads a team and stores what is newer than what is known. Who is not alone may be overtaken: by a
-/// reading of another process, which then stands, or by its calls.
+/// Reads a team and stores what is newer than what is known. Unless this process works alone,
+/// another process may overtake it: by a reading, which then counts, or by its calls.
 pub(super) async fn read(
     account: &TeamAccount,
     store: &Store,

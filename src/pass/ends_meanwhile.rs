@@ -1,5 +1,5 @@
-//! What comes due while everything is read, which takes minutes in a large organization: it is done at
-//! once, by a pass on its targets alone, beside the reading.
+//! Acts at once on what becomes due while everything is read, which takes minutes in a large
+//! organization: by a pass on its targets only, in parallel with the reading.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -90,8 +90,8 @@ impl Pass<'_> {
         }
     }
 
-    /// Takes the right to call the providers back, and notes what whoever had it left behind. Who has
-    /// it now gives it up between batches.
+    /// Takes the lock for calling the providers again, and records what a process that held it and
+    /// died left behind. The present holder releases it between batches.
     pub(super) async fn lock_again(&self) -> Result<Lock, PassError> {
         loop {
             if let Some(lock) = self.store.lock()? {

@@ -1,4 +1,4 @@
-//! The pass's mail: the report into the outbox, and what waits in the outbox to its recipients.
+//! The pass's mail: puts the report, alarms and letters into the outbox.
 
 mod alarm;
 mod notices;

@@ -1,5 +1,5 @@
-//! What a pass does by the calendar and not by an end: whether people may be told of times, in whose
-//! turn, and what ends since nobody answered the review.
+//! What a pass does by the calendar: whether and when people may be notified, and which grants end
+//! because nobody answered the review.
 
 use super::{Pass, span};
 use crate::clock;
