@@ -1,7 +1,7 @@
 //! What random walks have found, each as the few steps that it takes.
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{Fault, When};
+use lapsed::sandbox::{Answer, Fault, When};
 
 use crate::world::{FUTURE, PAST, World};
 
@@ -327,4 +327,38 @@ async fn a_grant_goes_over_to_a_new_membership_before_its_address_changes() {
 
     assert_eq!(run.code, 0, "{:?}", run.json);
     assert_eq!(world.members("Core"), ["free@example.com"]);
+}
+
+/// Walk 7008070.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_word_follows_a_membership_that_a_reading_missed_and_that_has_another_address_then() {
+    let mut world = World::new().await;
+    world.config.sapling = String::new();
+    let others = ["a", "b", "c", "d"].map(|name| format!("{name}@example.com"));
+    let mut names: Vec<&str> = others.iter().map(String::as_str).collect();
+    names.push("bob@example.com");
+    world.team("Core", &names);
+    assert_eq!(world.run().await.code, 0);
+    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    let id = world
+        .sapling
+        .with(|state| state.team("Core").unwrap().id().to_owned());
+    let members: Vec<serde_json::Value> = world.sapling.with(|state| {
+        let users = state.team("Core").unwrap().members();
+        let stay = users.filter(|user| user.login_email != "bob.new@example.com");
+        stay.map(|user| serde_json::json!(user)).collect()
+    });
+    let body = serde_json::json!({ "users": members, "pending_users": [] }).to_string();
+    let without = Answer::new(200).body("application/json", &body);
+    let lists = When::method("GET").path(&id);
+    world.sapling.faults().once(lists, Fault::Status(without));
+    let target = ["--target", "sapling:acme/Core"];
+    let args = [&["revoke", "bob@example.com"][..], &target].concat();
+    world.lapsed(&args).await;
+    world.later(11);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.json);
+    assert_eq!(world.members("Core").len(), 4);
 }

@@ -344,12 +344,13 @@ pub(in crate::store) fn bind(db: &Connection, team: TargetId) -> Result<(), Stor
     Ok(())
 }
 
-/// The same for one grant, as it is recorded.
+/// The same for one grant, as it is recorded; also to a membership that is missing, which may be shown
+/// again with another address.
 pub(in crate::store) fn bind_one(db: &Connection, grant: i64) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE grants SET member_id = (
                 SELECT m.remote_id FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
-                AND m.valid_to IS NULL AND m.missing_since IS NULL ORDER BY m.id LIMIT 1)
+                AND m.valid_to IS NULL ORDER BY m.missing_since IS NOT NULL, m.id LIMIT 1)
          WHERE id = :id",
     )?
     .execute(named_params! { ":id": grant })?;

@@ -12,6 +12,7 @@ use super::Grants;
 use super::moves::{Open, note, read};
 use crate::domain::{Email, Provider, Role, Target, TargetId, TargetRef};
 use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::queries::stays;
 use crate::store::tables::entry;
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{Asked, Provisions, StoreError, Targets, db::values, tables::targets};
@@ -265,6 +266,7 @@ fn record_word(
         start: at,
         end: None,
     };
+    stays::bind_one(db, grant.id)?;
     note(
         db,
         "grant.revoked",
