@@ -242,14 +242,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let rehearsal = move |db: &Connection| {
-            db.execute_batch("SAVEPOINT rehearsal")?;
-            let untold = trail::untold();
-            let result = job(db);
-            db.execute_batch("ROLLBACK TO rehearsal; RELEASE rehearsal")?;
-            trail::back_to(untold);
-            result
-        };
+        let rehearsal = move |db: &Connection| savepoint(db, "rehearsal", |_| true, || job(db));
         self.writer()?.run(false, rehearsal).await
     }
 
@@ -382,14 +375,27 @@ fn bring_in(db: &Connection) {
 
 /// Runs `job` in a savepoint: if it fails, only its own changes are undone.
 fn apart<T>(db: &Connection, job: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    db.prepare_cached("SAVEPOINT apart")?.execute([])?;
+    savepoint(db, "apart", Result::is_err, job)
+}
+
+/// Runs `job` in a savepoint. If `is_undone` says so of its result, its changes are undone, and the
+/// trail forgets them too. The name tells it from those within, which a panic leaves open.
+fn savepoint<T>(
+    db: &Connection,
+    name: &str,
+    is_undone: impl FnOnce(&Result<T, StoreError>) -> bool,
+    job: impl FnOnce() -> Result<T, StoreError>,
+) -> Result<T, StoreError> {
+    db.prepare_cached(&format!("SAVEPOINT {name}"))?
+        .execute([])?;
     let untold = trail::untold();
     let result = job();
-    if result.is_err() {
-        db.prepare_cached("ROLLBACK TO apart")?.execute([])?;
+    if is_undone(&result) {
+        db.prepare_cached(&format!("ROLLBACK TO {name}"))?
+            .execute([])?;
         trail::back_to(untold);
     }
-    db.prepare_cached("RELEASE apart")?.execute([])?;
+    db.prepare_cached(&format!("RELEASE {name}"))?.execute([])?;
     result
 }
 

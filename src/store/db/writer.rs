@@ -10,7 +10,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use crate::store::db::open_files::{Displaced, OpenFiles};
-use crate::store::{StoreError, trail};
+use crate::store::{StoreError, savepoint, trail};
 
 /// The most jobs per commit: bounds how long the first of them waits.
 const MOST_AT_ONCE: usize = 512;
@@ -142,17 +142,13 @@ fn in_savepoint<T>(
     connection: &Connection,
     job: impl FnOnce(&Connection) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
-    connection.prepare_cached("SAVEPOINT job")?.execute([])?;
-    // Drops what an earlier job that failed has left.
+    // Drops what an earlier job has left whose savepoint could not be undone.
     trail::back_to(trail::Untold::default());
-    let result = catch_unwind(AssertUnwindSafe(|| job(connection)))
-        .unwrap_or_else(|_| Err(StoreError::Corrupt("a change panicked".to_owned())))
-        .and_then(|done| trail::tell(connection).map(|()| done));
-    if result.is_err() {
-        connection.prepare_cached("ROLLBACK TO job")?.execute([])?;
-    }
-    connection.prepare_cached("RELEASE job")?.execute([])?;
-    result
+    savepoint(connection, "job", Result::is_err, || {
+        catch_unwind(AssertUnwindSafe(|| job(connection)))
+            .unwrap_or_else(|_| Err(StoreError::Corrupt("a change panicked".to_owned())))
+            .and_then(|done| trail::tell(connection).map(|()| done))
+    })
 }
 
 /// Commits a job together with those that arrive meanwhile. Checks that the open files are the ones
