@@ -157,16 +157,11 @@ impl Targets {
             };
             listed.push((team.clone(), TargetRef::new(TargetId(id), target)));
         }
-        let ids: HashSet<TargetId> = listed.iter().map(|(_, target)| target.id()).collect();
-        let listed_before: Vec<TargetId> = db
-            .prepare_cached(
-                "SELECT id FROM target WHERE provider = 'sapling' AND account = :account AND listed = 1",
+        for gone in Self::unlisted(db, account, teams)? {
+            db.prepare_cached(
+                "UPDATE target SET listed = 0 WHERE provider = 'sapling' AND account = :account AND remote_id = :gone",
             )?
-            .query_map(named_params! { ":account": account }, |row| Ok(TargetId(row.get(0)?)))?
-            .collect::<Result<_, _>>()?;
-        for gone in listed_before.iter().filter(|id| !ids.contains(id)) {
-            db.prepare_cached("UPDATE target SET listed = 0 WHERE id = :id")?
-                .execute(named_params! { ":id": gone.0 })?;
+            .execute(named_params! { ":account": account, ":gone": gone })?;
         }
         Ok(listed)
     }

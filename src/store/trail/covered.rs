@@ -18,14 +18,14 @@ pub(super) struct Covered {
     /// The column with the person that a row concerns.
     pub(super) person: Option<&'static str>,
     pub(super) columns: &'static [&'static str],
-    /// Which of its rows: a condition in SQL on the row `r`.
+    /// Which of its rows: a condition in SQL on `{row}`.
     only: Option<&'static str>,
 }
 
 /// What is only planned is lapsed's own list of what it is about to do, made anew by each pass: nothing is
 /// done by it before an intent tells the row. A person's approval is more than that.
 const NOT_ONLY_PLANNED: &str =
-    "NOT (r.state = 'planned' AND r.attempts = 0 AND r.approved_at IS NULL)";
+    "NOT ({row}.state = 'planned' AND {row}.attempts = 0 AND {row}.approved_at IS NULL)";
 
 /// In the order in which they are compared.
 pub(super) const COVERED: [Covered; 8] = [
@@ -190,10 +190,8 @@ impl Covered {
 
     /// Whether the row is one of those that are covered, in SQL.
     pub(super) fn holds(&self, row: &str) -> String {
-        self.only.map_or_else(
-            || "TRUE".to_owned(),
-            |only| only.replace("r.", &format!("{row}.")),
-        )
+        self.only
+            .map_or_else(|| "TRUE".to_owned(), |only| only.replace("{row}", row))
     }
 
     /// Whether a column that is compared has changed, in SQL.
