@@ -1,4 +1,4 @@
-//! The loop around the pass. It asks the database each time what is due; timers and the doorbell
+//! The loop around the pass. It asks the database each time what is due; timers and the scheduler
 //! only wake it, so that a missed slot is caught up and nothing runs twice.
 
 mod alarm;
@@ -183,11 +183,11 @@ struct Daemon {
     started_at: Timestamp,
     watchdog: Watchdog,
     supervisor: Supervisor,
-    /// Rings when others may be to be told how a pass went.
+    /// Notified when `[alarm]` may have something to tell of a pass.
     passed: Arc<Passed>,
     /// Told to whatever is under way when the daemon ends.
     stop: Stop,
-    /// Rings when the outbox may hold something new.
+    /// Notified when the outbox may hold something new.
     outbox: Arc<Notify>,
     /// When the last pass ended, and how.
     last: Option<(Timestamp, Verdict)>,

@@ -86,8 +86,8 @@ pub(crate) fn is_there() -> String {
     )
 }
 
-/// The people whose last grant on a target (or for a role there) is over, who are still there, and
-/// for whom the ledger has no row. `due` is the end, `waits` the time from which a pass could have
+/// The people whose last grant on a target (or for a role there) is over, who are still there, and who
+/// have no row for it in the ledger. `due` is the end, `waits` the time from which a pass could have
 /// acted.
 pub(crate) fn untouched() -> String {
     format!(

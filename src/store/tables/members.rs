@@ -160,7 +160,7 @@ impl<'a> Absent<'a> {
 }
 
 impl Look<'_> {
-    /// Stores the changes of members whom the reading shows.
+    /// Stores the changes of members that the reading shows.
     pub(in crate::store) fn shown(
         &self,
         db: &Connection,

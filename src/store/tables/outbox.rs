@@ -39,7 +39,7 @@ pub(crate) struct Outbox;
 pub(crate) struct NewMail {
     /// `report`, …
     pub kind: &'static str,
-    /// What, which period, to whom: a second mail with the same key is dropped.
+    /// Kind, period and recipient: a second mail with the same key is dropped.
     pub unique_key: String,
     /// The envelope's sender.
     pub sender: String,
