@@ -14,8 +14,9 @@ use crate::services::Services;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The last end of a person's grants on the target becomes this one; an earlier one shortens all that
-would last longer. A whitelist gets the entry again with its new end. Where only a role is held for
-a time, its end moves.
+would last longer. A whitelist gets the entry again with its new end; a team gets the person again
+whose access was already removed for the old one. Where only a role is held for a time, its end
+moves.
 
 Example:
   lapsed extend jane@example.com --target sentius:acme --end 2027-06-30")]

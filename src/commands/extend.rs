@@ -1,12 +1,11 @@
 //! Moves the end of access. The record comes first, so that a pass that runs just now sees it; then
-//! the whitelist gets the entry anew.
+//! the whitelist gets the entry anew, and a team the person whose access was taken for the old end.
 
 use jiff::Timestamp;
 
 use super::requests::{GiveError, Given, Requests};
 use crate::clock;
 use crate::domain::{Email, Target};
-use crate::observe::Observation;
 use crate::store::Grants;
 
 impl Requests<'_> {
@@ -42,9 +41,10 @@ impl Requests<'_> {
             Err(GiveError::Busy(_)) => return Ok(self.untried(recorded)),
             Err(error) => return Err(error),
             Ok(lock) => {
-                self.look_at(&[]).await?;
-                self.settle(&mut Some(lock), recorded, &Observation::default())
-                    .await?
+                let given = recorded.iter().filter(|r| r.open.is_some());
+                let teams: Vec<Target> = given.map(|r| (*r.target).clone()).collect();
+                let seen = self.look_at(&teams).await?;
+                self.settle(&mut Some(lock), recorded, &seen).await?
             }
         };
         self.store.set_mark_unless(restored.as_ref()).await;

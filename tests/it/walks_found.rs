@@ -1,7 +1,7 @@
 //! What random walks have found, each as the few steps that it takes.
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed::sandbox::{Answer, Fault, Rule, When};
 
 use crate::world::{FUTURE, PAST, World};
 
@@ -361,4 +361,103 @@ async fn a_word_follows_a_membership_that_a_reading_missed_and_that_has_another_
 
     assert_eq!(run.code, 0, "{:?}", run.json);
     assert_eq!(world.members("Core").len(), 4);
+}
+
+/// Walk 7002791.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_is_moved_after_an_invite_was_taken_for_it_invites_again() {
+    let mut world = World::new().await;
+    world.config.sapling = String::new();
+    world.team("Crowd", &["bob@example.com", "free@example.com"]);
+    assert_eq!(world.run().await.code, 0);
+    world.drop_member("Crowd", "bob@example.com");
+    let args = ["grant", "bob@example.com", "--target"];
+    let args = [&args[..], &["sapling:acme/Crowd", "--end", "90m"]].concat();
+    assert_eq!(world.lapsed(&args).await.code, 0);
+    assert_eq!(world.invited("Crowd"), ["bob@example.com"]);
+    world.later(1500);
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.invited("Crowd"), [""; 0]);
+
+    let said = world.lapsed(&extend("sapling:acme/Crowd")).await;
+
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(world.invited("Crowd"), ["bob@example.com"]);
+}
+
+fn extend(target: &str) -> [&str; 6] {
+    [
+        "extend",
+        "bob@example.com",
+        "--target",
+        target,
+        "--end",
+        FUTURE,
+    ]
+}
+
+/// Found beside walk 7002791.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_is_moved_before_its_removal_is_proven_gives_back_what_was_taken() {
+    let mut world = World::new().await;
+    world.config.sapling = String::new();
+    let id = world.team("Core", &["bob@example.com", "free@example.com"]);
+    world
+        .grants(&["bob@example.com,sapling:acme/Core,20m"])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    world.later(31);
+    let reads = Rule::new(When::method("GET").path(&id), Fault::status(500));
+    world.sapling.faults().add(reads.skip(1).always());
+    world.run().await;
+    assert_eq!(world.members("Core"), ["free@example.com"]);
+    world.sapling.faults().clear();
+
+    let said = world.lapsed(&extend("sapling:acme/Core")).await;
+
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(world.invited("Core"), ["bob@example.com"]);
+    // And nothing is done twice by what comes after.
+    world.forget_calls();
+    let run = world.run().await;
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert!(
+        world
+            .sapling
+            .calls()
+            .iter()
+            .all(|call| call.method == "GET")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_whose_end_is_moved_before_its_removal_is_proven_is_given_back() {
+    let mut world = World::new().await;
+    world.config.sapling = String::new();
+    let id = world.team("Core", &["bob@example.com", "free@example.com"]);
+    let target = ["--target", "sapling:acme/Core"];
+    let role = [
+        &["grant", "bob@example.com"],
+        &target[..],
+        &["--role", "admin", "--end", "20m"],
+    ];
+    assert_eq!(world.lapsed(&role.concat()).await.code, 0);
+    let is_admin = |world: &World| {
+        world.sapling.with(|state| {
+            let mut members = state.team("Core").unwrap().members();
+            members.any(|user| user.login_email == "bob@example.com" && user.is_admin)
+        })
+    };
+    assert!(is_admin(&world));
+    world.later(31);
+    let reads = Rule::new(When::method("GET").path(&id), Fault::status(500));
+    world.sapling.faults().add(reads.skip(1).always());
+    world.run().await;
+    assert!(!is_admin(&world));
+    world.sapling.faults().clear();
+
+    let said = world.lapsed(&extend("sapling:acme/Core")).await;
+
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(is_admin(&world));
 }

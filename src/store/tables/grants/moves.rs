@@ -73,6 +73,7 @@ impl Grants {
                 )));
             }
             let start = moved.iter().map(|g| g.start).min().unwrap_or(at);
+            let kind = owed(db, &target, email, role, &moved, at)?;
             let take_back = moved
                 .iter()
                 .map(|grant| {
@@ -80,9 +81,9 @@ impl Grants {
                     Ok(TakeBack::End(grant.id, grant.end.map(values::stored)))
                 })
                 .collect::<Result<Vec<_>, StoreError>>()?;
-            if target.provider() == Provider::Sentius {
+            if let Some(kind) = kind {
                 let new = NewProvision {
-                    kind: ProvisionKind::WhitelistRenew,
+                    kind,
                     target: &target,
                     email,
                     role,
@@ -106,6 +107,30 @@ impl Grants {
         }
         Ok(Ok(recorded))
     }
+}
+
+/// What the provider has to be told when these ends are moved. A whitelist keeps the end itself. A
+/// team keeps none; but if the end has passed, access may have been taken for it.
+fn owed(
+    db: &Connection,
+    target: &TargetRef,
+    email: &Email,
+    role: Option<Role>,
+    moved: &[&Open],
+    at: Timestamp,
+) -> Result<Option<ProvisionKind>, StoreError> {
+    if target.provider() == Provider::Sentius {
+        return Ok(Some(ProvisionKind::WhitelistRenew));
+    }
+    let last = moved.iter().max_by_key(|g| (g.end.is_none(), g.end));
+    let Some(ended) = last.and_then(|g| g.end).filter(|end| *end <= at) else {
+        return Ok(None);
+    };
+    let is_taken = Provisions::is_taken(db, target, email, role, ended)?;
+    Ok(is_taken.then_some(match role {
+        None => ProvisionKind::MemberAdd,
+        Some(_) => ProvisionKind::MemberPromote,
+    }))
 }
 
 fn open(db: &Connection, target: &TargetRef, email: &Email) -> Result<Vec<Open>, StoreError> {

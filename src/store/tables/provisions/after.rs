@@ -1,11 +1,11 @@
-//! Restores access that a removal took away although a grant still covers it.
+//! Restores access that a removal took away although a grant covers it, still or again.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Asked, NewProvision, Provisions};
-use crate::domain::{ActionKind, Email, Flags, ProvisionKind, Role, TargetId};
-use crate::store::{Grants, StoreError, tables::targets};
+use crate::domain::{ActionKind, Email, Flags, ProvisionKind, Role, TargetId, TargetRef};
+use crate::store::{Grants, StoreError, db::values, tables::targets};
 
 impl Provisions {
     /// Called when a removal was done, or was sent without an answer and is no longer due. Plans to
@@ -16,10 +16,11 @@ impl Provisions {
         action: i64,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        // Most removals leave no open grant behind.
+        // Most removals leave no open grant behind. An invite that nobody took is not renewed.
         let found: Option<(String, i64, String, Option<String>)> = db
             .prepare_cached(
                 "SELECT kind, target, email, role FROM action a WHERE id = :id
+                 AND reason NOT IN ('invite.stale', 'invite.suppressed')
                  AND EXISTS (SELECT 1 FROM grants g WHERE g.target = a.target
                              AND g.person = a.email_key AND g.removed_at IS NULL)",
             )?
@@ -33,9 +34,10 @@ impl Provisions {
         let role: Option<Role> = role.and_then(|role| role.parse().ok());
         let (kind, role) = match ActionKind::from_word(&kind) {
             Some(ActionKind::WhitelistRemove) => (ProvisionKind::WhitelistAdd, None),
-            Some(ActionKind::MemberRemove) => (ProvisionKind::MemberAdd, None),
+            Some(ActionKind::MemberRemove | ActionKind::InviteRevoke) => {
+                (ProvisionKind::MemberAdd, None)
+            }
             Some(ActionKind::MemberDemote) => (ProvisionKind::MemberPromote, role),
-            // A stale invite is not renewed; a person who should still join needs a new grant.
             _ => return Ok(()),
         };
         let email = Email::observed(&email);
@@ -65,6 +67,31 @@ impl Provisions {
         };
         Self::plan(db, &new, at)?;
         Ok(())
+    }
+
+    /// Whether a team's member or invited person, or the role of one, was removed since then: an end
+    /// that is moved has to give back what was taken for the earlier one.
+    pub(crate) fn is_taken(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+        role: Option<Role>,
+        since: Timestamp,
+    ) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM action WHERE target = :target AND email_key = :person
+                     AND state = 'done' AND settled_at >= :since
+                     AND iif(:role IS NULL, what IN ('access', 'invite'), what = :role)
+                     AND reason NOT IN ('invite.stale', 'invite.suppressed'))",
+            )?
+            .query_row(
+                named_params! {
+                    ":target": target.id().0, ":person": email.key(),
+                    ":role": role.map(Role::as_str), ":since": values::stored(since),
+                },
+                |row| row.get(0),
+            )?)
     }
 
     /// Whether a removal was ever sent without an answer, and so may have been done.
