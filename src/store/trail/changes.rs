@@ -3,6 +3,7 @@
 //! program has no such triggers; the trail then does not tell of it, and that is found.
 
 use std::cell::RefCell;
+use std::collections::btree_map::Entry as Ordered;
 use std::collections::hash_map::Entry as Place;
 use std::collections::{BTreeMap, HashMap};
 
@@ -39,22 +40,70 @@ pub(in crate::store) struct Untold {
 /// The place of its table in [`COVERED`], and its key.
 type Row = (usize, Vec<Value>);
 
-/// A row before its first change that is not told, and after the last.
+/// What has become of a row between its first change that is not told and the last.
 #[derive(Debug, Clone)]
 pub(super) struct Changed {
     row: Row,
-    was: Option<Vec<Value>>,
-    is: Option<Vec<Value>>,
+    was_there: bool,
+    is_there: bool,
+    /// The columns that were changed, by their place in the table.
+    columns: BTreeMap<usize, Column>,
+}
+
+/// A column that was changed; of a row that is not there, it is null.
+#[derive(Debug, Clone)]
+struct Column {
+    was: Value,
+    is: Value,
 }
 
 impl Changed {
     /// A row that is there, as if it were new.
     pub(super) fn found(place: usize, key: Vec<Value>, is: Vec<Value>) -> Self {
+        let columns = is.into_iter().map(|is| Column {
+            was: Value::Null,
+            is,
+        });
         Self {
             row: (place, key),
-            was: None,
-            is: Some(is),
+            was_there: false,
+            is_there: true,
+            columns: columns.enumerate().collect(),
         }
+    }
+
+    fn is_news(&self) -> bool {
+        self.was_there != self.is_there || self.columns.values().any(|c| c.was != c.is)
+    }
+
+    /// Adds a later change of the same row.
+    fn then(&mut self, later: Self) {
+        self.is_there = later.is_there;
+        for (at, column) in later.columns {
+            match self.columns.entry(at) {
+                Ordered::Occupied(mut known) => known.get_mut().is = column.is,
+                Ordered::Vacant(free) => {
+                    free.insert(column);
+                }
+            }
+        }
+    }
+
+    /// The columns in which one form of the row is otherwise than the other, as they are in that
+    /// form; `None` for a row that is not there.
+    fn told<'a>(
+        &'a self,
+        is_there: bool,
+        form: impl Fn(&'a Column) -> &'a Value,
+    ) -> Option<BTreeMap<&'static str, &'a Value>> {
+        let names = COVERED.get(self.row.0).map_or(&[][..], |c| c.columns);
+        let is_update = self.was_there && self.is_there;
+        let columns = self.columns.iter().filter(|(_, column)| match is_update {
+            true => column.was != column.is,
+            false => !form(column).is_null(),
+        });
+        let named = columns.filter_map(|(at, column)| Some((*names.get(*at)?, form(column))));
+        is_there.then(|| named.collect())
     }
 }
 
@@ -62,61 +111,27 @@ impl Changed {
 impl Serialize for Changed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (place, key) = &self.row;
-        let covered = &COVERED[*place];
-        let (was, is) = (self.was.as_deref(), self.is.as_deref());
-        let told = |row, other| Columns {
-            names: covered.columns,
-            row,
-            other,
-        };
         let mut change = serializer.serialize_struct("Changed", 4)?;
-        change.serialize_field("table", covered.table)?;
+        change.serialize_field("table", COVERED[*place].table)?;
         change.serialize_field("key", key)?;
-        change.serialize_field("was", &was.map(|was| told(was, is)))?;
-        change.serialize_field("is", &is.map(|is| told(is, was)))?;
+        change.serialize_field("was", &self.told(self.was_there, |column| &column.was))?;
+        change.serialize_field("is", &self.told(self.is_there, |column| &column.is))?;
         change.end()
     }
 }
 
-/// The columns of a row that another form of it has not.
-struct Columns<'a> {
-    names: &'static [&'static str],
-    row: &'a [Value],
-    other: Option<&'a [Value]>,
-}
-
-impl Serialize for Columns<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let columns = self.names.iter().zip(self.row).enumerate();
-        let differs = columns.filter(|(n, (_, value))| match self.other {
-            Some(other) => other.get(*n) != Some(*value),
-            None => !value.is_null(),
-        });
-        serializer.collect_map(differs.map(|(_, column)| column))
-    }
-}
-
 impl Untold {
-    /// A row that was `was` has become `is`; `None` is a row that is not there.
-    fn note(
-        &mut self,
-        row: Row,
-        person: Option<String>,
-        was: Option<Vec<Value>>,
-        is: Option<Vec<Value>>,
-    ) {
-        match self.whose.entry(row) {
+    fn note(&mut self, person: Option<String>, changed: Changed) {
+        match self.whose.entry(changed.row.clone()) {
             Place::Occupied(kept) => {
                 let of_person = self.of_person.get_mut(kept.get()).into_iter().flatten();
-                let mut known = of_person.filter(|changed| changed.row == *kept.key());
-                if let Some(changed) = known.next() {
-                    changed.is = is;
+                let mut known = of_person.filter(|known| known.row == changed.row);
+                if let Some(known) = known.next() {
+                    known.then(changed);
                 }
             }
             Place::Vacant(free) => {
-                let row = free.key().clone();
                 free.insert(person.clone());
-                let changed = Changed { row, was, is };
                 self.of_person.entry(person).or_default().push(changed);
             }
         }
@@ -146,23 +161,58 @@ pub(in crate::store) fn back_to(untold: Untold) {
 pub(in crate::store) fn watch(db: &Connection) -> Result<(), StoreError> {
     know_sha256(db)?;
     let flags = FunctionFlags::SQLITE_UTF8;
-    db.create_scalar_function("row_was", -1, flags, |call| note(call, false))?;
-    db.create_scalar_function("row_is", -1, flags, |call| note(call, true))?;
+    db.create_scalar_function("row_changed", -1, flags, note)?;
     for (place, covered) in COVERED.iter().enumerate() {
         db.execute_batch(&triggers(place, covered))?;
     }
     Ok(())
 }
 
-/// `row_was(place, person, key, columns)`: the row is no longer so. `row_is(…)`: it is so now.
-fn note(call: &Context<'_>, is: bool) -> rusqlite::Result<Null> {
+/// `row_changed(place, was, is, …)`: whether the row was there and is there; then, as it was and as it
+/// is, which person it concerns, and its key and columns. A row whose key has changed is another row.
+fn note(call: &Context<'_>) -> rusqlite::Result<Null> {
+    const FIRST: usize = 5;
     let place: usize = call.get(0)?;
-    let person = call.get(1)?;
-    let mut key: Vec<Value> = (2..call.len()).map(|at| value(call.get_raw(at))).collect();
-    let length = COVERED.get(place).map_or(0, |covered| covered.key.len());
-    let columns = Some(key.split_off(length.min(key.len())));
-    let (was, is) = if is { (None, columns) } else { (columns, None) };
-    UNTOLD.with_borrow_mut(|untold| untold.note((place, key), person, was, is));
+    let (was_there, is_there): (bool, bool) = (call.get(1)?, call.get(2)?);
+    let keys = COVERED.get(place).map_or(0, |covered| covered.key.len());
+    let many = (call.len() - FIRST) / 2;
+    let was = |at: usize| call.get_raw(FIRST + at);
+    let is = |at: usize| call.get_raw(FIRST + many + at);
+    let changed = |was_there: bool, is_there: bool| {
+        let form = |is_form: bool, is_there: bool, at: usize| match (is_there, is_form) {
+            (false, _) => ValueRef::Null,
+            (true, false) => was(at),
+            (true, true) => is(at),
+        };
+        let columns = (keys..many).filter_map(|at| {
+            let (was, is) = (form(false, was_there, at), form(true, is_there, at));
+            let column = || Column {
+                was: value(was),
+                is: value(is),
+            };
+            (was != is).then(|| (at - keys, column()))
+        });
+        let key = (0..keys).map(|at| value(if is_there { is(at) } else { was(at) }));
+        Changed {
+            row: (place, key.collect()),
+            was_there,
+            is_there,
+            columns: columns.collect(),
+        }
+    };
+    let (person_was, person_is) = (call.get(3)?, call.get(4)?);
+    let is_same = (0..keys).all(|at| was(at) == is(at));
+    UNTOLD.with_borrow_mut(|untold| match (was_there, is_there) {
+        (true, true) if is_same => untold.note(person_was, changed(true, true)),
+        (was_there, is_there) => {
+            if was_there {
+                untold.note(person_was, changed(true, false));
+            }
+            if is_there {
+                untold.note(person_is, changed(false, true));
+            }
+        }
+    });
     Ok(Null)
 }
 
@@ -178,23 +228,33 @@ fn value(of: ValueRef<'_>) -> Value {
 
 fn triggers(place: usize, covered: &Covered) -> String {
     let table = covered.table;
-    let call = |function: &str, row: &str| {
-        let person = covered
-            .person
-            .map_or("NULL".to_owned(), |column| format!("{row}.{column}"));
-        let values = covered.values(row);
-        let holds = covered.holds(row);
-        format!("SELECT {function}({place}, {person}, {values}) WHERE {holds};")
+    // A row that is not there is given as the other one is: `note` leaves it alone.
+    let call = |(was, old): (&str, &str), (is, new): (&str, &str)| {
+        let person = |row: &str| {
+            covered
+                .person
+                .map_or("NULL".to_owned(), |column| format!("{row}.{column}"))
+        };
+        let (person_was, person_is) = (person(old), person(new));
+        let (values_were, values_are) = (covered.values(old), covered.values(new));
+        format!(
+            "SELECT row_changed({place}, {was}, {is}, {person_was}, {person_is}, {values_were}, {values_are})"
+        )
     };
-    let (was, is) = (call("row_was", "old"), call("row_is", "new"));
+    let (was, is) = (covered.holds("old"), covered.holds("new"));
+    let inserted = call(("FALSE", "new"), (&is, "new"));
+    let updated = call((&was, "old"), (&is, "new"));
+    let deleted = call((&was, "old"), ("FALSE", "old"));
     let changed = covered.has_changed();
     let columns: Vec<&str> = covered.key.iter().chain(covered.columns).copied().collect();
     let columns = columns.join(", ");
     format!(
-        "CREATE TEMP TRIGGER {table}_inserted AFTER INSERT ON main.{table} BEGIN {is} END;
+        "CREATE TEMP TRIGGER {table}_inserted AFTER INSERT ON main.{table} WHEN {is}
+         BEGIN {inserted}; END;
          CREATE TEMP TRIGGER {table}_updated AFTER UPDATE OF {columns} ON main.{table} WHEN {changed}
-         BEGIN {was} {is} END;
-         CREATE TEMP TRIGGER {table}_deleted AFTER DELETE ON main.{table} BEGIN {was} END;"
+         BEGIN {updated}; END;
+         CREATE TEMP TRIGGER {table}_deleted AFTER DELETE ON main.{table} WHEN {was}
+         BEGIN {deleted}; END;"
     )
 }
 
@@ -219,7 +279,7 @@ pub(in crate::store) fn tell(db: &Connection) -> Result<(), StoreError> {
 
 fn take(person: &Option<String>) -> Vec<Changed> {
     let mut taken = UNTOLD.with_borrow_mut(|untold| untold.take(person));
-    taken.retain(|changed| changed.was != changed.is);
+    taken.retain(Changed::is_news);
     taken
 }
 
