@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::domain::{Email, Flags, Permission, Role, Target, TargetRef};
 use crate::store::queries::sql::GIVES;
 use crate::store::trail::{self, Entry};
-use crate::store::{StoreError, Targets, db::values, queries::stays};
+use crate::store::{StoreError, db::values, queries::stays};
 
 pub(crate) use changes::Recorded;
 pub use revoking::Held;
@@ -88,26 +88,35 @@ pub enum Same {
 
 impl Grants {
     /// Records a grant unless it is there already: the same person, target, role, and start and
-    /// end as they were written. Returns its row.
+    /// end as they were written. Returns its row. `with_it` changes what one event of the audit trail
+    /// is to tell together with the grant.
     pub(crate) fn record(
         db: &Connection,
+        target: &TargetRef,
         grant: &NewGrant,
         same: Same,
         at: Timestamp,
+        with_it: impl FnOnce(i64, &Imported) -> Result<(), StoreError>,
     ) -> Result<(i64, Imported), StoreError> {
-        let target = Targets::ensure(db, &grant.target)?;
-        if let Some((id, removed)) = Self::same(db, &target, grant, same, at)? {
+        if let Some((id, removed)) = Self::same(db, target, grant, same, at)? {
             let mut grant = grant.clone();
             if same == Same::Running {
                 // What a request by hand leaves out stays as it is.
                 Self::keep(db, id, &mut grant)?;
             }
             let permissions = words(&grant.permissions);
-            let amended = Self::amend(db, id, removed, &target, &grant, &permissions, at)?;
-            return Ok((id, amended));
+            let imported = match removed {
+                true => Imported::Unchanged,
+                false => Self::amend(db, id, &grant, &permissions)?,
+            };
+            with_it(id, &imported)?;
+            if imported == Imported::Amended {
+                note(db, "grant.amended", id, target, &grant, at)?;
+            }
+            return Ok((id, imported));
         }
         let permissions = words(&grant.permissions);
-        let outlasted_by = Self::outlasting(db, &target, grant, at)?;
+        let outlasted_by = Self::outlasting(db, target, grant, at)?;
         let start = grant.start.unwrap_or(at);
         db.prepare_cached(
             "INSERT INTO grants (target, email, email_key, person, name, permissions, role, starts_at, ends_at, owner,
@@ -124,8 +133,10 @@ impl Grants {
         })?;
         let id = db.last_insert_rowid();
         stays::bind_one(db, id)?;
-        note(db, "grant.recorded", id, &target, grant, at)?;
-        Ok((id, Imported::Recorded { outlasted_by }))
+        let imported = Imported::Recorded { outlasted_by };
+        with_it(id, &imported)?;
+        note(db, "grant.recorded", id, target, grant, at)?;
+        Ok((id, imported))
     }
 
     /// The grant that counts as the same, and whether it is closed.
@@ -188,15 +199,9 @@ impl Grants {
     fn amend(
         db: &Connection,
         id: i64,
-        removed: bool,
-        target: &TargetRef,
         grant: &NewGrant,
         permissions: &str,
-        at: Timestamp,
     ) -> Result<Imported, StoreError> {
-        if removed {
-            return Ok(Imported::Unchanged);
-        }
         let changed = db
             .prepare_cached(
                 "UPDATE grants SET name = :name, permissions = :permissions, owner = :owner, reason = :reason
@@ -207,11 +212,10 @@ impl Grants {
                 ":id": id, ":name": grant.name, ":permissions": permissions,
                 ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
             })?;
-        if changed == 0 {
-            return Ok(Imported::Unchanged);
-        }
-        note(db, "grant.amended", id, target, grant, at)?;
-        Ok(Imported::Amended)
+        Ok(match changed {
+            0 => Imported::Unchanged,
+            _ => Imported::Amended,
+        })
     }
 
     /// The latest end of the person's other open grants on the target, if it is later than this

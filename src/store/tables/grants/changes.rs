@@ -46,7 +46,8 @@ impl Grants {
         let was = before.entry(at);
         let had = Self::team_flags(db, &target, &email, at)?;
         let permissions = Self::permissions_of(db, &grant, &target)?;
-        let (id, imported) = Self::record(db, &grant, same, at)?;
+        let nothing_else = |_, _: &Imported| Ok(());
+        let (id, imported) = Self::record(db, &target, &grant, same, at, nothing_else)?;
         let take_back = match &imported {
             Imported::Recorded { .. } => Some(TakeBack::Close(id)),
             Imported::Amended => permissions
@@ -105,40 +106,53 @@ impl Grants {
         same: Same,
         at: Timestamp,
     ) -> Result<Recorded, StoreError> {
-        let recorded = Self::record(db, grant, same, at)?;
         let target = Targets::ensure(db, &grant.target)?;
-        if target.provider() == Provider::Sentius {
-            if recorded.1 == Imported::Unchanged {
-                // The grant is the same; its entry may be on the whitelist in this spelling too.
-                if Self::is_open(db, recorded.0)? {
-                    entry::may_be_there(db, target.id(), &grant.email, at)?;
-                }
-            } else if Self::is_all_recorded(db, &target, &grant.email, at)? {
-                // All grants were recorded together, so the entry is what they add up to.
-                Self::entry_is_there(db, &target, &grant.email, How::Recorded, at)?;
-            } else {
-                // The entry as recorded; the next pass posts what all grants of the person add up
-                // to.
-                let (start, end) = Self::dates(db, recorded.0)?;
-                let permissions = grant.permissions.clone();
-                let entry = Entry {
-                    start,
-                    end,
-                    permissions,
-                };
-                let name = grant.name.as_deref();
-                entry::put(
-                    db,
-                    target.id(),
-                    How::Recorded,
-                    &grant.email,
-                    name,
-                    &entry,
-                    at,
-                )?;
+        let recorded = Self::record(db, &target, grant, same, at, |id, imported| {
+            match target.provider() {
+                Provider::Sentius => Self::note_entry(db, &target, grant, id, imported, at),
+                _ => Ok(()),
             }
-        }
+        })?;
         Self::recorded(db, grant, target, recorded, None)
+    }
+
+    /// Records the whitelist's entry of a grant that was only recorded.
+    fn note_entry(
+        db: &Connection,
+        target: &TargetRef,
+        grant: &NewGrant,
+        id: i64,
+        imported: &Imported,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        if *imported == Imported::Unchanged {
+            // The grant is the same; its entry may be on the whitelist in this spelling too.
+            return match Self::is_open(db, id)? {
+                true => entry::may_be_there(db, target.id(), &grant.email, at),
+                false => Ok(()),
+            };
+        }
+        if Self::is_all_recorded(db, target, &grant.email, at)? {
+            // All grants were recorded together, so the entry is what they add up to.
+            return Self::entry_is_there(db, target, &grant.email, How::Recorded, at);
+        }
+        // The entry as recorded; the next pass posts what all grants of the person add up to.
+        let (start, end) = Self::dates(db, id)?;
+        let entry = Entry {
+            start,
+            end,
+            permissions: grant.permissions.clone(),
+        };
+        let name = grant.name.as_deref();
+        entry::put(
+            db,
+            target.id(),
+            How::Recorded,
+            &grant.email,
+            name,
+            &entry,
+            at,
+        )
     }
 
     /// Whether all open grants of a person on a whitelist were recorded at this moment, from one
