@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::requests::{GiveError, Given, Requests};
 use crate::clock;
 use crate::domain::{Email, Target};
-use crate::store::Grants;
+use crate::store::{Grants, Provisions, Recorded, StoreError};
 
 impl Requests<'_> {
     /// Moves the end of a person's access on a target. `tell` hears of a wait for another process;
@@ -44,10 +44,25 @@ impl Requests<'_> {
                 let given = recorded.iter().filter(|r| r.open.is_some());
                 let teams: Vec<Target> = given.map(|r| (*r.target).clone()).collect();
                 let seen = self.look_at(&teams).await?;
+                let recorded = self.as_seen(recorded).await?;
                 self.settle(&mut Some(lock), recorded, &seen).await?
             }
         };
         self.store.set_mark_unless(restored.as_ref()).await;
         Ok(given)
+    }
+
+    /// What is to be given, as it stands after a look: a membership may have another address by now.
+    async fn as_seen(&self, mut recorded: Vec<Recorded>) -> Result<Vec<Recorded>, StoreError> {
+        self.store
+            .read(move |db| {
+                for open in recorded.iter_mut().filter_map(|r| r.open.as_mut()) {
+                    if let Ok(now) = Provisions::current(db, open.row)? {
+                        *open = now;
+                    }
+                }
+                Ok(recorded)
+            })
+            .await
     }
 }

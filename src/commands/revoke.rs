@@ -121,10 +121,10 @@ impl Requests<'_> {
                 errors: seen.errors,
             });
         }
-        let of_person = email.clone();
+        let (of_person, places) = (email.clone(), targets.clone());
         let addresses = self
             .store
-            .read(move |db| Grants::borne_by(db, &of_person))
+            .read(move |db| Grants::borne_by(db, &of_person, &places))
             .await?;
         let outcome = self.remove(lock, &targets).await?;
         let actions: Vec<ActionResult> = outcome

@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::db::values;
-use super::queries::sql::{COVERS, GIVES};
+use super::queries::sql::{COVERS, EARLIER, GIVES};
 use super::tables::{entry, targets};
 use super::trail::{self, Entry};
 use super::{Provisions, Sources, StoreError};
@@ -226,14 +226,19 @@ impl Ledger {
         let covering = db
             .prepare_cached(&format!(
                 "SELECT 1 FROM (SELECT :role AS role) g JOIN grants o
-                 WHERE o.target IN (:target, :follows) AND o.person = :email_key AND o.removed_at IS NULL
+                 WHERE o.target IN (:target, :follows) AND o.removed_at IS NULL
+                   AND (o.person = :email_key OR (o.target = :follows AND o.person IN (
+                        SELECT e.email_key FROM member m JOIN member e
+                            ON e.target = m.target AND e.remote_id = m.remote_id AND e.valid_to IS NOT NULL
+                        WHERE m.target = :target AND m.remote_id = :membership AND m.valid_to IS NULL
+                          AND e.email_key IN ({EARLIER}))))
                    AND {COVERS} AND {GIVES} LIMIT 1",
             ))?
             .query_row(
                 named_params! {
                     ":target": action.target.id().0,
                     ":follows": action.follows.as_ref().map(|t| t.id().0),
-                    ":email_key": action.email.key(),
+                    ":email_key": action.email.key(), ":membership": action.person,
                     ":now": values::stored(at), ":cutoff": values::stored(cutoff),
                     ":role": action.role.map(Role::as_str),
                 },

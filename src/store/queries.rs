@@ -1,6 +1,7 @@
 //! Queries over several tables, a file for each kind of reader.
 
 pub(in crate::store) mod as_of;
+pub(in crate::store) mod bearer;
 pub(in crate::store) mod due_between_passes;
 pub(in crate::store) mod ending;
 pub(in crate::store) mod findings;

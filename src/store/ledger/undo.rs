@@ -5,8 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Ledger;
 use crate::domain::{ActionKind, Email, Flags, Permission, Reason, Role, TargetId, TargetRef};
-use crate::store::tables::members::OF_PERSON;
-use crate::store::{NewGrant, StoreError, db::values, tables::targets};
+use crate::store::{NewGrant, StoreError, db::values, tables::members, tables::targets};
 
 /// What a person lost on a target.
 #[derive(Debug, Clone)]
@@ -82,7 +81,7 @@ impl Ledger {
                 access: kind != ActionKind::MemberDemote,
                 was_member,
                 flags: match remote_id.filter(|_| was_member) {
-                    Some(id) => flags_of(db, target, &email, &id)?,
+                    Some(id) => members::flags(db, target.id(), &id)?,
                     None => Flags::default(),
                 },
                 roles: role.into_iter().collect(),
@@ -205,34 +204,4 @@ fn read(row: &Row<'_>, target: &TargetRef) -> Result<NewGrant, StoreError> {
         reason: row.get("reason")?,
         as_written: row.get("as_written")?,
     })
-}
-
-/// The flags of a membership, as it was last seen.
-fn flags_of(
-    db: &Connection,
-    team: &TargetRef,
-    email: &Email,
-    remote_id: &str,
-) -> Result<Flags, StoreError> {
-    let flags = db
-        .prepare_cached(&format!(
-            "SELECT is_admin, is_manager, edit_permission, inspect_permission FROM member
-             WHERE id IN {OF_PERSON} AND target = :target AND remote_id = :remote_id
-             ORDER BY valid_from DESC, id DESC LIMIT 1",
-        ))?
-        .query_row(
-            named_params! {
-                ":target": team.id().0, ":email_key": email.key(), ":remote_id": remote_id,
-            },
-            |row| {
-                Ok(Flags {
-                    is_admin: row.get(0)?,
-                    is_manager: row.get(1)?,
-                    edit_permission: row.get(2)?,
-                    inspect_permission: row.get(3)?,
-                })
-            },
-        )
-        .optional()?;
-    Ok(flags.unwrap_or_default())
 }

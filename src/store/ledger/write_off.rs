@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::{Ledger, closing};
 use crate::domain::{Email, Evidence, GoneBy, TargetId, TargetRef};
+use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql;
 use crate::store::trail::{self, Entry};
 use crate::store::{Provisions, Runs, StoreError, db::values, tables::invites, tables::members};
@@ -21,6 +22,7 @@ impl Ledger {
         by: &str,
         at: Timestamp,
     ) -> Result<(usize, usize), StoreError> {
+        let email = &bearer(db, target.id(), email)?;
         let mut removals = open(db, target.id(), email)?;
         if removals.is_empty() && is_untouched(db, target.id(), email, at)? {
             removals.push(take_up(db, target, email, at)?);

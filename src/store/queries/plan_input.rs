@@ -10,7 +10,7 @@ use crate::domain::{
     TargetRef, TeamPolicy,
 };
 use crate::plan::Policy;
-use crate::store::queries::sql::COVERS;
+use crate::store::queries::sql::{COVERS, EARLIER};
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{SourceKind, Sources, StoreError, Teams, db::values, tables::targets};
 
@@ -201,8 +201,8 @@ impl Loader<'_> {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Members and invitees of `team` who had grants on `followed`, none of which gives access: all
-    /// of them, or one `person`.
+    /// Members and invitees of `team` who had grants on `followed`, by their present address or an
+    /// earlier one, none of which gives access: all of them, or one `person`.
     fn over_on(
         &self,
         followed: &TargetRef,
@@ -216,15 +216,20 @@ impl Loader<'_> {
             .checked_sub(wanted.policy.grace)
             .unwrap_or(Timestamp::MIN);
         // Both are found through the team's index.
-        let who = match person {
-            Some(_) => "email_key = :person",
-            None => ":person IS NULL",
+        let (who, who_m) = match person {
+            Some(_) => ("email_key = :person", "m.email_key = :person"),
+            None => (":person IS NULL", ":person IS NULL"),
         };
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT p.email, max(o.ends_at)
-             FROM (SELECT email, email_key FROM member WHERE target = :team AND valid_to IS NULL AND {who}
-                   UNION SELECT email, email_key FROM invite WHERE target = :team AND gone_at IS NULL AND {who}) p
-             JOIN grants o ON o.email_key = p.email_key AND o.target = :followed AND o.starts_at <= :now
+             FROM (SELECT email, email_key, email_key AS known FROM member
+                   WHERE target = :team AND valid_to IS NULL AND {who}
+                   UNION SELECT email, email_key, email_key FROM invite
+                   WHERE target = :team AND gone_at IS NULL AND {who}
+                   UNION SELECT m.email, m.email_key, e.email_key FROM member m JOIN member e
+                       ON e.target = m.target AND e.remote_id = m.remote_id AND e.valid_to IS NOT NULL
+                   WHERE m.target = :team AND m.valid_to IS NULL AND {who_m} AND e.email_key IN ({EARLIER})) p
+             JOIN grants o ON o.email_key = p.known AND o.target = :followed AND o.starts_at <= :now
                                AND NOT o.refused AND o.role IS NULL
              GROUP BY p.email_key HAVING sum({COVERS}) = 0",
         ))?;
@@ -348,10 +353,16 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// The entries that whitelists may have of these people.
+    /// The entries that whitelists may have of these people: a removal goes out in each spelling on
+    /// record, since somebody may have put an earlier one back.
     fn entries(&self, people: &BTreeSet<Key>, snapshot: &mut Snapshot) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT email FROM entry WHERE target = :target AND person = :person ORDER BY taken_at, email",
+            "SELECT email, min(at) AS at FROM (
+                 SELECT email, taken_at AS at FROM entry WHERE target = :target AND person = :person
+                 UNION ALL SELECT email, recorded_at FROM grants
+                 WHERE email_key = :person AND target = :target AND NOT refused
+                   AND EXISTS (SELECT 1 FROM entry WHERE target = :target AND person = :person))
+             GROUP BY email ORDER BY at, email",
         )?;
         for (id, person) in people {
             let Some(target) = self.names.get(&TargetId(*id)) else {

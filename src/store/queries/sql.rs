@@ -16,15 +16,21 @@ pub(crate) const STANDS: &str = "
 pub(crate) const COVERS: &str = "(o.starts_at <= :now
     AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff)))";
 
-/// That a grant is an open one of the person `:email_key` on `:target`, by the address it was given
-/// to or by the present address of its membership. All grants of a membership belong to one person,
-/// whichever of its addresses they were given to.
-pub(crate) const OF_ADDRESS: &str = "id IN (
-    SELECT id FROM grants WHERE target = :target AND person = :email_key AND removed_at IS NULL
-    UNION SELECT id FROM grants WHERE email_key = :email_key AND target = :target AND removed_at IS NULL
-    UNION SELECT o.id FROM grants g JOIN grants o
-        ON o.target = g.target AND o.person = g.person AND o.removed_at IS NULL
-    WHERE g.email_key = :email_key AND g.target = :target AND g.removed_at IS NULL)";
+/// That a grant is an open one of a person, `:person`, at `:target`. All grants of a membership belong
+/// to one person, whichever of its addresses they were given to: see [`super::bearer`].
+pub(crate) const OPEN_OF_PERSON: &str = "target = :target AND person = :person AND removed_at IS NULL";
+
+/// The numbers of all of them, open or closed: each kind has an index of its own.
+pub(crate) const ALL_OF_PERSON: &str = "(
+    SELECT id FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
+    UNION ALL SELECT id FROM grants WHERE target = :target AND person = :person AND removed_at IS NOT NULL)";
+
+/// The earlier addresses of membership `m` that no other has now. Rules that go from a team to a
+/// whitelist, which knows addresses alone, go by these too.
+pub(crate) const EARLIER: &str = "SELECT was.email_key FROM member was
+    WHERE was.target = m.target AND was.remote_id = m.remote_id AND was.valid_to IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM member other WHERE other.target = m.target
+                      AND other.email_key = was.email_key AND other.valid_to IS NULL)";
 
 /// That grant `o` gives what grant `g` gave: any access, or the role as such or as a permission of the
 /// membership. See `domain::Grant::gives`.

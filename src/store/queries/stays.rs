@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::domain::presence::joined_after;
 use crate::domain::{Email, Gone, GoneBy, Shown, TargetId};
 use crate::store::trail::{self, Entry};
-use crate::store::{StoreError, db::values};
+use crate::store::{Provisions, StoreError, db::values};
 
 /// A person's earlier stay in a team, before they were shown again.
 pub(in crate::store) struct Before {
@@ -236,6 +236,7 @@ pub(in crate::store) fn begin(
     }
     if let Some(id) = shown.id {
         // The address may be another one by now.
+        let was_id = before.gone.as_ref().and_then(|gone| gone.id.as_deref());
         db.prepare_cached(
             "UPDATE grants SET person = :person, member_id = :id
              WHERE target = :target
@@ -243,8 +244,9 @@ pub(in crate::store) fn begin(
         )?
         .execute(named_params! {
             ":target": team.0, ":id": id, ":person": email.key(), ":was": before.person,
-            ":was_id": before.gone.as_ref().and_then(|gone| gone.id.as_deref()),
+            ":was_id": was_id,
         })?;
+        Provisions::rebind(db, team, (&before.person, was_id), id)?;
     }
     reopen(db, team, email, shown.at)
 }
@@ -326,21 +328,27 @@ pub(in crate::store) fn granted(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// Binds grants to the membership that has their address, while it exists. A missing membership gives way
-/// to another one that is shown with the address, so that the grants follow that one's next change.
+/// Binds grants, and what is to be given, to the membership that has their address, while it exists. A
+/// missing membership gives way to another one that is shown with the address, so that they follow that
+/// one's next change.
 pub(in crate::store) fn bind(db: &Connection, team: TargetId) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "UPDATE grants SET member_id = (
-                SELECT m.remote_id FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
-                AND m.valid_to IS NULL AND m.missing_since IS NULL ORDER BY m.id LIMIT 1)
-         WHERE target = :target AND removed_at IS NULL
-           AND (member_id IS NULL OR NOT EXISTS (
-                SELECT 1 FROM member m WHERE m.target = grants.target AND m.remote_id = grants.member_id
-                AND m.valid_to IS NULL AND m.missing_since IS NULL))
-           AND EXISTS (SELECT 1 FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
-                       AND m.valid_to IS NULL AND m.missing_since IS NULL)",
-    )?
-    .execute(named_params! { ":target": team.0 })?;
+    for (table, person, open) in [
+        ("grants", "person", "removed_at IS NULL"),
+        ("provision", "email_key", "settled_at IS NULL"),
+    ] {
+        db.prepare_cached(&format!(
+            "UPDATE {table} SET member_id = (
+                    SELECT m.remote_id FROM member m WHERE m.target = {table}.target AND m.email_key = {table}.{person}
+                    AND m.valid_to IS NULL AND m.missing_since IS NULL ORDER BY m.id LIMIT 1)
+             WHERE target = :target AND {open}
+               AND (member_id IS NULL OR NOT EXISTS (
+                    SELECT 1 FROM member m WHERE m.target = {table}.target AND m.remote_id = {table}.member_id
+                    AND m.valid_to IS NULL AND m.missing_since IS NULL))
+               AND EXISTS (SELECT 1 FROM member m WHERE m.target = {table}.target AND m.email_key = {table}.{person}
+                           AND m.valid_to IS NULL AND m.missing_since IS NULL)",
+        ))?
+        .execute(named_params! { ":target": team.0 })?;
+    }
     Ok(())
 }
 
@@ -358,7 +366,8 @@ pub(in crate::store) fn bind_one(db: &Connection, grant: i64) -> Result<(), Stor
 }
 
 /// Unbinds the grants of a membership that is gone: each belongs again to the address it was given
-/// to, and to the membership should it be shown again.
+/// to, and to the membership should it be shown again. Where lapsed took the membership itself, they
+/// stay with the last address: what was taken may have to be given back, and that is its owner.
 pub(in crate::store) fn unbind(
     db: &Connection,
     team: TargetId,
@@ -366,7 +375,9 @@ pub(in crate::store) fn unbind(
 ) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE grants SET person = email_key
-         WHERE target = :target AND member_id = :id AND removed_at IS NULL",
+         WHERE target = :target AND member_id = :id AND removed_at IS NULL AND person <> email_key
+           AND NOT EXISTS (SELECT 1 FROM action WHERE target = :target AND person = :id AND what = 'access'
+                           AND (state IN ('intent', 'unknown', 'done')))",
     )?
     .execute(named_params! { ":target": team.0, ":id": member_id })?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, ToSql, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
 
 use crate::domain::presence::PROOF_AFTER;
 use crate::domain::{
@@ -52,6 +52,36 @@ pub(in crate::store) fn known(
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The flags of a membership, as it was last seen.
+pub(in crate::store) fn flags(
+    db: &Connection,
+    team: TargetId,
+    remote_id: &str,
+) -> Result<Flags, StoreError> {
+    // Each part has an index of its own; a membership that is there is the last version.
+    let flags = db
+        .prepare_cached(
+            "SELECT is_admin, is_manager, edit_permission, inspect_permission FROM (
+                 SELECT * FROM member WHERE target = :target AND remote_id = :remote_id AND valid_to IS NULL
+                 UNION ALL
+                 SELECT * FROM member WHERE target = :target AND remote_id = :remote_id AND valid_to IS NOT NULL)
+             ORDER BY valid_from DESC, id DESC LIMIT 1",
+        )?
+        .query_row(
+            named_params! { ":target": team.0, ":remote_id": remote_id },
+            |row| {
+                Ok(Flags {
+                    is_admin: row.get(0)?,
+                    is_manager: row.get(1)?,
+                    edit_permission: row.get(2)?,
+                    inspect_permission: row.get(3)?,
+                })
+            },
+        )
+        .optional()?;
+    Ok(flags.unwrap_or_default())
 }
 
 /// A member without a grant that covers them.

@@ -2,6 +2,7 @@
 
 mod after;
 mod attempt;
+mod bound;
 mod follow;
 mod seen;
 mod settle;
@@ -135,10 +136,12 @@ impl Provisions {
             }
             None => {
                 db.prepare_cached(
-                    "INSERT INTO provision (kind, target, email, email_key, role, flags, command, asked_by,
-                                            take_back, planned_at, due_at, state)
-                     VALUES (:kind, :target, :email, :email_key, :role, :flags, :command, :by,
-                             :take_back, :at, :due, 'planned')",
+                    "INSERT INTO provision (kind, target, email, email_key, member_id, role, flags, command,
+                                            asked_by, take_back, planned_at, due_at, state)
+                     VALUES (:kind, :target, :email, :email_key,
+                             (SELECT remote_id FROM member WHERE target = :target AND email_key = :email_key
+                              AND valid_to IS NULL ORDER BY missing_since IS NOT NULL, id LIMIT 1),
+                             :role, :flags, :command, :by, :take_back, :at, :due, 'planned')",
                 )?
                 .execute(named_params! {
                     ":kind": new.kind.as_str(), ":target": new.target.id().0,

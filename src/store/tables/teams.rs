@@ -15,7 +15,7 @@ use crate::store::ledger::{UnderWay, closing};
 use crate::store::tables::members::Absent;
 use crate::store::tables::sources::{self, Complete, Doubt, SourceKind, Sources, Version};
 use crate::store::trail::{self, Entry};
-use crate::store::{Ledger, StoreError, queries::stays, tables::invites, tables::members};
+use crate::store::{Ledger, Provisions, StoreError, queries::stays, tables::invites, tables::members};
 
 /// The team observations' SQL.
 #[derive(Debug)]
@@ -130,6 +130,7 @@ impl Teams {
         let (invites, awaited) =
             invites::take(db, &stays, invited, &reading.invites, &joined, first)?;
         note(db, team, &changes, &absent, &invites, &ours, first, at)?;
+        Provisions::follow_members(db, team.id(), at)?;
         Ledger::settle_by_reading(db, run, team.id(), at)?;
         for gone in &absent.left {
             stays::unbind(db, team.id(), &gone.remote_id)?;

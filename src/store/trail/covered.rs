@@ -119,6 +119,7 @@ pub(super) const COVERED: [Covered; 8] = [
             "gap_since",
             "detail",
             "settled_at",
+            "member_id",
         ],
         only: None,
     },

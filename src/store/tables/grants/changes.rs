@@ -5,7 +5,6 @@ use rusqlite::{Connection, named_params};
 
 use super::{Grants, Imported, NewGrant, Same};
 use crate::domain::{Email, Entry, Flags, Provider, ProvisionKind, Role, TargetRef};
-use crate::store::queries::sql::OF_ADDRESS;
 use crate::store::tables::entry::{self, How};
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{
@@ -48,6 +47,8 @@ impl Grants {
         let permissions = Self::permissions_of(db, &grant, &target)?;
         let nothing_else = |_, _: &Imported| Ok(());
         let (id, imported) = Self::record(db, &target, &grant, same, at, nothing_else)?;
+        // The grant may be one that was given to an earlier address of a membership.
+        let email = Self::person_of(db, id, email)?;
         let take_back = match &imported {
             Imported::Recorded { .. } => Some(TakeBack::Close(id)),
             Imported::Amended => permissions
@@ -251,16 +252,27 @@ impl Grants {
         })
     }
 
+    /// Who has a grant, by the present address; as it is written here, if it is the same.
+    fn person_of(db: &Connection, grant: i64, written: Email) -> Result<Email, StoreError> {
+        let person: String = db
+            .prepare_cached("SELECT person FROM grants WHERE id = :id")?
+            .query_row(named_params! { ":id": grant }, |row| row.get(0))?;
+        Ok(match person == written.key() {
+            true => written,
+            false => Email::observed(&person),
+        })
+    }
+
     /// The permissions of the person's open grants on the target, before they are amended.
     fn permissions_of(
         db: &Connection,
         grant: &NewGrant,
         target: &TargetRef,
     ) -> Result<Vec<(i64, String)>, StoreError> {
-        let mut statement = db.prepare_cached(&format!(
+        let mut statement = db.prepare_cached(
             "SELECT id, permissions FROM grants
-             WHERE {OF_ADDRESS}",
-        ))?;
+             WHERE email_key = :email_key AND target = :target AND removed_at IS NULL",
+        )?;
         let rows = statement.query_map(
             named_params! { ":target": target.id().0, ":email_key": grant.email.key() },
             |row| Ok((row.get(0)?, row.get(1)?)),

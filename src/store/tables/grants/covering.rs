@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Grants, flags};
 use crate::domain::{Email, Entry, Flags, Permission, ProvisionKind, Reach, Role, Span, TargetRef};
-use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::queries::sql::OPEN_OF_PERSON;
 use crate::store::tables::entry::{self, How};
 use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, db::values};
 
@@ -193,11 +193,11 @@ impl Grants {
     ) -> Result<Flags, StoreError> {
         let mut statement = db.prepare_cached(&format!(
             "SELECT permissions FROM grants
-             WHERE {OF_ADDRESS} AND role IS NULL
+             WHERE {OPEN_OF_PERSON} AND role IS NULL
                AND permissions <> '' AND starts_at <= :at AND ifnull(ends_at > :at, 1)",
         ))?;
         let mut rows = statement.query(named_params! {
-            ":target": target.id().0, ":email_key": email.key(), ":at": values::stored(at),
+            ":target": target.id().0, ":person": email.key(), ":at": values::stored(at),
         })?;
         let mut all = Flags::default();
         while let Some(row) = rows.next()? {
@@ -218,14 +218,14 @@ impl Grants {
         let begins = db
             .prepare_cached(&format!(
                 "SELECT min(starts_at) FROM grants
-                 WHERE {OF_ADDRESS}
+                 WHERE {OPEN_OF_PERSON}
                    AND (role IS :role OR (:role IS NOT NULL AND role IS NULL
                                           AND instr(';' || permissions || ';', ';' || :role || ';') > 0))
                    AND ifnull(ends_at > :at, 1)",
             ))?
             .query_row(
                 named_params! {
-                    ":target": target.id().0, ":email_key": email.key(),
+                    ":target": target.id().0, ":person": email.key(),
                     ":role": role.map(Role::as_str), ":at": values::stored(at),
                 },
                 |row| row.get(0),

@@ -8,7 +8,8 @@ use serde_json::json;
 
 use super::{Grants, Imported, Recorded};
 use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, Target, TargetRef};
-use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::queries::bearer::bearer;
+use crate::store::queries::sql::OPEN_OF_PERSON;
 use crate::store::trail::{self, Entry};
 use crate::store::{
     Asked, NewProvision, Provisions, Reviews, StoreError, TakeBack, Targets, db::values,
@@ -41,20 +42,24 @@ impl Grants {
         at: Timestamp,
     ) -> Result<Result<Vec<Recorded>, String>, StoreError> {
         let found = Targets::find(db, target)?;
-        let open = match &found {
-            Some(found) => open(db, found, email)?,
-            None => Vec::new(),
-        };
         if found.is_none()
             && let Some(why) = Targets::namesakes(db, target)?
         {
             return Ok(Err(format!("target: {why}")));
         }
-        let (Some(target), false) = (found, open.is_empty()) else {
-            return Ok(Err(format!(
+        let none = || {
+            format!(
                 "no grant is open for {email} on {target}; grant gives access, and with --record-only records what is there"
-            )));
+            )
         };
+        let Some(target) = found else {
+            return Ok(Err(none()));
+        };
+        let email = &bearer(db, target.id(), email)?;
+        let open = open(db, &target, email)?;
+        if open.is_empty() {
+            return Ok(Err(none()));
+        }
         let only_roles = open.iter().all(|g| g.role.is_some());
         let roles: BTreeSet<Option<Role>> = open.iter().map(|g| g.role).collect();
         let mut recorded = Vec::new();
@@ -73,7 +78,7 @@ impl Grants {
                 )));
             }
             let start = moved.iter().map(|g| g.start).min().unwrap_or(at);
-            let kind = owed(db, &target, email, role, &moved, at)?;
+            let owed = owed(db, &target, email, role, &moved, at)?;
             let take_back = moved
                 .iter()
                 .map(|grant| {
@@ -81,13 +86,13 @@ impl Grants {
                     Ok(TakeBack::End(grant.id, grant.end.map(values::stored)))
                 })
                 .collect::<Result<Vec<_>, StoreError>>()?;
-            if let Some(kind) = kind {
+            if let Some((kind, flags)) = owed {
                 let new = NewProvision {
                     kind,
                     target: &target,
                     email,
                     role,
-                    flags: Flags::default(),
+                    flags,
                     due: at,
                     take_back,
                     asked,
@@ -109,8 +114,8 @@ impl Grants {
     }
 }
 
-/// What the provider has to be told when these ends are moved. A whitelist keeps the end itself. A
-/// team keeps none; but if the end has passed, access may have been taken for it.
+/// What the provider has to be told when these ends are moved, and the flags that go with it. A whitelist
+/// keeps the end itself. A team keeps none; but if the end has passed, access may have been taken for it.
 fn owed(
     db: &Connection,
     target: &TargetRef,
@@ -118,27 +123,28 @@ fn owed(
     role: Option<Role>,
     moved: &[&Open],
     at: Timestamp,
-) -> Result<Option<ProvisionKind>, StoreError> {
+) -> Result<Option<(ProvisionKind, Flags)>, StoreError> {
     if target.provider() == Provider::Sentius {
-        return Ok(Some(ProvisionKind::WhitelistRenew));
+        return Ok(Some((ProvisionKind::WhitelistRenew, Flags::default())));
     }
     let last = moved.iter().max_by_key(|g| (g.end.is_none(), g.end));
     let Some(ended) = last.and_then(|g| g.end).filter(|end| *end <= at) else {
         return Ok(None);
     };
-    let is_taken = Provisions::is_taken(db, target, email, role, ended)?;
-    Ok(is_taken.then_some(match role {
+    let kind = match role {
         None => ProvisionKind::MemberAdd,
         Some(_) => ProvisionKind::MemberPromote,
-    }))
+    };
+    let taken = Provisions::taken(db, target, email, role, ended, at)?;
+    Ok(taken.map(|flags| (kind, flags)))
 }
 
 fn open(db: &Connection, target: &TargetRef, email: &Email) -> Result<Vec<Open>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT id, role, starts_at, ends_at FROM grants
-         WHERE {OF_ADDRESS} AND revoked = 0",
+         WHERE {OPEN_OF_PERSON} AND revoked = 0",
     ))?;
-    let params = named_params! { ":target": target.id().0, ":email_key": email.key() };
+    let params = named_params! { ":target": target.id().0, ":person": email.key() };
     let rows = statement.query_map(params, read)?;
     Ok(rows.collect::<Result<_, _>>()?)
 }

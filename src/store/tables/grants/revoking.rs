@@ -11,7 +11,8 @@ use strum::IntoStaticStr;
 use super::Grants;
 use super::moves::{Open, note, read};
 use crate::domain::{Email, Provider, Role, Target, TargetId, TargetRef};
-use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::queries::bearer::bearer;
+use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
 use crate::store::queries::stays;
 use crate::store::tables::entry;
 use crate::store::tables::members::OF_PERSON;
@@ -90,7 +91,10 @@ impl Grants {
             let mut statement = db.prepare_cached(&sql.replace("{OF_PERSON}", OF_PERSON))?;
             let mut rows = statement.query(named_params! { ":email_key": email.key() })?;
             while let Some(row) = rows.next()? {
-                if let Some(target) = names.get(&TargetId(row.get(0)?)) {
+                let Some(target) = names.get(&TargetId(row.get(0)?)) else {
+                    continue;
+                };
+                if held != Held::Grant || Self::has_open(db, target, email)? {
                     places.entry(target.clone()).or_default().insert(held);
                 }
             }
@@ -102,6 +106,19 @@ impl Grants {
             places.entry(target).or_default().insert(Held::Entry);
         }
         Ok(places)
+    }
+
+    /// Whether the person that an address means has an open grant at a target.
+    fn has_open(db: &Connection, target: &TargetRef, email: &Email) -> Result<bool, StoreError> {
+        let person = bearer(db, target.id(), email)?;
+        Ok(db
+            .prepare_cached(&format!(
+                "SELECT EXISTS (SELECT 1 FROM grants WHERE {OPEN_OF_PERSON})"
+            ))?
+            .query_row(
+                named_params! { ":target": target.id().0, ":person": person.key() },
+                |row| row.get(0),
+            )?)
     }
 
     /// Whether anything is on record about a person, or was ever read.
@@ -117,17 +134,18 @@ impl Grants {
         Ok(has_entry || Self::knows(db, email)?)
     }
 
-    /// The addresses that a person's memberships have now, found by the grants given to this
-    /// address.
-    pub(crate) fn borne_by(db: &Connection, email: &Email) -> Result<HashSet<String>, StoreError> {
-        let mut statement = db.prepare_cached(
-            "SELECT :email_key UNION SELECT person FROM grants WHERE email_key = :email_key
-                                     AND removed_at IS NULL",
-        )?;
-        let rows = statement.query_map(named_params! { ":email_key": email.key() }, |row| {
-            row.get(0)
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+    /// The addresses by which the records know a person at these targets.
+    pub(crate) fn borne_by(
+        db: &Connection,
+        email: &Email,
+        targets: &[TargetRef],
+    ) -> Result<HashSet<String>, StoreError> {
+        let borne = targets.iter().map(|target| bearer(db, target.id(), email));
+        let mut all = HashSet::from([email.key().to_owned()]);
+        for borne in borne {
+            all.insert(borne?.key().to_owned());
+        }
+        Ok(all)
     }
 
     /// Ends a person's grants on a target now. If no grant is cut short by that, one is recorded
@@ -141,11 +159,12 @@ impl Grants {
         word: &Word,
     ) -> Result<(), StoreError> {
         let (asked, at) = (&word.asked, word.at);
-        Provisions::withdraw(db, target.id(), email, "revoked", at)?;
+        let person = bearer(db, target.id(), email)?;
+        Provisions::withdraw(db, target.id(), &person, "revoked", at)?;
         let mut statement = db.prepare_cached(&format!(
-            "SELECT id, role, starts_at, ends_at FROM grants WHERE {OF_ADDRESS}"
+            "SELECT id, role, starts_at, ends_at FROM grants WHERE {OPEN_OF_PERSON}"
         ))?;
-        let params = named_params! { ":target": target.id().0, ":email_key": email.key() };
+        let params = named_params! { ":target": target.id().0, ":person": person.key() };
         let open: Vec<Open> = statement
             .query_map(params, read)?
             .collect::<Result<_, _>>()?;
@@ -184,8 +203,8 @@ impl Grants {
             false => open.iter().map(|g| g.role).collect(),
         };
         for role in roles {
-            if !is_cut(db, email, target, role, word)? {
-                record_word(db, email, target, role, word)?;
+            if !is_cut(db, &person, target, role, word)? {
+                record_word(db, email, &person, target, role, word)?;
             }
         }
         Ok(())
@@ -207,24 +226,24 @@ fn spellings(db: &Connection, email: &Email) -> Result<Vec<Email>, StoreError> {
 /// Whether this request has ended a grant already, and the person has not come back since.
 fn is_cut(
     db: &Connection,
-    email: &Email,
+    person: &Email,
     target: &TargetRef,
     role: Option<Role>,
     word: &Word,
 ) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
-            "SELECT EXISTS (
-                 SELECT 1 FROM grants g WHERE g.email_key = :email_key AND g.target = :target
+            &format!("SELECT EXISTS (
+                 SELECT 1 FROM grants g WHERE g.id IN {ALL_OF_PERSON}
                     AND g.role IS :role AND g.revoked = 1 AND g.ends_at BETWEEN :since AND :at
                     AND NOT EXISTS (SELECT 1 FROM member m WHERE m.target = g.target AND m.email_key = g.person
                                     AND m.valid_to IS NULL AND m.returned_at > g.ends_at)
                     AND NOT EXISTS (SELECT 1 FROM invite i WHERE i.target = g.target AND i.email_key = g.person
-                                    AND i.gone_at IS NULL AND i.returned_at > g.ends_at))",
+                                    AND i.gone_at IS NULL AND i.returned_at > g.ends_at))"),
         )?
         .query_row(
             named_params! {
-                ":email_key": email.key(), ":target": target.id().0,
+                ":person": person.key(), ":target": target.id().0,
                 ":role": role.map(Role::as_str), ":since": values::stored(word.since),
                 ":at": values::stored(word.at),
             },
@@ -232,11 +251,11 @@ fn is_cut(
         )?)
 }
 
-/// Records a grant that begins and ends at once. It belongs to the membership that has the address,
-/// or that had it before and is still there.
+/// Records a grant that begins and ends at once.
 fn record_word(
     db: &Connection,
     email: &Email,
+    person: &Email,
     target: &TargetRef,
     role: Option<Role>,
     word: &Word,
@@ -245,20 +264,11 @@ fn record_word(
     db.prepare_cached(
         "INSERT INTO grants (target, email, email_key, person, role, starts_at, ends_at, revoked, reason,
                              recorded_at)
-         VALUES (:target, :email, :email_key,
-                 coalesce(
-                     (SELECT email_key FROM member WHERE target = :target AND email_key = :email_key
-                      AND valid_to IS NULL LIMIT 1),
-                     (SELECT m.email_key FROM member was JOIN member m
-                          ON m.target = was.target AND m.remote_id = was.remote_id AND m.valid_to IS NULL
-                      WHERE was.target = :target AND was.email_key = :email_key
-                        AND was.valid_to IS NOT NULL LIMIT 1),
-                     :email_key),
-                 :role, :at, :at, 1, 'revoked without a running grant', :at)",
+         VALUES (:target, :email, :email_key, :person, :role, :at, :at, 1, 'revoked without a running grant', :at)",
     )?
     .execute(named_params! {
         ":target": target.id().0, ":email": email.written(), ":email_key": email.key(),
-        ":role": role.map(Role::as_str), ":at": values::stored(at),
+        ":person": person.key(), ":role": role.map(Role::as_str), ":at": values::stored(at),
     })?;
     let grant = Open {
         id: db.last_insert_rowid(),

@@ -5,7 +5,8 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Asked, NewProvision, Provisions};
 use crate::domain::{ActionKind, Email, Flags, ProvisionKind, Role, TargetId, TargetRef};
-use crate::store::{Grants, StoreError, db::values, tables::targets};
+use crate::store::queries::sql::ALL_OF_PERSON;
+use crate::store::{Grants, StoreError, db::values, tables::members, tables::targets};
 
 impl Provisions {
     /// Called when a removal was done, or was sent without an answer and is no longer due. Plans to
@@ -17,18 +18,18 @@ impl Provisions {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         // Most removals leave no open grant behind. An invite that nobody took is not renewed.
-        let found: Option<(String, i64, String, Option<String>)> = db
+        let found: Option<(String, i64, String, Option<String>, Option<String>)> = db
             .prepare_cached(
-                "SELECT kind, target, email, role FROM action a WHERE id = :id
+                "SELECT kind, target, email, role, remote_id FROM action a WHERE id = :id
                  AND reason NOT IN ('invite.stale', 'invite.suppressed')
                  AND EXISTS (SELECT 1 FROM grants g WHERE g.target = a.target
                              AND g.person = a.email_key AND g.removed_at IS NULL)",
             )?
             .query_row(named_params! { ":id": action }, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             })
             .optional()?;
-        let Some((kind, target, email, role)) = found else {
+        let Some((kind, target, email, role, membership)) = found else {
             return Ok(());
         };
         let role: Option<Role> = role.and_then(|role| role.parse().ok());
@@ -57,7 +58,10 @@ impl Provisions {
             target,
             email: &email,
             role,
-            flags: Flags::default(),
+            flags: match kind {
+                ProvisionKind::MemberAdd => flags_taken(db, target, &email, membership, at)?,
+                _ => Flags::default(),
+            },
             due: at,
             take_back: Vec::new(),
             asked: &Asked {
@@ -69,21 +73,24 @@ impl Provisions {
         Ok(())
     }
 
-    /// Whether a team's member or invited person, or the role of one, was removed since then: an end
-    /// that is moved has to give back what was taken for the earlier one.
-    pub(crate) fn is_taken(
+    /// What was taken from a team's member or invited person since then, or the role of one: the
+    /// flags that the membership had. An end that is moved has to give back what was taken for the
+    /// earlier one.
+    pub(crate) fn taken(
         db: &Connection,
         target: &TargetRef,
         email: &Email,
         role: Option<Role>,
         since: Timestamp,
-    ) -> Result<bool, StoreError> {
-        Ok(db
+        at: Timestamp,
+    ) -> Result<Option<Flags>, StoreError> {
+        let membership: Option<Option<String>> = db
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM action WHERE target = :target AND email_key = :person
-                     AND state = 'done' AND settled_at >= :since
-                     AND iif(:role IS NULL, what IN ('access', 'invite'), what = :role)
-                     AND reason NOT IN ('invite.stale', 'invite.suppressed'))",
+                "SELECT remote_id FROM action
+                 WHERE target = :target AND email_key = :person AND state = 'done' AND settled_at >= :since
+                   AND iif(:role IS NULL, what IN ('access', 'invite'), what = :role)
+                   AND reason NOT IN ('invite.stale', 'invite.suppressed')
+                 ORDER BY what = 'invite', id DESC LIMIT 1",
             )?
             .query_row(
                 named_params! {
@@ -91,7 +98,13 @@ impl Provisions {
                     ":role": role.map(Role::as_str), ":since": values::stored(since),
                 },
                 |row| row.get(0),
-            )?)
+            )
+            .optional()?;
+        match (membership, role) {
+            (None, _) => Ok(None),
+            (Some(_), Some(_)) => Ok(Some(Flags::default())),
+            (Some(membership), None) => flags_taken(db, target, email, membership, at).map(Some),
+        }
     }
 
     /// Whether a removal was ever sent without an answer, and so may have been done.
@@ -108,4 +121,33 @@ impl Provisions {
             .optional()?;
         Ok(found.is_some())
     }
+}
+
+/// The flags that a membership had when it was last seen, without those of a role that is over.
+fn flags_taken(
+    db: &Connection,
+    target: &TargetRef,
+    email: &Email,
+    membership: Option<String>,
+    at: Timestamp,
+) -> Result<Flags, StoreError> {
+    let Some(membership) = membership else {
+        return Ok(Flags::default());
+    };
+    let had = members::flags(db, target.id(), &membership)?;
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT DISTINCT role FROM grants
+         WHERE id IN {ALL_OF_PERSON} AND role IS NOT NULL AND NOT refused AND ends_at <= :at"
+    ))?;
+    let params = named_params! {
+        ":target": target.id().0, ":person": email.key(), ":at": values::stored(at),
+    };
+    let over = statement.query_map(params, |row| row.get::<_, String>(0))?;
+    let mut flags = had;
+    for role in over {
+        if let Ok(role) = role?.parse::<Role>() {
+            flags = flags.without(Flags::only(role));
+        }
+    }
+    Ok(flags)
 }

@@ -45,8 +45,13 @@ impl Provisions {
         at: Timestamp,
     ) -> Result<Intent, StoreError> {
         // It may have been revoked, or given by a pass, since it was planned.
-        if let Err(standing) = Self::current(db, provision.row)? {
-            return Ok(Intent::Nothing(standing));
+        match Self::current(db, provision.row)? {
+            Err(standing) => return Ok(Intent::Nothing(standing)),
+            // A reading has just shown another address. What was looked at was for the earlier one.
+            Ok(now) if now.email.key() != provision.email.key() => {
+                return Ok(Intent::Nothing(Self::standing(db, provision.row)?));
+            }
+            Ok(_) => {}
         }
         let (intent, said) = match provision.kind {
             ProvisionKind::WhitelistAdd | ProvisionKind::WhitelistRenew => {

@@ -1,13 +1,14 @@
 //! Answers to the review: access is kept or ended.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Row, named_params};
+use rusqlite::{Connection, Row, ToSql, named_params};
 use serde_json::json;
 
 use super::{Reviews, role};
 use crate::domain::{Email, Role, TargetRef};
 use crate::review::{self, Rules};
-use crate::store::queries::sql::OF_ADDRESS;
+use crate::store::queries::bearer::bearer;
+use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
 use crate::store::trail::{self, Entry};
 use crate::store::{Asked, Grants, StoreError, Word, db::values};
 
@@ -121,8 +122,9 @@ impl Reviews {
         let due = Self::due(db, rules, at)?;
         let mut ended = 0;
         for one in review::unanswered(&due, rules, at) {
-            let open = Self::open(db, &one.email, &one.target, at)?;
-            for grant in open.iter().filter(|grant| grant.id == one.grant) {
+            let open = "id = :id AND removed_at IS NULL";
+            let params = named_params! { ":id": one.grant, ":now": values::stored(at) };
+            for grant in Self::running(db, open, params, &one.target)? {
                 grant.give_up(db, at)?;
                 ended += 1;
             }
@@ -136,14 +138,24 @@ impl Reviews {
         target: &TargetRef,
         at: Timestamp,
     ) -> Result<Vec<OpenGrant>, StoreError> {
+        let person = bearer(db, target.id(), email)?;
+        let params = named_params! {
+            ":target": target.id().0, ":person": person.key(), ":now": values::stored(at),
+        };
+        Self::running(db, OPEN_OF_PERSON, params, target)
+    }
+
+    /// Grants that are not over and that nobody has ended, of those that a condition holds for.
+    fn running(
+        db: &Connection,
+        condition: &str,
+        params: &[(&str, &dyn ToSql)],
+        target: &TargetRef,
+    ) -> Result<Vec<OpenGrant>, StoreError> {
         let mut statement = db.prepare_cached(&format!(
             "SELECT id, email, role, ends_at FROM grants
-             WHERE {OF_ADDRESS} AND revoked = 0
-               AND ifnull(ends_at > :now, 1) ORDER BY id",
+             WHERE {condition} AND revoked = 0 AND ifnull(ends_at > :now, 1) ORDER BY id",
         ))?;
-        let params = named_params! {
-            ":target": target.id().0, ":email_key": email.key(), ":now": values::stored(at),
-        };
         let rows = statement.query_map(params, |row| OpenGrant::read(row, target))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -156,10 +168,10 @@ fn given_up(
     email: &Email,
     target: &TargetRef,
 ) -> Result<Vec<(OpenGrant, Option<Timestamp>, bool)>, StoreError> {
-    let mut statement = db.prepare_cached(
+    let mut statement = db.prepare_cached(&format!(
         "SELECT g.id, g.email, g.role, g.ends_at, p.body ->> 'was' AS was,
                 g.removed_at IS NOT NULL OR EXISTS (
-                    SELECT 1 FROM action a WHERE a.target = g.target AND a.email_key = g.email_key
+                    SELECT 1 FROM action a WHERE a.target = g.target AND a.email_key = g.person
                     AND a.role IS g.role AND a.tried_at >= g.ends_at
                     AND (a.state = 'intent' OR a.state = 'unknown' OR a.state = 'done' OR a.state = 'absent')
                 ) AS gone
@@ -167,12 +179,13 @@ fn given_up(
          JOIN event_payload p ON p.seq = (
              SELECT max(e.seq) FROM event_payload o JOIN event e USING (seq)
              WHERE o.email_key = g.email_key AND e.kind = 'grant.revoked' AND o.body ->> 'grant_id' = g.id)
-         WHERE g.target = :target AND g.email_key = :email AND g.revoked = 1
+         WHERE g.id IN {ALL_OF_PERSON} AND g.revoked = 1
            AND p.body ->> 'why' = :why
          ORDER BY g.id",
-    )?;
+    ))?;
+    let person = bearer(db, target.id(), email)?;
     let params = named_params! {
-        ":target": target.id().0, ":email": email.key(), ":why": UNANSWERED,
+        ":target": target.id().0, ":person": person.key(), ":why": UNANSWERED,
     };
     let rows = statement.query_map(params, |row| {
         let was: Option<String> = row.get("was")?;
