@@ -104,6 +104,28 @@ async fn a_team_that_follows_the_whitelist_loses_whom_the_whitelist_lost() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_team_that_follows_the_whitelist_knows_a_member_by_an_earlier_address() {
+    let mut world = World::new().await;
+    world.config.teams = FOLLOW.to_owned();
+    world.whitelist(&["jane@example.com"]);
+    world.team("Core", &["jane@example.com", "never@example.com"]);
+    world.grants(&["jane@example.com,sentius:acme,12h"]).await;
+    assert_eq!(world.run().await.code, 0);
+    let renamed = world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        team.readdress("jane@example.com", "jane.doe@example.com")
+    });
+    assert!(renamed);
+    assert_eq!(world.run().await.code, 0);
+    world.later(13 * 60);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert_eq!(world.members("Core"), ["never@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_team_catches_up_with_a_whitelist_grant_that_ended_before_it_followed() {
     let mut world = World::new().await;
     world.whitelist(&["jane@example.com"]);

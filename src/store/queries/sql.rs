@@ -18,7 +18,8 @@ pub(crate) const COVERS: &str = "(o.starts_at <= :now
 
 /// That a grant is an open one of a person, `:person`, at `:target`. All grants of a membership belong
 /// to one person, whichever of its addresses they were given to: see [`super::bearer`].
-pub(crate) const OPEN_OF_PERSON: &str = "target = :target AND person = :person AND removed_at IS NULL";
+pub(crate) const OPEN_OF_PERSON: &str =
+    "target = :target AND person = :person AND removed_at IS NULL";
 
 /// The numbers of all of them, open or closed: each kind has an index of its own.
 pub(crate) const ALL_OF_PERSON: &str = "(

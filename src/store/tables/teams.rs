@@ -15,7 +15,9 @@ use crate::store::ledger::{UnderWay, closing};
 use crate::store::tables::members::Absent;
 use crate::store::tables::sources::{self, Complete, Doubt, SourceKind, Sources, Version};
 use crate::store::trail::{self, Entry};
-use crate::store::{Ledger, Provisions, StoreError, queries::stays, tables::invites, tables::members};
+use crate::store::{
+    Ledger, Provisions, StoreError, queries::stays, tables::invites, tables::members,
+};
 
 /// The team observations' SQL.
 #[derive(Debug)]

@@ -35,6 +35,24 @@ async fn one_person_in_two_spellings_of_the_domain_is_one_person() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_spelling_of_a_grant_that_is_long_over_is_taken_off_too() {
+    let world = World::new().await;
+    let target = ["--target", "sentius:acme"];
+    let give = |email| [&["grant", email][..], &target, &["--end", "1h"]].concat();
+    assert_eq!(world.lapsed(&give("Jane@example.com")).await.code, 0);
+    world.later(61);
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.lapsed(&give("jane@example.com")).await.code, 0);
+    // Somebody puts the first one back.
+    world.whitelist(&["Jane@example.com"]);
+    world.later(61);
+
+    assert_eq!(world.run().await.code, 0);
+
+    assert_eq!(world.whitelisted(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn blanks_around_a_providers_address_make_nobody_else_of_it() {
     let world = World::new().await;
     world.team("Core", &["twin@example.com", "amy@example.com"]);

@@ -15,6 +15,7 @@ use crate::explain::facts::{
     SourceFact,
 };
 use crate::explain::{Rules, TeamRule};
+use crate::store::queries::bearer::bearer;
 use crate::store::queries::plan_input::{self, Wanted};
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{Runs, StoreError, Targets, db::values, tables::targets};
@@ -204,13 +205,25 @@ impl Reader<'_> {
 
     fn grants(&mut self) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT id, target, email, name, permissions, role, starts_at, ends_at, revoked, refused, owner, reason,
-                    recorded_at, removed_at
-             FROM grants WHERE email_key = :email ORDER BY starts_at, id",
+            "SELECT id, target, email, person, name, permissions, role, starts_at, ends_at, revoked, refused, owner,
+                    reason, recorded_at, removed_at
+             FROM grants WHERE id IN (
+                 SELECT id FROM grants WHERE email_key = :email
+                 UNION SELECT g.id FROM target t CROSS JOIN grants g
+                     ON g.target = t.id AND g.person = :email AND g.removed_at IS NULL)
+             ORDER BY starts_at, id",
         )?;
         let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
         while let Some(row) = rows.next()? {
             let id = row.get("id")?;
+            let target = TargetId(row.get("target")?);
+            let person = row.get_ref("person")?.as_str()?;
+            let is_open = row.get::<_, Option<i64>>("removed_at")?.is_none();
+            // An open grant of a membership that had this address before is another person's, if
+            // somebody else has the address now.
+            if is_open && person != bearer(self.db, target, self.email)?.key() {
+                continue;
+            }
             let permissions: String = row.get("permissions")?;
             let start = values::read(row.get("starts_at")?);
             let end = values::read_if_any(row.get("ends_at")?);

@@ -8,6 +8,16 @@ use crate::domain::{ActionKind, Email, Flags, ProvisionKind, Role, TargetId, Tar
 use crate::store::queries::sql::ALL_OF_PERSON;
 use crate::store::{Grants, StoreError, db::values, tables::members, tables::targets};
 
+/// What a removal took.
+struct Taken {
+    kind: String,
+    target: TargetId,
+    email: Email,
+    role: Option<Role>,
+    /// The membership's id.
+    membership: Option<String>,
+}
+
 impl Provisions {
     /// Called when a removal was done, or was sent without an answer and is no longer due. Plans to
     /// give the access again if a grant covers the person, or on a whitelist begins later: there,
@@ -18,7 +28,7 @@ impl Provisions {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         // Most removals leave no open grant behind. An invite that nobody took is not renewed.
-        let found: Option<(String, i64, String, Option<String>, Option<String>)> = db
+        let found: Option<Taken> = db
             .prepare_cached(
                 "SELECT kind, target, email, role, remote_id FROM action a WHERE id = :id
                  AND reason NOT IN ('invite.stale', 'invite.suppressed')
@@ -26,23 +36,29 @@ impl Provisions {
                              AND g.person = a.email_key AND g.removed_at IS NULL)",
             )?
             .query_row(named_params! { ":id": action }, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
+                let role: Option<String> = row.get("role")?;
+                Ok(Taken {
+                    kind: row.get("kind")?,
+                    target: TargetId(row.get("target")?),
+                    email: Email::observed(row.get_ref("email")?.as_str()?),
+                    role: role.and_then(|role| role.parse().ok()),
+                    membership: row.get("remote_id")?,
+                })
             })
             .optional()?;
-        let Some((kind, target, email, role, membership)) = found else {
+        let Some(taken) = found else {
             return Ok(());
         };
-        let role: Option<Role> = role.and_then(|role| role.parse().ok());
-        let (kind, role) = match ActionKind::from_word(&kind) {
+        let (kind, role) = match ActionKind::from_word(&taken.kind) {
             Some(ActionKind::WhitelistRemove) => (ProvisionKind::WhitelistAdd, None),
             Some(ActionKind::MemberRemove | ActionKind::InviteRevoke) => {
                 (ProvisionKind::MemberAdd, None)
             }
-            Some(ActionKind::MemberDemote) => (ProvisionKind::MemberPromote, role),
+            Some(ActionKind::MemberDemote) => (ProvisionKind::MemberPromote, taken.role),
             _ => return Ok(()),
         };
-        let email = Email::observed(&email);
-        let target = &targets::shown(db, TargetId(target))?;
+        let email = taken.email;
+        let target = &targets::shown(db, taken.target)?;
         let is_owed = match kind {
             ProvisionKind::WhitelistAdd => Grants::on_whitelist(db, target, &email, at)?
                 .posting(at)
@@ -59,7 +75,7 @@ impl Provisions {
             email: &email,
             role,
             flags: match kind {
-                ProvisionKind::MemberAdd => flags_taken(db, target, &email, membership, at)?,
+                ProvisionKind::MemberAdd => flags_taken(db, target, &email, taken.membership, at)?,
                 _ => Flags::default(),
             },
             due: at,

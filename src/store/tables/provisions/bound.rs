@@ -10,7 +10,8 @@ use crate::domain::{ProvisionState, TargetId};
 use crate::store::StoreError;
 
 /// What is open in a team for a membership that has another address by now.
-const MOVED: &str = "p.target = :target AND p.settled_at IS NULL AND p.member_id IS NOT NULL AND EXISTS (
+const MOVED: &str =
+    "p.target = :target AND p.settled_at IS NULL AND p.member_id IS NOT NULL AND EXISTS (
     SELECT 1 FROM member m WHERE m.target = p.target AND m.remote_id = p.member_id
     AND m.valid_to IS NULL AND m.email_key <> p.email_key)";
 
