@@ -27,16 +27,19 @@ impl Ledger {
     ) -> Result<Recorded, StoreError> {
         let mut recorded = Recorded::default();
         let mut held = Vec::new();
-        for (target, of_target) in by_target(approved, refused) {
+        let planned = by_target(approved, refused);
+        for (target, of_target) in &planned {
             let written = apart(db, || {
                 let mut tracked = Vec::with_capacity(of_target.approved.len());
                 for action in &of_target.approved {
                     tracked.extend(upsert(db, run, action, None, at)?);
                 }
+                let mut rows: HashSet<i64> = tracked.iter().map(|tracked| tracked.row).collect();
                 let mut held = Vec::new();
                 for (state, refused) in &of_target.refused {
                     let why = Some((*state, &refused.why));
                     let row = upsert(db, run, &refused.action, why, at)?;
+                    rows.extend(row.as_ref().map(|tracked| tracked.row));
                     if let Some(row) = row.filter(|_| *state == ActionState::Held) {
                         held.push((row.row, refused.action.due));
                     }
@@ -44,7 +47,7 @@ impl Ledger {
                 if reach.holds(target.id())
                     && (target.team().is_none() || read.contains(&target.id()))
                 {
-                    withdraw_others(db, run, target.id(), at)?;
+                    withdraw_others(db, &rows, target.id(), at)?;
                 }
                 Ok((tracked, held))
             });
@@ -54,7 +57,7 @@ impl Ledger {
                     held.extend(of_target);
                 }
                 Err(error) if error.is_of_data() => {
-                    recorded.errors.push((target, error.to_string()));
+                    recorded.errors.push((target.clone(), error.to_string()));
                 }
                 Err(error) => return Err(error),
             }
@@ -63,14 +66,16 @@ impl Ledger {
         let others: Vec<(i64, bool)> = db
             .prepare_cached(
                 "SELECT DISTINCT a.target, t.provider = 'sentius' FROM action a JOIN target t ON t.id = a.target
-                 WHERE a.settled_at IS NULL AND a.run <> :run",
+                 WHERE a.settled_at IS NULL",
             )?
-            .query_map(named_params! { ":run": run }, |row| Ok((row.get(0)?, row.get(1)?)))?
+            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<_, _>>()?;
+        let has_due: HashSet<TargetId> = planned.keys().map(TargetRef::id).collect();
         for (target, is_whitelist) in others {
             let target = TargetId(target);
-            if reach.holds(target) && (is_whitelist || read.contains(&target)) {
-                withdraw_others(db, run, target, at)?;
+            let is_known = is_whitelist || read.contains(&target);
+            if reach.holds(target) && is_known && !has_due.contains(&target) {
+                withdraw_others(db, &HashSet::new(), target, at)?;
             }
         }
         held.sort_unstable();
@@ -118,22 +123,18 @@ fn by_target<'a>(
     targets
 }
 
-/// Withdraws what an earlier run planned on a target and this one did not.
+/// Withdraws what is open on a target and is not in the plan.
 fn withdraw_others(
     db: &Connection,
-    run: &str,
+    planned: &HashSet<i64>,
     target: TargetId,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let gone: Vec<i64> = db
-        .prepare_cached(
-            "SELECT id FROM action WHERE target = :target AND settled_at IS NULL AND run <> :run",
-        )?
-        .query_map(named_params! { ":run": run, ":target": target.0 }, |row| {
-            row.get(0)
-        })?
+    let open: Vec<i64> = db
+        .prepare_cached("SELECT id FROM action WHERE target = :target AND settled_at IS NULL")?
+        .query_map(named_params! { ":target": target.0 }, |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    for row in gone {
+    for row in open.into_iter().filter(|row| !planned.contains(row)) {
         withdraw(db, row, "it is no longer due", at)?;
     }
     Ok(())

@@ -234,7 +234,8 @@ impl Look<'_> {
             // So does what is owed by it.
             db.prepare_cached(
                 "UPDATE action SET email = :email, email_key = :person
-                 WHERE target = :target AND person = :member_id AND settled_at IS NULL",
+                 WHERE target = :target AND person = :member_id
+                   AND (settled_at IS NULL OR evidence = 'acknowledged')",
             )?
             .execute(named_params! {
                 ":target": self.team.0, ":member_id": is.remote_id, ":person": is.email.key(),

@@ -330,3 +330,38 @@ async fn what_is_owed_to_an_address_of_before_can_be_written_off_by_either() {
         assert_eq!(world.run().await.code, 0, "{word}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_was_not_done_is_owed_once_under_another_address() {
+    let world = core().await;
+    records(&world, BOB, "12h").await;
+    world.later(13 * 60);
+    let says_done = Fault::Status(Answer::new(204));
+    let delete = When::method("DELETE");
+    world.sapling.faults().once(delete.clone(), says_done);
+    run_without_proof(&world).await;
+    rename(&world, BOB, ROBERT);
+    world.sapling.faults().always(delete, Fault::status(500));
+
+    let run = world.run().await;
+
+    assert_eq!((run.code, &run.json["owed"]["remove"]), (3, &1.into()));
+    world.sapling.faults().clear();
+    world.later(6);
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.members("Core"), ["amy@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_died_before_its_call_and_is_no_longer_due_is_not_owed() {
+    let world = core().await;
+    records(&world, BOB, "12h").await;
+    world.later(13 * 60);
+    world.dies("after-intent").await;
+    says(&world, &["extend", BOB, "--end", "30d"]).await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.json);
+    assert_eq!(world.members("Core"), [BOB, "amy@example.com"]);
+}

@@ -123,15 +123,23 @@ impl Provisions {
         }
     }
 
-    /// Whether a removal was ever sent without an answer, and so may have been done.
+    /// Whether a removal was ever sent without an answer, and so may have been done: unless a reading
+    /// has shown since that it was not.
     pub(crate) fn may_be_done(db: &Connection, action: i64) -> Result<bool, StoreError> {
         let found = db
             .prepare_cached(
                 "SELECT 1 FROM action a WHERE a.id = :id AND (a.state IN ('intent', 'unknown') OR EXISTS (
                      SELECT 1 FROM event_payload p JOIN event e USING (seq)
-                     WHERE p.email_key = a.email_key AND p.body ->> 'action_id' = a.id
+                     WHERE p.email_key IN (
+                           SELECT a.email_key UNION SELECT email_key FROM member
+                           WHERE target = a.target AND remote_id = a.person AND valid_to IS NOT NULL)
+                       AND p.body ->> 'action_id' = a.id
                        AND (e.kind = 'action.interrupted'
-                            OR (e.kind = 'action.result' AND p.body ->> 'state' = 'unknown'))))",
+                            OR (e.kind = 'action.result' AND p.body ->> 'state' = 'unknown'))
+                       AND NOT EXISTS (
+                           SELECT 1 FROM event_payload later JOIN event o USING (seq)
+                           WHERE later.email_key IN (a.email_key, p.email_key) AND later.body ->> 'action_id' = a.id
+                             AND o.kind = 'action.not_done' AND o.seq > e.seq)))",
             )?
             .query_row(named_params! { ":id": action }, |_| Ok(()))
             .optional()?;
