@@ -15,15 +15,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::breaker::Breaker;
 use crate::clock;
-use crate::domain::{Means, TargetId, TargetRef};
+use crate::domain::{Means, TargetId, TargetRef, UNREADABLE};
 use crate::guard::clocks::Clocks;
 use crate::progress::Stop;
 use crate::services::{self, Services};
 use crate::store::{Ledger, Store, StoreError, Tracked};
 use work::Work;
 
-/// Why an action in a team that was not read waits.
-const UNREADABLE: &str = "the team could not be read, or is not among those of the key's holder";
 /// So many actions are under way for each call allowed: while most wait for the disk to have their
 /// intents and results, which takes as long as some calls, others call. With more, an intent would
 /// be too old for its call, and be looked at again.

@@ -30,6 +30,7 @@ pub use outcome::{
     ActionResult, ActionState, Counts, Evidence, Finding, FindingKind, MailResult, PassOutcome,
     Place, TargetMessage, Verdict,
 };
+pub(crate) use plan::UNREADABLE;
 pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
 pub use plausible::{Missed, Signs};
 pub use presence::{Gone, GoneBy, Shown};

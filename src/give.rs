@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::domain::{Finding, Provider, ProvisionState, TargetId};
+use crate::domain::{Finding, Provider, ProvisionState, TargetId, UNREADABLE};
 use crate::failpoint;
 use crate::progress::{Progress, Stage, Stop};
 use crate::services::Services;
@@ -21,8 +21,6 @@ use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreEr
 
 use work::Work;
 
-/// Why something in a team that was not read waits.
-const UNREADABLE: &str = "the team could not be read, or is not among those of the key's holder";
 /// After a refusal what was there before is posted again, and no more than that.
 const MOST_TRIES: usize = 2;
 

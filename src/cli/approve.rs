@@ -10,6 +10,9 @@ use crate::clock;
 use crate::config::Keys;
 use crate::store::{Approval, Holds};
 
+/// What names the newest run that held something.
+const LAST: &str = "last";
+
 /// What is approved.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -19,7 +22,7 @@ is no longer due drops out, and nothing new slips in.
 Example:
   lapsed approve 01a20149-fd16-7322-a797-13fd24b3d3a7 && lapsed --run-now")]
 pub(super) struct ApproveArgs {
-    /// The run, as the alarm, the report and --run-now name it
+    /// The run, as the alarm, the report and --run-now name it, or last for the newest that held something
     run: String,
 
     /// Who approves [default: the system's user]
@@ -44,17 +47,24 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
     let (_, store) = common.open(Keys::Leave)?;
     let by = args.by.or_else(|| std::env::var("USER").ok());
     let by = by.unwrap_or_else(|| "unknown".to_owned());
-    let run = args.run.clone();
     let restored = store.looks_restored().await?;
+    let named = match args.run.as_str() {
+        // A database that waits for its confirmation is confirmed by the run that said so.
+        LAST if restored.is_none() => {
+            let last = store.read(Holds::last).await?;
+            last.ok_or_else(|| Failure::usage(format!("{LAST}: nothing was held in any run")))?
+        }
+        _ => args.run,
+    };
+    let run = named.clone();
     if let Some(why) = &restored
         && !store.read(move |db| Holds::doubted(db, &run)).await?
     {
         return Err(Failure::usage(format!(
-            "{why}, and {} did not say so: make a pass, look at what it tells, and approve that",
-            args.run
+            "{why}, and {named} did not say so: make a pass, look at what it tells, and approve that"
         )));
     }
-    let run = args.run.clone();
+    let run = named.clone();
     if restored.is_some() {
         // The plan that this database makes is judged once it is the one that acts here.
         store
@@ -62,7 +72,7 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
             .await?;
         store.confirm_mark().await?;
         let confirmed = Approved {
-            run: &args.run,
+            run: &named,
             actions: 0,
             dropped: 0,
             database_confirmed: true,
@@ -80,22 +90,19 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
         .await?;
     match approval {
         Approval::NoSuchRun => Err(Failure::usage(format!(
-            "{}: there is no run of this name in the database",
-            args.run
+            "{named}: there is no run of this name in the database"
         ))),
         Approval::NothingHeld => Err(Failure::usage(format!(
-            "{}: nothing was held in this run",
-            args.run
+            "{named}: nothing was held in this run"
         ))),
         Approval::Already(at) => Err(Failure::usage(format!(
-            "{}: this plan was approved at {at} already; a plan goes ahead once",
-            args.run
+            "{named}: this plan was approved at {at} already; a plan goes ahead once"
         ))),
         Approval::Given { actions, dropped } => {
             store.set_mark().await;
             if args.format == Form::Json {
                 output::json(&Approved {
-                    run: &args.run,
+                    run: &named,
                     actions,
                     dropped,
                     database_confirmed: false,

@@ -7,6 +7,10 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::{Email, Obligation, Role, TargetRef, What};
 
+/// Why what is to be done in a team that was not read waits.
+pub(crate) const UNREADABLE: &str =
+    "the team could not be read, or is not among those of the key's holder";
+
 /// What is to be done, oldest first, in the same order every time.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[must_use = "a plan that is not reviewed by the guard and applied changes nothing"]

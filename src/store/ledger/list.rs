@@ -9,6 +9,7 @@ use super::Ledger;
 use crate::domain::{
     ActionKind, ActionResult, ActionState, Email, Evidence, Obligation, Reason, TargetId, What,
 };
+use crate::store::queries::sql::STANDS;
 use crate::store::{StoreError, db::values, tables::targets};
 
 /// The period in which removals are counted.
@@ -18,11 +19,11 @@ impl Ledger {
     /// All actions of a run, and all that are due and waiting, oldest first.
     pub(crate) fn of_run(db: &Connection, run: &str) -> Result<Vec<ActionResult>, StoreError> {
         let names = targets::names(db)?;
-        let mut statement = db.prepare_cached(
-            "SELECT kind, target, email, reason, state, evidence, detail, next_try_at FROM action
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT kind, target, email, reason, {STANDS}, evidence, detail, next_try_at FROM action
              WHERE state <> 'withdrawn' AND (run = :run OR settled_at IS NULL)
              ORDER BY due_at, target, email_key, kind",
-        )?;
+        ))?;
         let mut rows = statement.query(named_params! { ":run": run })?;
         let mut actions = Vec::new();
         while let Some(row) = rows.next()? {

@@ -7,7 +7,9 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use super::{Ledger, Tracked};
-use crate::domain::{Action, ActionState, Email, Means, Reach, Role, TargetId, TargetRef};
+use crate::domain::{
+    Action, ActionState, Email, Means, Reach, Role, TargetId, TargetRef, UNREADABLE,
+};
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
 use crate::store::{Holds, Provisions, StoreError, apart, db::values};
@@ -26,7 +28,6 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let mut recorded = Recorded::default();
-        let mut held = Vec::new();
         let planned = by_target(approved, refused);
         for (target, of_target) in &planned {
             let written = apart(db, || {
@@ -35,27 +36,20 @@ impl Ledger {
                     tracked.extend(upsert(db, run, action, None, at)?);
                 }
                 let mut rows: HashSet<i64> = tracked.iter().map(|tracked| tracked.row).collect();
-                let mut held = Vec::new();
                 for (state, refused) in &of_target.refused {
                     let why = Some((*state, &refused.why));
                     let row = upsert(db, run, &refused.action, why, at)?;
-                    rows.extend(row.as_ref().map(|tracked| tracked.row));
-                    if let Some(row) = row.filter(|_| *state == ActionState::Held) {
-                        held.push((row.row, refused.action.due));
-                    }
+                    rows.extend(row.map(|tracked| tracked.row));
                 }
                 if reach.holds(target.id())
                     && (target.team().is_none() || read.contains(&target.id()))
                 {
                     withdraw_others(db, &rows, target.id(), at)?;
                 }
-                Ok((tracked, held))
+                Ok(tracked)
             });
             match written {
-                Ok((tracked, of_target)) => {
-                    recorded.tracked.extend(tracked);
-                    held.extend(of_target);
-                }
+                Ok(tracked) => recorded.tracked.extend(tracked),
                 Err(error) if error.is_of_data() => {
                     recorded.errors.push((target.clone(), error.to_string()));
                 }
@@ -73,13 +67,16 @@ impl Ledger {
         let has_due: HashSet<TargetId> = planned.keys().map(TargetRef::id).collect();
         for (target, is_whitelist) in others {
             let target = TargetId(target);
-            let is_known = is_whitelist || read.contains(&target);
-            if reach.holds(target) && is_known && !has_due.contains(&target) {
+            if !reach.holds(target) {
+                continue;
+            }
+            if !(is_whitelist || read.contains(&target)) {
+                leave_others(db, run, target, at)?;
+            } else if !has_due.contains(&target) {
                 withdraw_others(db, &HashSet::new(), target, at)?;
             }
         }
-        held.sort_unstable();
-        Holds::note(db, run, &held, at)?;
+        Holds::note(db, run, at)?;
         // In the order of the plan: oldest first.
         recorded.tracked.sort_by(|a, b| {
             (a.action.due, &a.action.target, &a.action.email).cmp(&(
@@ -140,6 +137,43 @@ fn withdraw_others(
     Ok(())
 }
 
+/// Records that what an earlier run planned in a team could not be tried in this one, which could not
+/// tell whether it is still due: who a rule concerns, only a reading shows.
+fn leave_others(
+    db: &Connection,
+    run: &str,
+    target: TargetId,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, email, due_at FROM action
+         WHERE target = :target AND settled_at IS NULL AND run <> :run AND state = 'planned' ORDER BY id",
+    )?;
+    let rows = statement.query_map(named_params! { ":run": run, ":target": target.0 }, |row| {
+        Ok((row.get(0)?, row.get(1)?, values::read(row.get(2)?)))
+    })?;
+    let left: Vec<(i64, String, Timestamp)> = rows.collect::<Result<_, _>>()?;
+    for (row, email, due) in left {
+        db.prepare_cached(
+            "UPDATE action SET state = 'failed', detail = :why, next_try_at = :next_try WHERE id = :id",
+        )?
+        .execute(named_params! {
+            ":id": row, ":why": UNREADABLE, ":next_try": values::stored(soon(due, at)),
+        })?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "action.not_tried",
+                target: Some(target),
+                email: Some(&Email::observed(&email)),
+                payload: &json!({ "action_id": row, "why": UNREADABLE }),
+            },
+        )?;
+    }
+    Ok(())
+}
+
 /// Records one obligation, in its open row or a new one. Nothing is written if an acknowledged
 /// removal only waits for a reading and the team cannot be read now.
 fn upsert(
@@ -184,7 +218,7 @@ fn upsert(
                     role = :role, remote_id = ifnull(:remote_id, remote_id),
                     approved_at = CASE WHEN due_at = :due THEN approved_at END,
                     alarmed_at = CASE WHEN due_at = :due THEN alarmed_at END, due_at = :due,
-                    state = CASE WHEN state IN ('held', 'protected') AND NOT (:unreadable AND state = 'held')
+                    state = CASE WHEN state = 'protected' OR (state = 'held' AND NOT (:unreadable AND approved_at IS NULL))
                                  THEN 'planned' ELSE state END
                  WHERE id = :id",
             )?
@@ -238,7 +272,7 @@ fn refuse(
         .prepare_cached("SELECT detail FROM action WHERE id = :id")?
         .query_row(named_params! { ":id": row }, |r| r.get(0))?;
     // Rows that are unknown or held stay so: that they are not tried now does not mean that they
-    // failed.
+    // failed. What was approved is held no more, and fails like any other.
     db.prepare_cached(
         "UPDATE action SET detail = :why,
                 next_try_at = CASE WHEN attempts > 0 THEN max(ifnull(next_try_at, 0), :next_try) ELSE :next_try END,

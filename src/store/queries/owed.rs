@@ -107,8 +107,8 @@ fn doubt(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
 pub(crate) fn is_held(db: &Connection) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(&format!(
-            "SELECT EXISTS (SELECT 1 FROM action WHERE settled_at IS NULL AND ({}) = 'held')",
-            sql::STANDS
+            "SELECT EXISTS (SELECT 1 FROM action WHERE {})",
+            sql::HELD
         ))?
         .query_row([], |row| row.get(0))?)
 }

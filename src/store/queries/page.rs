@@ -11,7 +11,7 @@ use rusqlite::{Connection, named_params};
 use crate::domain::{Email, TargetId, TargetRef};
 use crate::report::{Debt, Ending, Held, Protected, Source, Summary, WEEKS};
 use crate::status::{Pass, Status};
-use crate::store::queries::sql::{self, STANDS, not_outlasted};
+use crate::store::queries::sql::{self, STANDS, TO_APPROVE, not_outlasted};
 use crate::store::queries::status::{Wanted, last_passes};
 use crate::store::{StoreError, Teams, db::values, tables::targets};
 
@@ -107,7 +107,8 @@ impl Reader<'_> {
     fn ledger(&self, summary: &mut Summary) -> Result<(), StoreError> {
         for kind in ["= 'held'", "= 'protected'", "NOT IN ('held', 'protected')"] {
             let mut statement = self.db.prepare_cached(&format!(
-                "SELECT kind, target, email, reason, {STANDS} AS stands, due_at, attempts, next_try_at, detail, run
+                "SELECT kind, target, email, reason, {STANDS} AS stands, due_at, attempts, next_try_at, detail,
+                        {TO_APPROVE} AS run
                  FROM action WHERE settled_at IS NULL AND {STANDS} {kind} ORDER BY due_at, id LIMIT :most"
             ))?;
             let mut rows = statement.query(named_params! { ":most": MOST_ROWS })?;

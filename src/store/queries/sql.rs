@@ -5,11 +5,19 @@
 
 use crate::domain::presence::PROOF_AFTER;
 
-/// The state of an action as shown. A held action that a person has approved counts as planned, and
-/// one that is being sent counts as unknown.
+/// The state of an action as shown, wherever one is shown. One that is being sent counts as unknown,
+/// and one that was approved while a pass held it again as planned.
 pub(crate) const STANDS: &str = "
     CASE WHEN state = 'held' AND approved_at IS NOT NULL THEN 'planned'
          WHEN state = 'intent' THEN 'unknown' ELSE state END";
+
+/// That the guard holds an action until a person approves it.
+pub(crate) const HELD: &str = "(settled_at IS NULL AND state = 'held' AND approved_at IS NULL)";
+
+/// The newest run in which all stood that is held now: what `lapsed approve` takes. Whatever comes to be
+/// held is in a newer hold than all before.
+pub(crate) const TO_APPROVE: &str =
+    "(SELECT id FROM run WHERE hold = (SELECT max(id) FROM hold) ORDER BY rowid DESC LIMIT 1)";
 
 /// That grant `o` gives access now: it has begun, and its end is not to be acted on yet. Revoked
 /// ones end at once, others after the grace. See `plan::covers`.

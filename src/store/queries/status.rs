@@ -16,7 +16,7 @@ use crate::status::{
 };
 use crate::store::queries::sql::{self, STANDS, not_outlasted};
 use crate::store::queries::{self, OwedAt};
-use crate::store::{Outbox, Store, StoreError, db::values, tables, tables::targets, trail};
+use crate::store::{Holds, Outbox, Store, StoreError, db::values, tables, tables::targets, trail};
 
 /// The most failing sources that are named: when a provider is down, all its teams fail.
 const MOST_SOURCES: usize = 20;
@@ -200,7 +200,7 @@ fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
 /// The unsettled rows of the ledger.
 fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {STANDS} AS stands, count(*), min(due_at), max(run) FROM action
+        "SELECT {STANDS} AS stands, count(*), min(due_at) FROM action
          WHERE settled_at IS NULL GROUP BY stands"
     ))?;
     let mut rows = statement.query([])?;
@@ -214,7 +214,7 @@ fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
                 held = Held {
                     count,
                     oldest,
-                    run: row.get(3)?,
+                    run: Holds::last(db)?,
                 }
             }
             "protected" => protected = Pile { count, oldest },

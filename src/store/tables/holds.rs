@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::domain::Obligation;
 use crate::store::ledger::obligation;
+use crate::store::queries::sql::{HELD, TO_APPROVE};
 use crate::store::trail::{self, Entry};
 use crate::store::{StoreError, db::values};
 
@@ -36,18 +37,14 @@ pub enum Approval {
 }
 
 impl Holds {
-    /// Records what a run held: the ledger's rows of the actions, and since when each is due. The
-    /// same plan held again is the same hold.
-    pub(crate) fn note(
-        db: &Connection,
-        run: &str,
-        actions: &[(i64, Timestamp)],
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        if actions.is_empty() {
+    /// Records what a run held: all that waits for a person when it has made its plan, also what it
+    /// could not look at. The same plan held again is the same hold.
+    pub(crate) fn note(db: &Connection, run: &str, at: Timestamp) -> Result<(), StoreError> {
+        let stands = held(db)?;
+        if stands.is_empty() {
             return Ok(());
         }
-        let digest = digest(actions);
+        let digest = digest(&stands);
         let known: Option<i64> = db
             .prepare_cached(
                 "SELECT id FROM hold WHERE id = (SELECT max(id) FROM hold) AND digest = :digest
@@ -58,15 +55,11 @@ impl Holds {
         let hold = match known {
             Some(hold) => hold,
             None => {
-                let pairs: Vec<(i64, i64)> = actions
-                    .iter()
-                    .map(|(id, due)| (*id, values::stored(*due)))
-                    .collect();
                 db.prepare_cached(
                     "INSERT INTO hold (digest, actions, held_at) VALUES (:digest, :actions, :at)",
                 )?
                 .execute(named_params! {
-                    ":digest": digest, ":actions": json!(pairs).to_string(), ":at": values::stored(at),
+                    ":digest": digest, ":actions": json!(stands).to_string(), ":at": values::stored(at),
                 })?;
                 db.last_insert_rowid()
             }
@@ -74,6 +67,13 @@ impl Holds {
         db.prepare_cached("UPDATE run SET hold = :hold WHERE id = :run")?
             .execute(named_params! { ":hold": hold, ":run": run })?;
         Ok(())
+    }
+
+    /// The newest run that held something; one that names all that is held now, if anything is.
+    pub(crate) fn last(db: &Connection) -> Result<Option<String>, StoreError> {
+        Ok(db
+            .prepare_cached(&format!("SELECT {TO_APPROVE}"))?
+            .query_row([], |row| row.get(0))?)
     }
 
     /// Records that a run held its actions because the database is an older copy.
@@ -125,8 +125,8 @@ impl Holds {
             .query_row(named_params! { ":run": run }, |row| row.get(0))?)
     }
 
-    /// Approves what a run held, once and exactly: not actions that are no longer held, or are due
-    /// since another moment.
+    /// Approves what stood held in a run, once and exactly: not actions that are no longer held, or are
+    /// due since another moment.
     pub(crate) fn approve(
         db: &Connection,
         run: &str,
@@ -154,13 +154,28 @@ impl Holds {
             .map_err(|e| StoreError::Corrupt(format!("a held plan: {e}")))?;
         let ids: Vec<i64> = held.iter().map(|(id, _)| *id).collect();
         let mut given = 0;
+        let mut before: Option<i64> = None;
         for (id, due) in &held {
+            let approved: Option<i64> = db
+                .prepare_cached("SELECT approved_at FROM action WHERE id = :id AND due_at = :due")?
+                .query_row(named_params! { ":id": id, ":due": due }, |row| row.get(0))
+                .optional()?
+                .flatten();
+            if approved.is_some() {
+                before = before.max(approved);
+                continue;
+            }
+            // Once it is approved it is held no more, whatever keeps it from being done.
             given += db
                 .prepare_cached(
-                    "UPDATE action SET approved_at = :at
+                    "UPDATE action SET approved_at = :at, state = iif(state = 'held', 'planned', state)
                      WHERE id = :id AND due_at = :due AND settled_at IS NULL AND state <> 'protected'",
                 )?
                 .execute(named_params! { ":id": id, ":due": due, ":at": values::stored(at) })?;
+        }
+        // All of it was approved by the name of another run.
+        if let Some(before) = before.filter(|_| given == 0) {
+            return Ok(Approval::Already(values::read(before)));
         }
         db.execute(
             "UPDATE hold SET approved_at = :at, approved_by = :by WHERE id = :hold",
@@ -185,19 +200,17 @@ impl Holds {
     /// Whether something is held that no alarm has reported.
     pub(crate) fn is_untold(db: &Connection) -> Result<bool, StoreError> {
         Ok(db
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM action WHERE settled_at IS NULL AND state = 'held'
-                 AND approved_at IS NULL AND alarmed_at IS NULL)",
-            )?
+            .prepare_cached(&format!(
+                "SELECT EXISTS (SELECT 1 FROM action WHERE {HELD} AND alarmed_at IS NULL)"
+            ))?
             .query_row([], |row| row.get(0))?)
     }
 
     /// Records that the alarm has reported all that is held.
     pub(crate) fn told(db: &Connection, at: Timestamp) -> Result<(), StoreError> {
-        db.prepare_cached(
-            "UPDATE action SET alarmed_at = :at
-             WHERE settled_at IS NULL AND state = 'held' AND alarmed_at IS NULL",
-        )?
+        db.prepare_cached(&format!(
+            "UPDATE action SET alarmed_at = :at WHERE {HELD} AND alarmed_at IS NULL"
+        ))?
         .execute(named_params! { ":at": values::stored(at) })?;
         Ok(())
     }
@@ -217,11 +230,20 @@ impl Holds {
     }
 }
 
-fn digest(actions: &[(i64, Timestamp)]) -> [u8; 32] {
+/// All that waits for a person: the ledger's rows, and since when each is due.
+fn held(db: &Connection) -> Result<Vec<(i64, i64)>, StoreError> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT id, due_at FROM action WHERE {HELD} ORDER BY id"
+    ))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+fn digest(actions: &[(i64, i64)]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for (id, due) in actions {
         hasher.update(id.to_be_bytes());
-        hasher.update(values::stored(*due).to_be_bytes());
+        hasher.update(due.to_be_bytes());
     }
     hasher.finalize().into()
 }

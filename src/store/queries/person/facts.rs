@@ -17,6 +17,7 @@ use crate::explain::facts::{
 use crate::explain::{Rules, TeamRule};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::plan_input::{self, Wanted};
+use crate::store::queries::sql::{HELD, STANDS, TO_APPROVE};
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{Runs, StoreError, Targets, db::values, tables::targets};
 
@@ -296,11 +297,11 @@ impl Reader<'_> {
     }
 
     fn actions(&mut self) -> Result<(), StoreError> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT id, target, email, kind, reason, role, due_at, state, evidence, detail, attempts, tried_at,
-                    next_try_at, settled_at, run
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT id, target, email, kind, reason, role, due_at, {STANDS} AS state, evidence, detail, attempts,
+                    tried_at, next_try_at, settled_at, CASE WHEN {HELD} THEN {TO_APPROVE} ELSE run END AS run
              FROM action WHERE email_key = :email ORDER BY id",
-        )?;
+        ))?;
         let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
         while let Some(row) = rows.next()? {
             let event = self.events.actions.get(&row.get("id")?).cloned();

@@ -4,7 +4,7 @@ use rusqlite::{Row, named_params};
 
 use super::Reader;
 use crate::report::{Debt, Ended, Held, Protected, Summary};
-use crate::store::queries::sql::STANDS;
+use crate::store::queries::sql::{STANDS, TO_APPROVE};
 use crate::store::{StoreError, db::values};
 
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
@@ -29,7 +29,8 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
     summary.ended = rows.collect::<Result<_, _>>()?;
 
     let mut statement = read.db.prepare_cached(&format!(
-        "SELECT kind, target, email, reason, {STANDS} AS state, due_at, attempts, next_try_at, detail, run FROM action
+        "SELECT kind, target, email, reason, {STANDS} AS state, due_at, attempts, next_try_at, detail,
+                {TO_APPROVE} AS run FROM action
          WHERE settled_at IS NULL ORDER BY due_at, id",
     ))?;
     let mut rows = statement.query([])?;
