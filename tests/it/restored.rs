@@ -220,8 +220,90 @@ async fn an_approval_that_came_with_the_backup_lets_nothing_go_ahead() {
     held_as_older(&run, 1);
     assert!(world.writes().is_empty(), "{:?}", world.writes());
     assert_eq!(world.lapsed(&["approve", run.id()]).await.code, 0);
+    let run = world.run().await;
+    assert_eq!(run.code, 4, "it is over the limit, and needs a new word");
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    assert_eq!(world.lapsed(&["approve", run.id()]).await.code, 0);
     assert_eq!(world.run().await.code, 0);
     assert_eq!(world.whitelisted(), ["amy@example.com"]);
+}
+
+/// Twelve of a team of twenty are held and approved; the copy was made then, and the first of them was
+/// extended after it.
+async fn approved_in_a_copy() -> (World, Outcome) {
+    let world = World::new().await;
+    let all: Vec<String> = (0..20).map(|n| format!("p{n:02}@example.com")).collect();
+    world.team("Core", &all.iter().map(String::as_str).collect::<Vec<_>>());
+    let rows: Vec<String> = all[..12]
+        .iter()
+        .map(|who| format!("{who},sapling:acme/Core,{PAST}"))
+        .collect();
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    world.grants(&rows).await;
+    let held = world.run().await;
+    assert_eq!((held.code, &held.json["counts"]["held"]), (4, &json!(12)));
+    let approved = world.lapsed(&["approve", held.id()]).await;
+    assert_eq!(approved.code, 0, "{}", approved.stderr);
+    backup(&world, "copy.db").await;
+    world
+        .grants(&[&format!("p00@example.com,sapling:acme/Core,{FUTURE}")])
+        .await;
+    restore(&world, "copy.db");
+    world.forget_calls();
+    (world, held)
+}
+
+async fn held_by_status(world: &World) -> (i32, serde_json::Value) {
+    let printed = world
+        .lapsed(&["status", "--no-daemon", "--format", "json"])
+        .await;
+    let status: serde_json::Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(status["verdict"], json!("held"), "{status:#}");
+    (printed.code, status["held"]["count"].clone())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_approval_that_came_with_the_backup_is_taken_back_before_the_database_is_confirmed() {
+    for unreadable in [false, true] {
+        let (world, old) = approved_in_a_copy().await;
+        assert_eq!(held_by_status(&world).await.0, 4);
+        if unreadable {
+            let reading = When::method("GET").path("team_user");
+            world.sapling.faults().always(reading, Fault::status(503));
+        }
+        let run = world.run().await;
+        assert_eq!((run.code, &run.json["counts"]["held"]), (4, &json!(12)));
+        assert_eq!(held_by_status(&world).await, (4, json!(12)));
+        let confirmed = world.lapsed(&["approve", run.id()]).await;
+        assert!(
+            confirmed.stdout.contains("confirmed"),
+            "{}",
+            confirmed.stderr
+        );
+        assert_eq!(held_by_status(&world).await, (4, json!(12)));
+        let history = world.lapsed(&["history", "p00@example.com"]).await;
+        assert!(history.stdout.contains("taken back"), "{}", history.stdout);
+        world.sapling.faults().clear();
+        world.later(16);
+
+        let run = world.run().await;
+
+        assert_eq!((run.code, &run.json["counts"]["held"]), (4, &json!(12)));
+        assert!(world.writes().is_empty(), "{:?}", world.writes());
+        let verified = world.lapsed(&["audit", "verify"]).await;
+        assert_eq!(verified.code, 0, "{}", verified.stdout);
+        // The extension is recorded again, and the word of before is as good as any that comes now.
+        world
+            .grants(&[&format!("p00@example.com,sapling:acme/Core,{FUTURE}")])
+            .await;
+        let approved = world
+            .lapsed(&["approve", old.id(), "--format", "json"])
+            .await;
+        assert_eq!(approved.code, 0, "{}", approved.stderr);
+        let run = world.run().await;
+        assert_eq!((run.code, &run.json["counts"]["done"]), (0, &json!(11)));
+        assert_eq!(world.members("Core").len(), 9);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

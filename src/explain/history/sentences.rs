@@ -225,6 +225,10 @@ fn observed(kind: &str, detail: &Value) -> Option<String> {
         "email.suppressed" => "address bounces: on the organization's list".to_owned(),
         "email.restored" => "address no longer on the list of those that bounce".to_owned(),
         "hold.approved" => "held removal allowed to go ahead".to_owned(),
+        "hold.taken_back" => format!(
+            "approval of a held removal taken back{}",
+            text(&detail["why"]).map_or_else(String::new, |why| format!(": {why}"))
+        ),
         _ => return None,
     })
 }

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::Obligation;
+use crate::domain::{Email, Obligation, TargetId};
 use crate::store::ledger::obligation;
 use crate::store::queries::sql::{HELD, TO_APPROVE};
 use crate::store::trail::{self, Entry};
@@ -76,7 +76,8 @@ impl Holds {
             .query_row([], |row| row.get(0))?)
     }
 
-    /// Records that a run held its actions because the database is an older copy.
+    /// Records that a run held its actions because the database is an older copy, and takes back the
+    /// approvals that lie in it.
     pub(crate) fn doubt(
         db: &Connection,
         run: &str,
@@ -92,10 +93,12 @@ impl Holds {
                 email: None,
                 payload: &json!({ "run": run, "why": why }),
             },
-        )
+        )?;
+        take_back(db, run, at)
     }
 
-    /// Records that a person has confirmed that this is the right database.
+    /// Records that a person has confirmed that this is the right database. Approvals from before do
+    /// not count in it: what is held is held for another word, which may name this run.
     pub(crate) fn confirm_database(
         db: &Connection,
         run: &str,
@@ -111,7 +114,9 @@ impl Holds {
                 email: None,
                 payload: &json!({ "run": run, "by": by }),
             },
-        )
+        )?;
+        take_back(db, run, at)?;
+        Self::note(db, run, at)
     }
 
     /// Whether a run held its actions because it took the database for an older copy; a person who
@@ -237,6 +242,45 @@ fn held(db: &Connection) -> Result<Vec<(i64, i64)>, StoreError> {
     ))?;
     let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Takes back all approvals of what is not done: whoever gave them knew another database. What was not
+/// sent is held again, and told again.
+fn take_back(db: &Connection, run: &str, at: Timestamp) -> Result<(), StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, target, email FROM action WHERE settled_at IS NULL AND approved_at IS NOT NULL
+         ORDER BY id",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let approved: Vec<(i64, i64, String)> = rows.collect::<Result<_, _>>()?;
+    db.execute(
+        "UPDATE hold SET approved_at = NULL, approved_by = NULL
+         WHERE approved_at IS NOT NULL AND EXISTS (
+             SELECT 1 FROM json_each(hold.actions) pair JOIN action a ON a.id = pair.value ->> 0
+             WHERE a.settled_at IS NULL)",
+        [],
+    )?;
+    const WHY: &str = "its approval was given before the database was restored, and does not count";
+    for (id, target, email) in approved {
+        db.prepare_cached(
+            "UPDATE action SET approved_at = NULL, alarmed_at = NULL,
+                    detail = CASE WHEN attempts = 0 AND state <> 'protected' THEN :why ELSE detail END,
+                    state = CASE WHEN attempts = 0 AND state <> 'protected' THEN 'held' ELSE state END
+             WHERE id = :id",
+        )?
+        .execute(named_params! { ":id": id, ":why": WHY })?;
+        trail::append(
+            db,
+            &Entry {
+                at,
+                kind: "hold.taken_back",
+                target: Some(TargetId(target)),
+                email: Some(&Email::observed(&email)),
+                payload: &json!({ "action_id": id, "run": run, "why": WHY }),
+            },
+        )?;
+    }
+    Ok(())
 }
 
 fn digest(actions: &[(i64, i64)]) -> [u8; 32] {
