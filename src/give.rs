@@ -186,7 +186,7 @@ impl Give<'_> {
             let (row, at) = (provision.clone(), clock::now());
             let intent = self
                 .store
-                .write(move |db| Provisions::intend(db, &row, at))
+                .write_before_call(move |db| Provisions::intend(db, &row, at))
                 .await?;
             if let Intent::Nothing(standing) = intent {
                 return Ok(refused.unwrap_or(standing));

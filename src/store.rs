@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
+use db::high_water::Callers;
 use db::open::{self, IfMissing};
 use db::open_files::OpenFiles;
 use db::read_only::ReadOnly;
@@ -70,6 +71,7 @@ struct Inner {
     access: Access,
     /// `None` once it was released.
     reader: Mutex<Option<Connection>>,
+    callers: Callers,
 }
 
 /// How a database was opened.
@@ -137,6 +139,7 @@ impl Store {
             inner: Arc::new(Inner {
                 access,
                 reader: Mutex::new(Some(reader)),
+                callers: Callers::default(),
             }),
         }
     }
@@ -153,6 +156,10 @@ impl Store {
             Access::Full { writer, .. } => Ok(writer),
             Access::Reading(_) => Err(StoreError::OnlyReads),
         }
+    }
+
+    fn callers(&self) -> &Callers {
+        &self.inner.callers
     }
 
     /// Checks that the database, its log and the locks held by this process are still the files at

@@ -33,12 +33,14 @@ impl Apply<'_> {
         }
         let mut any_sent = false;
         while !actions.is_empty() {
-            let intended = Arc::new(self.intend(actions).await?);
+            let (intended, judged) = self.intend(actions).await?;
+            let intended = Arc::new(intended);
             if intended.is_empty() {
                 break;
             }
             failpoint::reach("after-intent");
-            let results = call::send(self, &intended, by_bulk, &self.still_due(&intended)).await;
+            let results =
+                call::send(self, &intended, by_bulk, &self.still_due(&intended, judged)).await;
             failpoint::reach("after-call");
             self.services.keep_proofs(self.store).await?;
             if results.iter().any(Option::is_some) {
@@ -60,20 +62,21 @@ impl Apply<'_> {
         Ok(any_sent)
     }
 
-    /// Writes the intents down, in one transaction, and returns those that still stand.
-    async fn intend(&self, actions: Vec<Tracked>) -> Result<Vec<Tracked>, StoreError> {
+    /// Writes the intents down, in one transaction. Returns those that still stand, and when that was
+    /// judged.
+    async fn intend(&self, actions: Vec<Tracked>) -> Result<(Vec<Tracked>, Instant), StoreError> {
         let run = self.run.to_owned();
         let at = clock::now();
         let cutoff = cutoff(at, self.grace);
         self.store
-            .write(move |db| {
+            .write_before_call(move |db| {
                 let mut standing = Vec::with_capacity(actions.len());
                 for tracked in actions {
                     if Ledger::intend(db, &run, &tracked, cutoff, at)? == Attempt::Intended {
                         standing.push(tracked);
                     }
                 }
-                Ok(standing)
+                Ok((standing, Instant::now()))
             })
             .await
     }
@@ -121,13 +124,12 @@ impl Apply<'_> {
 
     /// The last look, after all waiting: whether no grant covers any of the people again, and the
     /// database that says so, and the locks, are still those at their paths.
-    fn still_due(&self, intended: &Arc<Vec<Tracked>>) -> StillDue {
+    fn still_due(&self, intended: &Arc<Vec<Tracked>>, judged: Instant) -> StillDue {
         let (store, intended, grace) = (self.store.clone(), Arc::clone(intended), self.grace);
-        let written = Instant::now();
         StillDue::by(move || {
             let (store, intended) = (store.clone(), Arc::clone(&intended));
             Box::pin(async move {
-                if written.elapsed() < FRESH {
+                if judged.elapsed() < FRESH {
                     return true;
                 }
                 // The next intent says what is wrong.

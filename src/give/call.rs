@@ -73,7 +73,7 @@ async fn post(
     }
     let (row, at) = (provision.clone(), clock::now());
     give.store
-        .write(move |db| Provisions::replacing(db, &row, at))
+        .write_before_call(move |db| Provisions::replacing(db, &row, at))
         .await?;
     failpoint::reach("give-before-replace");
     let removed = whitelist.remove(&entry.email).await;

@@ -75,7 +75,7 @@ impl Give<'_> {
     ) -> Result<Vec<(Provision, Intent)>, StoreError> {
         let at = clock::now();
         self.store
-            .write(move |db| {
+            .write_before_call(move |db| {
                 let intend = |row: Provision| {
                     let intent = Provisions::intend(db, &row, at)?;
                     Ok((row, intent))

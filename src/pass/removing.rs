@@ -126,9 +126,7 @@ impl Pass<'_> {
             stop: &self.options.stop,
             progress: &progress,
         };
-        // The mark need not be there before the first call: nothing waits for the disk twice.
-        let (touched, ()) = tokio::join!(apply.all(recorded.tracked), self.set_mark());
-        let touched = touched?;
+        let touched = apply.all(recorded.tracked).await?;
         let teams = touched.iter().filter_map(|team| {
             let id = seen.team_ids.get(&team.id())?.clone();
             Some((team.clone(), id))

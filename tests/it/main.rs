@@ -54,6 +54,7 @@ mod invites;
 mod killed;
 mod listener;
 mod listing;
+mod lost_logs;
 mod mail_between;
 mod mail_connections;
 mod mail_faults;

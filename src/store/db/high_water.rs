@@ -1,11 +1,23 @@
 //! The high-water mark, a file beside the database: the last audit event when lapsed last acted, in
 //! a pass or by a person's command. A database that ends before the mark is an older copy.
+//!
+//! No call that changes a provider goes out before the mark has come as far as the call's intent
+//! (`write_before_call`). So a database that has lost the intent of a call, as by a kill and the loss
+//! of its log, is always known for it: the trail has no gaps, so what lacks that event ends before
+//! it, and the mark does not. When the log is brought into the database does not matter, nor which
+//! process does that. A database that is whole is never doubted: the mark is read from the database
+//! after the commit, so it names an event that is on disk, and only a person moves it back.
+//!
+//! It costs little: whoever asks while the mark is being written waits for the next writing, which
+//! serves all of them.
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, named_params};
+use tokio::sync::Mutex;
 
 use crate::files::{self, Draft};
 use crate::store::db::lock::{Turn, beside, fault};
@@ -26,7 +38,54 @@ enum Whose {
     Persons,
 }
 
+/// Those who wait for the mark before they call.
+#[derive(Debug, Default)]
+pub(in crate::store) struct Callers {
+    /// How many have asked so far.
+    asked: AtomicU64,
+    served: Mutex<Served>,
+}
+
+#[derive(Debug, Default)]
+struct Served {
+    /// So many of those who asked need not wait any more.
+    callers: u64,
+    /// Whether the log says that the mark cannot be written.
+    is_told: bool,
+}
+
 impl Store {
+    /// Changes the database before a call that is about the change, as `write` does: returns when
+    /// the change is on disk and the mark has come as far. The call goes out also where the mark
+    /// cannot be written, which the log tells: access would never end otherwise.
+    ///
+    /// # Errors
+    /// As for `write`.
+    pub(crate) async fn write_before_call<T, F>(&self, job: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    {
+        let done = self.write(job).await?;
+        let callers = self.callers();
+        let place = callers.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        let mut served = callers.served.lock().await;
+        if served.callers < place {
+            // Their changes are all on disk, so the mark that is written now is beyond them.
+            let all = callers.asked.load(Ordering::SeqCst);
+            match self.move_mark(Whose::Own).await {
+                Ok(()) => served.is_told = false,
+                Err(_) if served.is_told => {}
+                Err(error) => {
+                    served.is_told = true;
+                    self.warn_of(error);
+                }
+            }
+            served.callers = all;
+        }
+        Ok(done)
+    }
+
     /// Why the database must be older than the one that lapsed last acted on here, if it is.
     pub(crate) async fn looks_restored(&self) -> Result<Option<String>, StoreError> {
         let path = path(self.path());
@@ -53,15 +112,19 @@ impl Store {
     /// and the next command or pass writes the mark.
     pub(crate) async fn set_mark(&self) {
         if let Err(error) = self.move_mark(Whose::Own).await {
-            let path = path(self.path());
-            let error = format!("{:#}", anyhow::Error::from(error));
-            tracing::warn!(
-                path = %path.display(),
-                error,
-                "{} could not be written: {error}. Nothing is lost by that; the next command or pass that can writes it",
-                path.display()
-            );
+            self.warn_of(error);
         }
+    }
+
+    fn warn_of(&self, error: StoreError) {
+        let path = path(self.path());
+        let error = format!("{:#}", anyhow::Error::from(error));
+        tracing::warn!(
+            path = %path.display(),
+            error,
+            "{} could not be written: {error}. Nothing is lost by that; the next command or pass that can writes it",
+            path.display()
+        );
     }
 
     /// Moves the mark because a person confirmed that this is the right database.
