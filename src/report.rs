@@ -23,7 +23,7 @@ pub use summary::{
     Totals, Trail, Unanswered, Unmanaged, Week, weeks,
 };
 pub(crate) use summary::{WEEKS, zone_name};
-pub(crate) use view::{Row, Section, Tone, bars, sections};
+pub(crate) use view::{Row, Section, Tone, bars, sections, what_is_owed};
 
 use thiserror::Error;
 

@@ -59,7 +59,7 @@ pub struct Status {
 pub enum Health {
     /// It is.
     Well,
-    /// Something is late or failed.
+    /// Something is late, failed, or waits for a pass of the timer.
     Failing,
     /// The guard holds something until a person approves.
     Held,

@@ -9,7 +9,7 @@ use crate::status::{self, Health};
 /// How it is told.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Exit codes: 0 all is well, 3 something is late or failed, 4 the guard holds something.\n\nExample:\n  lapsed status || mail -s 'lapsed is not well' it@acme.com"
+    after_help = "Exit codes: 0 all is well, 3 something is late, failed, or waits for a pass of the timer, 4 the guard holds something.\n\nExample:\n  lapsed status || mail -s 'lapsed is not well' it@acme.com"
 )]
 pub(super) struct StatusArgs {
     /// What stdout carries

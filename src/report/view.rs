@@ -123,6 +123,11 @@ pub(super) fn view(summary: &Summary) -> View {
 
 /// What is owed, in a sentence; absent when nothing is.
 fn owed(owed: Owed) -> Option<String> {
+    (!owed.is_nothing()).then(|| format!("Owed: {}.", what_is_owed(owed)))
+}
+
+/// What is owed, in words; empty when nothing is.
+pub(crate) fn what_is_owed(owed: Owed) -> String {
     let parts = [
         (
             owed.confirm,
@@ -139,7 +144,7 @@ fn owed(owed: Owed) -> Option<String> {
         .filter(|(number, ..)| *number > 0)
         .map(|(number, one, many)| count(number, one, many))
         .collect();
-    (!parts.is_empty()).then(|| format!("Owed: {}.", parts.join(", ")))
+    parts.join(", ")
 }
 
 fn period(summary: &Summary) -> String {

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Health, Status};
 use crate::domain::Verdict;
+use crate::report::what_is_owed;
 
 /// A daemon begins a pass within seconds of its time, and the machine may be busy.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
@@ -57,15 +58,32 @@ pub(crate) fn judge(
     let overdue = &status.overdue;
     let untouched = overdue.untouched_since.filter(|since| {
         let possible = started(status).map_or(*since, |started| started.max(*since));
-        is_over(possible, rhythm.patience(passes.running), now)
+        match rhythm.patience(passes.running) {
+            Some(patience) => is_over(possible, patience, now),
+            None => true,
+        }
     });
+    let waits = !is_in_hand(status);
     if let Some(since) = untouched {
+        let (one, have) = match overdue.untouched {
+            1 => ("it", "waits"),
+            _ => ("them", "wait"),
+        };
+        let so = match rhythm {
+            Rhythm::Timer if waits => format!("{have} for the timer's next pass"),
+            _ => format!("nobody has acted on {one}"),
+        };
         reasons.push(format!(
-            "{} and nobody has acted on {}, for {}",
+            "{} and {so}, for {}",
             plural(overdue.untouched, "end has come", "ends have come"),
-            if overdue.untouched == 1 { "it" } else { "them" },
             age(since)
         ));
+    }
+    if overdue.planned > 0 && waits {
+        let what = plural(overdue.planned, "removal is", "removals are");
+        let since = overdue.oldest.map(|at| format!(", due for {}", age(at)));
+        let since = since.unwrap_or_default();
+        reasons.push(format!("{what} planned and not done{since}"));
     }
     if overdue.failed > 0 {
         let what = plural(overdue.failed, "removal failed", "removals failed");
@@ -116,12 +134,23 @@ pub(crate) fn judge(
         });
     }
 
+    // Without a daemon or a pass that is about to do it, what is owed is not done by itself.
+    let owed = status.owed;
+    if reasons.is_empty() && waits && !owed.is_nothing() {
+        reasons.push(format!("owed and not done: {}", what_is_owed(owed)));
+    }
+
     status.verdict = match reasons.is_empty() {
         true => Health::Well,
         false if status.owed.confirm > 0 => Health::Held,
         false => Health::Failing,
     };
     status.reasons = reasons;
+}
+
+/// Whether somebody is there who does what is due: a daemon, or a pass that runs.
+fn is_in_hand(status: &Status) -> bool {
+    status.daemon.is_some() || status.passes.running
 }
 
 /// Why passes are not made as they should, worst first; nothing when they are.
@@ -175,12 +204,13 @@ impl Rhythm {
         }
     }
 
-    /// How long an end may be left alone.
-    fn patience(self, running: bool) -> SignedDuration {
+    /// How long an end may be left alone; where nobody acts on it before a timer's next pass, it is
+    /// told at once.
+    fn patience(self, running: bool) -> Option<SignedDuration> {
         match self {
-            Self::Timer => TIMER,
-            _ if running => LONGEST_PASS,
-            _ => UNTOUCHED,
+            _ if running => Some(LONGEST_PASS),
+            Self::Timer => None,
+            _ => Some(UNTOUCHED),
         }
     }
 }

@@ -5,7 +5,7 @@ use jiff::tz::TimeZone;
 
 use super::{Pass, Refusal, Status, age};
 use crate::domain::Counts;
-use crate::report::{one_line, zone_name};
+use crate::report::{one_line, what_is_owed, zone_name};
 
 /// Reasons in the first line; the others show in the lines below, and all in JSON.
 const MOST_REASONS: usize = 3;
@@ -52,7 +52,7 @@ impl Words<'_> {
         } = self.status;
         let verdict = verdict.as_str();
         if reasons.is_empty() {
-            return format!("{verdict}: all that was due is done");
+            return format!("{verdict}: {}", self.in_hand());
         }
         let shown = reasons.len().min(MOST_REASONS);
         let more = match reasons.len() - shown {
@@ -60,6 +60,31 @@ impl Words<'_> {
             more => format!("; and {more} more"),
         };
         format!("{verdict}: {}{more}", reasons[..shown].join("; "))
+    }
+
+    /// How all is well.
+    fn in_hand(&self) -> String {
+        let Status {
+            owed,
+            overdue,
+            passes,
+            ..
+        } = self.status;
+        if owed.is_nothing() {
+            return "all that was due is done".to_owned();
+        }
+        let since = overdue
+            .oldest
+            .map(|at| format!(", due for {}", self.age(at)));
+        let who = match passes.running {
+            true => "a pass is running",
+            false => "the daemon does it",
+        };
+        format!(
+            "{} owed{}; {who}",
+            what_is_owed(*owed),
+            since.unwrap_or_default()
+        )
     }
 
     fn overdue(&self) -> (u64, String) {
@@ -243,6 +268,21 @@ mod tests {
         next pass: 2026-11-22 07:15 (times in UTC)
         trail: 1234 events, head a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1
         ");
+    }
+
+    #[test]
+    fn what_is_being_done_is_not_told_as_done() {
+        let mut status = quiet();
+        status.owed.remove = 2;
+        let first = |status: &Status| lines(status, &TimeZone::UTC).swap_remove(0);
+        assert_eq!(first(&status), "well: 2 removals owed; the daemon does it");
+        status.passes.running = true;
+        status.overdue.oldest = Some(status.at - jiff::SignedDuration::from_secs(5));
+        status.owed.mail = 1;
+        assert_eq!(
+            first(&status),
+            "well: 2 removals, 1 mail owed, due for 5 seconds; a pass is running"
+        );
     }
 
     #[test]

@@ -127,6 +127,10 @@ async fn while_a_pass_runs_it_answers_and_finds_nothing_late() {
 
     let (code, json) = status(&world, &[]).await;
     assert_eq!((code, reasons(&json)), (0, String::new()), "{json:#}");
+    let printed = world.lapsed(&["status"]).await;
+    let said = ten_lines(&printed)[0];
+    assert!(said.starts_with("well: 1 removal owed, due for "), "{said}");
+    assert!(said.ends_with("; a pass is running"), "{said}");
     assert_eq!(json["passes"]["running"], true);
     assert!(json["passes"]["running_since"].is_string());
     assert_eq!(
@@ -166,8 +170,41 @@ async fn what_the_guard_holds_is_four_with_the_run_to_approve() {
     let approved = world.lapsed(&["approve", held.id()]).await;
     assert_eq!(approved.code, 0, "{}", approved.stderr);
     let (code, json) = by_timer(&world).await;
-    assert_eq!((code, &json["held"]["count"]), (0, &0.into()), "{json:#}");
+    assert_eq!((code, &json["held"]["count"]), (3, &0.into()), "{json:#}");
     assert_eq!(json["overdue"]["planned"], 2);
+    let said = reasons(&json);
+    assert!(
+        said.starts_with("2 removals are planned and not done, due for "),
+        "{said}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_that_waits_for_the_timer_is_three_and_told_until_it_is_done() {
+    let world = World::new().await;
+    world.whitelist(&["jane@example.com"]);
+    world.grants(&["jane@example.com,sentius:acme,12h"]).await;
+    world.whitelist_is_known();
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(by_timer(&world).await.0, 0);
+    world.later(23 * 60);
+
+    let (code, json) = by_timer(&world).await;
+    assert_eq!((code, &json["owed"]["remove"]), (3, &1.into()), "{json:#}");
+    assert_eq!(
+        reasons(&json),
+        "1 end has come and waits for the timer's next pass, for 11 hours"
+    );
+    let printed = world.lapsed(&["status", "--no-daemon"]).await;
+    assert_eq!(
+        ten_lines(&printed)[0],
+        format!("failing: {}", reasons(&json))
+    );
+
+    assert_eq!(world.run().await.code, 0);
+    let printed = world.lapsed(&["status", "--no-daemon"]).await;
+    assert_eq!(printed.code, 0);
+    assert_eq!(ten_lines(&printed)[0], "well: all that was due is done");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -271,10 +308,10 @@ async fn an_end_that_no_pass_has_taken_up_is_overdue_from_its_grace_on() {
         .await;
     let (_, json) = by_timer(&world).await;
     assert_eq!(json["overdue"]["untouched"], 1, "{json:#}");
-    assert_eq!(
-        reasons(&json),
-        "no pass has been made yet",
-        "recorded just now"
+    let said = reasons(&json);
+    assert!(
+        said.contains("; 1 end has come and waits for the timer's next pass, for "),
+        "recorded just now: {said}"
     );
 
     world.sql("UPDATE grants SET recorded_at = recorded_at - 864000000");

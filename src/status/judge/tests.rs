@@ -210,8 +210,61 @@ fn an_end_that_nobody_acts_on_is_a_fault_after_a_minute() {
     status.overdue.untouched_since = ago(5);
     let said = "2 ends have come and nobody has acted on them, for 5 minutes";
     assert_eq!(judged(&mut status), [said]);
+    status.passes.running = true;
+    assert_eq!(judged(&mut status), [""; 0]);
     status.daemon = None;
-    assert_eq!(with_timer(&mut status, true), [""; 0], "the timer will");
+    assert_eq!(with_timer(&mut status, true), [""; 0], "the pass will");
+}
+
+#[test]
+fn what_is_owed_and_waits_for_a_timer_is_told_at_once() {
+    type Owe = fn(&mut Status);
+    let cases: [(Owe, &str); 7] = [
+        (
+            |s| {
+                s.overdue.untouched = 1;
+                s.overdue.untouched_since = ago(0);
+                s.owed.remove = 1;
+            },
+            "1 end has come and waits for the timer's next pass, for 0 seconds",
+        ),
+        (
+            |s| {
+                s.overdue.untouched = 2;
+                s.overdue.untouched_since = ago(11 * 60);
+                s.owed.remove = 2;
+            },
+            "2 ends have come and wait for the timer's next pass, for 11 hours",
+        ),
+        (
+            |s| {
+                s.overdue.planned = 2;
+                s.overdue.oldest = ago(180);
+                s.owed.remove = 2;
+            },
+            "2 removals are planned and not done, due for 3 hours",
+        ),
+        (|s| s.owed.give = 1, "1 grant is not given yet"),
+        (
+            |s| s.owed.doubt = 1,
+            "owed and not done: 1 reading in doubt",
+        ),
+        (|s| s.owed.mail = 3, "owed and not done: 3 mails"),
+        (
+            |s| (s.owed.remove, s.owed.doubt) = (2, 2),
+            "owed and not done: 2 removals, 2 readings in doubt",
+        ),
+    ];
+    for (owe, said) in cases {
+        let mut status = quiet();
+        owe(&mut status);
+        status.daemon = None;
+        assert_eq!(with_timer(&mut status, true), [said]);
+        assert_eq!(status.verdict, Health::Failing);
+    }
+    let mut status = quiet();
+    status.daemon = None;
+    assert_eq!(with_timer(&mut status, true), [""; 0], "nothing is owed");
 }
 
 #[test]
