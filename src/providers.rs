@@ -21,6 +21,7 @@ mod retry;
 mod room;
 pub mod sapling;
 pub mod sentius;
+mod signs;
 #[cfg(test)]
 mod testing;
 

@@ -12,6 +12,7 @@ use super::exists::says_that_it_exists;
 use super::proof::Proof;
 use super::redact::Redactor;
 use super::room::Room;
+use super::signs::Signs;
 use super::{CallError, Gone};
 
 /// An answer as it came, its body whole.
@@ -20,8 +21,8 @@ pub(super) struct Answer {
     /// What kind of body its header promises, in lower case without parameters.
     pub(super) content_type: Option<String>,
     pub(super) retry_after: Option<Duration>,
-    /// Its `Link` header names a next page.
-    pub(super) has_next_page: bool,
+    /// What its headers tell of a list in it.
+    pub(super) signs: Box<Signs>,
     /// Empty where the body was too large for memory: then it was read by [`super::http::Call::large`].
     pub(super) body: Vec<u8>,
     /// What the body takes of the memory for bodies.
@@ -245,7 +246,7 @@ mod tests {
             status: StatusCode::from_u16(status).unwrap(),
             content_type: content_type.map(str::to_owned),
             retry_after: None,
-            has_next_page: false,
+            signs: Box::default(),
             body: body.as_bytes().to_vec(),
             room: Room::default(),
         }

@@ -1,13 +1,14 @@
 //! Sends one request, and judges by the head of its answer how the body is to be received.
 
 use reqwest::Response;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, LINK};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 
 use super::receive::{self, Received};
 use super::{Call, Http, Sent};
 use crate::clock;
 use crate::providers::answer::{Answer, Judge};
 use crate::providers::room::Room;
+use crate::providers::signs::Signs;
 use crate::providers::{CallError, dates};
 
 /// The most that is read of a refusal, for its message.
@@ -36,7 +37,7 @@ impl Http {
             status: response.status(),
             content_type: content_type(response.headers()),
             retry_after: dates::retry_after(response.headers(), received),
-            has_next_page: has_next_page(response.headers()),
+            signs: Box::new(Signs::of_headers(response.headers())),
             body: Vec::new(),
             room: Room::default(),
         };
@@ -133,48 +134,4 @@ fn content_type(headers: &HeaderMap) -> Option<String> {
     let text = headers.get(CONTENT_TYPE)?.as_bytes();
     let essence = text.split(|byte| *byte == b';').next()?;
     Some(String::from_utf8_lossy(essence.trim_ascii()).to_lowercase())
-}
-
-/// Whether a `Link` header names a next page (RFC 8288).
-fn has_next_page(headers: &HeaderMap) -> bool {
-    headers.get_all(LINK).iter().any(|value| {
-        let text = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
-        let parameters = text.split([';', ',']).map(str::trim);
-        let relations = parameters.filter_map(|parameter| {
-            let (name, value) = parameter.split_once('=')?;
-            (name.trim() == "rel").then(|| value.trim().trim_matches('"').to_owned())
-        });
-        relations
-            .into_iter()
-            .any(|words| words.split_ascii_whitespace().any(|word| word == "next"))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use reqwest::header::HeaderValue;
-
-    use super::*;
-
-    #[test]
-    fn a_next_page_is_known_by_its_relation() {
-        let of = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.append(LINK, HeaderValue::from_static("</style.css>; rel=preload"));
-            headers.append(LINK, HeaderValue::from_static(text));
-            has_next_page(&headers)
-        };
-        for text in [
-            "<https://a.example/x?page=2>; rel=\"next\"",
-            "</x?page=2>; rel=next",
-            "</x?page=9>; rel=\"last\", </x?page=2>; title=a; Rel = \"NEXT\"",
-            "</x>; rel=\"prefetch next\"",
-        ] {
-            assert!(of(text), "{text}");
-        }
-        for text in ["</x?rel=next>; rel=\"prev\"", "</next>; rel=nextish", ""] {
-            assert!(!of(text), "{text}");
-        }
-        assert!(!has_next_page(&HeaderMap::new()));
-    }
 }

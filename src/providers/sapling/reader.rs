@@ -7,11 +7,12 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 
 use super::digest::Digesting;
-use super::page::{Members, Signs, Suppressed, Teams};
+use super::page::{Members, Suppressed, Teams};
 use super::wire::{check_emails, check_ids};
 use super::{Access, Digest, PendingUser, Team, TeamUser, segment};
 use crate::providers::answer::Answer;
 use crate::providers::http::{Call, Large};
+use crate::providers::signs::Signs;
 use crate::providers::{CallError, Proof, Room, StillDue};
 
 /// Reads one account. It can change nothing.
@@ -68,7 +69,7 @@ impl Reader {
     pub async fn teams(&self) -> Result<Vec<Team>, CallError> {
         let answer = self.get("/team").await?;
         let Teams { teams, signs } = self.parse(&answer)?;
-        self.is_whole(&answer, &signs, teams.len(), 0)?;
+        self.is_whole(&answer, &signs, teams.len(), None)?;
         self.plausible(check_ids(
             "team id",
             teams.iter().map(|team| team.id.as_str()),
@@ -105,7 +106,9 @@ impl Reader {
             Some((_, digest)) => *digest,
             None => Digest::of(&answer.body),
         };
-        if unless == Some(&digest) {
+        // The same body is a part all the same if its headers say so by now.
+        let is_known = unless == Some(&digest);
+        if is_known && answer.signs.is_none() && !is_partial(&answer) {
             return Ok(TeamReading::Unchanged);
         }
         let Members {
@@ -116,7 +119,10 @@ impl Reader {
             Some((members, _)) => members,
             None => self.parse(&answer)?,
         };
-        self.is_whole(&answer, &signs, users.len(), pending.len())?;
+        self.is_whole(&answer, &signs, users.len(), Some(pending.len()))?;
+        if is_known {
+            return Ok(TeamReading::Unchanged);
+        }
         self.plausible(check_ids(
             "user id",
             users.iter().map(|user| user.id.as_str()),
@@ -153,7 +159,7 @@ impl Reader {
             suppressed_emails,
             signs,
         } = self.parse(&answer)?;
-        self.is_whole(&answer, &signs, suppressed_emails.len(), 0)?;
+        self.is_whole(&answer, &signs, suppressed_emails.len(), None)?;
         self.plausible(check_emails(
             "address",
             suppressed_emails.iter().map(String::as_str),
@@ -199,15 +205,14 @@ impl Reader {
         answer: &Answer,
         signs: &Signs,
         rows: usize,
-        pending: usize,
+        pending: Option<usize>,
     ) -> Result<(), CallError> {
-        let doubt = signs.doubt(rows, pending).or_else(|| {
-            let linked = "a page of a longer list: a Link header names the next page";
-            let part = "a page of a longer list: status 206";
-            (answer.has_next_page.then_some(linked))
-                .or((answer.status.as_u16() == 206).then_some(part))
-                .map(str::to_owned)
-        });
+        let doubt = (signs.doubt(rows, pending))
+            .or_else(|| answer.signs.doubt(rows, pending))
+            .or_else(|| {
+                let part = "a page of a longer list: status 206";
+                is_partial(answer).then(|| part.to_owned())
+            });
         self.plausible(doubt.map_or(Ok(()), Err))?;
         self.proof().give();
         Ok(())
@@ -216,6 +221,11 @@ impl Reader {
     fn plausible(&self, check: Result<(), String>) -> Result<(), CallError> {
         check.map_err(|reason| self.access.http.judge(false).implausible(&reason))
     }
+}
+
+/// Whether the status says that it is a part.
+fn is_partial(answer: &Answer) -> bool {
+    answer.status.as_u16() == 206
 }
 
 /// Reads a team into the slot while its answer comes in.

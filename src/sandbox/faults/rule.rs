@@ -206,6 +206,7 @@ pub struct Answer {
     pub(in crate::sandbox) retry_after: Option<String>,
     pub(in crate::sandbox) body: String,
     pub(in crate::sandbox) content_type: String,
+    pub(in crate::sandbox) headers: Vec<(String, String)>,
     pub(in crate::sandbox) applied: bool,
 }
 
@@ -218,6 +219,7 @@ impl Answer {
             retry_after: None,
             body: r#"{"error": "scripted"}"#.to_owned(),
             content_type: "application/json".to_owned(),
+            headers: Vec::new(),
             applied: false,
         }
     }
@@ -234,6 +236,13 @@ impl Answer {
     pub fn body(mut self, content_type: &str, body: &str) -> Self {
         self.content_type = content_type.to_owned();
         self.body = body.to_owned();
+        self
+    }
+
+    /// With one more header; what no header can hold is left out.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 

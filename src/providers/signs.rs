@@ -1,0 +1,397 @@
+//! The signs that a list is only a part of a longer one, or went wrong: fields beside it and headers
+//! above it. Names count without case and without what stands between their words.
+
+use reqwest::header::{CONTENT_RANGE, HeaderMap, LINK};
+use serde_json::{Map, Value};
+
+use super::denial;
+
+/// How deep fields about the list may stand in others.
+const LEVELS: u8 = 2;
+
+/// What a field or header tells of the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tells {
+    /// Where the next part is, if there is one.
+    Next,
+    /// Whether there is more than this.
+    More,
+    /// Whether this is all of it.
+    Whole,
+    /// How many rows there are: in all, members of a team alone, its invites alone.
+    Total(usize),
+    /// Which page this is.
+    Page,
+    /// How many pages there are.
+    Pages,
+    /// That it went wrong.
+    Error,
+    /// The others may stand in it.
+    About,
+}
+
+/// Names in lower case, of letters and digits alone, by what they tell.
+const SIGNS: [(Tells, &[&str]); 10] = [
+    (
+        Tells::Next,
+        &[
+            "next",
+            "nextpage",
+            "nextcursor",
+            "nexttoken",
+            "nextpagetoken",
+            "nextpageurl",
+            "nextpagelink",
+            "nexturl",
+            "nextlink",
+            "nexthref",
+            "nextmarker",
+            "nextoffset",
+            "nextstart",
+            "nextkey",
+            "odatanextlink",
+            "continuation",
+            "continuationtoken",
+            "cursor",
+        ],
+    ),
+    (
+        Tells::More,
+        &[
+            "more",
+            "hasmore",
+            "hasmoreitems",
+            "hasmoreresults",
+            "moreavailable",
+            "moreitems",
+            "moreresults",
+            "hasnext",
+            "hasnextpage",
+            "truncated",
+            "istruncated",
+            "partial",
+            "ispartial",
+            "partialresults",
+            "incomplete",
+            "isincomplete",
+            "incompleteresults",
+        ],
+    ),
+    (
+        Tells::Whole,
+        &[
+            "complete",
+            "iscomplete",
+            "last",
+            "islast",
+            "islastpage",
+            "lastpage",
+        ],
+    ),
+    (
+        Tells::Total(0),
+        &[
+            "total",
+            "totalcount",
+            "totalelements",
+            "totalitems",
+            "totalrecords",
+            "totalresults",
+            "totalrows",
+            "totalsize",
+            "count",
+            "odatacount",
+        ],
+    ),
+    (
+        Tells::Total(1),
+        &[
+            "totalusers",
+            "userstotal",
+            "userscount",
+            "usercount",
+            "usertotal",
+        ],
+    ),
+    (
+        Tells::Total(2),
+        &[
+            "totalpendingusers",
+            "pendinguserstotal",
+            "pendinguserscount",
+            "pendingcount",
+        ],
+    ),
+    (
+        Tells::Page,
+        &["page", "currentpage", "pageno", "pagenumber", "pagenum"],
+    ),
+    (
+        Tells::Pages,
+        &[
+            "pages",
+            "totalpages",
+            "totalpagecount",
+            "pagestotal",
+            "pagecount",
+            "numpages",
+            "lastpage",
+        ],
+    ),
+    (Tells::Error, &["error"]),
+    (
+        Tells::About,
+        &[
+            "links",
+            "meta",
+            "metadata",
+            "responsemetadata",
+            "page",
+            "pagination",
+            "paging",
+            "pageinfo",
+        ],
+    ),
+];
+
+/// What stands beside a list: whether there is more than it.
+#[derive(Debug, Default)]
+pub(super) struct Signs {
+    /// The first that says so.
+    more: Option<String>,
+    /// How many rows there are said to be: in all, users, pending users; with the name.
+    totals: [Option<(String, u64)>; 3],
+    /// The number of this page, and of all of them, with the name.
+    page: Option<u64>,
+    pages: Option<(String, u64)>,
+    /// The first that says that it went wrong.
+    error: Option<String>,
+}
+
+impl Signs {
+    /// Those in the headers of an answer.
+    pub(super) fn of_headers(headers: &HeaderMap) -> Self {
+        let mut signs = Self::default();
+        if has_next_page(headers) {
+            signs.is_part(|| "a Link header names the next page".to_owned());
+        }
+        for (name, value) in headers {
+            let name = name.as_str();
+            let text = String::from_utf8_lossy(value.as_bytes());
+            if *name == CONTENT_RANGE {
+                // Such as `users 0-8/16`.
+                let (range, total) = text.rsplit_once('/').unwrap_or_default();
+                if !range.trim_start().starts_with("bytes") {
+                    signs.count(0, "the header content-range", &total.into());
+                }
+                continue;
+            }
+            let bare = name.strip_prefix("x-").unwrap_or(name);
+            let value = || Value::String(text.trim().to_owned());
+            for tells in what(bare) {
+                let name = format!("the header {name}");
+                match tells {
+                    // Not of the list, by its name alone.
+                    Tells::Error => {}
+                    Tells::Total(_) if bare == "count" => {}
+                    Tells::About => {
+                        let fields = serde_json::from_str(&text).unwrap_or_default();
+                        signs.look_into(&fields, LEVELS);
+                    }
+                    tells => signs.note(tells, &name, &value(), 0),
+                }
+            }
+        }
+        signs
+    }
+
+    /// Whether a field may be a sign.
+    pub(super) fn knows(name: &str) -> bool {
+        what(name).next().is_some()
+    }
+
+    /// Takes a field that stands beside the list.
+    pub(super) fn take(&mut self, name: &str, value: &Value) {
+        self.field(name, value, LEVELS);
+    }
+
+    /// Whether there is none, however many rows the list has.
+    pub(super) fn is_none(&self) -> bool {
+        let Self {
+            more,
+            totals,
+            page: _,
+            pages,
+            error,
+        } = self;
+        more.is_none() && pages.is_none() && error.is_none() && totals.iter().all(Option::is_none)
+    }
+
+    /// Why the list is not to be taken for the whole, if so. `pending` is how many invites there are
+    /// beside so many users, in a list that has invites.
+    pub(super) fn doubt(&self, users: usize, pending: Option<usize>) -> Option<String> {
+        if let Some(error) = &self.error {
+            return Some(format!("an error beside the list: {error}"));
+        }
+        let part = |why: &str| Some(format!("a page of a longer list: {why}"));
+        if let Some(more) = &self.more {
+            return part(more);
+        }
+        if let Some((name, pages)) = &self.pages {
+            let page = self.page.unwrap_or(1).max(1);
+            if *pages > page {
+                return part(&format!("{name} is {pages}, and this is page {page}"));
+            }
+        }
+        let rows = [
+            Some(users.saturating_add(pending.unwrap_or_default())),
+            pending.map(|_| users),
+            pending,
+        ];
+        let too_few = self.totals.iter().zip(rows).find_map(|(total, rows)| {
+            let ((name, total), rows) = (total.as_ref()?, rows?);
+            (*total > rows as u64).then(|| format!("{name} is {total}, and it has {rows}"))
+        });
+        too_few.and_then(|why| part(&why))
+    }
+
+    fn is_part(&mut self, why: impl FnOnce() -> String) {
+        self.more.get_or_insert_with(why);
+    }
+
+    fn field(&mut self, name: &str, value: &Value, levels: u8) {
+        for tells in what(name) {
+            self.note(tells, name, value, levels);
+        }
+    }
+
+    fn note(&mut self, tells: Tells, name: &str, value: &Value, levels: u8) {
+        match tells {
+            Tells::Next if names_a_page(value) => self.is_part(|| format!("{name} is set")),
+            Tells::More if is(value, true) || counts_more(value) => {
+                self.is_part(|| format!("{name} is {}", plain(value)));
+            }
+            Tells::Whole if is(value, false) => self.is_part(|| format!("{name} is false")),
+            Tells::Total(which) => self.count(which, name, value),
+            Tells::Page => self.page = self.page.max(number(value)),
+            Tells::Pages => {
+                let more = |pages: &u64| self.pages.as_ref().is_none_or(|(_, most)| pages > most);
+                if let Some(pages) = number(value).filter(more) {
+                    self.pages = Some((name.to_owned(), pages));
+                }
+            }
+            Tells::Error if denial::is_error(value) => {
+                self.error.get_or_insert_with(|| value.to_string());
+            }
+            Tells::About if levels > 0 => self.look_into(value, levels - 1),
+            Tells::Next | Tells::More | Tells::Whole | Tells::Error | Tells::About => {}
+        }
+    }
+
+    fn look_into(&mut self, value: &Value, levels: u8) {
+        match value {
+            Value::Object(fields) => {
+                for (name, value) in fields {
+                    self.field(name, value, levels);
+                }
+            }
+            Value::Array(items) => {
+                let is_next = |link: &&Map<String, Value>| {
+                    link.get("rel").and_then(Value::as_str) == Some("next")
+                };
+                let mut links = items.iter().filter_map(Value::as_object);
+                if links.any(|link| is_next(&link)) {
+                    self.is_part(|| "a link to the next".to_owned());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, which: usize, name: &str, value: &Value) {
+        let Some(total) = number(value) else { return };
+        let largest = self.totals[which].as_ref().map_or(0, |(_, total)| *total);
+        if total >= largest {
+            self.totals[which] = Some((name.to_owned(), total));
+        }
+    }
+}
+
+/// What a name tells; it may tell one thing or another by its value.
+fn what(name: &str) -> impl Iterator<Item = Tells> {
+    let letters = name.chars().filter(char::is_ascii_alphanumeric);
+    let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
+    let known = SIGNS
+        .iter()
+        .filter(move |(_, names)| names.contains(&plain.as_str()));
+    known.map(|(tells, _)| *tells)
+}
+
+/// Whether a field for the next page names one: absent ones are written in many ways.
+fn names_a_page(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Bool(true) => true,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => {
+            let text = text.trim().to_ascii_lowercase();
+            !["", "0", "false", "nil", "no", "none", "null"].contains(&text.as_str())
+        }
+        Value::Array(items) => !items.is_empty(),
+        // A link as HAL writes it.
+        Value::Object(fields) => fields.get("href").map_or(!fields.is_empty(), names_a_page),
+    }
+}
+
+/// Whether it says yes, or says no, and not something else.
+fn is(value: &Value, yes: bool) -> bool {
+    match value {
+        Value::Bool(says) => *says == yes,
+        Value::String(text) => {
+            let words: [&str; 2] = if yes {
+                ["true", "yes"]
+            } else {
+                ["false", "no"]
+            };
+            let text = text.trim();
+            words.iter().any(|word| text.eq_ignore_ascii_case(word))
+        }
+        _ => false,
+    }
+}
+
+/// Whether it tells how many more there are.
+fn counts_more(value: &Value) -> bool {
+    number(value).is_some_and(|more| more > 0)
+}
+
+fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    }
+}
+
+fn plain(value: &Value) -> String {
+    let text = value.as_str().map(|text| text.trim().to_owned());
+    text.unwrap_or_else(|| value.to_string())
+}
+
+/// Whether a `Link` header names a next page (RFC 8288).
+fn has_next_page(headers: &HeaderMap) -> bool {
+    headers.get_all(LINK).iter().any(|value| {
+        let text = String::from_utf8_lossy(value.as_bytes()).to_lowercase();
+        let parameters = text.split([';', ',']).map(str::trim);
+        let relations = parameters.filter_map(|parameter| {
+            let (name, value) = parameter.split_once('=')?;
+            (name.trim() == "rel").then(|| value.trim().trim_matches('"').to_owned())
+        });
+        relations
+            .into_iter()
+            .any(|words| words.split_ascii_whitespace().any(|word| word == "next"))
+    })
+}
+
+#[cfg(test)]
+mod tests;
