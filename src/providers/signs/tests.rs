@@ -1,3 +1,5 @@
+//! Which fields and headers make a list a part, and which do not.
+
 use reqwest::header::{HeaderName, HeaderValue};
 
 use super::*;
