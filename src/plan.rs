@@ -204,11 +204,8 @@ impl<'a> Planner<'a> {
 
     /// When the person's last access on a target ended, if it did.
     fn last_end(&self, who: Who<'_>) -> Option<Timestamp> {
-        let grants = self.grants.get(&who)?.iter().filter(|g| g.role.is_none());
-        grants
-            .filter_map(|g| g.end)
-            .filter(|end| *end <= self.now)
-            .max()
+        let ends = self.grants.get(&who)?.iter().filter_map(|g| g.end);
+        ends.filter(|end| *end <= self.now).max()
     }
 
     fn finish(mut self) -> Plan {

@@ -21,7 +21,7 @@ pub(super) fn ended(planner: &mut Planner<'_>) {
         let ended = |g: &&Grant| g.is_over(planner.now) && (g.role.is_none() || !g.closed);
         let ended: Vec<&Grant> = grants.iter().copied().filter(ended).collect();
         let over = |g: &&Grant| planner.is_over(g);
-        let over: Vec<&Grant> = ended.iter().copied().filter(over).collect();
+        let over: Vec<&Grant> = grants.iter().copied().filter(over).collect();
         match planner.covering(who) {
             Some(covering) => {
                 if ended.iter().any(|g| g.role.is_none() && !g.closed) {
@@ -48,7 +48,8 @@ struct Cause<'a> {
 }
 
 impl<'a> Cause<'a> {
-    /// The access ended with the last of its grants, not with the first.
+    /// The access ended with the last of the person's grants, not with the first: a role for a time keeps
+    /// it too, whether the role is gone by now or not.
     fn of(over: &[&'a Grant]) -> Option<Self> {
         let open = over.iter().filter(|g| g.role.is_none() && !g.closed);
         if !over.iter().any(|g| g.role.is_none()) {

@@ -327,3 +327,22 @@ fn two_memberships_of_one_address_are_both_due_and_both_count_as_admin_if_either
     assert_eq!(means, [&membership("m-0"), &membership("m-1")]);
     assert!(plan.actions.iter().all(|a| a.is_admin));
 }
+
+#[test]
+fn who_came_back_while_a_role_kept_the_access_has_not_come_back_after_it() {
+    let back = Member {
+        returned_at: Some(at(6)),
+        ..member()
+    };
+    let ended = Grant {
+        closed: true,
+        ..role(Role::Admin, Some(10))
+    };
+    let world = World::new([grant(&team(), Some(5)), ended]).member(back);
+    let plan = world.plan(at(11));
+    let action = only(&plan);
+    assert_eq!(
+        (action.kind, action.due),
+        (ActionKind::MemberRemove, at(10))
+    );
+}
