@@ -22,12 +22,12 @@ use crate::services::{self, Services};
 use crate::store::{Ledger, Store, StoreError, Tracked};
 use work::Work;
 
-/// So many actions are under way for each call allowed: while most wait for the disk to have their
-/// intents and results, which takes as long as some calls, others call. With more, an intent would
-/// be too old for its call, and be looked at again.
+/// How many actions are under way for each concurrent call. Writing an intent or result to disk
+/// takes about as long as a call, so that others can call meanwhile. With more, intents would be
+/// too old by the time of their calls and would have to be checked again.
 const UNDER_WAY: usize = 5;
 
-/// What the accounts' work shares.
+/// What the work at all accounts shares.
 struct Shared {
     total: u64,
     done: AtomicU64,
@@ -55,7 +55,7 @@ pub(crate) struct Apply<'a> {
     pub(crate) patient: bool,
     /// What the clocks said before.
     pub(crate) clocks: &'a Clocks,
-    /// Set when nothing new is to be begun.
+    /// Set when nothing new may be started.
     pub(crate) stop: &'a Stop,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
@@ -131,8 +131,8 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// One account's work, the oldest first, but last what failed before. Once most of the last
-    /// calls have failed, the rest waits for the next pass; the other accounts go on.
+    /// One account's work: the oldest first, and what failed before last. Once most of the recent
+    /// calls have failed, the rest waits for the next pass; the other accounts continue.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
         let mut works = works.into_iter();
         let breaker = Breaker::new(self.services.concurrency * UNDER_WAY);

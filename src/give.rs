@@ -36,7 +36,7 @@ pub(crate) struct Give<'a> {
     /// Set when nothing new is to be begun.
     pub(crate) stop: &'a Stop,
     pub(crate) progress: &'a Progress,
-    /// How many rows are given, of how many.
+    /// How many rows are settled, and of how many.
     pub(crate) tally: Tally,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Tally {
 /// What came of it.
 #[derive(Debug, Default)]
 pub(crate) struct Gave {
-    /// By row; what was not begun any more is missing.
+    /// By row; those that were not started are missing.
     pub(crate) given: BTreeMap<i64, (Provision, Standing)>,
     /// What reading back showed beyond what was given.
     pub(crate) findings: Vec<Finding>,
@@ -105,8 +105,8 @@ impl Give<'_> {
         Ok(work::group(outlooks))
     }
 
-    /// Does these works: first what gives memberships, then, once that was read back, what needs
-    /// one. Begins nothing new after `until`; what is left then is in the result.
+    /// Does this work: first what gives memberships, then, after reading them back, what needs one.
+    /// Starts nothing new after `until`, and returns what is left.
     pub(crate) async fn batch(
         &self,
         works: Vec<Work>,

@@ -1,5 +1,5 @@
-//! Stands between plan and apply: a verdict, not a filter. It never lets the first N of too many
-//! through; what is over a limit is held whole until a person says otherwise.
+//! Judges a plan before it is applied. It never lets the first N of too many removals through: what
+//! is over a limit is held as a whole until a person approves it.
 
 pub mod clocks;
 mod pattern;
@@ -15,7 +15,7 @@ pub use pattern::Pattern;
 /// small team would hold every single removal.
 const PERCENT_COUNTS_FROM: u64 = 10;
 
-/// What the guard goes by.
+/// The guard's limits.
 #[derive(Debug, Clone)]
 pub struct GuardPolicy {
     /// Removals in any 24 hours over everything.
@@ -24,16 +24,16 @@ pub struct GuardPolicy {
     pub max_removal_percent: f64,
     /// Never removed.
     pub protected: Vec<Pattern>,
-    /// Admins that every team keeps.
+    /// How many admins each team keeps.
     pub min_team_admins: u64,
 }
 
-/// What went before and what there is, against which the limits count.
+/// Earlier removals and the people who are there: what the limits are measured against.
 #[derive(Debug, Clone, Default)]
 pub struct Record {
     /// Removals of the last 24 hours, by target.
     pub removed: BTreeMap<TargetRef, u64>,
-    /// How many people are gone for them: a demotion takes nobody away.
+    /// How many people these removed. A demotion removes nobody.
     pub gone: BTreeMap<TargetRef, u64>,
     /// Removals of the last 24 hours over everything, also from targets that are gone.
     pub removed_in_all: u64,
@@ -42,23 +42,23 @@ pub struct Record {
     pub people: BTreeMap<TargetRef, u64>,
     /// The admins of each team that the plan touches.
     pub admins: BTreeMap<TargetRef, u64>,
-    /// What a person has let go ahead: an obligation, and since when it was due.
+    /// What a person has approved: an obligation, and since when it was due.
     pub approved: BTreeMap<Obligation, Timestamp>,
     /// The keys' holders by team: never removed.
     pub holders: BTreeMap<TargetRef, Holder>,
     /// Other addresses that a membership has borne, by team and membership id.
     pub former: BTreeMap<(TargetRef, String), Vec<Email>>,
-    /// Why nothing at all may go ahead without a person's word.
+    /// Why nothing may be done without a person's approval, if so.
     pub suspended: Option<String>,
 }
 
 impl Record {
-    /// Whether a person let this action go ahead, exactly as it is.
+    /// Whether a person has approved exactly this action.
     fn approves(&self, action: &Action) -> bool {
         self.approved.get(&action.obligation()) == Some(&action.due)
     }
 
-    /// Why the person is never touched.
+    /// Why the person is never removed, if so.
     fn never(&self, action: &Action, policy: &GuardPolicy) -> Option<String> {
         let holder = self.holders.get(&action.target);
         if holder.is_some_and(|holder| holder.is(&action.person, &action.email)) {
@@ -75,7 +75,7 @@ impl Record {
         Some(format!("is protected by {pattern} (guard.protected)"))
     }
 
-    /// Why a person has to look at it, though it is within all limits.
+    /// Why somebody has to approve it although it is within all limits.
     fn doubt(&self, action: &Action, policy: &GuardPolicy) -> Option<String> {
         if action.reopened {
             return Some(
@@ -114,7 +114,8 @@ pub struct Reviewed {
     pub protected: Vec<Refused>,
 }
 
-/// Actions that the guard let through: nobody else can make one, and apply takes nothing else.
+/// Actions that the guard has approved. Only the guard can make one, and `apply` accepts nothing
+/// else.
 #[derive(Debug, Clone, Default)]
 #[must_use = "an approved plan changes nothing until it is applied"]
 pub struct ApprovedPlan(Vec<Action>);
@@ -156,7 +157,7 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
         }
     }
 
-    // What a person has approved, and what needs a look of its own, uses up no limit.
+    // What a person has approved, or has to approve, does not count against a limit.
     let counted: Vec<&Action> = candidates
         .iter()
         .filter(|a| removes(a) && !record.approves(a) && record.doubt(a, policy).is_none())
@@ -175,8 +176,8 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
     let over = targets_over_percent(&counted, policy, record);
     let mut waits = Vec::with_capacity(candidates.len());
     for action in &candidates {
-        // Exactly what a person has let go ahead. While all is suspended, an approval is as old as
-        // what suspends it.
+        // Exactly what a person has approved. While everything is suspended, an approval from
+        // before does not count.
         let approved = record.suspended.is_none() && record.approves(action);
         let why = || {
             let doubt = record.doubt(action, policy);
@@ -191,13 +192,13 @@ pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
     reviewed
 }
 
-/// Whether the action takes something away: what cannot be tried does not count against a limit.
+/// Whether the action removes something: what cannot be tried does not count against a limit.
 fn removes(action: &Action) -> bool {
     action.means != Means::Unreadable
 }
 
-/// The places of actions that would leave a team with too few admins: those that are due longest
-/// may go, the last ones stay.
+/// The places of the actions that would leave a team with too few admins. Those that have been due
+/// longest are allowed.
 fn last_admins(actions: &[Action], policy: &GuardPolicy, record: &Record) -> BTreeSet<usize> {
     let mut going: BTreeMap<&TargetRef, BTreeSet<&str>> = BTreeMap::new();
     let mut kept = BTreeSet::new();
@@ -207,7 +208,7 @@ fn last_admins(actions: &[Action], policy: &GuardPolicy, record: &Record) -> BTr
         }
         let admins = record.admins.get(&action.target).copied().unwrap_or(0);
         let going = going.entry(&action.target).or_default();
-        // Who is demoted and removed in one plan is one admin less, not two.
+        // A person who is demoted and removed in one plan is one admin less, not two.
         if going.contains(action.person.as_str()) {
             continue;
         }

@@ -39,13 +39,13 @@ pub(crate) struct Observation {
     overtaken: Vec<Listed>,
 }
 
-/// For which run is read, and what is told about the progress.
+/// For which run the providers are read, and who hears of the progress.
 #[derive(Clone, Copy)]
 pub(crate) struct Errand<'a> {
     pub(crate) run: &'a str,
     pub(crate) at: Timestamp,
-    /// Whether the readings count where several must agree: not those of a look, and not those
-    /// right after another.
+    /// Whether the readings count where several have to agree. Those of a dry run or of a command
+    /// do not, nor those right after another.
     pub(crate) counts: bool,
     /// The teams that are read; suppressed emails only where it is everything.
     pub(crate) reach: &'a Reach,
@@ -55,7 +55,7 @@ pub(crate) struct Errand<'a> {
 }
 
 impl<'a> Errand<'a> {
-    /// A reading of what a command needs to know, beside the passes: it counts for nothing.
+    /// A reading for a command, outside of passes. It does not count where several have to agree.
     pub(crate) fn aside(run: &'a str, at: Timestamp) -> Self {
         Self {
             run,
@@ -236,7 +236,7 @@ pub(crate) async fn overtaken(
     Ok(())
 }
 
-/// Looks again at teams from which something was just removed, to prove that it is gone.
+/// Reads the teams again from which something was just removed, to prove that it is gone.
 pub(crate) async fn read_back(
     services: &Services,
     store: &Store,
@@ -297,8 +297,8 @@ async fn each_team(
     note_unchanged(store, unchanged, errand).await
 }
 
-/// Notes readings that taught nothing, all at once: most readings are of this kind. One that was
-/// overtaken since is older than what is known.
+/// Records the readings that showed nothing new, all at once, since most do not. One that was
+/// overtaken by another process is dropped.
 async fn note_unchanged(
     store: &Store,
     teams: Vec<(TargetRef, Version)>,
@@ -399,7 +399,7 @@ fn put_problem(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     match state {
-        // A page of a longer list, or something else than documented: no reading at all.
+        // A page of a longer list, or not what is documented: this counts as no reading.
         SourceState::Doubtful => Sources::impossible(db, account, kind, why, at),
         _ => Sources::problem(db, account, kind, state, why, None, at),
     }

@@ -1,7 +1,7 @@
 //! Decides what time has made due: pure, total, and in the same order every time.
 //!
-//! This is the line that decides who loses access. Each rule has a file of its own; a person for
-//! whom several rules speak gets one action of a kind, with the first rule's reason.
+//! This is where it is decided who loses access. Each rule has its own file. If several rules apply
+//! to a person, the person gets one action of each kind, with the reason of the first rule.
 
 mod grants;
 mod invites;
@@ -17,7 +17,7 @@ use crate::domain::{
     TargetRef, Why,
 };
 
-/// How patient the plan is.
+/// The waiting times of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// How long after an end access is left alone.
@@ -26,12 +26,12 @@ pub struct Policy {
     pub invite_stale_after: SignedDuration,
     /// Whether invites to addresses that bounce are taken back.
     pub revoke_suppressed_invites: bool,
-    /// Whether who came back after a proven removal, without a grant, is removed again; at most
-    /// once an hour.
+    /// Whether a person who came back without a grant after a proven removal is removed again, at
+    /// most once an hour.
     pub remove_returned: bool,
 }
 
-/// The plan for `now`. Rules speak in this order: ended grants and roles, a team that follows a
+/// The plan for `now`. The rules apply in this order: ended grants and roles, a team that follows a
 /// whitelist, a team's `max_age`, suppressed and stale invites, and who came back.
 pub fn plan(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
     let mut planner = Planner::new(snapshot, policy, now);
@@ -44,7 +44,8 @@ pub fn plan(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
     planner.finish()
 }
 
-/// Whether the grant's end is to be acted on: a person's word at once, time after the grace.
+/// Whether the grant's end is to be acted on: that of a revoked grant at once, others after the
+/// grace.
 fn is_over(grant: &Grant, policy: &Policy, now: Timestamp) -> bool {
     let cutoff = || now.checked_sub(policy.grace).unwrap_or(Timestamp::MIN);
     grant.is_over(if grant.revoked { now } else { cutoff() })
@@ -75,7 +76,7 @@ type Who<'a> = (&'a TargetRef, &'a Email);
 
 impl<'a> Planner<'a> {
     fn new(snapshot: &'a Snapshot, policy: &'a Policy, now: Timestamp) -> Self {
-        // In an order of their own, so that the plan does not depend on the order in which rows came.
+        // Sorted, so that the plan does not depend on the order of the rows.
         let mut in_order: Vec<&Grant> = snapshot.grants.iter().collect();
         in_order.sort_by_key(|g| {
             (
@@ -171,7 +172,7 @@ impl<'a> Planner<'a> {
         });
     }
 
-    /// Leaves alone whom a grant covers, and says until when.
+    /// Leaves a covered person alone, and records until when.
     fn leave_covered(&mut self, who: Who<'_>, grant: &Grant) {
         let why = match grant.end {
             Some(end) if end <= self.now => {
@@ -182,8 +183,8 @@ impl<'a> Planner<'a> {
         self.leave(who, why);
     }
 
-    /// Whether the people shown by the reading of this pass may be acted on: a doubtful one is
-    /// in doubt about who is missing.
+    /// Whether the people that this pass's reading shows may be acted on. A doubtful reading is
+    /// doubtful only about who is missing.
     fn is_readable(&self, target: &TargetRef) -> bool {
         matches!(
             self.snapshot.sources.get(target),
@@ -191,7 +192,7 @@ impl<'a> Planner<'a> {
         )
     }
 
-    /// Whether nobody has ever been able to say who is there.
+    /// Whether the team has never been read.
     fn is_unknown(&self, target: &TargetRef) -> bool {
         !self.is_readable(target) && !self.snapshot.read_before.contains(target)
     }

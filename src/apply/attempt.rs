@@ -1,4 +1,5 @@
-//! One attempt: intent on disk, a last look, the call, the result on disk.
+//! One attempt: the intent is written to disk, checked once more and sent, and the result is
+//! written to disk.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,14 +14,14 @@ use crate::failpoint;
 use crate::providers::StillDue;
 use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
 
-/// A call that goes out this soon after its intent needs no second look: the intent itself was
-/// written only because the action was still due, and told only because the files were in place.
+/// A call that is sent this soon after its intent needs no second check: when the intent was
+/// written, the action was due and the files were in place.
 const FRESH: Duration = Duration::from_millis(50);
 
 impl Apply<'_> {
-    /// Intent, call, result. A call may wait long for its turn; what turned out not to be due any
-    /// more when it came is looked at anew. What the account has stopped for is not tried; what has
-    /// its intent by then is sent. Returns whether anything was sent.
+    /// Intent, call, result. A call may wait long for its turn; what is no longer due by then is
+    /// planned again. Once the account has stopped, nothing new is tried, but what has its intent
+    /// is sent. Returns whether anything was sent.
     pub(super) async fn attempt(
         &self,
         mut actions: Vec<Tracked>,
@@ -111,8 +112,8 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// Counts how a try ended, with its lag behind the moment it was meant for: what time ended
-    /// waits for the grace.
+    /// Counts how an attempt ended, and how late it was; for an end in time, the grace is not
+    /// counted.
     fn count(&self, action: &Action, state: ActionState, at: Timestamp) {
         let grace = match action.reason {
             Reason::GrantEnded | Reason::RoleEnded | Reason::WhitelistEnded => self.grace,
@@ -122,8 +123,8 @@ impl Apply<'_> {
         self.services.metrics.tried(action, state, lag);
     }
 
-    /// The last look, after all waiting: whether no grant covers any of the people again, and the
-    /// database that says so, and the locks, are still those at their paths.
+    /// The last check, after all waiting: that no grant covers any of the people again, and that
+    /// the database and the locks are still those at their paths.
     fn still_due(&self, intended: &Arc<Vec<Tracked>>, judged: Instant) -> StillDue {
         let (store, intended, grace) = (self.store.clone(), Arc::clone(intended), self.grace);
         StillDue::by(move || {
@@ -146,20 +147,20 @@ impl Apply<'_> {
                     }
                     Ok(false)
                 });
-                // A database that cannot be read says nothing about being due: rather wait.
+                // If the database cannot be read, whether they are due is unknown: nothing is sent.
                 !covered.await.unwrap_or(true)
             })
         })
     }
 }
 
-/// The moment that an end has to lie before.
+/// Ends before this moment are acted on.
 fn cutoff(at: Timestamp, grace: SignedDuration) -> Timestamp {
     at.checked_sub(grace).unwrap_or(Timestamp::MIN)
 }
 
-/// The actions that were not sent. Nothing came of asking when the database cannot be read, and
-/// then the next intent fails and says why.
+/// The actions that were not sent. If the database cannot be read, the next intent fails and says
+/// why.
 fn withheld(intended: &[Tracked], results: &[Option<Settled>]) -> Vec<Tracked> {
     let pairs = intended.iter().zip(results);
     let withheld = pairs.filter(|(_, result)| result.is_none());

@@ -9,8 +9,8 @@ use crate::providers::sapling::{BulkRemoved, Flags, Writer};
 use crate::providers::{CallError, Gone, StillDue};
 use crate::store::{Settled, Tracked};
 
-/// Sends what was intended, to the bulk endpoint or one by one; a result for each, in order, and
-/// none for what was withheld because it is due no longer.
+/// Sends what was intended, to the bulk endpoint or one by one. Returns a result for each, in
+/// order; `None` for what was not sent because it is no longer due.
 pub(super) async fn send(
     apply: &Apply<'_>,
     intended: &[Tracked],
@@ -63,7 +63,7 @@ async fn single(apply: &Apply<'_>, tracked: &Tracked, still: &StillDue) -> Optio
 }
 
 /// One removal for each spelling of the address: a provider that matches text exactly has one entry
-/// for each. It is done when all are; which ones are is noted either way.
+/// for each. The action is done when all of them are; those that are gone are recorded in any case.
 async fn each<'a, F>(spellings: &'a [Email], remove: impl Fn(&'a Email) -> F) -> Option<Settled>
 where
     F: Future<Output = Result<Gone, CallError>>,
@@ -78,7 +78,7 @@ where
             continue;
         }
         removed.push(email.clone());
-        // One that was there makes it a removal.
+        // If one of them was there, it counts as a removal.
         let was_there = done
             .as_ref()
             .is_some_and(|done| done.state == ActionState::Done);
@@ -94,8 +94,8 @@ async fn demote(writer: &Writer, id: &str, role: Role) -> Option<Settled> {
     gone(writer.take_flags(id, flags).await)
 }
 
-/// Removes members by address. A list that is refused is split until the address that causes it
-/// stands alone: one bad address must not keep the others' access alive.
+/// Removes members by address. A list that is refused is split until the address that causes it is
+/// alone, so that one bad address does not keep the others' access.
 async fn bulk(writer: &Writer, team: &str, intended: &[Tracked]) -> Vec<Option<Settled>> {
     let mut results: Vec<Option<Settled>> = vec![None; intended.len()];
     let mut lists = vec![(0, intended.len())];

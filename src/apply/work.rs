@@ -53,8 +53,8 @@ impl Work {
     }
 }
 
-/// The work of each account; a slow provider does not keep the other waiting. What is due longest
-/// goes first, whichever its team, and what failed before goes last: it must not stand in the way of
+/// The work of each account; a slow provider does not keep the other waiting. What has been due
+/// longest comes first, in whichever team; what failed before comes last, so that it does not delay
 /// what was never tried.
 pub(super) fn by_account(actions: Vec<Tracked>, services: &Services) -> Vec<Vec<Work>> {
     let mut works: Vec<(Order, Work)> = Vec::new();

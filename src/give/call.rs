@@ -97,7 +97,7 @@ async fn post(
         return put_back(give, whitelist, provision, failed(error)).await;
     }
     Ok(match added {
-        // What was not answered may still be carried out, and would take the new entry.
+        // A removal without an answer may still be carried out, and would remove the new entry.
         Ok(()) if late.is_some() => Answered {
             detail: late.map(|error| {
                 format!(
@@ -153,8 +153,8 @@ async fn put_back(
     })
 }
 
-/// Gives a member what is missing of these flags. A membership is there whatever becomes of it, so
-/// no refusal is for good: the grant stays, and its end is acted on.
+/// Gives a member those of these flags that are missing. The membership exists in any case, so a
+/// refusal is never final: the grant stays, and its end is acted on.
 async fn promote(writer: &Writer, provision: &Provision, id: &str, flags: Flags) -> Answered {
     match writer.change(id, sapling::Flags::set(flags, true)).await {
         Ok(()) => Answered {

@@ -1,7 +1,7 @@
 //! When nothing may be removed: clocks that disagree. Pure.
 //!
-//! An end is only as true as the clock that it is measured by, and a provider's answers are the only
-//! other clock that there is. Each account answers for itself.
+//! An end is only as reliable as the clock it is measured by, and the providers' answers are the
+//! only other clocks there are. Each account is judged on its own.
 
 use std::collections::BTreeMap;
 
@@ -83,8 +83,8 @@ impl Clocks {
         })
     }
 
-    /// Whether times may be told to people and derived: somebody has confirmed our clock, and
-    /// nobody has contradicted it.
+    /// Whether times may be stored and shown: an account has confirmed our clock, and none
+    /// contradicts it.
     #[must_use]
     pub fn is_confirmed(&self) -> bool {
         self.jump().is_none() && !self.accounts.is_empty() && self.differing().next().is_none()

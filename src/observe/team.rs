@@ -40,8 +40,8 @@ pub(crate) enum Read {
 pub(super) const CLOCK: &str =
     "not read: this machine's clock and the provider's differ by more than guard.max_clock_skew";
 
-/// Reads a team and stores what is newer than what is known. Unless this process works alone,
-/// another process may overtake it: by a reading, which then counts, or by its calls.
+/// Reads a team and stores the result if it is newer than what is stored. Unless this process works
+/// alone, another one may overtake it, with a reading or with calls that change the team.
 pub(super) async fn read(
     account: &TeamAccount,
     store: &Store,
@@ -117,7 +117,7 @@ pub(super) struct Since {
 /// What came of storing an answer.
 enum Stored {
     Read(Read),
-    /// What is known is newer: so far it has come.
+    /// What is stored is newer; this is its version.
     Overtaken(Version),
 }
 

@@ -1,5 +1,5 @@
-//! Reads many teams of one account: as many at a time as its answers have earned, and no more once
-//! most of the last ones failed.
+//! Reads many teams of one account, as many at a time as the account answers well, and stops once
+//! most of the recent readings have failed.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::providers::{CallError, StillDue};
 use crate::services::TeamAccount;
 use crate::store::{KnownTeam, Sources, Store, StoreError};
 
-/// So many teams are read or stored at a time, however few calls are allowed at once: enough that
-/// the next are read while the last are committed together. What is in memory meanwhile is bound by
-/// the room that each body takes.
+/// How many teams are read or stored at a time, however few calls are allowed at once: enough that
+/// the next ones are read while the last ones are committed together. The memory for the bodies is
+/// limited elsewhere.
 const UNDER_WAY: usize = 128;
 
 /// A team of an account: the provider's id of it, and ours.

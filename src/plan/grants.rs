@@ -1,7 +1,7 @@
-//! The rule of grants: whoever is there and had access by a grant, and has none any more, loses it;
-//! when a role for a time is over, the role ends.
+//! The rule of grants: a person who is there and whose grants are all over loses access. A role for
+//! a time ends with its grant.
 //!
-//! Nobody there means nothing owed. That a grant is closed decides nothing about access.
+//! If nobody is there, nothing is owed. Whether a grant is closed decides nothing about access.
 
 use jiff::Timestamp;
 
@@ -17,7 +17,7 @@ pub(super) fn ended(planner: &mut Planner<'_>) {
         .map(|(who, grants)| (*who, grants.clone()))
         .collect();
     for (who, grants) in people {
-        // An end that has come makes a candidate; whether it is acted on, grace decides.
+        // Each end that has passed makes a candidate; the grace decides whether it is acted on.
         let ended = |g: &&Grant| g.is_over(planner.now) && (g.role.is_none() || !g.closed);
         let ended: Vec<&Grant> = grants.iter().copied().filter(ended).collect();
         let over = |g: &&Grant| planner.is_over(g);
@@ -122,7 +122,7 @@ fn entry(planner: &mut Planner<'_>, who: Who<'_>, cause: &Cause<'_>) {
     let Some(spellings) = planner.snapshot.entries.get(&key) else {
         return;
     };
-    // One entry an address: a later grant's goes with it.
+    // There is one entry for each address: that of a later grant is removed with it.
     let next = planner.next_start(who);
     let note = next.map(|start| {
         format!("a grant from {start} on is posted again after it: the whitelist keeps one entry an address")
@@ -164,7 +164,7 @@ fn team(planner: &mut Planner<'_>, who: Who<'_>, cause: &Cause<'_>) {
             planner.due(unless_readable(readable, cause.of_invite(who, invite)));
         }
     }
-    // Where nobody has ever looked, somebody may be there.
+    // In a team that was never read the person may be there.
     if members.is_empty() && invite.is_none() && planner.is_unknown(who.0) && cause.is_open {
         planner.due(cause.action(
             who,
@@ -185,9 +185,9 @@ fn unless_readable(readable: bool, action: Action) -> Action {
     }
 }
 
-/// Roles whose end has come, of a person who keeps the membership. A flag that another grant gives
-/// stays, be it as a role or as a permission of the membership; a permission alone ends only with
-/// the membership.
+/// Roles whose end has come, of a person who keeps the membership. A flag that another grant gives,
+/// as a role or as a permission of the membership, stays. A permission ends only with the
+/// membership.
 fn roles(planner: &mut Planner<'_>, who: Who<'_>, ended: &[&Grant]) {
     for role in Role::ALL {
         if !ended.iter().any(|g| g.role == Some(role)) {

@@ -1,11 +1,11 @@
-//! The rules of invites: nobody took it in time, or its address bounces.
+//! The rules of invites: those that nobody accepted in time, and those whose address bounces.
 
 use jiff::Timestamp;
 
 use super::Planner;
 use crate::domain::{Action, ActionKind, Invite, Means, Reason, Why};
 
-/// An invite to an address that bounces reaches nobody, and would let in whoever gets that
+/// An invite to an address that bounces reaches nobody, and would let in a person who gets that
 /// mailbox later.
 pub(super) fn suppressed(planner: &mut Planner<'_>) {
     if !planner.policy.revoke_suppressed_invites {

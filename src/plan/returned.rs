@@ -1,5 +1,5 @@
-//! Who was proven gone and came back without a grant: told, and removed again only where
-//! `policy.returned` says so, never more often than once an hour.
+//! People who were proven gone and came back without a grant. They are reported, and removed again
+//! only if `policy.returned` says so, at most once an hour.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,7 +21,7 @@ pub(super) fn is_invited_again(invite: &Invite, end: Timestamp) -> bool {
     invite.returned_at.is_some_and(|at| at > end)
 }
 
-/// Removes again who came back.
+/// Removes the people who came back.
 pub(super) fn again(planner: &mut Planner<'_>) {
     if !planner.policy.remove_returned {
         return;

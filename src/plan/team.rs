@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{Planner, Who, invites};
 use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason, TargetRef, Why};
 
-/// Membership ends with the whitelist's grants. Who never had one there, or joined only after they
-/// had ended, is no business of this rule, and a grant on the team itself keeps the member.
+/// Membership ends with the whitelist's grants. The rule does not concern people who never had a
+/// grant there or joined only after it had ended. A grant on the team itself keeps the member.
 pub(super) fn follow(planner: &mut Planner<'_>) {
     for member in planner.members.clone() {
         let over = whitelist_over(planner, (&member.target, &member.email));
@@ -24,7 +24,7 @@ pub(super) fn follow(planner: &mut Planner<'_>) {
     }
 }
 
-/// Why and since when somebody has to go.
+/// Why and since when a person has to be removed.
 struct Over {
     reason: Reason,
     due: Timestamp,
@@ -64,14 +64,14 @@ pub(super) fn max_age(planner: &mut Planner<'_>) {
     }
 }
 
-/// Takes the member out, and with the member an invite that is left over: it would let the person
-/// in again.
+/// Removes the member, and with the member an invite that is left over: it would let the person in
+/// again.
 fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
     let who = (&member.target, &member.email);
     if planner.is_holder(member) || !may_go(planner, who) {
         return;
     }
-    // By address the team may take out all memberships that share it.
+    // Removing by address may remove all memberships that share the address.
     let is_admin = planner.memberships(who).iter().any(|m| m.flags.is_admin);
     planner.due(Action {
         kind: ActionKind::MemberRemove,
