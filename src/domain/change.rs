@@ -21,7 +21,7 @@ pub struct KnownMember {
     pub created_at: Option<Timestamp>,
     /// Since when, and in how many readings that count, they have been missing.
     pub missed: Option<Missed>,
-    /// That they are not there has been told.
+    /// Whether the absence has been reported.
     pub left_told: bool,
 }
 
@@ -48,7 +48,7 @@ pub struct FlagChange<'a> {
 }
 
 impl FlagChange<'_> {
-    /// Whether the membership bears another address now, beyond how it is written.
+    /// Whether the membership has another address now, not just another spelling.
     #[must_use]
     pub fn is_of_address(&self) -> bool {
         self.was.email.key() != self.is.email.key()
@@ -118,7 +118,7 @@ impl<'a> Changes<'a> {
     }
 }
 
-/// When a membership began: the first date that was told under its id, but for one that lies later.
+/// When a membership began: the first date that was given for its id, unless a later one is given.
 #[must_use]
 pub fn believed_date(was: Option<Timestamp>, is: Option<Timestamp>) -> Option<Timestamp> {
     match (was, is) {

@@ -64,7 +64,7 @@ impl Email {
             return Err(EmailError::Unprintable);
         }
         let malformed = || EmailError::Malformed(text.to_owned());
-        // Letters that are written apart, as some keyboards do, are checked as one.
+        // Some keyboards write a letter and its mark apart; they are checked as one letter.
         let composed = composed_lower(text);
         let (local, domain) = composed.rsplit_once('@').ok_or_else(malformed)?;
         let ascii = canonical_domain(domain);
@@ -75,8 +75,8 @@ impl Email {
         Ok(Self::observed(text))
     }
 
-    /// Takes an address as a provider or the database gave it, whatever it looks like: what is
-    /// there is there, and refusing to see it would hide a person.
+    /// Takes an address as a provider or the database gave it, whatever it looks like: refusing it
+    /// would hide a person who is there.
     #[must_use]
     pub fn observed(text: &str) -> Self {
         Self::from(text.to_owned())

@@ -1,4 +1,4 @@
-//! Access that ends: what notices, findings and reports go by.
+//! Access that ends: the input of notices, findings and reports.
 
 use jiff::Timestamp;
 

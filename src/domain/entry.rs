@@ -1,5 +1,5 @@
-//! What a whitelist is to hold for a person: it keeps one entry an address, and grants may be
-//! several. Pure.
+//! The entry that a whitelist should have for a person. It keeps one entry for each address, and a
+//! person may have several grants. Pure.
 
 use jiff::Timestamp;
 
@@ -26,7 +26,7 @@ impl Span {
     }
 }
 
-/// The entry that all of a person's grants come to.
+/// The entry that results from all of a person's grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// From when on.
@@ -38,9 +38,9 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// What the whitelist is to hold at `now`: the access that runs, else the next one to begin.
-    /// Its end is the last of all grants that follow one another without a gap; `None` when
-    /// nothing is to be given any more.
+    /// The entry that is right at `now`: for the access that runs, else for the next to begin. It
+    /// ends with the last of the grants that follow one another without a gap. `None` if no grant
+    /// runs or begins later.
     #[must_use]
     pub fn of(grants: &[Span], now: Timestamp) -> Option<Self> {
         let mut open: Vec<&Span> = grants.iter().filter(|g| !g.is_over(now)).collect();
@@ -67,8 +67,8 @@ impl Entry {
         })
     }
 
-    /// When the entry that is right at `now` is no longer: another grant has begun or ended, and
-    /// what it changes is not the end of all access. That is the business of removals.
+    /// When the entry that is right at `now` stops being right, because another grant begins or
+    /// ends. The end of all access is left to removals.
     #[must_use]
     pub fn next_change(grants: &[Span], now: Timestamp) -> Option<Timestamp> {
         let is = Self::of(grants, now)?;
@@ -183,7 +183,7 @@ mod tests {
             let last = open.iter().map(|g| g.end).max_by_key(|e| (e.is_none(), *e)).unwrap();
             prop_assert!(last.is_none() || (entry.end.is_some() && entry.end <= last));
             for grant in open.iter().filter(|g| g.covers(now)) {
-                // Whoever has access now keeps it to that grant's end.
+                // A person who has access now keeps it until that grant's end.
                 prop_assert!(entry.end.is_none_or(|end| grant.end.is_some_and(|e| e <= end)));
                 prop_assert!(grant.permissions.iter().all(|p| entry.permissions.contains(p)));
             }

@@ -159,7 +159,8 @@ pub struct Grant {
     pub target: TargetRef,
     /// Who may use it, as the grant was given.
     pub email: Email,
-    /// Who that is there now: a grant follows its membership through a change of address.
+    /// The present address of that person: a grant follows its membership through a change of
+    /// address.
     pub person: Email,
     /// A role for a time; absent: the access itself.
     pub role: Option<Role>,
@@ -169,9 +170,9 @@ pub struct Grant {
     pub start: Timestamp,
     /// Until when; absent: for ever.
     pub end: Option<Timestamp>,
-    /// Ended by a person's word rather than by time.
+    /// Ended by a person, not by time.
     pub revoked: bool,
-    /// It was over and nobody was there: a cache, which the plan does not believe for access.
+    /// It was over and nobody was there. Only a cache: the plan does not rely on it for access.
     pub closed: bool,
     /// An upgrade opened it again.
     pub reopened: bool,
@@ -207,9 +208,9 @@ pub enum GrantState {
     Scheduled,
     /// It gives access.
     Active,
-    /// Its end has come, and the access has not been taken away yet.
+    /// Its end has come, and the access has not been removed yet.
     Ended,
-    /// Its access was taken away.
+    /// Its access was removed.
     Removed,
 }
 

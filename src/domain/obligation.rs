@@ -1,4 +1,4 @@
-//! What is owed, by one key: the ledger, approvals, the guard, outcomes and reports use no other.
+//! What is owed, with the one key that the ledger, approvals, the guard, outcomes and reports use.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +27,7 @@ impl What {
     }
 }
 
-/// One thing that is to end: it exists once, however many rules, grants and passes speak of it.
+/// One thing that has to end. It exists once, however many rules, grants and passes concern it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Obligation {
     /// Where.
@@ -38,7 +38,7 @@ pub struct Obligation {
     pub what: What,
 }
 
-/// All that is owed, counted: where everything is zero there is nothing left to do.
+/// All that is owed, counted. If everything is zero, there is nothing left to do.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owed {
     /// Removals that are due and not done; protected ones are not among them.
@@ -47,7 +47,7 @@ pub struct Owed {
     pub give: u64,
     /// Readings that are not believed.
     pub doubt: u64,
-    /// Holds and databases that wait for a person's word.
+    /// Holds and databases that wait for a person's approval.
     pub confirm: u64,
     /// Mails that could not be delivered, or were refused within the last seven days.
     pub mail: u64,

@@ -1,4 +1,4 @@
-//! What a pass did, as others' scripts read it: the JSON of `--run-now`.
+//! What a pass did: the JSON of `--run-now`, which scripts read.
 
 use std::fmt;
 
@@ -225,7 +225,7 @@ pub struct Finding {
 }
 
 impl Finding {
-    /// Puts findings in the order in which they are told: by kind, place and person.
+    /// Sorts findings for output: by kind, place and person.
     pub(crate) fn sort(findings: &mut [Self]) {
         findings
             .sort_by(|a, b| (a.finding, &a.place, &a.email).cmp(&(b.finding, &b.place, &b.email)));

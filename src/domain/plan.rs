@@ -7,7 +7,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::{Email, Obligation, Role, TargetRef, What};
 
-/// Why what is to be done in a team that was not read waits.
+/// Why an action in a team that was not read waits.
 pub(crate) const UNREADABLE: &str =
     "the team could not be read, or is not among those of the key's holder";
 
@@ -34,7 +34,7 @@ pub struct Action {
     pub email: Email,
     /// Why.
     pub reason: Reason,
-    /// Since when it has been due: by a cause that never moves.
+    /// Since when it has been due. The same cause always has the same moment.
     pub due: Timestamp,
     /// How it can be done, as far as observation tells.
     pub means: Means,
@@ -42,11 +42,12 @@ pub struct Action {
     pub role: Option<Role>,
     /// The whitelist whose end is the reason, where the team follows one.
     pub follows: Option<TargetRef>,
-    /// Whether it takes a team's admin away.
+    /// Whether it removes one of a team's admins.
     pub is_admin: bool,
-    /// Whether it is due only since an upgrade opened a closed grant again: a person decides.
+    /// Whether it is due only because an upgrade reopened a closed grant: a person has to approve
+    /// it.
     pub reopened: bool,
-    /// What a person should know of it, whatever its result.
+    /// A remark for people, whatever its result.
     pub note: Option<String>,
 }
 
@@ -165,7 +166,7 @@ pub enum Reason {
     /// The team follows a whitelist, and the access there is over.
     #[strum(serialize = "whitelist.ended")]
     WhitelistEnded,
-    /// Nobody took the invite in time.
+    /// Nobody accepted the invite in time.
     #[strum(serialize = "invite.stale")]
     InviteStale,
     /// The invited address bounces.
@@ -208,6 +209,7 @@ pub enum Why {
     WithinGrace(Timestamp),
     /// The team could not be read in this pass.
     Unreadable,
-    /// Was proven gone and came back without a grant: told, and removed only by `policy.returned`.
+    /// Was proven gone and came back without a grant: reported, and removed only by
+    /// `policy.returned`.
     Returned,
 }

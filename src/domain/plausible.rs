@@ -1,8 +1,8 @@
 //! What a complete reading of a list proves about those who are missing from it. Pure.
 //!
-//! Whoever a reading shows is there. An absence is believed from two readings that count and are ten
-//! minutes apart; where a reading is doubtful, from three over half an hour; from an impossible one
-//! never.
+//! A person that a reading shows is there. An absence is believed after two readings that count and
+//! are ten minutes apart; if a reading is doubtful, after three over half an hour; from an
+//! impossible reading, never.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,10 +11,10 @@ use super::presence::PROOF_AFTER;
 /// A list may lose less than this share at once; more looks like a fault of the provider.
 const LOSES_AT_MOST: f64 = 0.5;
 
-/// Below this many known people a list may shrink as it likes, but not to nothing.
+/// With fewer known people than this, a list may lose any number of them, but not all.
 const SHRINKING_COUNTS_FROM: usize = 10;
 
-/// So many readings in a row have to be without somebody, over this time.
+/// How many readings in a row have to be without a person, and over what time.
 const ABSENT: (u32, SignedDuration) = (2, PROOF_AFTER);
 
 /// The same where the reading is doubtful.

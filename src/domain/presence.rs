@@ -1,7 +1,7 @@
-//! Whether somebody who is shown again was ever gone. Pure.
+//! Whether a person who is shown again was really gone. Pure.
 //!
-//! Readings miss people; our own calls remove them. Only a proven absence ends a stay: who comes
-//! back after one *returned*, and everybody else is there as before, with all that was due.
+//! Readings miss people; our own calls remove them. Only a proven absence ends a stay. A person who
+//! comes back after one has *returned*; anybody else is there as before, with all that was due.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,12 +11,12 @@ pub(crate) const PROOF_AFTER: SignedDuration = SignedDuration::from_mins(10);
 /// An invite that is shown again within this time is the same one.
 const SAME_INVITE: SignedDuration = SignedDuration::from_hours(24);
 
-/// Who made somebody disappear.
+/// What made a person disappear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GoneBy {
     /// A call of ours.
     Ours,
-    /// Nobody that we know of: readings were without them.
+    /// Nothing we know of: readings were without them.
     Readings,
 }
 
@@ -47,7 +47,7 @@ pub struct Shown<'a> {
 }
 
 impl Gone {
-    /// Whether the absence was real: whoever is shown now has come back after it.
+    /// Whether the absence was real, so that the person shown now has come back after it.
     #[must_use]
     pub fn returned_as(&self, shown: Shown<'_>) -> bool {
         match (self.by, &self.id, shown.id) {

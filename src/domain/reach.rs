@@ -1,4 +1,4 @@
-//! What a pass is about: everything, or some targets alone.
+//! The scope of a pass: everything, or only some targets.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! How a text of others is shown in logs, errors and on terminals: no character of it can do anything
+//! How foreign text is shown in logs, errors and on terminals: no character of it has an effect
 //! there.
 
 use std::fmt::{self, Write as _};
@@ -16,8 +16,8 @@ pub(super) fn escaped(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-/// Whether the character does something instead of being seen: it breaks a line, moves a cursor,
-/// reorders what stands around it, or stands there unseen, so that two names look like one.
+/// Whether the character has an effect or is invisible: it breaks a line, moves the cursor,
+/// reorders the text around it, or makes two names look the same.
 pub(crate) fn is_active(c: char) -> bool {
     breaks(c) || bends(c)
 }

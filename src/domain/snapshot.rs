@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Email, Flags, Grant, Role, TargetRef};
 
-/// All that the plan looks at. Only candidates are here, not all that is kept: a person whom
-/// nothing has made due does not appear.
+/// The input of the plan. It holds only candidates, not everything that is stored: a person for
+/// whom nothing is due does not appear.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// All open grants of each person on each target where at least one grant is over, or where
@@ -25,7 +25,7 @@ pub struct Snapshot {
     pub entries: BTreeMap<(TargetRef, Email), Vec<Email>>,
     /// The keys' holders, by team: no rule is about them.
     pub holders: BTreeMap<TargetRef, Holder>,
-    /// Teams that were ever read: of others nobody can say that somebody is not there.
+    /// Teams that were read at least once: in others, nobody is known to be absent.
     pub read_before: BTreeSet<TargetRef>,
     /// How the teams' readings fared; a whitelist cannot be read and has no entry.
     pub sources: BTreeMap<TargetRef, SourceHealth>,
@@ -60,7 +60,7 @@ pub enum SourceHealth {
     Complete,
     /// Read in this pass, and doubtful: who is shown is there, who is missing may be there.
     Doubtful,
-    /// Not readable, not possible or not found: nothing is removed on its word.
+    /// Not readable, not possible or not found: nothing is removed because of it.
     Missing,
 }
 
@@ -90,7 +90,7 @@ pub struct Member {
 }
 
 impl Member {
-    /// Whether the membership was there at `at`, as far as anybody knows.
+    /// Whether the membership was there at `at`, as far as is known.
     #[must_use]
     pub fn was_there(&self, at: Timestamp) -> bool {
         match self.created_at {

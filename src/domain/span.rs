@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::{Span, SpanRelativeTo};
 use thiserror::Error;
 
-/// The longest span taken, 100 years: added to any date of this or the next century it still is
-/// a date, so that nobody who adds spans has to think of an overflow.
+/// The longest span accepted, 100 years: adding it to any date of this or the next century cannot
+/// overflow.
 const LONGEST: Duration = Duration::from_secs(36_500 * 24 * 60 * 60);
 
 /// Why a text is not a span.

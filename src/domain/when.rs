@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::span::{SpanError, parse_span};
 
-/// What WHEN on the command line, or a cell of an import, comes to.
+/// What WHEN on the command line, or a cell of an import, means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// At this moment, to the millisecond.
@@ -35,7 +35,7 @@ pub enum WhenError {
         "the time is empty; write one such as 2026-11-22T07:00:00Z, 2026-11-22, \"2026-11-22 18:00\", 14d (from now) or never"
     )]
     Empty,
-    /// A time of day that could be any day's.
+    /// A time of day without a date.
     #[error(
         "{0:?} is a time of day without a date; write both, as in \"2026-11-22 18:00\", or a span from now such as 18h"
     )]
