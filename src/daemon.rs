@@ -90,7 +90,7 @@ pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
 /// When it could not start, or what it has open was replaced or deleted. A pass that fails is logged
 /// and tried again.
 pub fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
-    // Passes have threads of their own: what only waits wakes one thread, and not several.
+    // Passes have threads of their own, so that a timer wakes one thread, not several.
     let workers = runtime::Builder::new_multi_thread().enable_all().build();
     let workers = workers.map_err(DaemonError::Runtime)?;
     let waiting = runtime::Builder::new_current_thread().enable_all().build();
@@ -219,7 +219,7 @@ impl Asking {
 type Pass = JoinHandle<Result<PassOutcome, PassError>>;
 
 impl Daemon {
-    /// Asks what is due, does it, and rests until there is something to ask about.
+    /// Asks what is due, does it, and waits until there may be more.
     ///
     /// # Errors
     /// When what is open is no longer what is at its path: started again, it has what is there.
@@ -240,7 +240,7 @@ impl Daemon {
                     jumped.as_secs()
                 );
             }
-            // Looked at before it is asked: what changes meanwhile is a change too.
+            // Read before asking, so that a change meanwhile is noticed.
             let elsewhere = self.is_still_busy();
             let asked = last.insert(Asking {
                 at: clock::now(),
@@ -254,7 +254,7 @@ impl Daemon {
                 }
                 Ok(Asked::Now(due)) => match self.serve(due, signals).await? {
                     Some(until) => {
-                        // What the pass wrote is no reason to cut a wait after a fault short.
+                        // What the pass itself wrote must not shorten the wait after a fault.
                         asked.version = self.store.version();
                         until
                     }
@@ -350,7 +350,7 @@ impl Daemon {
         self.busy
     }
 
-    /// A pass on a task of its own: one that panics takes nothing with it.
+    /// Runs a pass on a task of its own, so that a panic affects nothing else.
     fn start(&self, due: &Due) -> Pass {
         let watchdog = self.watchdog.clone();
         let options = Options {
@@ -403,7 +403,7 @@ impl Daemon {
         Ok(())
     }
 
-    /// Tells systemd how things stand, when that is news.
+    /// Tells systemd the status, if it has changed.
     fn tell(&mut self, next_end: Option<Timestamp>) {
         let next = match next_end {
             Some(at) => format!("next end {}", self.local(at)),
@@ -434,7 +434,7 @@ impl Daemon {
     }
 }
 
-/// Lets the calls under way end and their results be written; nothing new is begun.
+/// Lets the calls under way end and their results be written; nothing new is started.
 async fn last_calls(pass: Pass) {
     if timeout_at(Instant::now() + LAST_CALLS, pass).await.is_err() {
         tracing::warn!("a call did not end in time; the next pass settles it");

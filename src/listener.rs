@@ -36,7 +36,7 @@ pub struct View {
     pub store: Store,
     /// The settings now: the daemon may read them anew.
     pub settings: watch::Receiver<Arc<Settings>>,
-    /// Whether the daemon's loop goes round and all its tasks run; if not, why.
+    /// Whether the daemon's loop makes progress and all its tasks run; if not, why.
     pub alive: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// What the process counts.
     pub metrics: Metrics,
@@ -99,7 +99,7 @@ impl Listener {
     /// this can be called again.
     ///
     /// # Errors
-    /// When the socket cannot be used. A connection that goes wrong is nobody else's matter.
+    /// When the socket cannot be used. A connection that fails affects no other.
     pub async fn serve(&self, view: View, shutdown: impl Future<Output = ()>) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(self.socket.try_clone()?)?;
         tracing::info!(address = %socket.local_addr()?, "listening");

@@ -56,7 +56,7 @@ pub enum PassError {
     /// A fault of lapsed's own.
     #[error("the pass panicked ({0}); please report it")]
     Panicked(String),
-    /// What waits in the outbox could not be sent on its way.
+    /// The mail in the outbox could not be delivered.
     #[error(transparent)]
     Round(#[from] RoundError),
 }
@@ -97,14 +97,15 @@ async fn stages(
     let lock = store.lock()?.ok_or_else(busy)?;
     let mut pass = Pass::begin(&lock, settings, services, store, options).await?;
     let unmended = pass.give_entries().await?;
-    // Reading everything may take long and changes nothing at the providers: others may, meanwhile.
+    // Reading everything may take long and changes nothing at the providers, so others may call
+    // them meanwhile.
     drop(lock);
     let mut seen = pass.observe().await?;
     let lock = pass.lock_again().await?;
     pass.observe_overtaken(&lock, &mut seen).await?;
     seen.errors.extend(unmended);
     let actions = pass.act(&lock, &mut seen).await?;
-    // What follows is told to people alone.
+    // What follows only informs people.
     drop(lock);
     pass.finish(seen, actions).await
 }
@@ -173,13 +174,13 @@ struct Pass<'a> {
     moment: Timestamp,
     /// Why the database must be an older copy than the last one that acted here, if it is.
     restored: Option<String>,
-    /// What it is about.
+    /// Its scope.
     reach: Reach,
 }
 
 impl<'a> Pass<'a> {
-    /// Begins a pass: what a process that died left without a result is noted, and the providers are
-    /// asked for the time.
+    /// Begins a pass: records what a process that died left without a result, and asks the
+    /// providers for the time.
     async fn begin(
         _lock: &Lock,
         settings: &'a Settings,
@@ -209,7 +210,7 @@ impl<'a> Pass<'a> {
         Ok(pass)
     }
 
-    /// Does what is due by what was read. Returns what became of each action.
+    /// Does what is due according to the readings. Returns what became of each action.
     async fn act(
         &mut self,
         _lock: &Lock,
@@ -246,8 +247,8 @@ impl<'a> Pass<'a> {
         Ok(actions)
     }
 
-    /// Notes beside the database how far it has come; an older copy must not pass for the one that
-    /// acts here before a person has said so.
+    /// Writes beside the database how far it has come, so that an older copy is noticed until a
+    /// person confirms it.
     async fn set_mark(&self) {
         if self.restored.is_none() {
             self.store.set_mark().await;

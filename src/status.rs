@@ -1,5 +1,5 @@
-//! How lapsed stands on its database, for monitoring: facts in one read, a judgement on them, and
-//! the judgement in ten lines.
+//! The status for monitoring: facts from one read, a judgement on them, and the judgement in ten
+//! lines.
 
 mod judge;
 mod lines;
@@ -16,7 +16,7 @@ use crate::report::Trail;
 pub(crate) use judge::{age, hindrances, judge};
 pub(crate) use lines::{lines, outcome};
 
-/// How lapsed stands: what `status --format json` prints.
+/// The status: what `status --format json` prints.
 #[derive(Debug, Clone, Serialize)]
 pub struct Status {
     /// `well`, `failing` (exit code 3) or `held` (exit code 4).
@@ -31,7 +31,7 @@ pub struct Status {
     pub passes: Passes,
     /// Ends that come.
     pub ends: Ends,
-    /// Access past its end and grace that is not taken away yet. What is held or protected is not
+    /// Access past its end and grace that is not removed yet. What is held or protected is not
     /// counted here.
     pub overdue: Overdue,
     /// All that is owed, as in the outcome of a pass.

@@ -1,5 +1,6 @@
-//! Moves the end of access. The record comes first, so that a pass that runs just now sees it; then
-//! the whitelist gets the entry anew, and a team the person whose access was taken for the old end.
+//! Moves the end of access. It is recorded first, so that a pass that is running sees it. Then the
+//! entry is posted to the whitelist again, or a person who was removed for the old end is added to
+//! the team again.
 
 use jiff::Timestamp;
 

@@ -96,7 +96,7 @@ pub struct Requests<'a> {
     pub store: &'a Store,
     /// Who asks, with which command.
     pub asked: Asked,
-    /// Set when nothing new is to be begun.
+    /// Set when nothing new may be started.
     pub stop: Stop,
     /// Who hears of the progress.
     pub progress: Progress,
@@ -154,7 +154,7 @@ impl Requests<'_> {
         }
     }
 
-    /// Records and gives what nothing is wrong with.
+    /// Records and gives requests that were checked.
     pub(super) async fn give_checked(
         &self,
         lock: Lock,

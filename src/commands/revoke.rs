@@ -80,7 +80,7 @@ impl Requests<'_> {
     ) -> Result<Revoked, GiveError> {
         let Revocation { email, target, .. } = &what;
         let restored = self.store.looks_restored().await?;
-        // One word, however often it is written down.
+        // It is one request, however often it is recorded.
         let since = clock::now();
         let known = what.unlisted || self.is_listed(email).await?;
         let mut targets = match known {
@@ -102,7 +102,7 @@ impl Requests<'_> {
             lock => lock?,
         };
         let seen = self.survey(&what, known).await?;
-        // Who was just seen to be there is meant too.
+        // A person that was just found is included.
         let word = self.word(since);
         targets.extend(self.end(email, target.as_ref(), word.clone()).await?);
         targets.extend(self.end_unseen(email, target.as_ref(), &seen, word).await?);

@@ -16,12 +16,12 @@ use crate::store::Store;
 #[derive(Debug, Default)]
 pub(super) struct Passed {
     wake: Notify,
-    /// The last pass converged, and nobody has heard the beat yet.
+    /// The last pass converged, and its heartbeat is not sent yet.
     beat: AtomicBool,
 }
 
 impl Passed {
-    /// Notes the episodes after a whole pass, and wakes the loop for the rest.
+    /// Records the episodes after a whole pass, and wakes the loop that sends.
     pub(super) async fn after(&self, settings: &Settings, store: &Store, outcome: &PassOutcome) {
         if let Err(error) = alarm::note(settings, store, outcome).await {
             alarm::log_fault(&error);

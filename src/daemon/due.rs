@@ -59,7 +59,7 @@ pub(super) async fn ask(
             let served = Served {
                 pass: Runs::fact(db, PASS)?,
                 report: Runs::fact(db, REPORT)?,
-                // What was acted on later than now was acted on by another clock.
+                // Something acted on in the future was acted on by another clock.
                 ends: Runs::fact(db, ENDS)?.filter(|at| *at <= now),
             };
             let since = served.ends.unwrap_or(Timestamp::MIN);
@@ -108,7 +108,7 @@ pub(super) async fn report(
 ) -> Result<bool, PassError> {
     let now = clock::now();
     let served = store.read(|db| Runs::fact(db, REPORT)).await?;
-    // What a clock that was ahead has served would keep the report from coming until then.
+    // A report made by a clock that was ahead would delay the next one until then.
     let Some(served) = served.filter(|at| *at <= now) else {
         // The first start leaves the report to its first occurrence.
         store

@@ -18,11 +18,11 @@ pub(super) struct Listening {
 }
 
 impl Listening {
-    /// Listens where the settings say; `None` when that is where this one is open already: a token
-    /// that changes is seen by itself.
+    /// Listens where the settings say; `None` if this one does so already. A changed token is
+    /// noticed without this.
     ///
     /// # Errors
-    /// When the address cannot be had; this one stays open.
+    /// When the address cannot be used; this one stays open.
     pub(super) fn moved(
         &self,
         settings: Option<&StatusSettings>,

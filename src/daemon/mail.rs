@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::progress::Stop;
 use crate::store::{Outbox, Store};
 
-/// The outbox is looked into at least so often: another process may have left something there.
+/// How often the outbox is checked at least: another process may have put something there.
 const LOOK: Duration = Duration::from_secs(60);
 /// How long it waits after a fault of ours.
 const AFTER_FAULT: Duration = Duration::from_secs(30);
@@ -56,7 +56,7 @@ impl MailLoop {
     }
 }
 
-/// Delivers what is due, and tells how long nothing is.
+/// Delivers what is due, and returns how long until there is more.
 async fn turn(
     store: &Store,
     settings: &Settings,

@@ -19,9 +19,10 @@ use crate::metrics::Metrics;
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 /// The longest wait before a restart.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// A task that has run for so long since its last failure is well again.
+/// A task that has run for this long since its last failure counts as well again.
 const STEADY: Duration = Duration::from_secs(300);
-/// A task that failed so often in a row keeps dying: a restart alone does not make it healthy.
+/// A task that has failed this often in a row keeps dying: a restart alone does not make it
+/// healthy.
 const KEEPS_DYING: u32 = 2;
 
 /// A task of the daemon.

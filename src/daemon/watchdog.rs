@@ -11,15 +11,15 @@ use super::systemd;
 use crate::config::HttpSettings;
 use crate::failpoint;
 
-/// What a pass may need between two signs of life beside waiting for a provider: planning for a
-/// million grants and the database's own waits stay far below.
+/// How long a pass may take between two signs of life, apart from waiting for a provider. Planning
+/// for a million grants and the database's own waits take far less.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// A read is made four times and may be asked to wait for a minute in all: so many timeouts.
 const TIMEOUTS: u32 = 6;
 /// How often a broken watchdog is looked for where nobody is fed.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// Beats as long as the daemon gets on. Cheap to clone.
+/// Beats as long as the daemon makes progress. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Watchdog(Arc<Inner>);
 
@@ -30,7 +30,7 @@ struct Inner {
     last: AtomicU64,
     /// Milliseconds.
     patience: AtomicU64,
-    /// A silence is told once.
+    /// A silence is logged once.
     told: AtomicBool,
 }
 
@@ -64,7 +64,7 @@ impl Watchdog {
         }
     }
 
-    /// Whether the daemon gets on.
+    /// Whether the daemon makes progress.
     ///
     /// # Errors
     /// Says for how long it has not.

@@ -1,5 +1,5 @@
-//! Who is let in: with a token whoever brings it, without one whoever asks for this machine by a name
-//! of loopback. A page of the web that has its own name point to 127.0.0.1 asks for its own name.
+//! Access to the listener: with a token, to clients that send it; without one, to clients that use
+//! a loopback name. A web page whose name points to 127.0.0.1 uses its own name.
 
 use axum::http::header::{AUTHORIZATION, HOST, WWW_AUTHENTICATE};
 use axum::http::request::Parts;

@@ -1,11 +1,11 @@
-//! A value that is made anew when it is too old, once for all who ask.
+//! A value that is made again when it is too old, once for all who ask.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-/// Nobody sees a difference within this.
+/// Within this time, nobody notices a difference.
 const LEAST: Duration = Duration::from_secs(1);
 /// A value is kept this many times as long as it took to make: whoever asks all the time takes no
 /// more than a tenth of the database's time.

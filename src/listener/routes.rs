@@ -1,4 +1,4 @@
-//! What each path answers. Only GET and HEAD, and what is not there is said in plain words.
+//! The answer of each path. Only GET and HEAD are allowed; errors are plain text.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +56,8 @@ pub(super) fn router(view: View, auth: Auth) -> Router {
         .with_state(shared)
 }
 
-/// The way of every request: who may not ask hears so, and every answer forbids what a browser need
-/// not do with it.
+/// What every request passes through: access is checked, and each answer forbids the browser what
+/// it does not need.
 async fn pass(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let mut response = match shared.auth.ask(&parts, &shared.settings()) {
@@ -85,10 +85,10 @@ async fn healthz(State(shared): State<Arc<Shared>>) -> Answer {
     Ok("ok\n".into_response())
 }
 
-/// Ready is who can do the work: all tasks run, the database answers, and passes are made. What they meet is
-/// another matter.
+/// The daemon is ready if all tasks run, the database answers and passes are made, whatever the
+/// result of those passes.
 async fn readyz(State(shared): State<Arc<Shared>>) -> Answer {
-    // Passes that nobody hears of are not made as they should: mail and the others count too.
+    // Mail and the other tasks count too: a pass that cannot be reported is not enough.
     (shared.view.alive)().map_err(Unready)?;
     let status = shared.status().await?;
     match status::hindrances(&status).as_slice() {

@@ -77,7 +77,8 @@ impl Seats {
 }
 
 impl Seat {
-    /// Notes that the request is here: who is being answered is the last to lose its place.
+    /// Records that the request has arrived: a connection that is being answered is the last to
+    /// lose its place.
     pub(super) fn has_asked(&self) {
         if let Some(guest) = self.seats.lock().by.get_mut(&self.number) {
             guest.has_asked = true;

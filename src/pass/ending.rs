@@ -1,4 +1,4 @@
-//! How the pass ends: what stands out, what is owed, the mail, and the verdict.
+//! How the pass ends: findings, what is owed, the mail, and the verdict.
 
 use jiff::SignedDuration;
 
@@ -16,7 +16,7 @@ use crate::store::queries::{self, OwedAt};
 use crate::store::{Findings, Runs, Store, StoreError};
 
 impl Pass<'_> {
-    /// Adds what stands, whoever did what in this pass.
+    /// Adds the findings that hold whatever was done in this pass.
     pub(super) async fn add_standing_findings(
         &self,
         seen: &mut Observation,
@@ -44,8 +44,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// What is owed now. A look has written nothing down: what it would do is due, and what it would
-    /// hold waits for a person's word.
+    /// What is owed now. A dry run has recorded nothing: what it would do is due, and what it would
+    /// hold waits for approval.
     pub(super) async fn owed(&self, dry_run: bool, counts: Counts) -> Result<Owed, StoreError> {
         let asked = OwedAt::new(self.settings, clock::now(), self.restored.is_some());
         let mut owed = owed(self.store, asked).await?;
@@ -56,8 +56,8 @@ impl Pass<'_> {
         Ok(owed)
     }
 
-    /// Notes how the pass ended, puts its mail into the outbox unless this was a look, and tells the
-    /// result.
+    /// Records how the pass ended, puts its mail into the outbox unless it was a dry run, and
+    /// returns the outcome.
     pub(super) async fn finish(
         &self,
         seen: Observation,
@@ -97,8 +97,8 @@ impl Pass<'_> {
     }
 }
 
-/// Delivers what waits in the outbox, where that is for the pass to do, and judges its outcome anew.
-/// The locks are given up by then: a mail server that takes its time holds nobody up.
+/// Delivers what waits in the outbox, if that is left to the pass, and judges the outcome again.
+/// The locks are released by then, so that a slow mail server delays nobody.
 pub(crate) async fn deliver(
     settings: &Settings,
     services: &Services,
@@ -125,7 +125,7 @@ pub(crate) async fn deliver(
     let has_unsent = delivered.iter().any(|mail| mail.state == "failed");
     outcome.mails.extend(delivered);
     if options.reach.is_everything() {
-        // What was refused just now is told at once.
+        // What was just refused is reported at once.
         let now = clock::now();
         let refused = store
             .read(move |db| Findings::refused_mails(db, now))
@@ -156,7 +156,7 @@ async fn owed(store: &Store, mut asked: OwedAt) -> Result<Owed, StoreError> {
     store.read(move |db| queries::owed(db, &asked)).await
 }
 
-/// The verdict on a pass: what a person must decide goes before what will be tried again.
+/// The verdict on a pass: what a person has to decide comes before what will be tried again.
 fn judge(owed: Owed, dry_run: bool, errors: &[TargetMessage]) -> Verdict {
     let is_owed = if dry_run {
         // What is due is planned, and nothing was to be done.

@@ -14,7 +14,7 @@ use crate::observe::{self, Errand, Observation};
 use crate::progress::Stage;
 use crate::store::{Agenda, Lock, StoreError};
 
-/// The longest wait between two looks at what is due: another process may record an end.
+/// The longest wait before asking again what is due: another process may record an end.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often the right to call the providers is asked for while another process has it.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
@@ -38,7 +38,7 @@ impl Pass<'_> {
             since = clock::now();
             let mut acting = self.act_on(reach);
             let mut seen = None;
-            // Answers that are under way are taken meanwhile: nobody may think that they never came.
+            // Answers under way are accepted meanwhile, so that they do not count as missing.
             loop {
                 tokio::select! {
                     biased;
@@ -126,7 +126,7 @@ impl Pass<'_> {
         }
     }
 
-    /// A whole pass is a part of this, and this of a whole pass: so it has to be boxed.
+    /// Passes and this contain each other, so the future has to be boxed.
     fn act_on(&self, reach: Reach) -> BoxFuture<'_, Result<(), PassError>> {
         let begun = Instant::now();
         let options = Options {

@@ -1,5 +1,5 @@
-//! What the pass gives: what commands left unsettled, what begins now, and what a removal took
-//! along.
+//! What the pass gives: what commands left unsettled, what begins now, and what a removal took with
+//! it.
 
 use std::collections::BTreeSet;
 
@@ -11,23 +11,23 @@ use crate::observe::Observation;
 use crate::store::{Grants, Provisions, StoreError};
 
 impl Pass<'_> {
-    /// Posts what the whitelists are owed, half-replaced entries first. Nothing needs to be read
-    /// for that, so nothing that cannot be read stands in its way. Returns what could not be given.
+    /// Posts what is owed to whitelists, half-replaced entries first. This needs no reading, so a
+    /// source that cannot be read does not delay it. Returns what could not be given.
     pub(super) async fn give_entries(&self) -> Result<Vec<TargetMessage>, StoreError> {
         let mut seen = Observation::default();
         self.give(Provider::Sentius, false, &mut seen).await?;
         Ok(seen.errors)
     }
 
-    /// Posts what removals of this pass took along: a whitelist keeps one entry an address, and a
-    /// later grant's goes with it.
+    /// Posts what this pass's removals took with them: a whitelist keeps one entry for each
+    /// address, so that of a later grant is removed too.
     pub(super) async fn give_again(&self) -> Result<Vec<TargetMessage>, StoreError> {
         let mut seen = Observation::default();
         self.give(Provider::Sentius, true, &mut seen).await?;
         Ok(seen.errors)
     }
 
-    /// Gives the teams what they are owed and what the reading does not show.
+    /// Gives what is owed in teams and not shown by the reading.
     pub(super) async fn give_members(&self, seen: &mut Observation) -> Result<(), StoreError> {
         self.give(Provider::Sapling, false, seen).await
     }
@@ -42,7 +42,7 @@ impl Pass<'_> {
             return Ok(());
         }
         let (patient, at) = (self.options.patient, clock::now());
-        // A long import gives its own rows, and lets passes come between.
+        // A long import gives its own rows, and lets passes run in between.
         let is_giving = self.store.is_giving()?;
         let (restored, reach) = (self.restored.clone(), self.reach.clone());
         let due = self
@@ -58,14 +58,14 @@ impl Pass<'_> {
                 let Some(why) = restored else {
                     return Ok((due, Vec::new()));
                 };
-                // An older copy does not know what was taken away since.
+                // An older copy does not know what was removed since.
                 let note = |p| Provisions::not_tried(db, p, &why, at).map(|s| (p.clone(), s));
                 let waits = due.iter().map(note).collect::<Result<Vec<_>, _>>()?;
                 Ok((Vec::new(), waits))
             })
             .await?;
         let (mut due, mut given) = due;
-        // What is sent says from when until when: not by a clock that is in doubt.
+        // What is sent contains start and end, so a doubtful clock must not be used.
         let clocks = self.clocks();
         let differing: BTreeSet<String> = clocks
             .differing()

@@ -1,4 +1,4 @@
-//! What the guard and the gates go by, gathered from the store and the providers.
+//! The input of the guard, from the store and the providers.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -51,7 +51,7 @@ impl Pass<'_> {
             .store
             .read(move |db| {
                 let lately = Ledger::removed_lately(db, now)?;
-                // What is planned again is counted with the plan.
+                // What is planned again counts as part of the plan.
                 let unanswered = lately.unanswered.iter().filter(|a| !again.contains(*a));
                 let mut unsettled: HashMap<TargetId, u64> = HashMap::new();
                 for obligation in unanswered {
@@ -80,7 +80,7 @@ impl Pass<'_> {
         Ok(guard::review(plan, &policy, &record))
     }
 
-    /// Tells that a person has yet to confirm the database; the run is the one to approve.
+    /// Reports that a person has to confirm the database; the run is the one to approve.
     pub(super) async fn unconfirmed(&self) -> Result<Option<Finding>, StoreError> {
         let Some(why) = self.restored.clone() else {
             return Ok(None);
@@ -99,7 +99,7 @@ impl Pass<'_> {
         }))
     }
 
-    /// Tells of clocks that differ, and notes what was compared.
+    /// Reports clocks that differ, and records the comparison.
     pub(super) async fn compare_clocks(&self, seen: &mut Observation) -> Result<(), StoreError> {
         let clocks = self.clocks();
         for (account, why) in clocks.differing() {

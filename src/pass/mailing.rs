@@ -53,8 +53,8 @@ pub(crate) fn scope(
     }
 }
 
-/// When the last mailed report ended. One that ends in the future was made by a clock that was ahead:
-/// then the one before it counts, or what came since would be in none.
+/// When the last mailed report ended. A report that ends in the future was made by a clock that was
+/// ahead. Then the one before it counts, so that no event is left out.
 pub(crate) async fn last_report(store: &Store) -> Result<Option<Timestamp>, StoreError> {
     let now = clock::now();
     store
@@ -148,8 +148,8 @@ fn is_ours(settings: &MailSettings, address: &Mailbox) -> bool {
     ours.any(|to| Email::observed(to.email.as_ref()) == address)
 }
 
-/// The address as a mail can be sent to it. An owner is checked when it is recorded; one that was
-/// put there otherwise is told nothing.
+/// The address as a mail can be sent to it. Owners are checked when they are recorded; one that
+/// came otherwise and is no address gets no mail.
 fn mailbox(email: &Email) -> Option<Mailbox> {
     let address = email.written().parse().ok();
     if address.is_none() {

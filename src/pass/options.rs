@@ -24,14 +24,14 @@ pub struct Options {
     pub exact: bool,
     /// Who delivers the mail.
     pub mail: Delivery,
-    /// Ends the pass early: what is under way comes to its end, nothing new is begun.
+    /// Ends the pass early: what is under way is completed, nothing new is started.
     pub stop: Stop,
     /// Who hears of the progress.
     pub progress: Progress,
 }
 
 impl Options {
-    /// As what the pass is counted.
+    /// The kind under which the pass is counted.
     pub(crate) fn kind(&self) -> PassKind {
         if self.dry_run {
             PassKind::DryRun
@@ -52,6 +52,6 @@ pub enum Delivery {
     /// The pass, before it ends.
     #[default]
     Here,
-    /// Somebody else: a mail server that does not answer holds up no pass.
+    /// Somebody else, so that a mail server that does not answer delays no pass.
     Elsewhere,
 }

@@ -1,5 +1,5 @@
-//! What the pass takes away: absences that are believed, the plan, the guard's verdict, the calls, and
-//! what reading back shows beyond them.
+//! Removals: the absences that are believed, the plan, the guard's verdict, the calls, and what
+//! reading back shows.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -140,7 +140,7 @@ impl Pass<'_> {
         Ok(touched)
     }
 
-    /// What reading back showed to be due is done at once: somebody took an invite between our
+    /// What reading back showed to be due is done at once: a person accepted an invite between our
     /// reading and our call, or is there under another id.
     pub(super) async fn apply_what_showed(
         &self,
@@ -164,7 +164,7 @@ impl Pass<'_> {
     }
 }
 
-/// Who came back after a proven absence: told at once.
+/// People who came back after a proven absence: reported at once.
 pub(super) fn returned(plan: &Plan) -> Vec<Finding> {
     let left = plan.left_alone.iter();
     let left = left.filter(|left| left.why == Why::Returned);

@@ -1,5 +1,5 @@
-//! What a pass does by the calendar: whether and when people may be notified, and which grants end
-//! because nobody answered the review.
+//! Notices and reviews: whether and when people may be notified, and which grants end because
+//! nobody answered the review.
 
 use super::{Pass, span};
 use crate::clock;
@@ -8,8 +8,8 @@ use crate::review::Rules;
 use crate::store::{Reviews, StoreError};
 
 impl Pass<'_> {
-    /// Whether people may be told of times, and what nobody answered for may end: not by a pass on
-    /// some targets alone, nor while the clock or the database itself is in doubt.
+    /// Whether people may be notified and unanswered grants may end: not in a pass on only some
+    /// targets, nor while the clock or the database is in doubt.
     pub(super) fn may_speak_of_time(&self) -> bool {
         if self.options.dry_run || !self.reach.is_everything() || self.restored.is_some() {
             return false;

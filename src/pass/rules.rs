@@ -1,4 +1,4 @@
-//! The configured rules of teams, by the teams they mean.
+//! The configured rules of teams, by the teams they apply to.
 
 use std::collections::BTreeMap;
 
