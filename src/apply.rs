@@ -52,7 +52,7 @@ pub(crate) struct Apply<'a> {
     /// How long after an end access is left alone.
     pub(crate) grace: SignedDuration,
     /// Whether a failed action waits until its next try, or a person has asked for it now.
-    pub(crate) patient: bool,
+    pub(crate) respect_backoff: bool,
     /// What the clocks said before.
     pub(crate) clocks: &'a Clocks,
     /// Set when nothing new may be started.
@@ -180,7 +180,7 @@ impl Apply<'_> {
 
     /// Whether the action's next try is still to come.
     fn waits(&self, tracked: &Tracked, now: Timestamp) -> bool {
-        self.patient && tracked.next_try.is_some_and(|next| next > now)
+        self.respect_backoff && tracked.next_try.is_some_and(|next| next > now)
     }
 
     async fn not_tried(&self, tracked: Vec<Tracked>, why: &str) -> Result<(), StoreError> {

@@ -354,8 +354,8 @@ impl Daemon {
     fn start(&self, due: &Due) -> Pass {
         let watchdog = self.watchdog.clone();
         let options = Options {
-            patient: true,
-            reach: due.reach.clone(),
+            respect_backoff: true,
+            scope: due.scope.clone(),
             exact: true,
             mail: Delivery::Elsewhere,
             stop: self.stop.clone(),

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use jiff::Timestamp;
 
 use crate::domain::{
-    Email, Finding, FindingKind, Place, Provider, Reach, SourceHealth, TargetId, TargetMessage,
+    Email, Finding, FindingKind, Place, Provider, Scope, SourceHealth, TargetId, TargetMessage,
     TargetRef,
 };
 use crate::providers::CallError;
@@ -41,47 +41,47 @@ pub(crate) struct Observation {
 
 /// For which run the providers are read, and who hears of the progress.
 #[derive(Clone, Copy)]
-pub(crate) struct Errand<'a> {
+pub(crate) struct ReadOptions<'a> {
     pub(crate) run: &'a str,
     pub(crate) at: Timestamp,
     /// Whether the readings count where several have to agree. Those of a dry run or of a command
     /// do not, nor those right after another.
     pub(crate) counts: bool,
     /// The teams that are read; suppressed emails only where it is everything.
-    pub(crate) reach: &'a Reach,
+    pub(crate) scope: &'a Scope,
     /// Whether no other process changes anything meanwhile, since this one has the right to.
     pub(crate) alone: bool,
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
-impl<'a> Errand<'a> {
+impl<'a> ReadOptions<'a> {
     /// A reading for a command, outside of passes. It does not count where several have to agree.
     pub(crate) fn aside(run: &'a str, at: Timestamp) -> Self {
         Self {
             run,
             at,
             counts: false,
-            reach: &Reach::Everything,
+            scope: &Scope::Everything,
             alone: true,
             progress: &|_, _| {},
         }
     }
 }
 
-/// Reads all within reach that can be read. Whitelists cannot.
+/// Reads all in scope that can be read. Whitelists cannot.
 pub(crate) async fn all(
     services: &Services,
     store: &Store,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
 ) -> Result<Observation, StoreError> {
     let mut all = Observation::default();
     for (name, account) in &services.teams {
-        if !errand.reach.holds_teams_of(name) {
+        if !options.scope.holds_teams_of(name) {
             continue;
         }
         let (teams, suppressed) = tokio::join!(
-            account_teams(store, name, account, errand),
-            suppressed(store, name, account, errand),
+            account_teams(store, name, account, options),
+            suppressed(store, name, account, options),
         );
         all.extend(teams?);
         all.extend(suppressed?);
@@ -94,11 +94,11 @@ async fn account_teams(
     store: &Store,
     name: &str,
     account: &TeamAccount,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
 ) -> Result<Observation, StoreError> {
     let mut seen = Observation::default();
     let place = Place::Account(Provider::Sapling, name.to_owned());
-    let listed = match list(store, name, account, errand).await? {
+    let listed = match list(store, name, account, options).await? {
         List::Believed(listed) => listed,
         List::Doubtful(why) => {
             seen.findings
@@ -124,7 +124,7 @@ async fn account_teams(
         .read(move |db| Targets::unmatched(db, &account_name))
         .await?;
     let unmatched = unmatched.into_iter();
-    let unmatched = unmatched.filter(|u| errand.reach.holds(u.target.id()));
+    let unmatched = unmatched.filter(|u| options.scope.holds(u.target.id()));
     seen.findings.extend(unmatched.map(|u| Finding {
         finding: FindingKind::TargetUnknown,
         place: Place::Target(u.target),
@@ -133,7 +133,7 @@ async fn account_teams(
     }));
 
     let mut listed = listed;
-    listed.retain(|(_, target)| errand.reach.holds(target.id()));
+    listed.retain(|(_, target)| options.scope.holds(target.id()));
     let total = listed.len() as u64;
     let listed = listed
         .into_iter()
@@ -141,10 +141,10 @@ async fn account_teams(
     let mut done = 0;
     let take = |id, target, read| {
         done += 1;
-        (errand.progress)(done, total);
+        (options.progress)(done, total);
         seen.take_team(id, target, read);
     };
-    each_team(store, account, listed.collect(), errand, take).await?;
+    each_team(store, account, listed.collect(), options, take).await?;
     Finding::sort(&mut seen.findings);
     Ok(seen)
 }
@@ -225,12 +225,12 @@ pub(crate) async fn overtaken(
     services: &Services,
     store: &Store,
     seen: &mut Observation,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
 ) -> Result<(), StoreError> {
     let teams = std::mem::take(&mut seen.overtaken);
     for (account, teams) in by_account(services, teams) {
         let take = |id, target, read| seen.take_team(id, target, read);
-        each_team(store, account, teams, errand, take).await?;
+        each_team(store, account, teams, options, take).await?;
     }
     Finding::sort(&mut seen.findings);
     Ok(())
@@ -241,7 +241,7 @@ pub(crate) async fn read_back(
     services: &Services,
     store: &Store,
     teams: Vec<(TargetRef, String)>,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
 ) -> Result<Vec<Finding>, StoreError> {
     let teams = teams.into_iter().map(|(target, id)| (id, target));
     let mut findings = Vec::new();
@@ -253,7 +253,7 @@ pub(crate) async fn read_back(
                 tracing::warn!(%target, why, "removals from {target} could not be read back: {why}; a later pass proves them");
             }
         };
-        each_team(store, account, teams, errand, take).await?;
+        each_team(store, account, teams, options, take).await?;
     }
     Ok(findings)
 }
@@ -275,7 +275,7 @@ async fn each_team(
     store: &Store,
     account: &TeamAccount,
     teams: Vec<Listed>,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
     mut take: impl FnMut(String, TargetRef, Read),
 ) -> Result<(), StoreError> {
     let known = &store.read(Teams::known).await?;
@@ -285,7 +285,7 @@ async fn each_team(
         store,
         teams,
         known,
-        errand,
+        options,
         |(id, target), read| {
             if let Read::Unchanged(version) = read {
                 unchanged.push((target.clone(), version));
@@ -294,7 +294,7 @@ async fn each_team(
         },
     )
     .await?;
-    note_unchanged(store, unchanged, errand).await
+    note_unchanged(store, unchanged, options).await
 }
 
 /// Records the readings that showed nothing new, all at once, since most do not. One that was
@@ -302,9 +302,9 @@ async fn each_team(
 async fn note_unchanged(
     store: &Store,
     teams: Vec<(TargetRef, Version)>,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
 ) -> Result<(), StoreError> {
-    let (at, counts) = (errand.at, errand.counts);
+    let (at, counts) = (options.at, options.counts);
     if teams.is_empty() {
         return Ok(());
     }
@@ -327,12 +327,12 @@ async fn suppressed(
     store: &Store,
     name: &str,
     account: &TeamAccount,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
 ) -> Result<Observation, StoreError> {
-    let at = errand.at;
+    let at = options.at;
     let mut seen = Observation::default();
     let wanted = account.organization_id.as_ref();
-    let Some(organization) = wanted.filter(|_| errand.reach.is_everything()) else {
+    let Some(organization) = wanted.filter(|_| options.scope.is_everything()) else {
         return Ok(seen);
     };
     let error = match account.reader.suppressed_emails(organization).await {

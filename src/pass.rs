@@ -23,7 +23,7 @@ use thiserror::Error;
 
 use crate::clock::{self, ClockError};
 use crate::config::Settings;
-use crate::domain::{Action, ActionResult, Obligation, PassOutcome, Reach};
+use crate::domain::{Action, ActionResult, Obligation, PassOutcome, Scope};
 use crate::failpoint;
 use crate::mail::RoundError;
 use crate::metrics::NotMade;
@@ -33,7 +33,7 @@ use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
 pub(crate) use ending::deliver;
 pub use mailing::MailError;
-pub(crate) use mailing::{last_report, queue_report, scope};
+pub(crate) use mailing::{last_report, queue_report, report_input};
 pub use options::{Delivery, Options};
 use removing::{planned, returned};
 
@@ -89,7 +89,7 @@ async fn stages(
 ) -> Result<PassOutcome, PassError> {
     clock::check()?;
     let busy = || PassError::Busy(store.path().to_owned());
-    if !options.reach.is_everything() {
+    if !options.scope.is_everything() {
         let lock = store.lock()?.ok_or_else(busy)?;
         return under(&lock, settings, services, store, options).await;
     }
@@ -175,7 +175,7 @@ struct Pass<'a> {
     /// Why the database must be an older copy than the last one that acted here, if it is.
     restored: Option<String>,
     /// Its scope.
-    reach: Reach,
+    scope: Scope,
 }
 
 impl<'a> Pass<'a> {
@@ -199,14 +199,14 @@ impl<'a> Pass<'a> {
             moment: options.at.unwrap_or(started_at),
             begun: Instant::now(),
             restored: store.looks_restored().await?,
-            reach: Reach::Everything,
+            scope: Scope::Everything,
         };
-        pass.reach = pass.reach().await?;
+        pass.scope = pass.scope().await?;
         services.forget_clocks();
         pass.note_begin().await?;
         failpoint::pause("hang", "panic").await;
         failpoint::panic("pass");
-        services.look_at_clocks(&pass.reach).await;
+        services.look_at_clocks(&pass.scope).await;
         Ok(pass)
     }
 
@@ -224,7 +224,7 @@ impl<'a> Pass<'a> {
         self.moment = self.options.at.unwrap_or_else(clock::now);
         self.believe_absences(seen).await?;
         let rules = self.team_rules(seen).await?;
-        let (snapshot, plan) = self.plan(seen, &rules, &self.reach).await?;
+        let (snapshot, plan) = self.plan(seen, &rules, &self.scope).await?;
         seen.findings.extend(returned(&plan));
         let actions = if self.options.dry_run {
             planned(self.guard(plan, &snapshot).await?)
@@ -234,14 +234,14 @@ impl<'a> Pass<'a> {
             let known: BTreeSet<Obligation> = of_teams.map(Action::obligation).collect();
             let reviewed = self.guard(plan, &snapshot).await?;
             drop(snapshot);
-            let touched = self.apply(reviewed, seen, &self.reach).await?;
+            let touched = self.apply(reviewed, seen, &self.scope).await?;
             self.apply_what_showed(touched, known, seen, &rules).await?;
             let run = self.run.clone();
             self.store.read(move |db| Ledger::of_run(db, &run)).await?
         };
         seen.errors.extend(self.give_again().await?);
         self.add_standing_findings(seen).await?;
-        if self.reach.is_everything() {
+        if self.scope.is_everything() {
             self.store.tidy();
         }
         Ok(actions)
@@ -262,7 +262,7 @@ impl<'a> Pass<'a> {
     /// Notes that the pass begins, and what is left of others.
     async fn note_begin(&self) -> Result<(), StoreError> {
         let (run, at, dry_run) = (self.run.clone(), self.started_at, self.options.dry_run);
-        let whole = self.reach.is_everything();
+        let whole = self.scope.is_everything();
         self.store
             .write(move |db| Runs::begin(db, &run, whole, dry_run, at))
             .await?;

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Email, Provider, Reach};
+use crate::domain::{Email, Provider, Scope};
 use crate::metrics::Metrics;
 use crate::providers::sapling::{self, Reader, Writer};
 use crate::providers::sentius::Whitelist;
@@ -184,12 +184,12 @@ impl Services {
             .collect()
     }
 
-    /// Asks the whitelists within reach for the time, at once: nothing else is read there that
+    /// Asks the whitelists in scope for the time, at once: nothing else is read there that
     /// would tell it.
-    pub(crate) async fn look_at_clocks(&self, reach: &Reach) {
-        let asked = self.whitelists.iter().filter(|(name, _)| match reach {
-            Reach::Everything => true,
-            Reach::Only(targets) => targets
+    pub(crate) async fn look_at_clocks(&self, scope: &Scope) {
+        let asked = self.whitelists.iter().filter(|(name, _)| match scope {
+            Scope::Everything => true,
+            Scope::Only(targets) => targets
                 .values()
                 .any(|t| t.provider() == Provider::Sentius && t.account() == name.as_str()),
         });

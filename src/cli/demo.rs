@@ -14,7 +14,7 @@ use crate::clock;
 use crate::commands;
 use crate::config::Keys;
 use crate::metrics::Metrics;
-use crate::observe::{self, Errand};
+use crate::observe::{self, ReadOptions};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
@@ -110,11 +110,11 @@ async fn earlier_look(stage: &Stage, services: &Services, store: &Store) -> Resu
     let then = clock::now()
         .checked_sub(LAST_LOOK)
         .unwrap_or_else(|_| clock::now());
-    let errand = Errand {
+    let options = ReadOptions {
         counts: true,
-        ..Errand::aside("earlier", then)
+        ..ReadOptions::aside("earlier", then)
     };
-    observe::all(services, store, errand).await?;
+    observe::all(services, store, options).await?;
     stage.with_invites(newer);
     Ok(())
 }
@@ -124,9 +124,9 @@ async fn leave_report(
     store: &Store,
     wanted: Option<PathBuf>,
 ) -> Result<PathBuf, Failure> {
-    let scope = pass::scope(settings, None, clock::now(), false);
+    let input = pass::report_input(settings, None, clock::now(), false);
     let summary = store
-        .read(move |db| queries::report::gather(db, scope))
+        .read(move |db| queries::report::gather(db, input))
         .await?;
     let html = report::render(&summary, Format::Html)
         .map_err(|error| Failure::could_not_run(error.into()))?;

@@ -69,10 +69,10 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
         )));
     }
     let unconfirmed = store.looks_restored().await?.is_some();
-    let mut scope = pass::scope(&settings, from, now, unconfirmed);
-    scope.owed.import_runs = store.is_giving()?;
+    let mut input = pass::report_input(&settings, from, now, unconfirmed);
+    input.owed.import_runs = store.is_giving()?;
     let summary = store
-        .read(move |db| queries::report::gather(db, scope))
+        .read(move |db| queries::report::gather(db, input))
         .await?;
     let text = report::render(&summary, args.format.into())
         .map_err(|error| Failure::could_not_run(error.into()))?;

@@ -10,7 +10,7 @@ use super::giving::{self, AskedArgs, Form};
 use super::{Common, RowFormat, output, progress, run, when};
 use crate::clock;
 use crate::config::{Keys, Settings};
-use crate::domain::{Edge, Email, Provider, ProvisionState, Reach, Target, TargetRef};
+use crate::domain::{Edge, Email, Provider, ProvisionState, Scope, Target, TargetRef};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options, PassError};
 use crate::report::one_line;
@@ -211,7 +211,7 @@ async fn end(settings: &Settings, store: &Store, about: AboutArgs) -> Result<Exi
     grants(answer.await?, &email, &target)?;
     store.set_mark_unless(restored.as_ref()).await;
     let options = Options {
-        reach: Reach::only([target.clone()]),
+        scope: Scope::only([target.clone()]),
         progress: progress::bar(),
         ..Options::default()
     };

@@ -67,7 +67,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
     let options = Options {
         dry_run: args.dry_run,
         at,
-        patient: false,
+        respect_backoff: false,
         report: true,
         progress: progress::bar(),
         ..Options::default()

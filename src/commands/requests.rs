@@ -17,7 +17,7 @@ use crate::config::Settings;
 use crate::domain::{
     Flags, Provided, ProvisionKind, ProvisionState, Role, SourceHealth, Target, TargetRef,
 };
-use crate::observe::{self, Errand, Observation};
+use crate::observe::{self, Observation, ReadOptions};
 use crate::pass::PassError;
 use crate::progress::{Progress, Stop};
 use crate::services::Services;
@@ -228,8 +228,8 @@ impl Requests<'_> {
         self.store
             .write(move |db| Provisions::recover(db, at))
             .await?;
-        let errand = Errand::aside("", at);
-        let seen = observe::some(self.services, self.store, targets, errand).await?;
+        let options = ReadOptions::aside("", at);
+        let seen = observe::some(self.services, self.store, targets, options).await?;
         // A reading is stored, so that no pass will notice this again.
         for finding in &seen.findings {
             let email = finding.email.as_ref().map(ToString::to_string);

@@ -10,10 +10,10 @@ use super::requests::{GiveError, Requests};
 use crate::clock;
 use crate::config::SentiusAccount;
 use crate::domain::{
-    ActionResult, ActionState, Counts, Email, PassOutcome, Provider, Reach, Target, TargetMessage,
+    ActionResult, ActionState, Counts, Email, PassOutcome, Provider, Scope, Target, TargetMessage,
     TargetRef, Verdict,
 };
-use crate::observe::{self, Errand, Observation};
+use crate::observe::{self, Observation, ReadOptions};
 use crate::pass::{self, Options};
 use crate::store::queries::person::near;
 use crate::store::{Db, Grants, Held, Lock, StoreError, Targets, Word};
@@ -274,8 +274,8 @@ impl Requests<'_> {
         let seen = match &what.target {
             Some(target) if known => self.look_at(std::slice::from_ref(target)).await?,
             _ => {
-                let errand = Errand::aside("", clock::now());
-                observe::all(self.services, self.store, errand).await?
+                let options = ReadOptions::aside("", clock::now());
+                observe::all(self.services, self.store, options).await?
             }
         };
         if !known && !self.is_listed(&what.email).await? {
@@ -312,7 +312,7 @@ impl Requests<'_> {
     /// Makes the pass that removes, and delivers its mail once others may call the providers again.
     async fn remove(&self, lock: Lock, targets: &[TargetRef]) -> Result<PassOutcome, GiveError> {
         let options = Options {
-            reach: Reach::only(targets.iter().cloned()),
+            scope: Scope::only(targets.iter().cloned()),
             stop: self.stop.clone(),
             progress: self.progress.clone(),
             ..Options::default()

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::Reach;
+use crate::domain::Scope;
 use crate::pass::{self, PassError};
 use crate::schedule::{self, Moment, Served, Slots};
 use crate::store::{Agenda, Runs, Store, StoreError};
@@ -23,7 +23,7 @@ pub(super) struct Due {
     now: Timestamp,
     /// None between passes.
     slots: Option<Slots>,
-    pub(super) reach: Reach,
+    pub(super) scope: Scope,
 }
 
 impl Due {
@@ -74,12 +74,12 @@ pub(super) async fn ask(
             Moment::Pass(slots) if !elsewhere => Asked::Now(Due {
                 now,
                 slots: Some(slots),
-                reach: Reach::Everything,
+                scope: Scope::Everything,
             }),
             Moment::Pass(_) | Moment::Ends => Asked::Now(Due {
                 now,
                 slots: None,
-                reach: agenda.reach,
+                scope: agenda.scope,
             }),
             Moment::Until(at) => Asked::Rest(at, agenda.next_end),
         },

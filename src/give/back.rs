@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::{Gave, Give};
 use crate::clock;
 use crate::domain::{Email, Finding, Provided, Provider, ProvisionKind, ProvisionState, TargetRef};
-use crate::observe::{self, Errand};
+use crate::observe::{self, ReadOptions};
 use crate::store::{Provision, Provisions, Standing, StoreError};
 
 impl Give<'_> {
@@ -29,8 +29,8 @@ impl Give<'_> {
             let id = self.team_ids.get(&team.id())?.clone();
             Some((team, id))
         });
-        let errand = Errand::aside(self.run, clock::now());
-        let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
+        let options = ReadOptions::aside(self.run, clock::now());
+        let found = observe::read_back(self.services, self.store, teams.collect(), options).await?;
         let people: HashSet<&Email> = gave.given.values().map(|(p, _)| &p.email).collect();
         let is_news =
             |finding: &Finding| finding.email.as_ref().is_none_or(|e| !people.contains(e));

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
-use super::{Errand, note_problem, state_of};
+use super::{ReadOptions, note_problem, state_of};
 use crate::domain::{Digest, Signs, TargetRef};
 use crate::providers::sapling::Team;
 use crate::services::TeamAccount;
@@ -34,7 +34,7 @@ pub(super) async fn list(
     store: &Store,
     name: &str,
     account: &TeamAccount,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
 ) -> Result<List, StoreError> {
     let kind = SourceKind::Teams;
     loop {
@@ -50,11 +50,11 @@ pub(super) async fn list(
             Ok(teams) => teams,
             Err(error) => {
                 let (state, why) = (state_of(&error), error.to_string());
-                note_problem(store, name, kind, state, &why, errand.at).await?;
+                note_problem(store, name, kind, state, &why, options.at).await?;
                 return Ok(List::Failed(state, why));
             }
         };
-        let (of_account, at, counts) = (name.to_owned(), errand.at, errand.counts);
+        let (of_account, at, counts) = (name.to_owned(), options.at, options.counts);
         let taken = store
             .write(move |db| {
                 if Sources::version(db, &of_account, kind)? != version {

@@ -1,7 +1,7 @@
 //! Reads some teams alone, for a command that is about them.
 
 use super::list::{List, list};
-use super::{Errand, Observation, teams};
+use super::{Observation, ReadOptions, teams};
 use crate::domain::{Place, Provider, SourceHealth, Target, TargetMessage, TargetRef};
 use crate::services::Services;
 use crate::store::{Store, StoreError, Teams};
@@ -11,7 +11,7 @@ pub(crate) async fn some(
     services: &Services,
     store: &Store,
     wanted: &[Target],
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
 ) -> Result<Observation, StoreError> {
     let mut seen = Observation::default();
     for (name, account) in &services.teams {
@@ -24,7 +24,7 @@ pub(crate) async fn some(
         if teams.is_empty() {
             continue;
         }
-        let listed = match list(store, name, account, errand).await? {
+        let listed = match list(store, name, account, options).await? {
             List::Believed(listed) => Ok(listed),
             List::Doubtful(why) | List::Failed(_, why) => Err(format!("the list of teams: {why}")),
             List::ClockDoubtful => Err(super::team::CLOCK.to_owned()),
@@ -52,10 +52,17 @@ pub(crate) async fn some(
                 seen.sources.insert(target, SourceHealth::Missing);
             }
         }
-        teams::read(account, store, asked, known, errand, |(_, target), read| {
-            let health = seen.take(&target, read);
-            seen.sources.insert(target, health);
-        })
+        teams::read(
+            account,
+            store,
+            asked,
+            known,
+            options,
+            |(_, target), read| {
+                let health = seen.take(&target, read);
+                seen.sources.insert(target, health);
+            },
+        )
         .await?;
     }
     Ok(seen)

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{Errand, state_of, teams};
+use super::{ReadOptions, state_of, teams};
 use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{
@@ -48,10 +48,10 @@ pub(super) async fn read(
     remote_id: &str,
     team: &TargetRef,
     mut known: KnownTeam,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
     breaker: &Breaker,
 ) -> Result<Read, StoreError> {
-    let mut at = errand.at;
+    let mut at = options.at;
     loop {
         let nothing_new_if = known.nothing_new_if.map(Digest::from_bytes);
         let answer = account
@@ -81,7 +81,7 @@ pub(super) async fn read(
                     digest: *digest.as_bytes(),
                 };
                 let stored =
-                    take(store, team, reading, account.holder.clone(), errand, since).await?;
+                    take(store, team, reading, account.holder.clone(), options, since).await?;
                 // Others may be read now in its place.
                 drop(room);
                 stored
@@ -91,7 +91,7 @@ pub(super) async fn read(
         };
         match stored {
             Stored::Read(read) => return Ok(read),
-            Stored::Overtaken(now) if errand.alone => {
+            Stored::Overtaken(now) if options.alone => {
                 // By a reading that was begun before this one had the right to change anything.
                 known = KnownTeam {
                     nothing_new_if: None,
@@ -140,10 +140,10 @@ async fn take(
     team: &TargetRef,
     reading: Reading,
     holder: Option<Email>,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
     since: Since,
 ) -> Result<Stored, StoreError> {
-    let (team, run, counts) = (team.clone(), errand.run.to_owned(), errand.counts);
+    let (team, run, counts) = (team.clone(), options.run.to_owned(), options.counts);
     store
         .write_patiently(move |db| {
             unless_overtaken(db, &team, since, || {

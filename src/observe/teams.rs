@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-use super::Errand;
+use super::ReadOptions;
 use super::team::{self, Read};
 use crate::breaker::{Breaker, Failures};
 use crate::domain::{TargetId, TargetRef};
@@ -33,7 +33,7 @@ pub(super) async fn read(
     store: &Store,
     mut teams: Vec<Listed>,
     known: &HashMap<TargetId, KnownTeam>,
-    errand: Errand<'_>,
+    options: ReadOptions<'_>,
     mut take: impl FnMut(Listed, Read),
 ) -> Result<(), StoreError> {
     let failing = store.read(|db| Sources::failing(db, NOT_ASKED)).await?;
@@ -49,7 +49,7 @@ pub(super) async fn read(
         {
             let known = known.get(&target.id()).copied().unwrap_or_default();
             under_way.push(async move {
-                let read = team::read(account, store, &id, &target, known, errand, breaker).await;
+                let read = team::read(account, store, &id, &target, known, options, breaker).await;
                 ((id, target), read)
             });
         }
@@ -61,7 +61,7 @@ pub(super) async fn read(
     for (id, target) in teams {
         let known = known.get(&target.id()).copied().unwrap_or_default();
         let since = team::Since {
-            at: errand.at,
+            at: options.at,
             version: known.version,
         };
         let read = team::not_asked(store, &target, breaker, since).await?;

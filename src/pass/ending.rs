@@ -21,7 +21,7 @@ impl Pass<'_> {
         &self,
         seen: &mut Observation,
     ) -> Result<(), StoreError> {
-        if !self.reach.is_everything() {
+        if !self.scope.is_everything() {
             return Ok(());
         }
         let soonest = self.settings.mail.as_ref().map(|m| &m.notify_before);
@@ -116,7 +116,7 @@ pub(crate) async fn deliver(
         settings: mail,
         store,
         pace: Pace::Hasty,
-        due_only: options.patient,
+        due_only: options.respect_backoff,
         stop: &options.stop,
         metrics: &services.metrics,
     })
@@ -124,7 +124,7 @@ pub(crate) async fn deliver(
     // What nobody had the time to try was to go out now all the same.
     let has_unsent = delivered.iter().any(|mail| mail.state == "failed");
     outcome.mails.extend(delivered);
-    if options.reach.is_everything() {
+    if options.scope.is_everything() {
         // What was just refused is reported at once.
         let now = clock::now();
         let refused = store

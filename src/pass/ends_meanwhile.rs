@@ -9,8 +9,8 @@ use jiff::Timestamp;
 
 use super::{Options, Pass, PassError, count, deliver, log, under};
 use crate::clock;
-use crate::domain::Reach;
-use crate::observe::{self, Errand, Observation};
+use crate::domain::Scope;
+use crate::observe::{self, Observation, ReadOptions};
 use crate::progress::Stage;
 use crate::store::{Agenda, Lock, StoreError};
 
@@ -20,23 +20,23 @@ const LOOK: Duration = Duration::from_secs(1);
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 impl Pass<'_> {
-    /// Reads all within reach while others may call the providers.
+    /// Reads all in scope while others may call the providers.
     pub(super) async fn observe(&self) -> Result<Observation, PassError> {
         let progress = |done, total| self.options.progress.tell(Stage::Observe, done, total);
-        let errand = self.errand(false, &progress);
-        let mut reading = pin!(observe::all(self.services, self.store, errand));
+        let options = self.options(false, &progress);
+        let mut reading = pin!(observe::all(self.services, self.store, options));
         if !self.options.exact {
             return Ok(reading.await?);
         }
         let mut since = self.started_at;
         loop {
-            let reach = tokio::select! {
+            let scope = tokio::select! {
                 biased;
                 seen = &mut reading => return Ok(seen?),
-                reach = self.comes_due(since) => reach?,
+                scope = self.comes_due(since) => scope?,
             };
             since = clock::now();
-            let mut acting = self.act_on(reach);
+            let mut acting = self.act_on(scope);
             let mut seen = None;
             // Answers under way are accepted meanwhile, so that they do not count as missing.
             loop {
@@ -55,11 +55,11 @@ impl Pass<'_> {
         }
     }
 
-    /// Reads all within reach while nobody else may call the providers.
+    /// Reads all in scope while nobody else may call the providers.
     pub(super) async fn observe_alone(&self, _lock: &Lock) -> Result<Observation, PassError> {
         let progress = |done, total| self.options.progress.tell(Stage::Observe, done, total);
-        let errand = self.errand(true, &progress);
-        Ok(observe::all(self.services, self.store, errand).await?)
+        let options = self.options(true, &progress);
+        Ok(observe::all(self.services, self.store, options).await?)
     }
 
     /// Reads those again that others were changing meanwhile.
@@ -68,23 +68,23 @@ impl Pass<'_> {
         _lock: &Lock,
         seen: &mut Observation,
     ) -> Result<(), PassError> {
-        let errand = Errand {
+        let options = ReadOptions {
             at: clock::now(),
-            ..self.errand(true, &|_, _| {})
+            ..self.options(true, &|_, _| {})
         };
-        Ok(observe::overtaken(self.services, self.store, seen, errand).await?)
+        Ok(observe::overtaken(self.services, self.store, seen, options).await?)
     }
 
-    fn errand<'a>(
+    fn options<'a>(
         &'a self,
         alone: bool,
         progress: &'a (dyn Fn(u64, u64) + Send + Sync),
-    ) -> Errand<'a> {
-        Errand {
+    ) -> ReadOptions<'a> {
+        ReadOptions {
             run: &self.run,
             at: self.started_at,
             counts: !self.options.dry_run,
-            reach: &self.reach,
+            scope: &self.scope,
             alone,
             progress,
         }
@@ -106,7 +106,7 @@ impl Pass<'_> {
     }
 
     /// Waits until something is due that was not at `since`, and says where.
-    async fn comes_due(&self, since: Timestamp) -> Result<Reach, StoreError> {
+    async fn comes_due(&self, since: Timestamp) -> Result<Scope, StoreError> {
         let grace = self.grace();
         loop {
             let now = clock::now();
@@ -115,11 +115,11 @@ impl Pass<'_> {
                 .read(move |db| Agenda::load(db, since, grace, now))
                 .await?;
             let next = agenda.next().filter(|at| *at > now);
-            match agenda.reach {
+            match agenda.scope {
                 // A team that has still to be found by its name is found by this reading.
-                Reach::Everything => {}
-                Reach::Only(targets) if targets.is_empty() => {}
-                reach => return Ok(reach),
+                Scope::Everything => {}
+                Scope::Only(targets) if targets.is_empty() => {}
+                scope => return Ok(scope),
             }
             let left = next.and_then(|at| Duration::try_from(at.duration_since(now)).ok());
             tokio::time::sleep(left.map_or(LOOK, |left| left.min(LOOK))).await;
@@ -127,12 +127,12 @@ impl Pass<'_> {
     }
 
     /// Passes and this contain each other, so the future has to be boxed.
-    fn act_on(&self, reach: Reach) -> BoxFuture<'_, Result<(), PassError>> {
+    fn act_on(&self, scope: Scope) -> BoxFuture<'_, Result<(), PassError>> {
         let begun = Instant::now();
         let options = Options {
             report: false,
             exact: false,
-            reach,
+            scope,
             ..self.options.clone()
         };
         // Hundreds of readings may wait for their turn.

@@ -41,19 +41,19 @@ impl Pass<'_> {
         if self.options.dry_run {
             return Ok(());
         }
-        let (patient, at) = (self.options.patient, clock::now());
+        let (respect_backoff, at) = (self.options.respect_backoff, clock::now());
         // A long import gives its own rows, and lets passes run in between.
         let is_giving = self.store.is_giving()?;
-        let (restored, reach) = (self.restored.clone(), self.reach.clone());
+        let (restored, scope) = (self.restored.clone(), self.scope.clone());
         let due = self
             .store
             .write(move |db| {
                 Provisions::recover(db, at)?;
                 if provider == Provider::Sentius && restored.is_none() && !only_new {
-                    Grants::compare_entries(db, &reach, at)?;
+                    Grants::compare_entries(db, &scope, at)?;
                 }
-                let mut due = Provisions::due(db, provider, patient, at)?;
-                due.retain(|p| !(only_new && p.tried) && reach.holds(p.target.id()));
+                let mut due = Provisions::due(db, provider, respect_backoff, at)?;
+                due.retain(|p| !(only_new && p.tried) && scope.holds(p.target.id()));
                 due.retain(|p| p.tried || !(is_giving && p.asked.is_for_many()));
                 let Some(why) = restored else {
                     return Ok((due, Vec::new()));

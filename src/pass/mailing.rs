@@ -17,7 +17,7 @@ use crate::report::Summary;
 use crate::report::letter::Scene;
 use crate::schedule;
 use crate::store::queries::OwedAt;
-use crate::store::queries::report::{self, Scope};
+use crate::store::queries::report::{self, ReportInput};
 use crate::store::{Holds, NewMail, Outbox, Runs, Store, StoreError};
 
 /// What a mail is that carries the report.
@@ -35,13 +35,13 @@ pub enum MailError {
 }
 
 /// What a report covers, from `from` until now.
-pub(crate) fn scope(
+pub(crate) fn report_input(
     settings: &Settings,
     from: Option<Timestamp>,
     to: Timestamp,
     unconfirmed: bool,
-) -> Scope {
-    Scope {
+) -> ReportInput {
+    ReportInput {
         organization: settings.organization(),
         run: None,
         from,
@@ -79,10 +79,10 @@ pub(crate) async fn queue_report(
     let from = last_report(store).await?;
     let to = clock::now();
     let unconfirmed = store.looks_restored().await?.is_some();
-    let mut scope = scope(settings, from, to, unconfirmed);
-    scope.owed.import_runs = store.is_giving()?;
-    scope.run = run.map(ToOwned::to_owned);
-    let summary = store.read(move |db| report::gather(db, scope)).await?;
+    let mut input = report_input(settings, from, to, unconfirmed);
+    input.owed.import_runs = store.is_giving()?;
+    input.run = run.map(ToOwned::to_owned);
+    let summary = store.read(move |db| report::gather(db, input)).await?;
     let key = match run {
         Some(run) => run.to_owned(),
         None => to.as_millisecond().to_string(),
@@ -104,10 +104,10 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError>
         return Ok(());
     }
     let at = clock::now();
-    let mut scope = scope(pass.settings, Some(at), at, pass.restored.is_some());
-    scope.owed.import_runs = pass.store.is_giving()?;
-    scope.run = Some(pass.run.clone());
-    let summary = pass.store.read(move |db| report::gather(db, scope)).await?;
+    let mut input = report_input(pass.settings, Some(at), at, pass.restored.is_some());
+    input.owed.import_runs = pass.store.is_giving()?;
+    input.run = Some(pass.run.clone());
+    let summary = pass.store.read(move |db| report::gather(db, input)).await?;
     let mails = match &pass.settings.mail {
         Some(settings) => alarms(settings, &summary, &pass.run).map_err(MailError::from)?,
         None => Vec::new(),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::domain::Reach;
+use crate::domain::Scope;
 use crate::metrics::PassKind;
 use crate::progress::{Progress, Stop};
 
@@ -15,11 +15,11 @@ pub struct Options {
     pub at: Option<Timestamp>,
     /// Whether a failed action waits until its next try, and mail to people for the morning;
     /// otherwise all that is due is done now.
-    pub patient: bool,
+    pub respect_backoff: bool,
     /// Whether a report is mailed.
     pub report: bool,
     /// What the pass is about. One that is not about everything tells only of what it did.
-    pub reach: Reach,
+    pub scope: Scope,
     /// Whether what comes due while everything is read is acted on at once, by a pass of its own.
     pub exact: bool,
     /// Who delivers the mail.
@@ -37,7 +37,7 @@ impl Options {
             PassKind::DryRun
         } else if self.report {
             PassKind::Report
-        } else if !self.reach.is_everything() {
+        } else if !self.scope.is_everything() {
             PassKind::Ends
         } else {
             PassKind::Whole

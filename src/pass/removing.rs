@@ -10,10 +10,10 @@ use crate::apply::Apply;
 use crate::clock;
 use crate::domain::{
     Action, ActionResult, ActionState, Finding, FindingKind, LeftAlone, Obligation, Place, Plan,
-    Reach, Snapshot, TargetMessage, TargetRef, TeamPolicy, Why,
+    Scope, Snapshot, TargetMessage, TargetRef, TeamPolicy, Why,
 };
 use crate::guard::{Refused, Reviewed};
-use crate::observe::{self, Errand, Observation};
+use crate::observe::{self, Observation, ReadOptions};
 use crate::plan::{self, Policy};
 use crate::progress::Stage;
 use crate::store::queries::plan_input::{self, Wanted};
@@ -54,7 +54,7 @@ impl Pass<'_> {
         &self,
         seen: &Observation,
         rules: &BTreeMap<TargetRef, TeamPolicy>,
-        reach: &Reach,
+        scope: &Scope,
     ) -> Result<(Snapshot, Plan), StoreError> {
         let policy = Policy {
             grace: self.grace(),
@@ -67,7 +67,7 @@ impl Pass<'_> {
             policy: policy.clone(),
             rules: rules.clone(),
             sources: seen.sources.clone(),
-            reach: reach.clone(),
+            scope: scope.clone(),
             holders: self.settings.holders(),
         };
         let snapshot = self
@@ -87,12 +87,12 @@ impl Pass<'_> {
         &self,
         reviewed: Reviewed,
         seen: &mut Observation,
-        reach: &Reach,
+        scope: &Scope,
     ) -> Result<BTreeSet<TargetRef>, StoreError> {
         let run = self.run.clone();
         let at = self.started_at;
         let read = seen.readable();
-        let within = reach.clone();
+        let within = scope.clone();
         let recorded = self
             .store
             .write(move |db| {
@@ -121,7 +121,7 @@ impl Pass<'_> {
             run: &self.run,
             team_ids: &seen.team_ids,
             grace: self.grace(),
-            patient: self.options.patient,
+            respect_backoff: self.options.respect_backoff,
             clocks: &clocks,
             stop: &self.options.stop,
             progress: &progress,
@@ -131,11 +131,11 @@ impl Pass<'_> {
             let id = seen.team_ids.get(&team.id())?.clone();
             Some((team.clone(), id))
         });
-        let errand = Errand {
-            reach,
-            ..Errand::aside(&self.run, clock::now())
+        let options = ReadOptions {
+            scope,
+            ..ReadOptions::aside(&self.run, clock::now())
         };
-        let found = observe::read_back(self.services, self.store, teams.collect(), errand).await?;
+        let found = observe::read_back(self.services, self.store, teams.collect(), options).await?;
         seen.findings.extend(found);
         Ok(touched)
     }
@@ -152,13 +152,13 @@ impl Pass<'_> {
         if touched.is_empty() {
             return Ok(());
         }
-        let reach = Reach::only(touched);
-        let (snapshot, mut plan) = self.plan(seen, rules, &reach).await?;
+        let scope = Scope::only(touched);
+        let (snapshot, mut plan) = self.plan(seen, rules, &scope).await?;
         plan.actions
             .retain(|action| !known.contains(&action.obligation()));
         if !plan.actions.is_empty() {
             let reviewed = self.guard(plan, &snapshot).await?;
-            self.apply(reviewed, seen, &reach).await?;
+            self.apply(reviewed, seen, &scope).await?;
         }
         Ok(())
     }

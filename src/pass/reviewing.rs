@@ -11,7 +11,7 @@ impl Pass<'_> {
     /// Whether people may be notified and unanswered grants may end: not in a pass on only some
     /// targets, nor while the clock or the database is in doubt.
     pub(super) fn may_speak_of_time(&self) -> bool {
-        if self.options.dry_run || !self.reach.is_everything() || self.restored.is_some() {
+        if self.options.dry_run || !self.scope.is_everything() || self.restored.is_some() {
             return false;
         }
         let clocks = self.clocks();
@@ -26,7 +26,7 @@ impl Pass<'_> {
     /// The mail that people get of this day.
     pub(super) fn turn(&self) -> Turn {
         let (now, zone) = (clock::now(), &self.settings.timezone);
-        match self.options.patient {
+        match self.options.respect_backoff {
             true => Turn::on_line(now, &self.settings.schedule.pass, zone),
             false => Turn::asked_for(now, zone),
         }

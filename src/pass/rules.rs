@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Pass, span};
 use crate::config::TeamRule;
-use crate::domain::{Finding, FindingKind, Place, Reach, Target, TargetId, TargetRef, TeamPolicy};
+use crate::domain::{Finding, FindingKind, Place, Scope, Target, TargetId, TargetRef, TeamPolicy};
 use crate::observe::Observation;
 use crate::store::{StoreError, Targets};
 
@@ -19,9 +19,9 @@ struct Ruled<'a> {
 
 impl Pass<'_> {
     /// What the pass is about, with the teams that follow a whitelist within it.
-    pub(super) async fn reach(&self) -> Result<Reach, StoreError> {
-        let Reach::Only(targets) = &self.options.reach else {
-            return Ok(Reach::Everything);
+    pub(super) async fn scope(&self) -> Result<Scope, StoreError> {
+        let Scope::Only(targets) = &self.options.scope else {
+            return Ok(Scope::Everything);
         };
         let mut targets = targets.clone();
         for ruled in self.ruled().await? {
@@ -31,7 +31,7 @@ impl Pass<'_> {
                 targets.insert(team.id(), team);
             }
         }
-        Ok(Reach::Only(targets))
+        Ok(Scope::Only(targets))
     }
 
     /// The rules of the teams that were listed; one that means none is a finding.
@@ -52,7 +52,7 @@ impl Pass<'_> {
             }
             let account = ruled.team.account();
             let is_listed = seen.sources.keys().any(|t| t.account() == account);
-            if is_listed && self.reach.is_everything() {
+            if is_listed && self.scope.is_everything() {
                 let detail = match ruled.namesakes {
                     Some(namesakes) => format!("a [[sapling.team]] names it, and {namesakes}"),
                     None => {

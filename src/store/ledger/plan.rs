@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Ledger, Tracked};
 use crate::domain::{
-    Action, ActionState, Email, Means, Reach, Role, TargetId, TargetRef, UNREADABLE,
+    Action, ActionState, Email, Means, Role, Scope, TargetId, TargetRef, UNREADABLE,
 };
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
@@ -17,14 +17,14 @@ use crate::store::{Holds, Provisions, StoreError, apart, db::values};
 impl Ledger {
     /// Records what is due, one row for each obligation however many passes it takes. Withdraws
     /// what an earlier pass planned and this one did not, except for teams that were not read or
-    /// are beyond the plan's reach. A target whose data cause an error does not stop the others.
+    /// are beyond the plan's scope. A target whose data cause an error does not stop the others.
     pub(crate) fn record_plan(
         db: &Connection,
         run: &str,
         approved: &[Action],
         refused: &[(ActionState, Refused)],
         read: &HashSet<TargetId>,
-        reach: &Reach,
+        scope: &Scope,
         at: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let mut recorded = Recorded::default();
@@ -41,7 +41,7 @@ impl Ledger {
                     let row = upsert(db, run, &refused.action, why, at)?;
                     rows.extend(row.map(|tracked| tracked.row));
                 }
-                if reach.holds(target.id())
+                if scope.holds(target.id())
                     && (target.team().is_none() || read.contains(&target.id()))
                 {
                     withdraw_others(db, &rows, target.id(), at)?;
@@ -67,7 +67,7 @@ impl Ledger {
         let has_due: HashSet<TargetId> = planned.keys().map(TargetRef::id).collect();
         for (target, is_whitelist) in others {
             let target = TargetId(target);
-            if !reach.holds(target) {
+            if !scope.holds(target) {
                 continue;
             }
             if !(is_whitelist || read.contains(&target)) {

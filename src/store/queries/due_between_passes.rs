@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 
-use crate::domain::{Provider, Reach, TargetId};
+use crate::domain::{Provider, Scope, TargetId};
 use crate::store::{StoreError, db::values, tables::targets};
 
 /// What is to be done between passes.
@@ -17,7 +17,7 @@ pub(crate) struct Agenda {
     next_try: Option<Timestamp>,
     /// The targets where something is due now; everything if a team has still to be found by its
     /// name.
-    pub reach: Reach,
+    pub scope: Scope,
 }
 
 impl Agenda {
@@ -70,14 +70,14 @@ impl Agenda {
         Ok(Self {
             next_end: end.and_then(|at| at.checked_add(grace).ok()),
             next_try,
-            reach: reach(db, &due)?,
+            scope: scope(db, &due)?,
         })
     }
 
     /// When there is something to do, be it now or later.
     pub(crate) fn next(&self) -> Option<Timestamp> {
-        match &self.reach {
-            Reach::Only(targets) if targets.is_empty() => {
+        match &self.scope {
+            Scope::Only(targets) if targets.is_empty() => {
                 [self.next_end, self.next_try].into_iter().flatten().min()
             }
             _ => Some(Timestamp::MIN),
@@ -85,9 +85,9 @@ impl Agenda {
     }
 }
 
-fn reach(db: &Connection, due: &BTreeSet<TargetId>) -> Result<Reach, StoreError> {
+fn scope(db: &Connection, due: &BTreeSet<TargetId>) -> Result<Scope, StoreError> {
     if due.is_empty() {
-        return Ok(Reach::only([]));
+        return Ok(Scope::only([]));
     }
     let names = targets::names(db)?;
     let mut found = Vec::with_capacity(due.len());
@@ -98,9 +98,9 @@ fn reach(db: &Connection, due: &BTreeSet<TargetId>) -> Result<Reach, StoreError>
             .prepare_cached("SELECT remote_id IS NOT NULL FROM target WHERE id = :id")?
             .query_row(named_params! { ":id": id.0 }, |row| row.get(0))?;
         if target.provider() == Provider::Sapling && !matched {
-            return Ok(Reach::Everything);
+            return Ok(Scope::Everything);
         }
         found.push(target.clone());
     }
-    Ok(Reach::only(found))
+    Ok(Scope::only(found))
 }

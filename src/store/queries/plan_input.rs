@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
 use crate::domain::{
-    Email, Flags, Grant, Holder, Invite, Member, Reach, Role, Snapshot, SourceHealth, TargetId,
+    Email, Flags, Grant, Holder, Invite, Member, Role, Scope, Snapshot, SourceHealth, TargetId,
     TargetRef, TeamPolicy,
 };
 use crate::plan::Policy;
@@ -27,7 +27,7 @@ pub(crate) struct Wanted {
     /// The state of the teams' readings.
     pub sources: BTreeMap<TargetRef, SourceHealth>,
     /// What it is about.
-    pub reach: Reach,
+    pub scope: Scope,
     /// The keys' holders, by account.
     pub holders: BTreeMap<String, Email>,
 }
@@ -61,7 +61,7 @@ pub(crate) fn load(db: &Connection, wanted: Wanted) -> Result<Snapshot, StoreErr
     if wanted.policy.remove_returned {
         people.extend(loader.returned()?);
     }
-    people.retain(|(target, _)| wanted.reach.holds(TargetId(*target)));
+    people.retain(|(target, _)| wanted.scope.holds(TargetId(*target)));
     loader.fill(&people, wanted, snapshot)
 }
 

@@ -15,9 +15,9 @@ use crate::report::{Summary, Trail};
 use crate::store::queries::{self, OwedAt};
 use crate::store::{StoreError, tables::targets, trail};
 
-/// What a report is about.
+/// What a report is made for.
 #[derive(Debug, Clone)]
-pub(crate) struct Scope {
+pub(crate) struct ReportInput {
     /// How the reader knows the organization: the accounts' names.
     pub(crate) organization: String,
     /// The run that sends it, if one does.
@@ -35,19 +35,19 @@ pub(crate) struct Scope {
 }
 
 /// Everything the report tells, in one consistent view.
-pub(crate) fn gather(db: &Connection, scope: Scope) -> Result<Summary, StoreError> {
+pub(crate) fn gather(db: &Connection, input: ReportInput) -> Result<Summary, StoreError> {
     let names = targets::names(db)?;
-    let mut summary = Summary::new(&scope.organization, scope.timezone, scope.to);
-    summary.run = scope.run;
-    summary.from = scope.from;
-    summary.next_report = scope.next_report;
-    summary.owed = queries::owed(db, &scope.owed)?;
+    let mut summary = Summary::new(&input.organization, input.timezone, input.to);
+    summary.run = input.run;
+    summary.from = input.from;
+    summary.next_report = input.next_report;
+    summary.owed = queries::owed(db, &input.owed)?;
     let read = Reader {
         db,
         names: &names,
-        from: scope.from,
-        to: scope.to,
-        holders: &scope.holders,
+        from: input.from,
+        to: input.to,
+        holders: &input.holders,
     };
     removals::fill(&read, &mut summary)?;
     access::fill(&read, &mut summary)?;

@@ -10,7 +10,7 @@ use rusqlite::{Connection, Row, ToSql, named_params};
 
 use super::sql;
 use crate::domain::{
-    ActionState, Email, Flags, Grant, Reach, Role, Snapshot, SourceHealth, TargetId,
+    ActionState, Email, Flags, Grant, Role, Scope, Snapshot, SourceHealth, TargetId,
 };
 use crate::plan::{Policy, plan};
 use crate::store::{db::open, db::values, queries::plan_input, tables::targets};
@@ -192,7 +192,7 @@ impl Raw {
             policy: self.policy(),
             rules: BTreeMap::new(),
             sources: read.map(|team| (team, SourceHealth::Complete)).collect(),
-            reach: Reach::Everything,
+            scope: Scope::Everything,
             holders: BTreeMap::new(),
         };
         plan_input::load(db, wanted).unwrap()

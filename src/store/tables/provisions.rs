@@ -207,23 +207,23 @@ impl Provisions {
     }
 
     /// What is to be given now, half-replaced entries first; also what waited for a person to join
-    /// who is now a member. `patient` leaves failed rows until their next attempt.
+    /// who is now a member. `respect_backoff` leaves failed rows until their next attempt.
     pub(crate) fn due(
         db: &Connection,
         provider: Provider,
-        patient: bool,
+        respect_backoff: bool,
         now: Timestamp,
     ) -> Result<Vec<Provision>, StoreError> {
         select(
             db,
             "WHERE p.settled_at IS NULL AND t.provider = :provider
-               AND (p.due_at <= :now OR p.gap_since IS NOT NULL OR (NOT :patient AND p.attempts > 0)
+               AND (p.due_at <= :now OR p.gap_since IS NOT NULL OR (NOT :respect_backoff AND p.attempts > 0)
                     OR (p.state = 'planned' AND p.result = 'invited' AND EXISTS (
                         SELECT 1 FROM member m WHERE m.target = p.target AND m.email_key = p.email_key
                         AND m.valid_to IS NULL AND m.missing_since IS NULL)))
              ORDER BY p.gap_since IS NULL, p.due_at, p.role IS NOT NULL, p.id",
             named_params! {
-                ":provider": provider.as_str(), ":now": values::stored(now), ":patient": patient,
+                ":provider": provider.as_str(), ":now": values::stored(now), ":respect_backoff": respect_backoff,
             },
         )
     }

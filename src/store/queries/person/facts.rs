@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::near;
 use crate::domain::{
-    Email, Flags, GrantState, Provider, Reach, SourceHealth, TargetId, TargetRef, TeamPolicy,
+    Email, Flags, GrantState, Provider, Scope, SourceHealth, TargetId, TargetRef, TeamPolicy,
 };
 use crate::explain::facts::{
     ActionFact, Event, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Over, ProvisionFact,
@@ -113,7 +113,7 @@ fn wanted(
             .filter(|(team, _)| listed(team))
             .collect(),
         sources: places.iter().filter_map(read).collect(),
-        reach: Reach::Everything,
+        scope: Scope::Everything,
         holders: rules.holders.clone(),
     }
 }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Grants, flags};
-use crate::domain::{Email, Entry, Flags, Permission, ProvisionKind, Reach, Role, Span, TargetRef};
+use crate::domain::{Email, Entry, Flags, Permission, ProvisionKind, Role, Scope, Span, TargetRef};
 use crate::store::queries::sql::OPEN_OF_PERSON;
 use crate::store::tables::entry::{self, How};
 use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, db::values};
@@ -129,12 +129,12 @@ impl Grants {
     /// that are wrong. Entries that nothing covers any more are left to a removal.
     pub(crate) fn compare_entries(
         db: &Connection,
-        reach: &Reach,
+        scope: &Scope,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let names = crate::store::tables::targets::names(db)?;
         for (target, person) in entry::to_compare(db, at)? {
-            let Some(target) = names.get(&target).filter(|t| reach.holds(t.id())) else {
+            let Some(target) = names.get(&target).filter(|t| scope.holds(t.id())) else {
                 continue;
             };
             let email = Email::observed(&person);

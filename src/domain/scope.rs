@@ -6,7 +6,7 @@ use super::{Provider, TargetId, TargetRef};
 
 /// What a pass is about. Outside of it nothing is read, planned or withdrawn.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Reach {
+pub enum Scope {
     /// All targets.
     #[default]
     Everything,
@@ -14,7 +14,7 @@ pub enum Reach {
     Only(BTreeMap<TargetId, TargetRef>),
 }
 
-impl Reach {
+impl Scope {
     /// These targets.
     pub fn only(targets: impl IntoIterator<Item = TargetRef>) -> Self {
         Self::Only(targets.into_iter().map(|t| (t.id(), t)).collect())
