@@ -228,10 +228,9 @@ impl Ledger {
                 "SELECT 1 FROM (SELECT :role AS role) g JOIN grants o
                  WHERE o.target IN (:target, :follows) AND o.removed_at IS NULL
                    AND (o.person = :email_key OR (o.target = :follows AND o.person IN (
-                        SELECT e.email_key FROM member m JOIN member e
-                            ON e.target = m.target AND e.remote_id = m.remote_id AND e.valid_to IS NOT NULL
+                        SELECT e.email_key FROM {EARLIER}
                         WHERE m.target = :target AND m.remote_id = :membership AND m.valid_to IS NULL
-                          AND e.email_key IN ({EARLIER}))))
+                          AND o.starts_at <= e.valid_to)))
                    AND {COVERS} AND {GIVES} LIMIT 1",
             ))?
             .query_row(

@@ -3,6 +3,7 @@
 
 mod gifts;
 mod spellings;
+mod takeovers;
 
 use lapsed::sandbox::TeamUser;
 use serde_json::json;

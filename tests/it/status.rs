@@ -346,3 +346,20 @@ async fn no_key_is_in_what_it_prints() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_end_is_overdue_also_of_somebody_who_was_removed_before() {
+    let world = World::new().await;
+    let give = ["grant", "jane@example.com", "--target", "sentius:acme"];
+    let give = [&give[..], &["--end", "1h"]].concat();
+    assert_eq!(world.lapsed(&give).await.code, 0);
+    world.later(61);
+    assert_eq!(world.run().await.code, 0);
+    world.later(24 * 60);
+    assert_eq!(world.lapsed(&give).await.code, 0);
+    world.later(5 * 60);
+
+    let (code, json) = by_timer(&world).await;
+
+    assert_eq!((code, &json["owed"]["remove"]), (3, &1.into()), "{json:#}");
+}

@@ -125,6 +125,57 @@ async fn a_team_that_follows_the_whitelist_knows_a_member_by_an_earlier_address(
     assert_eq!(world.members("Core"), ["never@example.com"]);
 }
 
+/// Jane is a member, and Jane Doe by now.
+async fn jane_doe() -> World {
+    let mut world = World::new().await;
+    world.config.teams = FOLLOW.to_owned();
+    world.team("Core", &["jane@example.com", "never@example.com"]);
+    assert_eq!(world.run().await.code, 0);
+    let renamed = world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        team.readdress("jane@example.com", "jane.doe@example.com")
+    });
+    assert!(renamed);
+    assert_eq!(world.run().await.code, 0);
+    world.later(60);
+    world
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whitelist_grant_of_who_has_a_members_earlier_address_now_is_not_the_members() {
+    for is_member in [false, true] {
+        let world = jane_doe().await;
+        if is_member {
+            world.member("Core", "jane@example.com");
+        }
+        world.whitelist(&["jane@example.com"]);
+        world.grants(&["jane@example.com,sentius:acme,12h"]).await;
+        assert_eq!(world.run().await.code, 0);
+        world.later(13 * 60);
+        for _ in 0..2 {
+            assert_eq!(world.run().await.code, 0);
+            world.later(16);
+        }
+        let there = world.members("Core");
+        assert!(
+            there.contains(&"jane.doe@example.com".to_owned()),
+            "{there:?}"
+        );
+        assert_eq!(there.len(), 2, "{there:?}");
+    }
+    // Nor does it keep the member.
+    let world = jane_doe().await;
+    world.whitelist(&["jane.doe@example.com", "jane@example.com"]);
+    let forever = format!("jane@example.com,sentius:acme,{FUTURE}");
+    world
+        .grants(&["jane.doe@example.com,sentius:acme,12h", &forever])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    world.later(13 * 60);
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.members("Core"), ["never@example.com"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_team_catches_up_with_a_whitelist_grant_that_ended_before_it_followed() {
     let mut world = World::new().await;

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Ledger;
 use crate::domain::{ActionKind, Email, Flags, Permission, Reason, Role, TargetId, TargetRef};
+use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
 use crate::store::{NewGrant, StoreError, db::values, tables::members, tables::targets};
 
 /// What a person lost on a target.
@@ -109,15 +110,17 @@ fn closed_by(
     at: Timestamp,
 ) -> Result<Vec<Kept>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM grants
-         WHERE NOT (revoked AND starts_at >= ends_at AND recorded_at >= ends_at) AND id IN (
-             SELECT p.body ->> 'grant_id' FROM event_payload p JOIN event e USING (seq)
-             WHERE e.kind = 'grant.removed' AND p.email_key = :email_key
-               AND p.body ->> 'action_id' = :action)
+        "SELECT {COLUMNS} FROM grants g
+         WHERE g.id IN {ALL_OF_PERSON}
+           AND NOT (revoked AND starts_at >= ends_at AND recorded_at >= ends_at) AND EXISTS (
+             SELECT 1 FROM event_payload p JOIN event e USING (seq)
+             WHERE e.kind = 'grant.removed' AND p.email_key = g.email_key
+               AND p.body ->> 'action_id' = :action AND p.body ->> 'grant_id' = g.id)
          ORDER BY id"
     ))?;
-    let mut rows =
-        statement.query(named_params! { ":email_key": email.key(), ":action": action })?;
+    let mut rows = statement.query(named_params! {
+        ":target": target.id().0, ":person": email.key(), ":action": action,
+    })?;
     let mut closed = Vec::new();
     while let Some(row) = rows.next()? {
         let end = if row.get("revoked")? {
@@ -129,7 +132,7 @@ fn closed_by(
             grant: NewGrant {
                 // A grant that had not begun keeps its start.
                 start: Some(values::read(row.get("starts_at")?)).filter(|start| *start > at),
-                ..read(row, target)?
+                ..read(row, email, target)?
             },
             end: end.filter(|end| end.is_none_or(|end| end > at)),
         });
@@ -146,7 +149,8 @@ fn end_before(
     let was: Option<Option<String>> = db
         .prepare_cached(
             "SELECT p.body ->> 'was' FROM event_payload p JOIN event e USING (seq)
-             WHERE e.kind = 'grant.revoked' AND p.email_key = :email_key AND p.body ->> 'grant_id' = :grant
+             WHERE e.kind = 'grant.revoked' AND p.body ->> 'grant_id' = :grant
+               AND p.email_key IN (:email_key, (SELECT email_key FROM grants WHERE id = :grant))
              ORDER BY seq DESC LIMIT 1",
         )?
         .query_row(
@@ -169,29 +173,34 @@ fn running(
 ) -> Result<Vec<NewGrant>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM grants
-         WHERE target = :target AND email_key = :email_key AND removed_at IS NULL AND revoked = 0
+         WHERE {OPEN_OF_PERSON} AND revoked = 0
            AND starts_at <= :at AND ifnull(ends_at > :at, 1)
          ORDER BY id"
     ))?;
     let mut rows = statement.query(named_params! {
-        ":target": target.id().0, ":email_key": email.key(), ":at": values::stored(at),
+        ":target": target.id().0, ":person": email.key(), ":at": values::stored(at),
     })?;
     let mut running = Vec::new();
     while let Some(row) = rows.next()? {
         running.push(NewGrant {
             start: Some(values::read(row.get("starts_at")?)),
-            ..read(row, target)?
+            ..read(row, email, target)?
         });
     }
     Ok(running)
 }
 
-fn read(row: &Row<'_>, target: &TargetRef) -> Result<NewGrant, StoreError> {
+/// A grant of a person, to the address that the person had last: an earlier one may be another's.
+fn read(row: &Row<'_>, person: &Email, target: &TargetRef) -> Result<NewGrant, StoreError> {
+    let written = Email::observed(row.get_ref("email")?.as_str()?);
     let role: Option<String> = row.get("role")?;
     let owner: Option<String> = row.get("owner")?;
     let permissions = row.get_ref("permissions")?.as_str()?.split(';');
     Ok(NewGrant {
-        email: Email::observed(row.get_ref("email")?.as_str()?),
+        email: match written == *person {
+            true => written,
+            false => person.clone(),
+        },
         target: (**target).clone(),
         name: row.get("name")?,
         permissions: permissions

@@ -6,8 +6,8 @@ use crate::domain::{Email, TargetId};
 use crate::store::StoreError;
 
 /// The person that an address means, by the address that the records know them by now: whoever bears
-/// it in the team or holds a grant by it, else the membership that bore it last. A whitelist knows
-/// people by their address alone.
+/// it in the team or holds a grant by it, else the membership that bore it last, whether it is there or
+/// not. A whitelist knows people by their address alone.
 pub(in crate::store) fn bearer(
     db: &Connection,
     target: TargetId,
@@ -28,6 +28,9 @@ pub(in crate::store) fn bearer(
                  WHERE was.target = :target AND was.email_key = :key AND was.valid_to IS NOT NULL
                  UNION ALL SELECT 7, id, person FROM grants
                  WHERE target = :target AND email_key = :key AND removed_at IS NULL
+                 UNION ALL SELECT 8, was.valid_to, g.person FROM member was JOIN grants g
+                     ON g.target = was.target AND g.member_id = was.remote_id AND g.removed_at IS NULL
+                 WHERE was.target = :target AND was.email_key = :key AND was.valid_to IS NOT NULL
              ) ORDER BY rank, at DESC LIMIT 1",
         )?
         .query_row(

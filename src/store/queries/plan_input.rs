@@ -232,14 +232,14 @@ impl Loader<'_> {
         };
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT p.email, max(o.ends_at)
-             FROM (SELECT email, email_key, email_key AS known FROM member
+             FROM (SELECT email, email_key, email_key AS known, :now AS until FROM member
                    WHERE target = :team AND valid_to IS NULL AND {who}
-                   UNION SELECT email, email_key, email_key FROM invite
+                   UNION SELECT email, email_key, email_key, :now FROM invite
                    WHERE target = :team AND gone_at IS NULL AND {who}
-                   UNION SELECT m.email, m.email_key, e.email_key FROM member m JOIN member e
-                       ON e.target = m.target AND e.remote_id = m.remote_id AND e.valid_to IS NOT NULL
-                   WHERE m.target = :team AND m.valid_to IS NULL AND {who_m} AND e.email_key IN ({EARLIER})) p
-             JOIN grants o ON o.email_key = p.known AND o.target = :followed AND o.starts_at <= :now
+                   UNION SELECT m.email, m.email_key, e.email_key, max(e.valid_to) FROM {EARLIER}
+                   WHERE m.target = :team AND m.valid_to IS NULL AND {who_m} AND e.email_key <> m.email_key
+                   GROUP BY m.id, e.email_key) p
+             JOIN grants o ON o.email_key = p.known AND o.target = :followed AND o.starts_at <= min(p.until, :now)
                                AND NOT o.refused AND o.role IS NULL
              GROUP BY p.email_key HAVING sum({COVERS}) = 0",
         ))?;

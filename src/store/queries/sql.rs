@@ -34,12 +34,13 @@ pub(crate) const ALL_OF_PERSON: &str = "(
     SELECT id FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
     UNION ALL SELECT id FROM grants WHERE target = :target AND person = :person AND removed_at IS NOT NULL)";
 
-/// The earlier addresses of membership `m` that no other has now. Rules that go from a team to a
-/// whitelist, which knows addresses alone, go by these too.
-pub(crate) const EARLIER: &str = "SELECT was.email_key FROM member was
-    WHERE was.target = m.target AND was.remote_id = m.remote_id AND was.valid_to IS NOT NULL
-      AND NOT EXISTS (SELECT 1 FROM member other WHERE other.target = m.target
-                      AND other.email_key = was.email_key AND other.valid_to IS NULL)";
+/// The earlier addresses `e` of membership `m` that no other has now. Rules that go from a team to a
+/// whitelist, which knows addresses alone, go by these too, but only for grants that began before the
+/// membership gave the address up: later ones are somebody else's.
+pub(crate) const EARLIER: &str = "member m JOIN member e
+    ON e.target = m.target AND e.remote_id = m.remote_id AND e.valid_to IS NOT NULL
+       AND NOT EXISTS (SELECT 1 FROM member other WHERE other.target = m.target
+                       AND other.email_key = e.email_key AND other.valid_to IS NULL)";
 
 /// That grant `o` gives what grant `g` gave: any access, or the role as such or as a permission of the
 /// membership. See `domain::Grant::gives`.
@@ -120,8 +121,10 @@ pub(crate) fn untouched() -> String {
                                AND o.removed_at IS NULL AND o.role IS NULL
                                AND o.starts_at <= :now AND o.ends_at <= iif(o.revoked, :now, :cutoff)))
            AND NOT EXISTS (SELECT 1 FROM action a WHERE a.email_key = g.person AND a.target = g.target
+                           -- In a team, an acknowledged removal waits for its proof; a whitelist has none.
                            AND (a.settled_at IS NULL
-                                OR (a.state IN ('done', 'absent') AND a.evidence = 'acknowledged')))
+                                OR (a.kind <> 'whitelist.remove' AND a.state IN ('done', 'absent')
+                                    AND a.evidence = 'acknowledged')))
          GROUP BY g.target, g.person",
         uncovered(),
         is_there()

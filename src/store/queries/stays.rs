@@ -380,5 +380,5 @@ pub(in crate::store) fn unbind(
                            AND (state IN ('intent', 'unknown', 'done')))",
     )?
     .execute(named_params! { ":target": team.0, ":id": member_id })?;
-    Ok(())
+    Provisions::unbind(db, team, member_id)
 }

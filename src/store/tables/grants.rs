@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
 use crate::domain::{Email, Flags, Permission, Role, Target, TargetRef};
+use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::GIVES;
 use crate::store::trail::{self, Entry};
 use crate::store::{StoreError, db::values, queries::stays};
@@ -139,7 +140,8 @@ impl Grants {
         Ok((id, imported))
     }
 
-    /// The grant that counts as the same, and whether it is closed.
+    /// The grant that counts as the same, and whether it is closed. An open one of a membership that had
+    /// the address before is another person's, if somebody else has the address now.
     fn same(
         db: &Connection,
         target: &TargetRef,
@@ -147,19 +149,24 @@ impl Grants {
         same: Same,
         at: Timestamp,
     ) -> Result<Option<(i64, bool)>, StoreError> {
+        let bearer = match target.team() {
+            Some(_) => bearer(db, target.id(), &grant.email)?,
+            None => grant.email.clone(),
+        };
         Ok(db
             .prepare_cached(
                 "SELECT id, removed_at IS NOT NULL FROM grants
                  WHERE email_key = :email_key AND target = :target AND role IS :role
                    AND ((:by_words AND as_written = :as_written)
                         OR (ends_at IS :end AND (:start IS NULL OR starts_at = :start)))
-                   AND refused = 0
+                   AND refused = 0 AND (removed_at IS NOT NULL OR person = :bearer)
                    AND (:ever OR (removed_at IS NULL AND revoked = 0 AND ifnull(ends_at > :at, 1)))
                  ORDER BY removed_at IS NOT NULL, id DESC LIMIT 1",
             )?
             .query_row(
                 named_params! {
                     ":email_key": grant.email.key(), ":target": target.id().0,
+                    ":bearer": bearer.key(),
                     ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
                     ":start": grant.start.map(values::stored), ":end": grant.end.map(values::stored),
                     ":ever": same == Same::Ever && !grant.is_relative(),

@@ -10,7 +10,7 @@ use crate::world::{FUTURE, World};
 const CORE: [&str; 2] = ["--target", "sapling:acme/Core"];
 
 /// Bob and Amy in Core, read once.
-async fn core() -> World {
+pub(super) async fn core() -> World {
     let mut world = World::new().await;
     world.config.sapling = String::new();
     world.team("Core", &[BOB, "amy@example.com"]);
@@ -18,14 +18,14 @@ async fn core() -> World {
     world
 }
 
-async fn says(world: &World, words: &[&str]) {
+pub(super) async fn says(world: &World, words: &[&str]) {
     let said = world
         .lapsed(&[&words[..2], &CORE[..], &words[2..]].concat())
         .await;
     assert_eq!(said.code, 0, "{words:?}: {}", said.stderr);
 }
 
-async fn records(world: &World, email: &str, end: &str) {
+pub(super) async fn records(world: &World, email: &str, end: &str) {
     world
         .grants(&[&format!("{email},sapling:acme/Core,{end}")])
         .await;

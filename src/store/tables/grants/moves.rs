@@ -21,6 +21,8 @@ pub(super) struct Open {
     pub(super) role: Option<Role>,
     pub(super) start: Timestamp,
     pub(super) end: Option<Timestamp>,
+    /// The membership that it is bound to.
+    pub(super) member_id: Option<String>,
 }
 
 impl Open {
@@ -135,13 +137,15 @@ fn owed(
         None => ProvisionKind::MemberAdd,
         Some(_) => ProvisionKind::MemberPromote,
     };
-    let taken = Provisions::taken(db, target, email, role, ended, at)?;
+    let memberships = moved.iter().filter_map(|g| g.member_id.clone());
+    let memberships: Vec<String> = memberships.collect();
+    let taken = Provisions::taken(db, target, email, (role, &memberships), ended, at)?;
     Ok(taken.map(|flags| (kind, flags)))
 }
 
 fn open(db: &Connection, target: &TargetRef, email: &Email) -> Result<Vec<Open>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT id, role, starts_at, ends_at FROM grants
+        "SELECT id, role, starts_at, ends_at, member_id FROM grants
          WHERE {OPEN_OF_PERSON} AND revoked = 0",
     ))?;
     let params = named_params! { ":target": target.id().0, ":person": email.key() };
@@ -157,6 +161,7 @@ pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Open> {
             .and_then(|role| role.parse().ok()),
         start: values::read(row.get(2)?),
         end: values::read_if_any(row.get(3)?),
+        member_id: row.get(4)?,
     })
 }
 

@@ -48,7 +48,10 @@ const HELD: [(Held, &str); 3] = [
         Held::Grant,
         "SELECT target FROM grants WHERE email_key = :email_key AND removed_at IS NULL
          UNION SELECT g.target FROM target t CROSS JOIN grants g ON g.target = t.id
-               AND g.person = :email_key AND g.removed_at IS NULL",
+               AND g.person = :email_key AND g.removed_at IS NULL
+         UNION SELECT g.target FROM member was CROSS JOIN grants g ON g.target = was.target
+               AND g.member_id = was.remote_id AND g.removed_at IS NULL
+         WHERE was.email_key = :email_key AND was.valid_to IS NOT NULL",
     ),
     (
         Held::Member,
@@ -162,7 +165,7 @@ impl Grants {
         let person = bearer(db, target.id(), email)?;
         Provisions::withdraw(db, target.id(), &person, "revoked", at)?;
         let mut statement = db.prepare_cached(&format!(
-            "SELECT id, role, starts_at, ends_at FROM grants WHERE {OPEN_OF_PERSON}"
+            "SELECT id, role, starts_at, ends_at, member_id FROM grants WHERE {OPEN_OF_PERSON}"
         ))?;
         let params = named_params! { ":target": target.id().0, ":person": person.key() };
         let open: Vec<Open> = statement
@@ -275,6 +278,7 @@ fn record_word(
         role,
         start: at,
         end: None,
+        member_id: None,
     };
     stays::bind_one(db, grant.id)?;
     note(

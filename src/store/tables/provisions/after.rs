@@ -90,20 +90,24 @@ impl Provisions {
     }
 
     /// What was taken from a team's member or invited person since then, or the role of one: the
-    /// flags that the membership had. An end that is moved has to give back what was taken for the
+    /// flags that the membership had. Somebody else may have had the address: the grants are bound to
+    /// these memberships, if to any. An end that is moved has to give back what was taken for the
     /// earlier one.
     pub(crate) fn taken(
         db: &Connection,
         target: &TargetRef,
         email: &Email,
-        role: Option<Role>,
+        (role, memberships): (Option<Role>, &[String]),
         since: Timestamp,
         at: Timestamp,
     ) -> Result<Option<Flags>, StoreError> {
+        let memberships = serde_json::json!(memberships).to_string();
         let membership: Option<Option<String>> = db
             .prepare_cached(
                 "SELECT remote_id FROM action
-                 WHERE target = :target AND email_key = :person AND state = 'done' AND settled_at >= :since
+                 WHERE (what = 'invite' OR :memberships = '[]'
+                        OR person IN (SELECT value FROM json_each(:memberships)))
+                   AND target = :target AND email_key = :person AND state = 'done' AND settled_at >= :since
                    AND iif(:role IS NULL, what IN ('access', 'invite'), what = :role)
                    AND reason NOT IN ('invite.stale', 'invite.suppressed')
                  ORDER BY what = 'invite', id DESC LIMIT 1",
@@ -112,6 +116,7 @@ impl Provisions {
                 named_params! {
                     ":target": target.id().0, ":person": email.key(),
                     ":role": role.map(Role::as_str), ":since": values::stored(since),
+                    ":memberships": memberships,
                 },
                 |row| row.get(0),
             )

@@ -35,6 +35,26 @@ impl Provisions {
         Ok(())
     }
 
+    /// What is to be given belongs again to the address that the grants of a membership that is gone
+    /// belong to.
+    pub(in crate::store) fn unbind(
+        db: &Connection,
+        team: TargetId,
+        member_id: &str,
+    ) -> Result<(), StoreError> {
+        const GRANT: &str =
+            "FROM grants g WHERE g.target = provision.target AND g.member_id = provision.member_id
+            AND g.removed_at IS NULL ORDER BY g.role IS NOT provision.role, g.id DESC LIMIT 1";
+        db.prepare_cached(&format!(
+            "UPDATE OR IGNORE provision SET (email, email_key) = (
+                 SELECT iif(g.person = g.email_key, g.email, g.person), g.person {GRANT})
+             WHERE target = :target AND member_id = :id AND settled_at IS NULL
+               AND EXISTS (SELECT 1 {GRANT})"
+        ))?
+        .execute(named_params! { ":target": team.0, ":id": member_id })?;
+        Ok(())
+    }
+
     /// Gives each open row the present address of its membership, once a reading is stored. Two
     /// members may have swapped their addresses. Where the same is to be given under that address
     /// already, one row is enough.
