@@ -60,9 +60,12 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
     if let Some(why) = &restored
         && !store.read(move |db| Holds::doubted(db, &run)).await?
     {
-        return Err(Failure::usage(format!(
-            "{why}, and {named} did not say so: make a pass, look at what it tells, and approve that"
-        )));
+        return Err(Failure::usage(match named.as_str() {
+            LAST => format!("{why}: approve the run that says so by its id, not as {LAST}"),
+            _ => format!(
+                "{why}, and {named} did not say so: make a pass, look at what it tells, and approve that"
+            ),
+        }));
     }
     let run = named.clone();
     if restored.is_some() {
