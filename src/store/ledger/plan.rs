@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::json;
 
 use super::{Ledger, Tracked};
@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::guard::Refused;
 use crate::store::trail::{self, Entry};
-use crate::store::{Holds, Provisions, StoreError, apart, db::values};
+use crate::store::{Holds, Provisions, StoreError, apart, db::values, tables::targets};
 
 impl Ledger {
     /// Records what is due, one row for each obligation however many passes it takes. Withdraws
@@ -145,31 +145,15 @@ fn leave_others(
     target: TargetId,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let mut statement = db.prepare_cached(
-        "SELECT id, email, due_at FROM action
-         WHERE target = :target AND settled_at IS NULL AND run <> :run AND state = 'planned' ORDER BY id",
-    )?;
-    let rows = statement.query_map(named_params! { ":run": run, ":target": target.0 }, |row| {
-        Ok((row.get(0)?, row.get(1)?, values::read(row.get(2)?)))
-    })?;
-    let left: Vec<(i64, String, Timestamp)> = rows.collect::<Result<_, _>>()?;
-    for (row, email, due) in left {
-        db.prepare_cached(
-            "UPDATE action SET state = 'failed', detail = :why, next_try_at = :next_try WHERE id = :id",
+    let left: Vec<i64> = db
+        .prepare_cached(
+            "SELECT id FROM action
+             WHERE target = :target AND settled_at IS NULL AND run <> :run AND state = 'planned' ORDER BY id",
         )?
-        .execute(named_params! {
-            ":id": row, ":why": UNREADABLE, ":next_try": values::stored(soon(due, at)),
-        })?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "action.not_tried",
-                target: Some(target),
-                email: Some(&Email::observed(&email)),
-                payload: &json!({ "action_id": row, "why": UNREADABLE }),
-            },
-        )?;
+        .query_map(named_params! { ":run": run, ":target": target.0 }, |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    for row in left {
+        refuse(db, row, ActionState::Failed, UNREADABLE, at)?;
     }
     Ok(())
 }
@@ -248,7 +232,7 @@ fn upsert(
         }
     };
     if let Some((state, why)) = refused {
-        refuse(db, row, action, state, why, at)?;
+        refuse(db, row, state, why, at)?;
     }
     Ok(Some(Tracked {
         row,
@@ -259,18 +243,40 @@ fn upsert(
     }))
 }
 
+/// What is told of an action that cannot go ahead.
+struct Refusable {
+    kind: String,
+    target: TargetId,
+    email: Email,
+    reason: String,
+    due: Timestamp,
+    /// Why it could not go ahead before.
+    detail: Option<String>,
+}
+
 /// Records why an action cannot go ahead, with an event only when the reason is new.
 fn refuse(
     db: &Connection,
     row: i64,
-    action: &Action,
     state: ActionState,
     why: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let was: Option<String> = db
-        .prepare_cached("SELECT detail FROM action WHERE id = :id")?
-        .query_row(named_params! { ":id": row }, |r| r.get(0))?;
+    let read = |r: &Row<'_>| {
+        Ok(Refusable {
+            kind: r.get("kind")?,
+            target: TargetId(r.get("target")?),
+            email: Email::observed(r.get_ref("email")?.as_str()?),
+            reason: r.get("reason")?,
+            due: values::read(r.get("due_at")?),
+            detail: r.get("detail")?,
+        })
+    };
+    let action = db
+        .prepare_cached(
+            "SELECT kind, target, email, reason, due_at, detail FROM action WHERE id = :id",
+        )?
+        .query_row(named_params! { ":id": row }, read)?;
     // Rows that are unknown or held stay so: that they are not tried now does not mean that they
     // failed. What was approved is held no more, and fails like any other.
     db.prepare_cached(
@@ -283,7 +289,7 @@ fn refuse(
         ":id": row, ":state": state.as_str(), ":why": why,
         ":next_try": (state == ActionState::Failed).then(|| values::stored(soon(action.due, at))),
     })?;
-    if was.as_deref() == Some(why) {
+    if action.detail.as_deref() == Some(why) {
         return Ok(());
     }
     trail::append(
@@ -295,11 +301,11 @@ fn refuse(
                 ActionState::Protected => "action.protected",
                 _ => "action.not_tried",
             },
-            target: Some(action.target.id()),
+            target: Some(action.target),
             email: Some(&action.email),
             payload: &json!({
                 "action_id": row, "action": action.kind, "reason": action.reason,
-                "target": action.target, "email": action.email.written(), "why": why,
+                "target": targets::shown(db, action.target)?, "email": action.email.written(), "why": why,
             }),
         },
     )
@@ -322,14 +328,7 @@ impl Ledger {
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        refuse(
-            db,
-            tracked.row,
-            &tracked.action,
-            ActionState::Failed,
-            why,
-            at,
-        )
+        refuse(db, tracked.row, ActionState::Failed, why, at)
     }
 }
 
