@@ -43,3 +43,14 @@ pub(in crate::store) fn bearer(
         .filter(|found| found.key() != email.key())
         .unwrap_or_else(|| email.clone()))
 }
+
+/// Whether an open grant of `person` belongs to the one that an address means: one of a membership that
+/// had the address before is another person's, if somebody else has it now.
+pub(in crate::store) fn is_meant(
+    db: &Connection,
+    target: TargetId,
+    email: &Email,
+    person: &str,
+) -> Result<bool, StoreError> {
+    Ok(person == email.key() || person == bearer(db, target, email)?.key())
+}

@@ -10,7 +10,7 @@ use crate::domain::{
     TargetRef, TeamPolicy,
 };
 use crate::plan::Policy;
-use crate::store::queries::bearer::bearer;
+use crate::store::queries::bearer::is_meant;
 use crate::store::queries::sql::{COVERS, EARLIER};
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{SourceKind, Sources, StoreError, Teams, db::values, tables::targets};
@@ -143,15 +143,13 @@ impl Loader<'_> {
              UNION SELECT target, email_key FROM invite WHERE email_key = :email_key AND gone_at IS NULL",
         ))?;
         let rows = statement.query_map(named_params! { ":email_key": email.key() }, key)?;
-        let mut places: BTreeSet<Key> = rows.collect::<Result<_, _>>()?;
-        let mut of_others = Vec::new();
-        for (target, person) in &places {
-            if person != email.key() && *person != *bearer(self.db, TargetId(*target), email)?.key()
-            {
-                of_others.push((*target, person.clone()));
+        let mut places = BTreeSet::new();
+        for row in rows {
+            let (target, person) = row?;
+            if is_meant(self.db, TargetId(target), email, &person)? {
+                places.insert((target, person));
             }
         }
-        places.retain(|place| !of_others.contains(place));
         Ok(places)
     }
 

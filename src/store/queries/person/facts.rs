@@ -15,7 +15,7 @@ use crate::explain::facts::{
     SourceFact,
 };
 use crate::explain::{Rules, TeamRule};
-use crate::store::queries::bearer::bearer;
+use crate::store::queries::bearer::is_meant;
 use crate::store::queries::plan_input::{self, Wanted};
 use crate::store::queries::sql::{HELD, STANDS, TO_APPROVE};
 use crate::store::tables::members::OF_PERSON;
@@ -220,9 +220,7 @@ impl Reader<'_> {
             let target = TargetId(row.get("target")?);
             let person = row.get_ref("person")?.as_str()?;
             let is_open = row.get::<_, Option<i64>>("removed_at")?.is_none();
-            // An open grant of a membership that had this address before is another person's, if
-            // somebody else has the address now.
-            if is_open && person != bearer(self.db, target, self.email)?.key() {
+            if is_open && !is_meant(self.db, target, self.email, person)? {
                 continue;
             }
             let permissions: String = row.get("permissions")?;
