@@ -1,7 +1,7 @@
 //! Sends one request, and judges by the head of its answer how the body is to be received.
 
-use reqwest::Response;
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use reqwest::{Method, Response};
 
 use super::receive::{self, Received};
 use super::{Call, Http, Sent};
@@ -37,7 +37,11 @@ impl Http {
             status: response.status(),
             content_type: content_type(response.headers()),
             retry_after: dates::retry_after(response.headers(), received),
-            signs: Box::new(Signs::of_headers(response.headers())),
+            // Only what is read can be a part of something.
+            signs: match call.method {
+                Method::GET => Box::new(Signs::of_headers(response.headers())),
+                _ => Box::default(),
+            },
             body: Vec::new(),
             room: Room::default(),
         };
