@@ -7,6 +7,7 @@ use std::time::Duration;
 use lapsed::sandbox::{Fault, When};
 use serde_json::Value;
 
+use crate::granting::die;
 use crate::world::{FUTURE, Mail, PAST, World, until};
 
 /// Entries and members whose time is over, and others whose time is not. All that is on record so
@@ -30,19 +31,6 @@ async fn settled() -> World {
     // A process that ends by itself leaves nothing in the log.
     world.lapsed(&["list"]).await;
     world
-}
-
-/// Runs a command that dies at this place.
-async fn die(world: &World, args: &[&str], place: &str) {
-    let mut command = world.command(args);
-    command.env("LAPSED_FAILPOINT", place);
-    let output = tokio::task::spawn_blocking(move || command.output());
-    let output = output.await.unwrap().unwrap();
-    assert_eq!(
-        output.status.code(),
-        None,
-        "{place} was not reached by {args:?}: {output:?}"
-    );
 }
 
 fn lose_the_log(world: &World) {

@@ -15,7 +15,7 @@ const BOB: &str = "bob@example.com";
 const ROBERT: &str = "robert@example.com";
 
 /// The membership of one address bears another one from now on.
-fn rename(world: &World, from: &str, to: &str) {
+pub(crate) fn rename(world: &World, from: &str, to: &str) {
     world.sapling.with(|state| {
         let team = state.team_mut("Core").unwrap();
         assert!(team.readdress(from, to));

@@ -3,6 +3,7 @@
 
 use lapsed::sandbox::TeamUser;
 
+use crate::persons::rename;
 use crate::world::{FUTURE, HOLDER, Outcome, PAST, World, time};
 
 const MAX_AGE: &str = "[[sapling.team]]\nname = \"Core\"\nmax_age = \"90d\"\n";
@@ -111,11 +112,7 @@ async fn a_team_that_follows_the_whitelist_knows_a_member_by_an_earlier_address(
     world.team("Core", &["jane@example.com", "never@example.com"]);
     world.grants(&["jane@example.com,sentius:acme,12h"]).await;
     assert_eq!(world.run().await.code, 0);
-    let renamed = world.sapling.with(|state| {
-        let team = state.team_mut("Core").unwrap();
-        team.readdress("jane@example.com", "jane.doe@example.com")
-    });
-    assert!(renamed);
+    rename(&world, "jane@example.com", "jane.doe@example.com");
     assert_eq!(world.run().await.code, 0);
     world.later(13 * 60);
 
@@ -131,11 +128,7 @@ async fn jane_doe() -> World {
     world.config.teams = FOLLOW.to_owned();
     world.team("Core", &["jane@example.com", "never@example.com"]);
     assert_eq!(world.run().await.code, 0);
-    let renamed = world.sapling.with(|state| {
-        let team = state.team_mut("Core").unwrap();
-        team.readdress("jane@example.com", "jane.doe@example.com")
-    });
-    assert!(renamed);
+    rename(&world, "jane@example.com", "jane.doe@example.com");
     assert_eq!(world.run().await.code, 0);
     world.later(60);
     world

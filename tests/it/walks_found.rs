@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use lapsed::sandbox::{Answer, Fault, Rule, When};
 
+use crate::persons::rename;
 use crate::world::{FUTURE, PAST, World};
 
 /// Walk 16.
@@ -61,14 +62,6 @@ async fn an_entry_that_is_recorded_with_an_earlier_end_is_brought_up_to_all_gran
     assert_eq!(ends, [Some(FUTURE.to_owned())]);
 }
 
-fn changes_address(world: &World, email: &str, to: &str) {
-    let changed = world.sapling.with(|state| {
-        let team = state.team_mut("Core").unwrap();
-        team.readdress(email, to)
-    });
-    assert!(changed);
-}
-
 /// Walk 2039.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_grant_that_came_after_the_last_change_of_a_team_follows_the_membership_too() {
@@ -82,8 +75,8 @@ async fn a_grant_that_came_after_the_last_change_of_a_team_follows_the_membershi
         ])
         .await;
     assert_eq!(world.run().await.code, 0);
-    changes_address(&world, "ann@example.com", "ann.new@example.com");
-    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    rename(&world, "ann@example.com", "ann.new@example.com");
+    rename(&world, "bob@example.com", "bob.new@example.com");
     world
         .grants(&["ann.new@example.com,sapling:acme/Core,20m"])
         .await;
@@ -104,7 +97,7 @@ async fn a_membership_that_readings_missed_is_covered_again_by_all_its_grants() 
         .grants(&[&format!("ann@example.com,sapling:acme/Core,{FUTURE}")])
         .await;
     assert_eq!(world.run().await.code, 0);
-    changes_address(&world, "ann@example.com", "ann.new@example.com");
+    rename(&world, "ann@example.com", "ann.new@example.com");
     assert_eq!(world.run().await.code, 0);
     world
         .grants(&["ann.new@example.com,sapling:acme/Core,1h"])
@@ -143,7 +136,7 @@ async fn who_is_given_access_by_a_later_address_is_not_invited_by_the_earlier_on
         .grants(&[&format!("ann@example.com,sapling:acme/Core,{FUTURE}")])
         .await;
     assert_eq!(world.run().await.code, 0);
-    changes_address(&world, "ann@example.com", "ann.new@example.com");
+    rename(&world, "ann@example.com", "ann.new@example.com");
 
     let target = ["--target", "sapling:acme/Core"];
     let args = [
@@ -253,7 +246,7 @@ async fn a_word_about_an_earlier_address_ends_all_that_the_membership_has() {
     assert_eq!(world.lapsed(&give("bob@example.com")).await.code, 0);
     assert_eq!(world.run().await.code, 0);
     world.whitelist_is_known();
-    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    rename(&world, "bob@example.com", "bob.new@example.com");
     assert_eq!(world.lapsed(&give("bob.new@example.com")).await.code, 0);
 
     let printed = world
@@ -272,7 +265,7 @@ async fn who_is_revoked_by_an_address_that_the_membership_bore_before_is_removed
     world.team("Core", &["bob@example.com", "free@example.com"]);
     assert_eq!(world.run().await.code, 0);
     world.whitelist_is_known();
-    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    rename(&world, "bob@example.com", "bob.new@example.com");
     assert_eq!(world.run().await.code, 0);
 
     let printed = world.lapsed(&["revoke", "bob@example.com"]).await;
@@ -320,7 +313,7 @@ async fn a_grant_goes_over_to_a_new_membership_before_its_address_changes() {
     let row = format!("bob@example.com,sapling:acme/Core,{end}");
     world.import(&format!("email,target,end\n{row}\n")).await;
     assert_eq!(world.run().await.code, 0);
-    changes_address(&world, "BOB@EXAMPLE.COM", "bob.new@example.com");
+    rename(&world, "BOB@EXAMPLE.COM", "bob.new@example.com");
     world.later(11);
 
     let run = world.run().await;
@@ -339,7 +332,7 @@ async fn a_word_follows_a_membership_that_a_reading_missed_and_that_has_another_
     names.push("bob@example.com");
     world.team("Core", &names);
     assert_eq!(world.run().await.code, 0);
-    changes_address(&world, "bob@example.com", "bob.new@example.com");
+    rename(&world, "bob@example.com", "bob.new@example.com");
     let id = world
         .sapling
         .with(|state| state.team("Core").unwrap().id().to_owned());

@@ -31,6 +31,16 @@ pub(super) async fn records(world: &World, email: &str, end: &str) {
         .await;
 }
 
+/// Bob has access until then, and is Robert by now.
+pub(super) async fn robert(end: &str) -> World {
+    let world = core().await;
+    records(&world, BOB, end).await;
+    assert_eq!(world.run().await.code, 0);
+    rename(&world, BOB, ROBERT);
+    assert_eq!(world.run().await.code, 0);
+    world
+}
+
 fn is_admin(world: &World, email: &str) -> bool {
     world.sapling.with(|state| {
         let mut members = state.team("Core").unwrap().members();
@@ -51,11 +61,7 @@ async fn run_without_proof(world: &World) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_removed_is_not_let_in_again_for_the_grant_of_an_earlier_bearer() {
-    let world = core().await;
-    records(&world, BOB, "90d").await;
-    assert_eq!(world.run().await.code, 0);
-    rename(&world, BOB, ROBERT);
-    assert_eq!(world.run().await.code, 0);
+    let world = robert("90d").await;
     world.member("Core", BOB);
     records(&world, BOB, "12h").await;
     world.later(11);
@@ -167,11 +173,7 @@ async fn two_who_swap_their_addresses_keep_what_is_to_be_given_apart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_moved_by_either_address_gives_back_to_the_last_one() {
     for word in [BOB, ROBERT] {
-        let world = core().await;
-        records(&world, BOB, "12h").await;
-        assert_eq!(world.run().await.code, 0);
-        rename(&world, BOB, ROBERT);
-        assert_eq!(world.run().await.code, 0);
+        let world = robert("12h").await;
         world.later(13 * 60);
         run_without_proof(&world).await;
         assert_eq!(world.members("Core"), ["amy@example.com"]);
@@ -190,11 +192,7 @@ async fn an_end_moved_by_either_address_gives_back_to_the_last_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_that_was_done_without_an_answer_is_given_back_to_the_last_address() {
-    let world = core().await;
-    records(&world, BOB, "12h").await;
-    assert_eq!(world.run().await.code, 0);
-    rename(&world, BOB, ROBERT);
-    assert_eq!(world.run().await.code, 0);
+    let world = robert("12h").await;
     world.later(13 * 60);
     let answer = Answer::new(502).applied();
     let id = world
@@ -267,11 +265,7 @@ async fn what_is_given_back_has_the_flags_that_were_taken() {
 async fn a_word_by_an_address_is_about_who_has_it_now() {
     // Whether the one who has it now was granted anything or not.
     for granted in [false, true] {
-        let world = core().await;
-        records(&world, BOB, "90d").await;
-        assert_eq!(world.run().await.code, 0);
-        rename(&world, BOB, ROBERT);
-        assert_eq!(world.run().await.code, 0);
+        let world = robert("90d").await;
         world.member("Core", BOB);
         if granted {
             records(&world, BOB, "12h").await;
@@ -290,11 +284,7 @@ async fn a_word_by_an_address_is_about_who_has_it_now() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_end_is_moved_for_who_has_the_address_now() {
-    let world = core().await;
-    records(&world, BOB, FUTURE).await;
-    assert_eq!(world.run().await.code, 0);
-    rename(&world, BOB, ROBERT);
-    assert_eq!(world.run().await.code, 0);
+    let world = robert(FUTURE).await;
     world.member("Core", BOB);
     records(&world, BOB, "12h").await;
     assert_eq!(world.run().await.code, 0);
@@ -313,11 +303,7 @@ async fn an_end_is_moved_for_who_has_the_address_now() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_owed_to_an_address_of_before_can_be_written_off_by_either() {
     for word in [BOB, ROBERT] {
-        let world = core().await;
-        records(&world, BOB, "12h").await;
-        assert_eq!(world.run().await.code, 0);
-        rename(&world, BOB, ROBERT);
-        assert_eq!(world.run().await.code, 0);
+        let world = robert("12h").await;
         world.later(13 * 60);
         let delete = When::method("DELETE");
         world.sapling.faults().always(delete, Fault::status(500));

@@ -2,7 +2,7 @@
 
 use lapsed::sandbox::{Fault, When};
 
-use super::gifts::{core, records, says};
+use super::gifts::{core, robert, says};
 use super::{BOB, ROBERT, rename};
 use crate::world::{FUTURE, World};
 
@@ -15,19 +15,9 @@ fn can_edit(world: &World, email: &str) -> bool {
     })
 }
 
-/// Bob has access for long, and is Robert by now.
-async fn robert() -> World {
-    let world = core().await;
-    records(&world, BOB, FUTURE).await;
-    assert_eq!(world.run().await.code, 0);
-    rename(&world, BOB, ROBERT);
-    assert_eq!(world.run().await.code, 0);
-    world
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_grant_for_who_has_the_address_now_is_another_one() {
-    let world = robert().await;
+    let world = robert(FUTURE).await;
     world.member("Core", BOB);
     world.later(11);
     assert_eq!(world.run().await.code, 0);
@@ -45,7 +35,7 @@ async fn the_same_grant_for_who_has_the_address_now_is_another_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_left_can_be_revoked_by_the_last_address() {
-    let world = robert().await;
+    let world = robert(FUTURE).await;
     let membership = world.sapling.with(|state| {
         let team = state.team_mut("Core").unwrap();
         team.remove_member(ROBERT).unwrap()
@@ -94,7 +84,7 @@ async fn what_is_to_be_given_to_who_is_missing_stays_owed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn undo_knows_the_grants_of_a_membership_by_all_its_addresses() {
-    let world = robert().await;
+    let world = robert(FUTURE).await;
     says(&world, &["revoke", BOB]).await;
     assert_eq!(world.members("Core"), [AMY]);
     let run = world.texts("SELECT id FROM run ORDER BY rowid DESC LIMIT 1");
@@ -110,7 +100,7 @@ async fn undo_knows_the_grants_of_a_membership_by_all_its_addresses() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_of_the_review_is_answered_by_the_address_it_names() {
-    let world = robert().await;
+    let world = robert(FUTURE).await;
     world.member("Core", BOB);
     world.later(11);
     assert_eq!(world.run().await.code, 0);
