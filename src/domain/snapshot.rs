@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Email, Flags, Grant, Role, TargetRef};
 
-/// The input of the plan. It holds only candidates, not everything that is stored: a person for
-/// whom nothing is due does not appear.
+/// The input of the plan. It holds only candidates, not everything that is stored: nobody appears
+/// without something that is due.
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// All open grants of each person on each target where at least one grant is over, or where
