@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::denial;
 
 /// How deep fields about the list may stand in others.
-const LEVELS: u8 = 2;
+const LEVELS: u8 = 3;
 
 /// What a field or header tells of the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,12 +26,14 @@ enum Tells {
     Pages,
     /// That it went wrong.
     Error,
+    /// Whether it went well.
+    Success,
     /// The others may stand in it.
     About,
 }
 
 /// Names in lower case, of letters and digits alone, by what they tell.
-const SIGNS: [(Tells, &[&str]); 10] = [
+const SIGNS: [(Tells, &[&str]); 11] = [
     (
         Tells::Next,
         &[
@@ -53,6 +55,7 @@ const SIGNS: [(Tells, &[&str]); 10] = [
             "continuation",
             "continuationtoken",
             "cursor",
+            "lastevaluatedkey",
         ],
     ),
     (
@@ -65,6 +68,12 @@ const SIGNS: [(Tells, &[&str]); 10] = [
             "moreavailable",
             "moreitems",
             "moreresults",
+            "morepages",
+            "hasmorepages",
+            "remaining",
+            "remainingcount",
+            "remainingitems",
+            "itemsremaining",
             "hasnext",
             "hasnextpage",
             "truncated",
@@ -86,6 +95,8 @@ const SIGNS: [(Tells, &[&str]); 10] = [
             "islast",
             "islastpage",
             "lastpage",
+            "done",
+            "finished",
         ],
     ),
     (
@@ -138,7 +149,8 @@ const SIGNS: [(Tells, &[&str]); 10] = [
             "lastpage",
         ],
     ),
-    (Tells::Error, &["error"]),
+    (Tells::Error, &["error", "errors"]),
+    (Tells::Success, &["success", "ok", "succeeded"]),
     (
         Tells::About,
         &[
@@ -150,6 +162,7 @@ const SIGNS: [(Tells, &[&str]); 10] = [
             "pagination",
             "paging",
             "pageinfo",
+            "cursors",
         ],
     ),
 ];
@@ -186,14 +199,18 @@ impl Signs {
                 }
                 continue;
             }
-            let bare = name.strip_prefix("x-").unwrap_or(name);
+            let bare = ["x-", "wp-", "pagination-"]
+                .iter()
+                .fold(name, |name, prefix| {
+                    name.strip_prefix(prefix).unwrap_or(name)
+                });
             let value = || Value::String(text.trim().to_owned());
             for tells in what(bare) {
                 let name = format!("the header {name}");
                 match tells {
                     // Not of the list, by its name alone.
-                    Tells::Error => {}
-                    Tells::Total(_) if bare == "count" => {}
+                    Tells::Error | Tells::Success => {}
+                    Tells::Total(_) | Tells::More if ["count", "remaining"].contains(&bare) => {}
                     Tells::About => {
                         let fields = serde_json::from_str(&text).unwrap_or_default();
                         signs.look_into(&fields, LEVELS);
@@ -283,8 +300,17 @@ impl Signs {
             Tells::Error if denial::is_error(value) => {
                 self.error.get_or_insert_with(|| value.to_string());
             }
+            Tells::Success if is(value, false) => {
+                self.error
+                    .get_or_insert_with(|| format!("{name} is {}", plain(value)));
+            }
             Tells::About if levels > 0 => self.look_into(value, levels - 1),
-            Tells::Next | Tells::More | Tells::Whole | Tells::Error | Tells::About => {}
+            Tells::Next
+            | Tells::More
+            | Tells::Whole
+            | Tells::Error
+            | Tells::Success
+            | Tells::About => {}
         }
     }
 

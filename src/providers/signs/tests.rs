@@ -87,6 +87,16 @@ fn a_list_that_goes_on_elsewhere_is_a_part() {
             "total_count is 3, and it has 2",
         ),
         (r#""total": 3"#, "total is 3, and it has 2"),
+        (r#""done": false"#, "done is false"),
+        (r#""remaining": 7"#, "remaining is 7"),
+        (
+            r#""LastEvaluatedKey": {"id": "m-9"}"#,
+            "LastEvaluatedKey is set",
+        ),
+        (
+            r#""meta": {"pagination": {"cursors": {"next": "abc"}}}"#,
+            "next is set",
+        ),
         (r#""count": 50"#, "count is 50, and it has 2"),
         (r#""total_users": 2"#, "total_users is 2, and it has 1"),
         (r#""pending_count": 2"#, "pending_count is 2, and it has 1"),
@@ -116,7 +126,8 @@ fn a_list_that_ends_here_is_the_whole() {
         r#""total": 2"#,
         r#""total": 1"#,
         r#""count": 1, "total_users": 1"#,
-        r#""error": null"#,
+        r#""error": null, "errors": [], "success": true, "ok": 1"#,
+        r#""done": true, "remaining": 0, "LastEvaluatedKey": null"#,
         r#""next_steps": "invite more", "users_note": {"has_more": true}"#,
         r#""more": "see our other plans", "partial": {"of": "speech"}"#,
     ] {
@@ -148,6 +159,15 @@ fn a_header_above_a_list_tells_as_a_field_beside_it_does() {
             "X-Total-Pages: 2",
             "the header x-total-pages is 2, and this is page 1",
         ),
+        ("X-WP-Total: 3", "the header x-wp-total is 3, and it has 2"),
+        (
+            "X-WP-TotalPages: 2",
+            "the header x-wp-totalpages is 2, and this is page 1",
+        ),
+        (
+            "X-Pagination-Page-Count: 2",
+            "the header x-pagination-page-count is 2, and this is page 1",
+        ),
         (
             "Content-Range: users 0-1/3",
             "the header content-range is 3, and it has 2",
@@ -172,6 +192,7 @@ fn a_header_above_a_list_tells_as_a_field_beside_it_does() {
         "X-Count: 50",
         "X-Error: none at all",
         "X-RateLimit-Remaining: 7",
+        "X-Remaining: 7",
         "X-RateLimit-Limit: 100",
         "Content-Range: users 0-1/*",
         "Content-Range: bytes 0-1/300",
@@ -204,6 +225,10 @@ fn a_number_of_users_is_none_of_teams() {
 fn an_error_beside_the_lists_is_no_reading() {
     let said = doubt(r#""error": "half of it""#).unwrap();
     assert_eq!(said, "an error beside the list: \"half of it\"");
+    let said = doubt(r#""errors": ["half of it"]"#).unwrap();
+    assert_eq!(said, "an error beside the list: [\"half of it\"]");
+    let said = doubt(r#""success": false"#).unwrap();
+    assert_eq!(said, "an error beside the list: success is false");
 }
 
 #[test]
