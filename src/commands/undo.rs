@@ -118,6 +118,15 @@ impl Requests<'_> {
 fn plan(lost: Vec<Lost>, run: &str, end: Option<Option<Timestamp>>) -> Plan {
     let mut plan = Plan::default();
     for lost in lost {
+        if lost.taken_over {
+            plan.not_given.push(NotGiven {
+                email: lost.email.written().to_owned(),
+                target: (*lost.target).clone(),
+                why: "the address is another member's now; grant gives access to an address of their own"
+                    .to_owned(),
+            });
+            continue;
+        }
         let place = format!("{} on {}", lost.email, lost.target);
         let mut grants: Vec<NewGrant> = Vec::new();
         let mut needs_end = false;

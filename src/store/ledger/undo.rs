@@ -25,6 +25,8 @@ pub(crate) struct Lost {
     pub(crate) closed: Vec<Kept>,
     /// The grants that give access there now.
     pub(crate) running: Vec<NewGrant>,
+    /// Whether the address is another member's now.
+    pub(crate) taken_over: bool,
 }
 
 /// A closed grant.
@@ -52,7 +54,7 @@ impl Ledger {
         let names = targets::names(db)?;
         // What was absent at the second try was removed by the first, which got no answer.
         let mut statement = db.prepare_cached(
-            "SELECT id, kind, target, email, reason, role, remote_id FROM action
+            "SELECT id, kind, target, email, reason, role, remote_id, tried_at FROM action
              WHERE run = :run AND (state = 'done' OR (state = 'absent' AND attempts > 1))
              ORDER BY target, email_key, kind <> 'member.remove', kind = 'member.demote', id",
         )?;
@@ -65,6 +67,9 @@ impl Ledger {
             let target = names.get(&TargetId(row.get("target")?));
             let target = target.ok_or_else(|| unexpected("target"))?;
             let email = Email::observed(row.get_ref("email")?.as_str()?);
+            let remote_id: Option<String> = row.get("remote_id")?;
+            let id = remote_id.as_deref();
+            let email = bears_now(db, target.id(), id)?.unwrap_or(email);
             let role: Option<String> = row.get("role")?;
             let role: Option<Role> = role.and_then(|role| role.parse().ok());
             let reason = Reason::from_word(row.get_ref("reason")?.as_str()?)
@@ -77,24 +82,66 @@ impl Ledger {
                 continue;
             }
             let was_member = kind == ActionKind::MemberRemove;
-            let remote_id: Option<String> = row.get("remote_id")?;
+            let tried_at = row.get("tried_at")?;
             all.push(Lost {
                 access: kind != ActionKind::MemberDemote,
                 was_member,
-                flags: match remote_id.filter(|_| was_member) {
-                    Some(id) => members::flags(db, target.id(), &id)?,
+                flags: match id.filter(|_| was_member) {
+                    Some(id) => members::flags(db, target.id(), id)?,
                     None => Flags::default(),
                 },
                 roles: role.into_iter().collect(),
                 reason,
                 closed,
                 running: running(db, target, &email, at)?,
+                taken_over: is_taken_over(db, target.id(), &email, id, tried_at)?,
                 target: target.clone(),
                 email,
             });
         }
         Ok(Some(all))
     }
+}
+
+/// The address of a membership that is there: it is the person's, whatever it was at the removal.
+fn bears_now(
+    db: &Connection,
+    team: TargetId,
+    id: Option<&str>,
+) -> Result<Option<Email>, StoreError> {
+    let found: Option<String> = db
+        .prepare_cached(
+            "SELECT email FROM member WHERE target = :target AND remote_id = :id AND valid_to IS NULL
+             LIMIT 1",
+        )?
+        .query_row(named_params! { ":target": team.0, ":id": id }, |row| row.get(0))
+        .optional()?;
+    Ok(found.map(|email| Email::observed(&email)))
+}
+
+/// Whether a member has this address who had another one when `id` was removed: who came back under
+/// another id was not there then.
+fn is_taken_over(
+    db: &Connection,
+    team: TargetId,
+    email: &Email,
+    id: Option<&str>,
+    removed_at: Option<i64>,
+) -> Result<bool, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT EXISTS (
+                 SELECT 1 FROM member m JOIN member was ON was.target = m.target AND was.remote_id = m.remote_id
+                 WHERE m.target = :target AND m.email_key = :key AND m.valid_to IS NULL
+                   AND m.remote_id IS NOT :id AND was.email_key <> :key
+                   AND was.valid_from <= :at AND was.valid_to > :at)",
+        )?
+        .query_row(
+            named_params! {
+                ":target": team.0, ":key": email.key(), ":id": id, ":at": removed_at,
+            },
+            |row| row.get(0),
+        )?)
 }
 
 const COLUMNS: &str =

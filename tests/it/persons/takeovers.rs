@@ -99,6 +99,55 @@ async fn undo_knows_the_grants_of_a_membership_by_all_its_addresses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn undo_gives_nothing_to_another_member_who_has_the_address_now() {
+    let world = robert(FUTURE).await;
+    says(&world, &["revoke", ROBERT]).await;
+    let run = world.texts("SELECT id FROM run ORDER BY rowid DESC LIMIT 1");
+    world.later(11);
+    rename(&world, AMY, ROBERT);
+    assert_eq!(world.run().await.code, 0);
+
+    let said = world.lapsed(&["undo", &run[0]]).await;
+
+    let why = "the address is another member's now";
+    assert!(said.stdout.contains(why), "{}{}", said.stdout, said.stderr);
+    assert_eq!(said.code, 3);
+    assert!(
+        world
+            .list()
+            .await
+            .iter()
+            .all(|grant| grant["end"] != FUTURE)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undo_gives_a_role_back_to_the_membership_that_lost_it() {
+    let world = core().await;
+    let role = ["grant", BOB, "--role", "manager", "--end", "30m"];
+    says(&world, &role).await;
+    world.later(31);
+    assert_eq!(world.run().await.code, 0);
+    let run = world.texts("SELECT id FROM run ORDER BY rowid DESC LIMIT 1");
+    rename(&world, BOB, ROBERT);
+    world.member("Core", BOB);
+    world.later(11);
+    assert_eq!(world.run().await.code, 0);
+
+    let said = world.lapsed(&["undo", &run[0], "--end", FUTURE]).await;
+    assert_eq!(said.code, 0, "{}", said.stderr);
+
+    let managers = world.sapling.with(|state| {
+        let members = state.team("Core").unwrap().members();
+        let managers = members.filter(|user| user.is_manager);
+        managers
+            .map(|user| user.login_email.clone())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(managers, [ROBERT]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_question_of_the_review_is_answered_by_the_address_it_names() {
     let world = robert(FUTURE).await;
     world.member("Core", BOB);
