@@ -34,6 +34,7 @@ pub(crate) use plan::UNREADABLE;
 pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
 pub use plausible::{Missed, Signs};
 pub use presence::{Gone, GoneBy, Shown};
+pub(crate) use provision::{Answered, Standing};
 pub use provision::{Provided, ProvisionKind, ProvisionState};
 pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
 pub use scope::Scope;

@@ -13,11 +13,11 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
 use crate::clock;
-use crate::domain::{Finding, Provider, ProvisionState, TargetId, UNREADABLE};
+use crate::domain::{Finding, Provider, ProvisionState, Standing, TargetId, UNREADABLE};
 use crate::failpoint;
 use crate::progress::{Progress, Stage, Stop};
 use crate::services::Services;
-use crate::store::{Intent, Next, Provision, Provisions, Standing, Store, StoreError};
+use crate::store::{Intent, Next, Provision, Provisions, Store, StoreError};
 
 use work::Work;
 

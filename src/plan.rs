@@ -5,6 +5,7 @@
 
 mod grants;
 mod invites;
+pub(crate) mod provision;
 mod returned;
 mod team;
 

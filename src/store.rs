@@ -40,8 +40,7 @@ pub(crate) use tables::notices::Notices;
 pub(crate) use tables::outbox::{Again, NewMail, Outbox, Waiting};
 pub use tables::provisions::Asked;
 pub(crate) use tables::provisions::{
-    Answered, Intent, NewProvision, Next, Outlook, Posting, Provision, Provisions, Standing,
-    TakeBack, not_with_an_invite,
+    Intent, NewProvision, Next, Outlook, Posting, Provision, Provisions, TakeBack,
 };
 pub use tables::reviews::ReviewRow;
 pub(crate) use tables::reviews::{ReviewAnswer, Reviews};

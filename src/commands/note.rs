@@ -4,8 +4,8 @@ use jiff::Timestamp;
 
 use super::requests::{Given, told};
 use crate::clock;
-use crate::domain::ProvisionState;
-use crate::store::{Db, Grants, Imported, NewGrant, Same, Standing, Store, StoreError};
+use crate::domain::{ProvisionState, Standing};
+use crate::store::{Db, Grants, Imported, NewGrant, Same, Store, StoreError};
 
 /// How many grants are recorded in one transaction. Half a minute of one would outlast the time
 /// for which another process waits for the database. What a crash leaves unrecorded is harmless:

@@ -15,7 +15,7 @@ use super::note::AT_ONCE;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
-    Flags, Provided, ProvisionKind, ProvisionState, Role, SourceHealth, Target, TargetRef,
+    Flags, Provided, ProvisionKind, ProvisionState, Role, SourceHealth, Standing, Target, TargetRef,
 };
 use crate::observe::{self, Observation, ReadOptions};
 use crate::pass::PassError;
@@ -23,7 +23,7 @@ use crate::progress::{Progress, Stop};
 use crate::services::Services;
 use crate::store::{
     Asked, Db, Grants, Imported, Intent, Lock, NewGrant, Provision, Provisions, Recorded, Same,
-    Standing, Store, StoreError,
+    Store, StoreError,
 };
 
 /// How often the lock is asked for while another process has it.

@@ -7,10 +7,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::requests::{ASK_AGAIN, GiveError, Requests};
+use crate::domain::Standing;
 use crate::give::work::{self, Work};
 use crate::give::{Give, Tally};
 use crate::observe::Observation;
-use crate::store::{Lock, Provision, Provisions, Standing, StoreError};
+use crate::store::{Lock, Provision, Provisions, StoreError};
 
 /// How long a batch may take, by the calls that are allowed and by the clock.
 const BATCH: Duration = Duration::from_secs(2);

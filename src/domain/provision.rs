@@ -1,7 +1,10 @@
 //! The vocabulary of giving: what is to be given, how it stands, what the provider made of it.
 
+use jiff::Timestamp;
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr};
+
+use super::Flags;
 
 /// What a provision does.
 #[derive(
@@ -116,4 +119,41 @@ impl Provided {
     pub fn from_word(word: &str) -> Option<Self> {
         word.parse().ok()
     }
+}
+
+/// How a call ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Answered {
+    /// `done`, `failed`, `unknown`, `refused` or `withdrawn`.
+    pub(crate) state: ProvisionState,
+    pub(crate) result: Option<Provided>,
+    /// In words, for people.
+    pub(crate) detail: Option<String>,
+    /// The provider asked not to be called again before this time.
+    pub(crate) not_before: Option<Timestamp>,
+    /// Whether the old entry surely still exists, though it was about to be replaced.
+    pub(crate) kept: bool,
+    /// The flags that the member certainly has.
+    pub(crate) has: Flags,
+}
+
+impl Answered {
+    pub(crate) fn new(state: ProvisionState) -> Self {
+        Self {
+            state,
+            result: None,
+            detail: None,
+            not_before: None,
+            kept: false,
+            has: Flags::default(),
+        }
+    }
+}
+
+/// The state of a provision.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) state: ProvisionState,
+    pub(crate) result: Option<Provided>,
+    pub(crate) detail: Option<String>,
 }

@@ -5,9 +5,11 @@ use std::collections::{BTreeSet, HashSet};
 
 use super::{Gave, Give};
 use crate::clock;
-use crate::domain::{Email, Finding, Provided, Provider, ProvisionKind, ProvisionState, TargetRef};
+use crate::domain::{
+    Email, Finding, Provided, Provider, ProvisionKind, ProvisionState, Standing, TargetRef,
+};
 use crate::observe::{self, ReadOptions};
-use crate::store::{Provision, Provisions, Standing, StoreError};
+use crate::store::{Provision, Provisions, StoreError};
 
 impl Give<'_> {
     /// Looks again at the teams that were changed: what was not answered may be there.

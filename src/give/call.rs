@@ -4,13 +4,13 @@ mod adding;
 
 use super::Give;
 use crate::clock;
-use crate::domain::{Flags, Permission, Provided, ProvisionKind, ProvisionState};
+use crate::domain::{Answered, Flags, Permission, Provided, ProvisionKind, ProvisionState};
 use crate::failpoint;
 use crate::providers::CallError;
 use crate::providers::sapling::{self, Writer};
 use crate::providers::sentius::{Entry, Whitelist};
 use crate::store::tables::entry::{self, Taken};
-use crate::store::{Answered, Intent, Posting, Provision, Provisions, StoreError};
+use crate::store::{Intent, Posting, Provision, Provisions, StoreError};
 pub(super) use adding::{Many, send_many};
 
 /// Sends what was intended.

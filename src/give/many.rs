@@ -5,9 +5,9 @@ use super::call::{self, Many};
 use super::work::Work;
 use super::{Gave, Give};
 use crate::clock;
-use crate::domain::Flags;
+use crate::domain::{Answered, Flags, Standing};
 use crate::failpoint;
-use crate::store::{Answered, Intent, Provision, Provisions, Standing, StoreError};
+use crate::store::{Intent, Provision, Provisions, StoreError};
 
 impl Give<'_> {
     /// Adds people together. A person who needs another call after all gets it; if the whole call

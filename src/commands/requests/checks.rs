@@ -9,7 +9,7 @@ use super::{GiveError, Request, readable};
 use crate::clock;
 use crate::domain::{Email, FindingKind, Place, Provider, Target, TargetRef};
 use crate::observe::Observation;
-use crate::store::tables::provisions::Presence;
+use crate::plan::provision::InTeam;
 use crate::store::{Db, Grants, Provisions, Same, Store, StoreError, Targets};
 
 /// Checks every request against what was read and recorded.
@@ -170,13 +170,13 @@ fn role(
     if grant.role.is_none() || grant.start.is_some_and(|start| start > now) {
         return Ok(None);
     }
-    Ok(match Provisions::presence(db, team.id(), &grant.email)? {
-        Presence::Member => None,
-        Presence::Invited => Some(format!(
+    Ok(match Provisions::in_team(db, team.id(), &grant.email)? {
+        InTeam::Member { .. } => None,
+        InTeam::Invited => Some(format!(
             "role: {} was invited to {team} and has not joined; a role is for members",
             grant.email
         )),
-        Presence::Absent => Some(format!(
+        InTeam::Absent => Some(format!(
             "role: {} is not a member of {team}; give the membership first, without a role",
             grant.email
         )),

@@ -3,11 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{done, failed, not_configured};
-use crate::domain::{Email, Flags, Provided, ProvisionState};
+use crate::domain::{Answered, Email, Flags, Provided, ProvisionState};
 use crate::give::Give;
+use crate::plan::provision::not_with_an_invite;
 use crate::providers::CallError;
 use crate::providers::sapling::{self, Added, Writer};
-use crate::store::{Answered, Provision, not_with_an_invite};
+use crate::store::Provision;
 
 pub(super) async fn add(writer: &Writer, team: &str, email: &Email, flags: Flags) -> Answered {
     let asked = sapling::Flags::set(flags, true);

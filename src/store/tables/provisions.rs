@@ -14,15 +14,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::domain::{
-    Email, Flags, Provided, Provider, ProvisionKind, ProvisionState, Role, TargetId, TargetRef,
+    Email, Flags, Provided, Provider, ProvisionKind, ProvisionState, Role, Standing, TargetId,
+    TargetRef,
 };
 use crate::store::trail::{self, Entry};
 use crate::store::{Sources, StoreError, db::values, tables::targets};
 
 pub(crate) use attempt::{Intent, Posting};
-pub(crate) use seen::Presence;
-pub(crate) use settle::{Answered, Next, Standing};
-pub(crate) use team::{Outlook, not_with_an_invite};
+pub(crate) use settle::Next;
+pub(crate) use team::Outlook;
 
 /// The ledger's SQL.
 #[derive(Debug)]

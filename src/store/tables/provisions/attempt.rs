@@ -5,10 +5,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde_json::json;
 
-use super::settle::{Answered, Standing};
 use super::team::{later, team};
 use super::{Provision, Provisions};
-use crate::domain::{Email, Flags, ProvisionKind, ProvisionState};
+use crate::domain::{Answered, Email, Flags, ProvisionKind, ProvisionState, Standing};
+use crate::plan::provision::Turn;
 use crate::store::tables::entry;
 use crate::store::trail::{self, Entry};
 use crate::store::{Grants, Sources, StoreError, db::values};
@@ -67,18 +67,12 @@ impl Provisions {
                 (Intent::Post(posting), said)
             }
             ProvisionKind::MemberAdd | ProvisionKind::MemberPromote => {
-                match Grants::covers_or_begins(
-                    db,
-                    &provision.target,
-                    &provision.email,
-                    provision.role,
-                    at,
-                )? {
-                    Some(begins) if begins > at => {
-                        return later(db, provision, begins, None, false);
-                    }
-                    Some(_) => {}
-                    None => return over(db, provision, at),
+                let (target, email) = (&provision.target, &provision.email);
+                let begins = Grants::covers_or_begins(db, target, email, provision.role, at)?;
+                match Turn::of(begins, at) {
+                    Turn::At(begins) => return later(db, provision, begins, None, false),
+                    Turn::Over => return over(db, provision, at),
+                    Turn::Now => {}
                 }
                 match team(db, provision, at)? {
                     (intent @ Intent::Nothing(_), _) => return Ok(intent),

@@ -4,9 +4,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
-use super::settle::Answered;
 use super::{Provisions, select};
-use crate::domain::{ProvisionState, TargetId};
+use crate::domain::{Answered, ProvisionState, TargetId};
 use crate::store::StoreError;
 
 /// What is open in a team for a membership that has another address by now.

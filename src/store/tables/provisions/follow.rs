@@ -4,9 +4,8 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::settle::Answered;
 use super::{NewProvision, Provision, Provisions, TakeBack};
-use crate::domain::{Flags, Provided, ProvisionKind};
+use crate::domain::{Answered, Flags, Provided, ProvisionKind};
 use crate::store::{StoreError, db::values};
 
 /// Plans a separate call for flags that did not come with the membership: at once for a member, and
@@ -21,7 +20,7 @@ pub(super) fn plan_flags(
     if provision.kind != ProvisionKind::MemberAdd || answered.result == Some(Provided::Promoted) {
         return Ok(false);
     }
-    let wanted = Provisions::wanted(db, provision, at)?;
+    let wanted = Provisions::flags_wanted(db, provision, at)?;
     if wanted.without(answered.has).is_empty() {
         return Ok(false);
     }

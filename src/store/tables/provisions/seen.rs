@@ -4,35 +4,30 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Provision, Provisions};
 use crate::domain::{Email, Flags, TargetId};
+use crate::plan::provision::InTeam;
 use crate::store::StoreError;
-
-/// Whether a person is in a team, as last read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Presence {
-    Member,
-    Invited,
-    Absent,
-}
 
 impl Provisions {
     /// Whether a person is in a team, as last read.
-    pub(crate) fn presence(
+    pub(crate) fn in_team(
         db: &Connection,
         team: TargetId,
         email: &Email,
-    ) -> Result<Presence, StoreError> {
-        Ok(if member(db, team, email)?.is_some() {
-            Presence::Member
-        } else if is_invited(db, team, email)? {
-            Presence::Invited
-        } else {
-            Presence::Absent
+    ) -> Result<InTeam, StoreError> {
+        Ok(match member(db, team, email)? {
+            Some((id, has)) => InTeam::Member {
+                id,
+                has,
+                is_new: false,
+            },
+            None if is_invited(db, team, email)? => InTeam::Invited,
+            None => InTeam::Absent,
         })
     }
 }
 
 /// The membership's id and flags, as last read.
-pub(super) fn member(
+fn member(
     db: &Connection,
     target: TargetId,
     email: &Email,
@@ -76,23 +71,18 @@ pub(super) fn just_added(
     Ok(words.map(|words| super::flags(&words)))
 }
 
-/// Whether an addition was planned, and the person was first seen as a member after that.
+/// Whether the person was first seen as a member after this was planned.
 pub(super) fn came_since(db: &Connection, provision: &Provision) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM provision p
              JOIN member m ON m.target = p.target AND m.email_key = p.email_key
-             WHERE p.id = :id AND p.kind = 'member.add' AND p.role IS NULL
-               AND m.valid_to IS NULL AND m.first_seen >= p.planned_at)",
+             WHERE p.id = :id AND m.valid_to IS NULL AND m.first_seen >= p.planned_at)",
         )?
         .query_row(named_params! { ":id": provision.row }, |row| row.get(0))?)
 }
 
-pub(super) fn is_invited(
-    db: &Connection,
-    target: TargetId,
-    email: &Email,
-) -> Result<bool, StoreError> {
+fn is_invited(db: &Connection, target: TargetId, email: &Email) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM invite

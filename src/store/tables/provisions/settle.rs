@@ -6,7 +6,8 @@ use serde_json::json;
 
 use super::follow::{plan_flags, plan_next_start};
 use super::{Provision, Provisions, TakeBack};
-use crate::domain::{Email, Flags, Provided, ProvisionState, Role, TargetId};
+use crate::domain::{Answered, Email, Provided, ProvisionState, Role, Standing, TargetId};
+use crate::plan::provision::{After, Tried, Try, after};
 use crate::store::ledger::{LONGEST_WAIT, wait_after};
 use crate::store::tables::entry::{self, How};
 use crate::store::trail::{self, Entry};
@@ -15,43 +16,6 @@ use crate::store::{Grants, Sources, StoreError, db::values};
 /// How soon a half-replaced entry is tried again if no pass runs sooner: a person may be without
 /// access.
 const SOON: SignedDuration = SignedDuration::from_mins(1);
-
-/// How a call ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Answered {
-    /// `done`, `failed`, `unknown`, `refused` or `withdrawn`.
-    pub(crate) state: ProvisionState,
-    pub(crate) result: Option<Provided>,
-    /// In words, for people.
-    pub(crate) detail: Option<String>,
-    /// The provider asked not to be called again before this time.
-    pub(crate) not_before: Option<Timestamp>,
-    /// Whether the old entry surely still exists, though it was about to be replaced.
-    pub(crate) kept: bool,
-    /// The flags that the member certainly has.
-    pub(crate) has: Flags,
-}
-
-impl Answered {
-    pub(crate) fn new(state: ProvisionState) -> Self {
-        Self {
-            state,
-            result: None,
-            detail: None,
-            not_before: None,
-            kept: false,
-            has: Flags::default(),
-        }
-    }
-}
-
-/// The state of a provision.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) state: ProvisionState,
-    pub(crate) result: Option<Provided>,
-    pub(crate) detail: Option<String>,
-}
 
 /// What to do after an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,60 +51,45 @@ impl Provisions {
             .query_row(named_params! { ":id": provision.row }, |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?;
-        let gap = gap && !answered.kept;
         let take_back: Vec<TakeBack> = serde_json::from_str(&take_back)
             .map_err(|e| StoreError::Corrupt(format!("a provision: {e}")))?;
-        let mut state = answered.state;
-        let mut detail = answered.detail.clone();
-        if state == ProvisionState::Refused && unanswered && !gap {
-            // It may exist all the same: the grant stays, so that its end is acted on.
-            state = ProvisionState::Failed;
-            let why = detail.unwrap_or_default();
-            detail = Some(format!(
-                "{why}; an earlier try was not answered, so it may be there"
-            ));
-        }
-        let is_owed = state == ProvisionState::Refused && take_back.is_empty();
-        if is_owed {
-            // There is no new request to undo: this access was given before, and is still owed.
-            state = ProvisionState::Failed;
-        }
-        let mends = state == ProvisionState::Refused && gap;
-        let is_over = !mends
-            && matches!(
-                state,
-                ProvisionState::Done | ProvisionState::Refused | ProvisionState::Withdrawn
-            );
-        let wait = if gap {
-            SOON
-        } else if is_owed {
-            // A permanent refusal will hardly change soon.
-            LONGEST_WAIT
-        } else {
-            wait_after(attempts.max(1))
+        let tried = Tried {
+            unanswered,
+            gap,
+            is_new: !take_back.is_empty(),
+        };
+        let After {
+            state,
+            detail,
+            gap,
+            next,
+        } = after(tried, answered);
+        let wait = match next {
+            Try::Soon => SOON,
+            Try::Rarely => LONGEST_WAIT,
+            Try::Mend => SignedDuration::ZERO,
+            Try::Never | Try::Backoff => wait_after(attempts.max(1)),
         };
         let own = at.checked_add(wait).unwrap_or(at);
-        let due = answered.not_before.map_or(own, |asked| own.max(asked));
-        let word = if mends {
-            ProvisionState::Planned
-        } else {
-            state
+        let asked = answered.not_before.filter(|_| next != Try::Mend);
+        let due = asked.map_or(own, |asked| own.max(asked));
+        let word = match next {
+            Try::Mend => ProvisionState::Planned,
+            _ => state,
         };
         db.prepare_cached(
             "UPDATE provision SET state = :state, result = :result, detail = :detail, due_at = :due,
                     unanswered = iif(:unknown, 1, unanswered),
-                    gap_since = iif(:gap AND NOT :done, gap_since, NULL),
+                    gap_since = iif(:gap, gap_since, NULL),
                     take_back = iif(:refused, '[]', take_back), settled_at = :settled_at
              WHERE id = :id",
         )?
         .execute(named_params! {
             ":id": provision.row, ":state": word.as_str(),
             ":result": answered.result.map(Provided::as_str), ":detail": detail,
-            ":unknown": state == ProvisionState::Unknown,
-            ":due": values::stored(if mends { at } else { due }),
-            ":gap": gap, ":done": state == ProvisionState::Done,
+            ":unknown": state == ProvisionState::Unknown, ":due": values::stored(due), ":gap": gap,
             ":refused": state == ProvisionState::Refused,
-            ":settled_at": is_over.then(|| values::stored(at)),
+            ":settled_at": (next == Try::Never).then(|| values::stored(at)),
         })?;
         Sources::called(db, &provision.target)?;
         trail::append(
@@ -182,10 +131,9 @@ impl Provisions {
             result: answered.result,
             detail,
         };
-        Ok(if mends {
-            Next::Mend(standing)
-        } else {
-            Next::Rest(standing)
+        Ok(match next {
+            Try::Mend => Next::Mend(standing),
+            _ => Next::Rest(standing),
         })
     }
 

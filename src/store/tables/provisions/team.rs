@@ -1,22 +1,16 @@
 //! What is left to do for a person by a team's last reading: add them, give flags, or wait for
 //! them.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 use serde_json::{Map, Value, json};
 
 use super::attempt::Intent;
-use super::seen::{came_since, is_invited, just_added, member};
-use super::settle::{Answered, Standing};
+use super::seen::{came_since, just_added};
 use super::{Provision, Provisions, words};
-use crate::domain::{Flags, Provided, ProvisionKind, ProvisionState, Role};
+use crate::domain::{Answered, Flags, Provided, ProvisionKind, ProvisionState, Standing};
+use crate::plan::provision::{FLAGS_WAIT, InTeam, ToGive, Turn, Wanted, shown_by, to_give};
 use crate::store::{Grants, StoreError, db::values};
-
-/// How long a role waits for an invited person to join, if no pass sees it sooner.
-const ROLE_WAITS: SignedDuration = SignedDuration::from_mins(15);
-/// The same for the flags of a membership: every pass that reads the team sees who has joined, and
-/// an invite may be pending for weeks.
-const FLAGS_WAIT: SignedDuration = SignedDuration::from_hours(24);
 
 /// The calls that giving something will probably take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,26 +21,6 @@ pub(crate) enum Outlook {
     Call,
     /// A call that adds to a team with these flags, and that can add several people.
     Add(Flags),
-}
-
-/// What to do, by the last reading.
-enum Decision {
-    /// Nothing: it exists.
-    Done {
-        result: Provided,
-        detail: Option<String>,
-        has: Flags,
-    },
-    Add(Flags),
-    Promote(String, Flags),
-    /// Nothing yet.
-    Wait {
-        until: Timestamp,
-        why: String,
-        for_invite: bool,
-    },
-    /// It cannot be given at present.
-    Fail(&'static str),
 }
 
 impl Provisions {
@@ -61,12 +35,12 @@ impl Provisions {
         }
         let (target, email) = (&provision.target, &provision.email);
         let begins = Grants::covers_or_begins(db, target, email, provision.role, at)?;
-        if begins.is_none_or(|begins| begins > at) {
+        if Turn::of(begins, at) != Turn::Now {
             return Ok(Outlook::Nothing);
         }
-        Ok(match decide(db, provision, at)? {
-            Decision::Add(flags) => Outlook::Add(flags),
-            Decision::Promote(..) => Outlook::Call,
+        Ok(match to_give(&wanted(db, provision, at)?, at) {
+            ToGive::Add(flags) => Outlook::Add(flags),
+            ToGive::Promote(..) => Outlook::Call,
             _ => Outlook::Nothing,
         })
     }
@@ -81,25 +55,19 @@ impl Provisions {
             unanswered: true,
             ..provision.clone()
         };
-        Ok(match decide(db, &sent, at)? {
-            Decision::Done {
+        match shown_by(&wanted(db, &sent, at)?, at) {
+            Some(ToGive::Done {
                 result,
                 detail,
                 has,
-            } => Some(done(db, &sent, result, detail, has, at)?),
-            // The person was added and lacks only flags, which follow separately.
-            Decision::Promote(..) if came_since(db, &sent)? => {
-                let has = member(db, sent.target.id(), &sent.email)?;
-                let has = has.map_or_else(Flags::default, |(_, has)| has);
-                Some(done(db, &sent, Provided::Added, None, has, at)?)
-            }
-            _ => None,
-        })
+            }) => done(db, &sent, result, detail, has, at).map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The flags for a membership: those requested beyond the grants, and all that the running
     /// grants give.
-    pub(super) fn wanted(
+    pub(super) fn flags_wanted(
         db: &Connection,
         provision: &Provision,
         at: Timestamp,
@@ -126,8 +94,8 @@ pub(super) fn team(
     provision: &Provision,
     at: Timestamp,
 ) -> Result<(Intent, Value), StoreError> {
-    Ok(match decide(db, provision, at)? {
-        Decision::Done {
+    Ok(match to_give(&wanted(db, provision, at)?, at) {
+        ToGive::Done {
             result,
             detail,
             has,
@@ -135,8 +103,8 @@ pub(super) fn team(
             let standing = done(db, provision, result, detail, has, at)?;
             (Intent::Nothing(standing), Value::Null)
         }
-        Decision::Add(flags) => (Intent::Add(flags), json!({ "flags": words(flags) })),
-        Decision::Promote(id, flags) => {
+        ToGive::Add(flags) => (Intent::Add(flags), json!({ "flags": words(flags) })),
+        ToGive::Promote(id, flags) => {
             let set = flags.named().into_iter().filter(|(_, is)| *is);
             let mut said: Map<String, Value> = set
                 .map(|(name, _)| (name.to_owned(), true.into()))
@@ -144,7 +112,7 @@ pub(super) fn team(
             said.insert("team_user_id".to_owned(), id.clone().into());
             (Intent::Promote(id, flags), Value::Object(said))
         }
-        Decision::Wait {
+        ToGive::Wait {
             until,
             why,
             for_invite,
@@ -152,7 +120,7 @@ pub(super) fn team(
             later(db, provision, until, Some(why), for_invite)?,
             Value::Null,
         ),
-        Decision::Fail(why) => {
+        ToGive::Fail(why) => {
             let answered = Answered {
                 detail: Some(why.to_owned()),
                 ..Answered::new(ProvisionState::Failed)
@@ -163,123 +131,32 @@ pub(super) fn team(
     })
 }
 
-fn decide(db: &Connection, provision: &Provision, at: Timestamp) -> Result<Decision, StoreError> {
-    match provision.role {
-        Some(role) => of_role(db, provision, role, at),
-        None => of_membership(db, provision, at),
-    }
-}
-
-fn of_membership(
-    db: &Connection,
-    provision: &Provision,
-    at: Timestamp,
-) -> Result<Decision, StoreError> {
-    let (target, email) = (provision.target.id(), &provision.email);
-    let wanted = Provisions::wanted(db, provision, at)?;
-    let sent = provision.unanswered;
-    let only_flags = provision.kind == ProvisionKind::MemberPromote;
-    let after = |wait: SignedDuration| at.checked_add(wait).unwrap_or(at);
-    Ok(match member(db, target, email)? {
-        Some((id, has)) => {
-            let lacks = wanted.without(has);
-            if !lacks.is_empty() {
-                return Ok(Decision::Promote(id, lacks));
-            }
-            let result = match sent {
-                true if !only_flags && came_since(db, provision)? => Provided::Added,
-                true => Provided::Promoted,
-                false => Provided::AlreadyExists,
-            };
-            Decision::Done {
-                result,
-                detail: None,
-                has,
-            }
-        }
-        None if is_invited(db, target, email)? => match not_with_an_invite(wanted) {
-            Some(why) if only_flags => Decision::Wait {
-                until: after(FLAGS_WAIT),
-                why,
-                for_invite: true,
-            },
-            detail => Decision::Done {
-                result: if sent {
-                    Provided::Invited
-                } else {
-                    Provided::AlreadyInvited
-                },
-                detail,
-                has: Flags::default(),
-            },
+/// What decides about it, by the grants and the last reading.
+fn wanted(db: &Connection, provision: &Provision, at: Timestamp) -> Result<Wanted, StoreError> {
+    let there = Provisions::in_team(db, provision.target.id(), &provision.email)?;
+    let there = match there {
+        InTeam::Member { id, has, .. } => InTeam::Member {
+            id,
+            has,
+            is_new: provision.unanswered && came_since(db, provision)?,
         },
-        None if !only_flags => Decision::Add(wanted),
-        None if just_added(db, provision)?.is_some() => Decision::Wait {
-            until: at,
-            why: format!(
-                "was added just now; {} once a reading shows that",
-                follow(wanted)
-            ),
-            for_invite: false,
-        },
-        // A person who was removed, or whose invite was, is not added again for the sake of a flag.
-        None => Decision::Wait {
-            until: after(FLAGS_WAIT),
-            why: format!(
-                "is not in the team; {} once a reading shows them",
-                follow(wanted)
-            ),
-            for_invite: true,
-        },
-    })
-}
-
-fn of_role(
-    db: &Connection,
-    provision: &Provision,
-    role: Role,
-    at: Timestamp,
-) -> Result<Decision, StoreError> {
-    let (target, email) = (provision.target.id(), &provision.email);
-    let added = just_added(db, provision)?;
-    let came_along = added.is_some_and(|flags| flags.has(role));
-    let there = |has| Decision::Done {
-        result: if provision.unanswered || came_along {
-            Provided::Promoted
-        } else {
-            Provided::AlreadyExists
-        },
-        detail: None,
-        has,
+        other => other,
     };
-    Ok(match member(db, target, email)? {
-        Some((_, has)) if has.has(role) => there(has),
-        Some((id, _)) => Decision::Promote(id, Flags::only(role)),
-        None if is_invited(db, target, email)? => Decision::Wait {
-            until: at.checked_add(ROLE_WAITS).unwrap_or(at),
-            why: "was invited and has not joined; the role follows then".to_owned(),
-            for_invite: true,
+    Ok(Wanted {
+        kind: provision.kind,
+        role: provision.role,
+        flags: match provision.role {
+            None => Provisions::flags_wanted(db, provision, at)?,
+            Some(_) => Flags::default(),
         },
-        None if came_along => there(Flags::only(role)),
-        None if added.is_some() => Decision::Wait {
-            until: at,
-            why: "was added just now; the role follows once a reading shows that".to_owned(),
-            for_invite: false,
+        unanswered: provision.unanswered,
+        just_added: match (&there, provision.role) {
+            (InTeam::Member { .. }, None) => None,
+            _ if provision.kind == ProvisionKind::MemberAdd => None,
+            _ => just_added(db, provision)?,
         },
-        None => Decision::Fail("is not a member of the team: a role is for members"),
+        there,
     })
-}
-
-/// What to say about flags for an invited person, if any were wanted.
-pub(crate) fn not_with_an_invite(flags: Flags) -> Option<String> {
-    (!flags.is_empty()).then(|| format!("invited; {} once the invite is accepted", follow(flags)))
-}
-
-/// `edit is set`, `edit and inspect are set`.
-fn follow(flags: Flags) -> String {
-    let one = Role::ALL.into_iter().filter(|r| flags.has(*r)).count() == 1;
-    let verb = if one { "is set" } else { "are set" };
-    format!("{} {verb}", flags.in_words())
 }
 
 fn done(
