@@ -12,7 +12,7 @@ use super::exists::says_that_it_exists;
 use super::proof::Proof;
 use super::redact::Redactor;
 use super::room::Room;
-use super::signs::Signs;
+use super::signs::PageSigns;
 use super::{CallError, Gone};
 
 /// An answer as it came, its body whole.
@@ -22,7 +22,7 @@ pub(super) struct Answer {
     pub(super) content_type: Option<String>,
     pub(super) retry_after: Option<Duration>,
     /// What its headers tell of a list in it.
-    pub(super) signs: Box<Signs>,
+    pub(super) signs: Box<PageSigns>,
     /// Empty where the body was too large for memory: then it was read by [`super::http::Call::large`].
     pub(super) body: Vec<u8>,
     /// What the body takes of the memory for bodies.

@@ -169,7 +169,7 @@ const SIGNS: [(Tells, &[&str]); 11] = [
 
 /// What stands beside a list: whether there is more than it.
 #[derive(Debug, Default)]
-pub(super) struct Signs {
+pub(super) struct PageSigns {
     /// The first that says so.
     more: Option<String>,
     /// How many rows there are said to be: in all, users, pending users; with the name.
@@ -181,7 +181,7 @@ pub(super) struct Signs {
     error: Option<String>,
 }
 
-impl Signs {
+impl PageSigns {
     /// Those in the headers of an answer.
     pub(super) fn of_headers(headers: &HeaderMap) -> Self {
         let mut signs = Self::default();

@@ -8,7 +8,7 @@ use super::{Call, Http, Sent};
 use crate::clock;
 use crate::providers::answer::{Answer, Judge};
 use crate::providers::room::Room;
-use crate::providers::signs::Signs;
+use crate::providers::signs::PageSigns;
 use crate::providers::{CallError, dates};
 
 /// The most that is read of a refusal, for its message.
@@ -39,7 +39,7 @@ impl Http {
             retry_after: dates::retry_after(response.headers(), received),
             // Only what is read can be a part of something.
             signs: match call.method {
-                Method::GET => Box::new(Signs::of_headers(response.headers())),
+                Method::GET => Box::new(PageSigns::of_headers(response.headers())),
                 _ => Box::default(),
             },
             body: Vec::new(),

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::wire::{PendingUser, Team, TeamUser};
-use crate::providers::signs::Signs;
+use crate::providers::signs::PageSigns;
 
 /// A document of lists: each of them has to be there, and what else is a sign is kept.
 macro_rules! page {
@@ -14,7 +14,7 @@ macro_rules! page {
         #[derive(Debug)]
         pub(super) struct $page {
             $(pub(super) $list: Vec<$row>,)+
-            pub(super) signs: Signs,
+            pub(super) signs: PageSigns,
         }
 
         impl<'de> Deserialize<'de> for $page {
@@ -33,7 +33,7 @@ macro_rules! page {
                         mut fields: A,
                     ) -> Result<Self::Value, A::Error> {
                         $(let mut $list: Option<Vec<$row>> = None;)+
-                        let mut signs = Signs::default();
+                        let mut signs = PageSigns::default();
                         while let Some(name) = fields.next_key::<String>()? {
                             match name.as_str() {
                                 $(stringify!($list) => {
@@ -41,7 +41,7 @@ macro_rules! page {
                                         return Err(A::Error::duplicate_field(stringify!($list)));
                                     }
                                 })+
-                                name if Signs::knows(name) => {
+                                name if PageSigns::knows(name) => {
                                     signs.take(name, &fields.next_value()?);
                                 }
                                 _ => {

@@ -12,7 +12,7 @@ use super::wire::{check_emails, check_ids};
 use super::{Access, Digest, PendingUser, Team, TeamUser, segment};
 use crate::providers::answer::Answer;
 use crate::providers::http::{Call, Large};
-use crate::providers::signs::Signs;
+use crate::providers::signs::PageSigns;
 use crate::providers::{CallError, Proof, Room, StillDue};
 
 /// Reads one account. It can change nothing.
@@ -203,7 +203,7 @@ impl Reader {
     fn is_whole(
         &self,
         answer: &Answer,
-        signs: &Signs,
+        signs: &PageSigns,
         rows: usize,
         pending: Option<usize>,
     ) -> Result<(), CallError> {

@@ -7,9 +7,9 @@ use super::*;
 /// Why a team of one member and one invite is a part, with these fields beside the lists.
 fn doubt(fields: &str) -> Option<String> {
     let fields: Map<String, Value> = serde_json::from_str(&format!("{{{fields}}}")).unwrap();
-    let mut signs = Signs::default();
+    let mut signs = PageSigns::default();
     for (name, value) in &fields {
-        if Signs::knows(name) {
+        if PageSigns::knows(name) {
             signs.take(name, value);
         }
     }
@@ -24,7 +24,7 @@ fn doubt_of(header: &str) -> Option<String> {
         HeaderName::from_bytes(name.as_bytes()).unwrap(),
         HeaderValue::from_str(value.trim()).unwrap(),
     );
-    Signs::of_headers(&headers).doubt(1, Some(1))
+    PageSigns::of_headers(&headers).doubt(1, Some(1))
 }
 
 #[test]
@@ -209,16 +209,16 @@ fn a_page_and_the_number_of_pages_are_told_by_headers_together() {
     headers.append("x-page", HeaderValue::from_static("2"));
     headers.append("x-total-pages", HeaderValue::from_static("2"));
     headers.append("x-next-page", HeaderValue::from_static(""));
-    assert_eq!(Signs::of_headers(&headers).doubt(0, None), None);
+    assert_eq!(PageSigns::of_headers(&headers).doubt(0, None), None);
 }
 
 #[test]
 fn a_number_of_users_is_none_of_teams() {
-    let mut signs = Signs::default();
+    let mut signs = PageSigns::default();
     signs.take("user_count", &7.into());
     assert_eq!(signs.doubt(2, None), None);
     assert!(signs.doubt(2, Some(0)).is_some());
-    assert!(!signs.is_none() && Signs::default().is_none());
+    assert!(!signs.is_none() && PageSigns::default().is_none());
 }
 
 #[test]
