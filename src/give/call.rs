@@ -56,10 +56,13 @@ async fn post(
         start: posting.start,
         end: posting.end,
     };
+    let replaces = provision.kind != ProvisionKind::WhitelistAdd || provision.gap;
     match whitelist.add(&entry).await {
         Ok(()) => return Ok(done(Provided::Posted)),
+        // An entry is on record: what may mean that it is in the way is reason enough to replace it.
+        Err(error) if replaces && error.may_mean_that_it_exists() => {}
         Err(error) if !error.says_that_it_exists() => return Ok(failed(&error)),
-        Err(_) if provision.kind == ProvisionKind::WhitelistAdd && !provision.gap => {
+        Err(_) if !replaces => {
             let ours = provision.unanswered;
             return Ok(Answered {
                 detail: (!ours).then(|| {

@@ -29,8 +29,8 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
 
 /// The first moment of 2000: no account is older than the providers.
 const FIRST: Timestamp = Timestamp::constant(946_684_800, 0);
-/// How far ahead a provider's clock, or its time zone, may be.
-const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+/// How far ahead a provider's clock may be.
+const AHEAD: SignedDuration = SignedDuration::from_mins(10);
 
 /// Whether a date can be one of something that has happened by `now`. Others, such as 1970, the
 /// year 1 or 9999, stand for "unknown".

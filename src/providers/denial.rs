@@ -65,6 +65,17 @@ const NO: [&str; 27] = [
 /// Parts of an answer in which the verdict may stand instead of at the top.
 const INSIDE: [&str; 4] = ["data", "result", "response", "results"];
 
+/// Fields that say whether it was done.
+const DONE: [&str; 7] = [
+    "success",
+    "ok",
+    "succeeded",
+    "done",
+    "deleted",
+    "removed",
+    "added",
+];
+
 /// What a text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
@@ -111,26 +122,35 @@ pub(super) fn is_error(value: &Value) -> bool {
 }
 
 fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
-    let field = |names: &[&str]| names.iter().find_map(|name| fields.get(*name));
+    let get = |name: &str| {
+        let mut found = fields.iter();
+        found.find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+    };
+    let field = |names: &[&str]| names.iter().find_map(|name| get(name));
     let text = || {
         let names = ["message", "msg", "detail", "reason", "description"];
-        names.iter().find_map(|name| fields.get(*name)?.as_str())
+        names.iter().find_map(|name| get(name)?.as_str())
     };
     let told = |what: String| text().map_or(what, str::to_owned);
 
-    for name in ["error", "errors"] {
-        if let Some(error) = fields.get(name).filter(|error| is_error(error)) {
+    for name in ["error", "errors", "err"] {
+        if let Some(error) = get(name).filter(|error| is_error(error)) {
             let own = words_of(error);
             return Some(own.unwrap_or_else(|| told(format!("{name}: {error}"))));
         }
     }
     let mut agrees = false;
-    for name in ["success", "ok", "succeeded"] {
-        match fields.get(name).map(truth) {
-            Some(Says::No) => return Some(told(format!("{name}: {}", fields[name]))),
-            Some(Says::Yes) => agrees = true,
-            _ => {}
+    for name in DONE {
+        let Some(value) = get(name) else { continue };
+        match truth(value) {
+            Says::No => return Some(told(format!("{name}: {value}"))),
+            Says::Yes => agrees = true,
+            Says::Neither => {}
         }
+    }
+    if let Some(code) = get("code").filter(|code| code.is_number() && status_says(code) == Says::No)
+    {
+        return Some(told(format!("code: {code}")));
     }
     if let Some(status) = field(&["status", "status_code", "statusCode"]) {
         match status_says(status) {
@@ -141,7 +161,7 @@ fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
     }
     if levels > 0 {
         for name in INSIDE {
-            match fields.get(name) {
+            match get(name) {
                 Some(Value::Object(inner)) => {
                     if let Some(no) = in_object(inner, levels - 1) {
                         return Some(no);
@@ -156,7 +176,7 @@ fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
         return None;
     }
     // By convention a refusal stands in `detail`; the others carry messages of either kind.
-    if let Some(detail) = fields.get("detail").filter(|detail| is_error(detail)) {
+    if let Some(detail) = get("detail").filter(|detail| is_error(detail)) {
         let words = words_of(detail).unwrap_or_else(|| detail.to_string());
         if says(&words) != Says::Yes {
             return Some(words);
@@ -245,6 +265,10 @@ mod tests {
             (r#"{"success": "false"}"#, "success: \"false\""),
             (r#"{"ok": false, "msg": "nope"}"#, "nope"),
             (r#"{"ok": 0}"#, "ok: 0"),
+            (r#"{"Error": "no contract"}"#, "no contract"),
+            (r#"{"err": "no contract"}"#, "no contract"),
+            (r#"{"deleted": false}"#, "deleted: false"),
+            (r#"{"code": 403, "message": "key"}"#, "key"),
             (r#"{"status": "error"}"#, "status: \"error\""),
             (r#"{"status": "failed", "reason": "busy"}"#, "busy"),
             (r#"{"status": 403, "detail": "key"}"#, "key"),
@@ -288,6 +312,7 @@ mod tests {
             r#"{"ok": true, "message": "not needed"}"#,
             r#"{"status": "ok", "detail": "1"}"#,
             r#"{"status": 200}"#,
+            r#"{"code": 7, "deleted": 1, "added": "2026-06-01"}"#,
             r#"{"status": "active"}"#,
             r#"{"detail": "User removed from whitelist"}"#,
             r#"{"message": "jane@example.com"}"#,

@@ -126,6 +126,17 @@ impl CallError {
         )
     }
 
+    /// Whether it may mean that, without saying so.
+    #[must_use]
+    pub fn may_mean_that_it_exists(&self) -> bool {
+        match self {
+            Self::Refused {
+                status, message, ..
+            } => super::exists::may_mean_that_it_exists(*status, message),
+            _ => false,
+        }
+    }
+
     /// Whether the key may not do this (401, 403): that account or team is left alone.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {

@@ -36,13 +36,19 @@ const SUBJECTS: [&str; 11] = [
     "whitelist",
 ];
 
+/// What says no more than the status 409 does.
+const BARE: [&str; 4] = ["409", "conflict", "error", "http"];
+
 /// What a refusal may name that is something else than the entry.
-const OTHERS: [&str; 22] = [
+const OTHERS: [&str; 25] = [
     "account",
+    "another",
     "concurrent",
     "contract",
     "contracts",
+    "different",
     "domain",
+    "elsewhere",
     "key",
     "licence",
     "license",
@@ -80,21 +86,27 @@ const NOT: [&str; 14] = [
     "without",
 ];
 
-/// Whether a refusal with this status and these words says that an entry exists. A 409 does where it
-/// says nothing against it.
+/// Whether a refusal with this status says that an entry exists: in words, or as a conflict that names
+/// no other reason.
 pub(super) fn says_that_it_exists(status: u16, message: &str) -> bool {
-    let message = message.to_lowercase().replace(['\'', '’'], "");
+    let message = plain(message);
+    let is_bare = |words: Vec<&str>| words.iter().all(|word| BARE.contains(word));
     match status {
         400 | 422 => clauses(&message).any(|words| says_so(&words)),
-        409 => {
-            clauses(&message).any(|words| says_so(&words))
-                || !clauses(&message).any(|words| {
-                    let speaks_against = |word: &&str| NOT.contains(word) || OTHERS.contains(word);
-                    words.iter().any(speaks_against)
-                })
-        }
+        409 => clauses(&message).any(|words| says_so(&words)) || clauses(&message).all(is_bare),
         _ => false,
     }
+}
+
+/// Whether a refusal may mean that, without saying so: a 409 that says nothing against it. Enough to
+/// replace an entry that is known to be there, and no yes to posting a new one.
+pub(super) fn may_mean_that_it_exists(status: u16, message: &str) -> bool {
+    let speaks_against = |word: &&str| NOT.contains(word) || OTHERS.contains(word);
+    status == 409 && !clauses(&plain(message)).any(|words| words.iter().any(speaks_against))
+}
+
+fn plain(message: &str) -> String {
+    message.to_lowercase().replace(['\'', '’'], "")
 }
 
 /// The words of each clause: "not" in one says nothing about the next.
@@ -175,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_conflict_means_it_unless_it_says_something_else() {
+    fn a_conflict_may_mean_it_unless_it_says_something_else() {
         for (message, exists) in [
             ("Conflict", true),
             ("", true),
@@ -187,6 +199,19 @@ mod tests {
             ("another change is in progress", false),
             ("all seats are taken", false),
             ("quota reached", false),
+            ("user exists in another organization", false),
+        ] {
+            assert_eq!(may_mean_that_it_exists(409, message), exists, "{message}");
+            assert!(!may_mean_that_it_exists(400, message), "{message}");
+        }
+        for (message, exists) in [
+            ("Conflict", true),
+            ("", true),
+            ("HTTP 409: Conflict", true),
+            ("x", false),
+            ("the whitelist is closed", false),
+            ("User already exists", true),
+            ("user exists in another organization", false),
         ] {
             assert_eq!(says_that_it_exists(409, message), exists, "{message}");
         }

@@ -203,7 +203,7 @@ async fn an_entry_that_was_posted_with_5xx_and_then_exists_is_ours() {
     let world = World::new().await;
     let done = Fault::Status(Answer::new(500).applied());
     world.sentius.faults().once(When::method("POST"), done);
-    let conflict = Fault::status(409);
+    let conflict = Fault::Status(Answer::new(409).body("application/json", "{}"));
     world.sentius.faults().once(When::method("POST"), conflict);
     let grant = ["grant", "jane@example.com", "--target", "sentius:acme"];
     let said = ask(&world, &grant).await;
@@ -218,4 +218,29 @@ async fn an_entry_that_was_posted_with_5xx_and_then_exists_is_ours() {
         writes,
         ["POST /admin/whitelist 500", "POST /admin/whitelist 409"]
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_that_does_not_say_that_an_entry_exists_is_no_yes() {
+    for (status, body) in [
+        (409, r#"{"detail": "x"}"#),
+        (409, r#"{"detail": "the whitelist is closed"}"#),
+        (400, r#"{"detail": "user exists in another organization"}"#),
+    ] {
+        let world = World::new().await;
+        let refusal = Answer::new(status).body("application/json", body);
+        let post = When::method("POST");
+        let faults = world.sentius.faults();
+        faults.once(post, Fault::Status(refusal));
+        let jane = ["grant", "jane@example.com", "--target", "sentius:acme"];
+
+        let said = ask(&world, &[&jane[..], &["--end", FUTURE]].concat()).await;
+
+        assert_eq!(said.code, 3, "{body}: {:?}", said.lines());
+        if status == 409 {
+            let run = world.run().await;
+            assert_eq!(run.code, 0, "{body}: {:?}", run.errors());
+            assert_eq!(world.whitelisted(), ["jane@example.com"]);
+        }
+    }
 }

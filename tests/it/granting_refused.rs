@@ -247,10 +247,9 @@ async fn a_refused_entry_does_not_end_a_membership_that_follows_the_whitelist() 
 async fn an_entry_that_is_there_already_is_left_as_it_is() {
     let world = World::new().await;
     world.whitelist(&["jane@example.com"]);
-    world
-        .sentius
-        .faults()
-        .once(When::method("POST"), Fault::status(409));
+    let conflict = Answer::new(409).body("application/json", r#"{"error": "Conflict"}"#);
+    let post = When::method("POST");
+    world.sentius.faults().once(post, Fault::Status(conflict));
     let said = ask(&world, &jane(&["--end", FUTURE])).await;
     assert_eq!(
         (said.code, said.lines()),
