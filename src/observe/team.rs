@@ -196,7 +196,14 @@ pub(super) async fn not_asked(
     since: Since,
 ) -> Result<Read, StoreError> {
     let why = breaker.stopped().unwrap_or_default();
-    match fail(store, team, SourceState::Unreadable, why, since).await? {
+    let put = team.clone();
+    let stored = store.write(move |db| {
+        unless_overtaken(db, &put, since, || {
+            Sources::not_asked(db, put.account(), put.id(), &why, since.at)?;
+            Ok(Read::Failed(why))
+        })
+    });
+    match stored.await? {
         Stored::Read(read) => Ok(read),
         Stored::Overtaken(_) => stands(store, team).await,
     }

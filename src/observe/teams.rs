@@ -27,7 +27,8 @@ pub(super) type Listed = (String, TargetRef);
 const NOT_ASKED: &str = "not asked: ";
 
 /// Reads the teams of one account and hands over what came of each, in no order. Those that could
-/// not be read the last time come last: they must not keep the others from being read.
+/// not be read when they were last asked come last, and of these the one that was asked longest ago
+/// first: they must not keep others from being read, nor one that answers again.
 pub(super) async fn read(
     account: &TeamAccount,
     store: &Store,
@@ -36,8 +37,8 @@ pub(super) async fn read(
     options: ReadOptions<'_>,
     mut take: impl FnMut(Listed, Read),
 ) -> Result<(), StoreError> {
-    let failing = store.read(|db| Sources::failing(db, NOT_ASKED)).await?;
-    teams.sort_by_key(|(_, target)| failing.contains(&target.id()));
+    let turns = store.read(|db| Sources::turns(db, NOT_ASKED)).await?;
+    teams.sort_by_key(|(_, target)| turns.get(&target.id()).copied().unwrap_or_default());
     let breaker = Arc::new(Breaker::new(UNDER_WAY));
     let account = &account.while_due(goes_on(&breaker));
     let breaker = &breaker;

@@ -106,3 +106,32 @@ async fn a_team_of_more_than_32_mib_is_read() {
     assert_eq!(members.len(), 521);
     assert_eq!(members[0]["is_admin"], json!(false));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_that_answers_is_read_after_some_passes_however_many_others_do_not() {
+    let mut world = World::new().await;
+    world.config.http = "timeout = \"20s\"\nrequests_per_second = 1000\n".to_owned();
+    let broken: Vec<String> = (0..30)
+        .map(|n| world.team(&format!("Broken {n:02}"), &[]))
+        .collect();
+    let core = world.team("Core", &["bob@example.com", "amy@example.com"]);
+    world
+        .grants(&[&format!("bob@example.com,sapling:acme/Core,{PAST}")])
+        .await;
+    // Core fails once, as all the others do for good.
+    world
+        .sapling
+        .faults()
+        .once(When::method("GET").path(&core), Fault::status(501));
+    for id in &broken {
+        let when = When::method("GET").path(id);
+        world.sapling.faults().always(when, Fault::status(501));
+    }
+
+    for _ in 0..16 {
+        assert_eq!(world.run().await.code, 3);
+        world.later(20);
+    }
+
+    assert_eq!(world.members("Core"), ["amy@example.com"]);
+}

@@ -3,7 +3,7 @@
 mod accepting;
 mod version;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
@@ -255,19 +255,53 @@ impl Sources {
         Self::complete(db, account, SourceKind::Teams, complete, at)
     }
 
-    /// The teams that could not be read the last time. `not_asked` is the prefix of the reason for
-    /// teams that were not even asked.
-    pub(crate) fn failing(
+    /// The order in which teams are asked, by team: those that answered last time before those that
+    /// did not, and of each the one that was asked longest ago first. `not_asked` is how the reason
+    /// begins of those that were not even asked.
+    pub(crate) fn turns(
         db: &Connection,
         not_asked: &str,
-    ) -> Result<HashSet<TargetId>, StoreError> {
+    ) -> Result<HashMap<TargetId, (bool, Option<i64>)>, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT target FROM source
-             WHERE kind = 'team' AND state = 'unreadable' AND ifnull(instr(detail, :not_asked), 0) <> 1",
+            "SELECT target, state = 'unreadable' AND ifnull(instr(detail, :not_asked), 0) <> 1, asked_at
+             FROM source WHERE kind = 'team'",
         )?;
         let params = named_params! { ":not_asked": not_asked };
-        let rows = statement.query_map(params, |row| row.get(0).map(TargetId))?;
+        let rows = statement.query_map(params, |row| {
+            Ok((TargetId(row.get(0)?), (row.get(1)?, row.get(2)?)))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Records that a team was not asked. Why it could not be read when it was still stands.
+    pub(crate) fn not_asked(
+        db: &Connection,
+        account: &str,
+        team: TargetId,
+        why: &str,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let params = named_params! { ":account": account, ":team": team.0 };
+        let was: Option<(String, Option<i64>)> = db
+            .prepare_cached(
+                "SELECT state, asked_at FROM source
+                 WHERE kind = 'team' AND account = :account AND target = :team",
+            )?
+            .query_row(params, |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let (state, asked_at) = was.unwrap_or_default();
+        let unreadable = SourceState::Unreadable;
+        if state == unreadable.as_str() {
+            return Ok(());
+        }
+        let kind = SourceKind::Team(team);
+        Self::problem(db, account, kind, unreadable, why, None, at)?;
+        db.prepare_cached(
+            "UPDATE source SET asked_at = :asked_at
+             WHERE kind = 'team' AND account = :account AND target = :team",
+        )?
+        .execute(named_params! { ":account": account, ":team": team.0, ":asked_at": asked_at })?;
+        Ok(())
     }
 
     /// Records a complete reading.
@@ -305,7 +339,7 @@ impl Sources {
         let done = db
             .prepare_cached(
                 "UPDATE source SET complete_at = :at, counted_at = iif(:counts, :at, counted_at),
-                        doubt_digest = NULL, doubt_streak = 0, readings = readings + 1
+                        doubt_digest = NULL, doubt_streak = 0, readings = readings + 1, asked_at = :at
                  WHERE kind = :kind AND account = :account AND target = :target AND state = 'complete'",
             )?
             .execute(named_params! {
@@ -375,11 +409,12 @@ impl Sources {
             )
             .optional()?;
         db.prepare_cached(
-            "INSERT INTO source (kind, account, target, state, since, detail, readings)
-             VALUES (:kind, :account, :target, :state, :at, :detail, 1)
+            "INSERT INTO source (kind, account, target, state, since, detail, readings, asked_at)
+             VALUES (:kind, :account, :target, :state, :at, :detail, 1, :at)
              ON CONFLICT (kind, account, target) DO UPDATE SET
                 since = CASE WHEN state = excluded.state THEN since ELSE excluded.since END,
-                state = excluded.state, detail = excluded.detail, readings = readings + 1",
+                state = excluded.state, detail = excluded.detail, readings = readings + 1,
+                asked_at = excluded.asked_at",
         )?
         .execute(named_params! {
             ":kind": word, ":account": account, ":target": target, ":state": state.as_str(),
