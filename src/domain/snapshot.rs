@@ -94,7 +94,7 @@ impl Member {
     #[must_use]
     pub fn was_there(&self, at: Timestamp) -> bool {
         match self.created_at {
-            Some(joined) => joined <= at,
+            Some(joined) => joined <= at || self.first_seen <= at,
             None => self.there_since.is_none_or(|since| since <= at),
         }
     }

@@ -10,10 +10,11 @@ use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason};
 /// The least time between two removals of one person.
 const APART: SignedDuration = SignedDuration::from_hours(1);
 
-/// Whether a member has come back since the access on record ended at `end`.
+/// Whether a member has come back since the access on record ended at `end`. Who was seen before
+/// that, and was never gone, has not: whatever date the provider gives by now.
 pub(super) fn is_returned(member: &Member, end: Timestamp) -> bool {
     member.returned_at.is_some_and(|at| at > end)
-        || (!member.was_invite && joined_after(end, member.created_at))
+        || (!member.was_invite && member.first_seen > end && joined_after(end, member.created_at))
 }
 
 /// The same of an invite.

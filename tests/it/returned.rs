@@ -241,3 +241,29 @@ async fn who_is_covered_again_has_not_come_back() {
     assert_eq!(world.lapsed(&revoke).await.code, 0);
     assert_eq!(world.members("Core"), ["amy@example.com"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_seen_before_the_end_goes_whatever_date_the_provider_gives_by_then() {
+    for hours in [9, 40] {
+        let world = World::new().await;
+        core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);
+        end_in_core(&world, &[BOB.to_owned()], "4h").await;
+        assert_eq!(world.run().await.code, 0);
+        world.later(3 * 60);
+        // Local time, labelled as if it were GMT.
+        let later = world.now() + jiff::SignedDuration::from_hours(hours);
+        world.sapling.with(|state| {
+            let core = state.team_mut("Core").unwrap();
+            let mut bob = core.remove_member(BOB).unwrap();
+            bob.created_at = later;
+            core.add_member(bob);
+        });
+        assert_eq!(world.run().await.code, 0);
+        world.later(hours * 60);
+
+        let run = world.run().await;
+
+        assert!(run.found("member.returned").is_empty(), "{hours}");
+        assert_eq!(world.members("Core"), ["amy@example.com"], "{hours}");
+    }
+}

@@ -76,7 +76,8 @@ const LAST_END: &str = "max(
 pub(crate) fn returned() -> String {
     format!(
         "(ifnull(m.returned_at > {LAST_END}, 0)
-          OR (NOT m.was_invite AND ifnull(m.created_at > {LAST_END} + {}, 0)))",
+          OR (NOT m.was_invite AND m.first_seen > {LAST_END}
+              AND ifnull(m.created_at > {LAST_END} + {}, 0)))",
         PROOF_AFTER.as_millis()
     )
 }
