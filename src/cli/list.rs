@@ -91,7 +91,7 @@ pub(super) async fn known_target(
     let (found, namesakes) = store
         .read(move |db| {
             Ok((
-                Targets::find(db, &wanted)?,
+                Targets::on_record(db, &wanted)?,
                 Targets::namesakes(db, &wanted)?,
             ))
         })

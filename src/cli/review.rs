@@ -239,7 +239,7 @@ impl AboutArgs {
         let (target, namesakes) = store
             .read(move |db| {
                 Ok((
-                    Targets::find(db, &wanted)?,
+                    Targets::on_record(db, &wanted)?,
                     Targets::namesakes(db, &wanted)?,
                 ))
             })

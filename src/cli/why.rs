@@ -59,7 +59,10 @@ pub(super) async fn run(common: &Common, args: WhyArgs) -> Result<Exit, Failure>
     let (wanted, target) = (email.clone(), args.target.clone());
     let (facts, only, rules) = store
         .read(move |db| {
-            let only = target.map(|t| Targets::find(db, &t)).transpose()?.flatten();
+            let only = target
+                .map(|t| Targets::on_record(db, &t))
+                .transpose()?
+                .flatten();
             let facts = on_record::facts(db, &wanted, &rules, now)?;
             Ok((facts, only, rules))
         })

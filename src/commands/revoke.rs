@@ -162,7 +162,7 @@ impl Requests<'_> {
             .read(move |db| {
                 let mut places = Grants::held(db, &email, &whitelists)?;
                 if let Some(only) = &only {
-                    let wanted = Targets::find(db, only)?;
+                    let wanted = Targets::on_record(db, only)?;
                     places.retain(|place, _| Some(place) == wanted.as_ref() || **place == *only);
                 }
                 Ok(places)
@@ -291,7 +291,7 @@ impl Requests<'_> {
             .store
             .read(move |db| {
                 Ok((
-                    Targets::find(db, &wanted)?,
+                    Targets::on_record(db, &wanted)?,
                     Targets::namesakes(db, &wanted)?,
                 ))
             })
@@ -339,7 +339,7 @@ fn end(
         let wanted = match target.provider() {
             // Nothing shows who is on a whitelist: the removal goes out whatever is on record.
             Provider::Sentius => Some(Targets::ensure(db, target)?),
-            _ => Targets::find(db, target)?,
+            _ => Targets::on_record(db, target)?,
         };
         places.retain(|place| Some(place.id()) == wanted.as_ref().map(TargetRef::id));
         if let Some(wanted) = wanted.filter(|w| w.provider() == Provider::Sentius)

@@ -50,7 +50,7 @@ pub async fn write_off(
     let restored = store.looks_restored().await?;
     let written_off = store
         .write(move |db| {
-            let Some(found) = Targets::find(db, &target)? else {
+            let Some(found) = Targets::on_record(db, &target)? else {
                 return Ok(Err(format!("target: {target} is not on record")));
             };
             let (removals, gifts) = Ledger::write_off(db, &found, &email, &reason, &by, at)?;

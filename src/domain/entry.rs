@@ -21,7 +21,7 @@ impl Span {
         self.end.is_some_and(|end| end <= at)
     }
 
-    fn covers(&self, at: Timestamp) -> bool {
+    pub(crate) fn covers(&self, at: Timestamp) -> bool {
         self.start <= at && !self.is_over(at)
     }
 }

@@ -344,3 +344,43 @@ async fn what_our_own_call_took_from_somebody_who_is_covered_again_is_given_back
     assert_eq!(back.permissions, ["can_read", "can_delegate"]);
     assert_eq!(back.end_date.unwrap().to_string(), FUTURE);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_grants_of_which_the_first_is_over_before_a_pass_come_to_the_entry_of_the_other() {
+    let world = World::new().await;
+    world.sentius.with(|state| {
+        let entry = Entry {
+            name: "Jane".to_owned(),
+            email: JANE.to_owned(),
+            permissions: vec!["can_read".to_owned(), "can_use_api".to_owned()],
+            start_date: PAST.parse().unwrap(),
+            end_date: None,
+        };
+        state.entries.insert(JANE.to_owned(), entry);
+    });
+    let target = ["grant", JANE, "--target", "sentius:acme", "--record-only"];
+    let api = ["--permission", "can_read", "--permission", "can_use_api"];
+    let short = [&target[..], &["--end", "30m"], &api].concat();
+    assert_eq!(ask(&world, &short).await.code, 0);
+    let long = [&target[..], &["--end", FUTURE]].concat();
+    assert_eq!(ask(&world, &long).await.code, 0);
+    world.later(31);
+
+    assert_eq!(world.run().await.code, 0);
+
+    assert_eq!(of_jane(&world).unwrap().permissions, ["can_read"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_is_posted_in_the_spelling_that_was_written_for_it() {
+    let world = World::new().await;
+    let target = ["--target", "sentius:acme"];
+    let old = [&["grant", "Jane@example.com"][..], &target].concat();
+    let old = [&old[..], &["--record-only", "--end", "30m"]].concat();
+    assert_eq!(ask(&world, &old).await.code, 0);
+
+    let new = [&["grant", JANE][..], &target, &["--end", FUTURE]].concat();
+    assert_eq!(ask(&world, &new).await.code, 0);
+
+    assert!(of_jane(&world).is_some(), "{:?}", world.whitelisted());
+}

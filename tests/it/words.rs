@@ -9,6 +9,7 @@ use crate::granting::ask;
 use crate::world::{FUTURE, PAST, World};
 
 const JANE: &str = "jane@example.com";
+const BOB: &str = "bob@example.com";
 
 /// Twelve teams, of which the list shows only one now.
 async fn most_teams_are_missing() -> World {
@@ -201,4 +202,46 @@ async fn what_was_given_up_is_in_no_other_targets_way() {
     assert_eq!(run.json["counts"]["done"], json!(2), "{:?}", run.actions());
     assert_eq!(run.code, 0);
     assert!(world.members("Core").is_empty() && world.members("Docs").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_whitelist_does_not_take_is_given_up_and_not_given_later() {
+    let world = World::new().await;
+    let post = When::method("POST");
+    world.sentius.faults().always(post, Fault::status(429));
+    let target = ["--target", "sentius:acme"];
+    let grant = [&["grant", JANE][..], &target, &["--end", FUTURE]].concat();
+    assert_eq!(world.lapsed(&grant).await.code, 3);
+
+    let off = [&["write-off", JANE][..], &target, &["--reason", "left"]].concat();
+    assert_eq!(world.lapsed(&off).await.code, 0);
+
+    for _ in 0..3 {
+        let run = world.run().await;
+        assert_eq!((run.code, &run.json["owed"]["give"]), (0, &json!(0)));
+        world.later(60);
+        world.sentius.faults().clear();
+    }
+    assert!(world.whitelisted().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_owed_by_a_name_that_two_teams_have_is_given_up_by_that_name() {
+    let world = World::new().await;
+    for _ in 0..2 {
+        world.team("Core", &[BOB, "amy@example.com"]);
+    }
+    world
+        .grants(&[&format!("{BOB},sapling:acme/Core,{PAST}")])
+        .await;
+    assert_eq!(world.run().await.code, 3);
+
+    let off = ["write-off", BOB, "--target", "sapling:acme/Core"];
+    let off = [&off[..], &["--reason", "which Core was never said"]].concat();
+    let said = world.lapsed(&off).await;
+
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    world.later(20);
+    let run = world.run().await;
+    assert_eq!((run.code, &run.json["owed"]["remove"]), (0, &json!(0)));
 }

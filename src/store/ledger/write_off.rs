@@ -9,7 +9,10 @@ use crate::domain::{Email, Evidence, GoneBy, TargetId, TargetRef};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql;
 use crate::store::trail::{self, Entry};
-use crate::store::{Provisions, Runs, StoreError, db::values, tables::invites, tables::members};
+use crate::store::{
+    Grants, Provisions, Runs, StoreError, db::values, tables::entry, tables::invites,
+    tables::members,
+};
 
 impl Ledger {
     /// Writes off what is owed to or from a person on a target. Returns the numbers of removals and
@@ -31,6 +34,11 @@ impl Ledger {
             settle(db, target, email, *row, reason, by, at)?;
         }
         let gifts = Provisions::withdraw(db, target.id(), email, reason, at)?;
+        if gifts > 0 && target.team().is_none() {
+            // Until the grants come to something else, the entry counts as right.
+            let next = Grants::on_whitelist(db, target, email, at)?.next_change(at);
+            entry::right_until(db, target.id(), email.key(), next)?;
+        }
         if let Some(row) = removals.first() {
             forget_presence(db, target.id(), email, at)?;
             closing::access(db, target.id(), email.key(), *row, at)?;

@@ -53,6 +53,25 @@ impl Targets {
         })
     }
 
+    /// The same, and where several teams have the name, what grants named by it before any team was
+    /// known: commands about what is on record reach that too.
+    pub(crate) fn on_record(
+        db: &Connection,
+        target: &Target,
+    ) -> Result<Option<TargetRef>, StoreError> {
+        if let Some(found) = Self::find(db, target)? {
+            return Ok(Some(found));
+        }
+        Ok(db
+            .prepare_cached(
+                "SELECT id, provider, account, name FROM target t
+                 WHERE provider = :provider AND account = :account AND name = :name AND remote_id IS NULL
+                   AND EXISTS (SELECT 1 FROM grants g WHERE g.target = t.id AND g.removed_at IS NULL)",
+            )?
+            .query_row(key(target).as_slice(), read)
+            .optional()?)
+    }
+
     /// A message for people if several teams of the account have this name.
     pub(crate) fn namesakes(
         db: &Connection,

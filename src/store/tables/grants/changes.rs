@@ -38,9 +38,11 @@ impl Grants {
     ) -> Result<Recorded, StoreError> {
         let target = Targets::ensure(db, &grant.target)?;
         let mut grant = grant.clone();
-        grant.email = Self::first_written(db, &target, &grant.email)?;
-        let email = grant.email.clone();
         let is_whitelist = target.provider() == Provider::Sentius;
+        if !is_whitelist {
+            grant.email = Self::first_written(db, &target, &grant.email)?;
+        }
+        let email = grant.email.clone();
         let before = Self::on_whitelist(db, &target, &email, at)?;
         let was = before.entry(at);
         let had = Self::team_flags(db, &target, &email, at)?;
@@ -144,16 +146,19 @@ impl Grants {
             end,
             permissions: grant.permissions.clone(),
         };
+        let before = entry::last(db, target.id(), grant.email.key())?;
         let name = grant.name.as_deref();
-        entry::put(
-            db,
-            target.id(),
-            How::Recorded,
-            &grant.email,
-            name,
-            &entry,
-            at,
-        )
+        let (how, email) = (How::Recorded, &grant.email);
+        entry::put(db, target.id(), how, email, name, &entry, at)?;
+        // Two that are told of one entry cannot both be right: what they come to is posted.
+        let differs = before.is_some_and(|before| {
+            (before.entry.end, &before.entry.permissions) != (entry.end, &entry.permissions)
+        });
+        let on = Self::on_whitelist(db, target, &grant.email, at)?;
+        match differs && on.is_of_several(at) {
+            true => on.renew(db, target, at),
+            false => Ok(()),
+        }
     }
 
     /// Whether all open grants of a person on a whitelist were recorded at this moment, from one

@@ -13,7 +13,7 @@ use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, db::val
 #[derive(Debug, Clone)]
 pub(crate) struct OnWhitelist {
     spans: Vec<Span>,
-    /// The first recorded spelling: the exact address that the person signs in with.
+    /// As it was written last: the exact address that the person signs in with.
     email: Email,
     name: Option<String>,
     /// Whether an entry may be there.
@@ -48,6 +48,34 @@ impl OnWhitelist {
         Entry::next_change(&self.spans, at)
     }
 
+    /// Plans to post what the grants come to in the place of what may be there.
+    pub(super) fn renew(
+        &self,
+        db: &Connection,
+        target: &TargetRef,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let new = NewProvision {
+            kind: ProvisionKind::WhitelistRenew,
+            target,
+            email: &self.email,
+            role: None,
+            flags: Flags::default(),
+            due: at,
+            take_back: Vec::new(),
+            asked: &Asked {
+                command: "entry".to_owned(),
+                by: "lapsed".to_owned(),
+            },
+        };
+        Provisions::plan(db, &new, at).map(|_| ())
+    }
+
+    /// Whether several grants come together to the entry that is right now.
+    pub(super) fn is_of_several(&self, at: Timestamp) -> bool {
+        self.spans.iter().filter(|span| span.covers(at)).count() > 1
+    }
+
     /// When the entry has to be compared again: at its next change, or at once if nothing covers
     /// it.
     fn looked_at_next(&self, at: Timestamp) -> Option<Timestamp> {
@@ -73,16 +101,18 @@ impl Grants {
         )?;
         let mut rows = statement
             .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
-        let mut first: Option<Email> = None;
+        let (mut running, mut over): (Option<Email>, Option<Email>) = (None, None);
         let mut name = None;
         let mut spans = Vec::new();
         while let Some(row) = rows.next()? {
-            first.get_or_insert(Email::observed(row.get_ref(0)?.as_str()?));
+            let written = Email::observed(row.get_ref(0)?.as_str()?);
             name = row.get::<_, Option<String>>(1)?.or(name);
             let end = values::read_if_any(row.get(4)?);
             if end.is_some_and(|end| end <= at) {
+                over = Some(written);
                 continue;
             }
+            running = Some(written);
             spans.push(Span {
                 permissions: row
                     .get_ref(2)?
@@ -99,7 +129,7 @@ impl Grants {
         }
         Ok(OnWhitelist {
             spans,
-            email: first.unwrap_or_else(|| email.clone()),
+            email: running.or(over).unwrap_or_else(|| email.clone()),
             name,
             may_be_there: entry::last(db, target.id(), email.key())?.is_some(),
         })
@@ -153,20 +183,7 @@ impl Grants {
                 entry::right_until(db, target.id(), &person, on.looked_at_next(at))?;
                 continue;
             }
-            let new = NewProvision {
-                kind: ProvisionKind::WhitelistRenew,
-                target,
-                email: &on.email,
-                role: None,
-                flags: Flags::default(),
-                due: at,
-                take_back: Vec::new(),
-                asked: &Asked {
-                    command: "entry".to_owned(),
-                    by: "lapsed".to_owned(),
-                },
-            };
-            Provisions::plan(db, &new, at)?;
+            on.renew(db, target, at)?;
         }
         Ok(())
     }

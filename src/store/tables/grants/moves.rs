@@ -43,7 +43,7 @@ impl Grants {
         asked: &Asked,
         at: Timestamp,
     ) -> Result<Result<Vec<Recorded>, String>, StoreError> {
-        let found = Targets::find(db, target)?;
+        let found = Targets::on_record(db, target)?;
         if found.is_none()
             && let Some(why) = Targets::namesakes(db, target)?
         {
