@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-use lapsed::sandbox::{Sample, Sapling, Sentius};
+use lapsed_sandbox::{Sample, Sapling, Sentius};
 
 #[tokio::main]
 async fn main() -> io::Result<()> {

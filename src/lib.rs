@@ -30,10 +30,9 @@ pub mod report;
 mod review;
 pub mod status;
 
-// The world: the providers, stand-ins for them, and what is kept.
+// The world: the providers, and what is kept.
 pub mod metrics;
 pub mod providers;
-pub mod sandbox;
 pub mod services;
 pub mod store;
 

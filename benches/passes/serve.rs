@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use jiff::Timestamp;
-use lapsed::sandbox::{Entry, Invite, Sapling, SaplingState, Sentius, SentiusState, TeamUser};
+use lapsed_sandbox::{Entry, Invite, Sapling, SaplingState, Sentius, SentiusState, TeamUser};
 
 use crate::people::{DAY, address, after};
 

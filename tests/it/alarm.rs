@@ -3,7 +3,7 @@
 
 mod hook;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::Value;
 
 use crate::schemas::Schema;

@@ -1,6 +1,6 @@
 //! Where the keys stand in calls: as the documents say, and nowhere else.
 
-use lapsed::sandbox::KeyPlace;
+use lapsed_sandbox::KeyPlace;
 
 use crate::world::{PAST, World};
 

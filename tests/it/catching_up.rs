@@ -1,7 +1,7 @@
 //! A long backlog: oldest first, slowly at first, and no further when the provider fails.
 
 use jiff::{SignedDuration, Timestamp};
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::World;
@@ -79,7 +79,7 @@ async fn a_provider_that_fails_is_left_alone_early_and_the_other_is_served() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_provider_that_begins_to_fail_is_left_alone_too() {
-    use lapsed::sandbox::Rule;
+    use lapsed_sandbox::Rule;
     let (world, _) = backlog(200).await;
     let rule = Rule::new(When::method("DELETE"), Fault::DropBefore);
     world.sentius.faults().add(rule.skip(25).always());

@@ -1,7 +1,7 @@
 //! Clocks that disagree: an end is only as true as the clock it is measured by, so nothing is
 //! removed until they agree again.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::{Daemon, Mail, Outcome, PAST, World, until};

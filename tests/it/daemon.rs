@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 
 use crate::world::{Daemon, FUTURE, PAST, World, until};
 

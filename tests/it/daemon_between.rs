@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lapsed::sandbox::{Fault, MailFault, MailStage, Times, When};
+use lapsed_sandbox::{Fault, MailFault, MailStage, Times, When};
 
 use crate::world::{Daemon, FUTURE, Mail, PAST, World, until};
 

@@ -1,7 +1,7 @@
 //! The daemon and the clock: one that jumps, and a machine that slept for a week.
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{MailFault, Times};
+use lapsed_sandbox::{MailFault, Times};
 
 use crate::world::{Daemon, FUTURE, Mail, World, until};
 

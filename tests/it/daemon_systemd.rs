@@ -5,7 +5,7 @@ use std::os::unix::net::UnixDatagram;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 
 use crate::world::{Daemon, FUTURE, PAST, World, until};
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use lapsed::sandbox::Sample;
+use lapsed_sandbox::Sample;
 
 use crate::desk::{Desk, Ran};
 

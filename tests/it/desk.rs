@@ -7,7 +7,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use lapsed::sandbox::{Sapling, SaplingState, Sentius, SentiusState};
+use lapsed_sandbox::{Sapling, SaplingState, Sentius, SentiusState};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::Runtime;

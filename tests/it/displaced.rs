@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 
 use crate::world::{Daemon, FUTURE, PAST, Printed, World, until};
 

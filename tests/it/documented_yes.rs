@@ -1,6 +1,6 @@
 //! Which answers to a call that changes something are a yes, which are a no, and which are neither.
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 use serde_json::json;
 
 use crate::granting::ask;

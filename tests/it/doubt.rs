@@ -1,7 +1,7 @@
 //! Absence is not evidence: it is believed from two readings ten minutes apart, in doubt from three
 //! over half an hour, and from an impossible one never.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::{PAST, World};
@@ -209,7 +209,7 @@ async fn a_member_who_is_missing_once_and_back_has_not_left() {
         )
     });
     assert!(bob.0.is_some());
-    let without = lapsed::sandbox::Answer::new(200).body("application/json", &bob.1);
+    let without = lapsed_sandbox::Answer::new(200).body("application/json", &bob.1);
     world.sapling.faults().once(
         When::method("GET").path("team_user"),
         Fault::Status(without),
@@ -237,9 +237,8 @@ async fn a_list_of_teams_that_shrinks_to_nothing_is_believed_after_half_an_hour(
         .grants(&["bob@example.com,sapling:acme/Core,12h"])
         .await;
     world.run().await;
-    let list = Fault::Status(
-        lapsed::sandbox::Answer::new(200).body("application/json", "{\"teams\": []}"),
-    );
+    let list =
+        Fault::Status(lapsed_sandbox::Answer::new(200).body("application/json", "{\"teams\": []}"));
     world
         .sapling
         .faults()

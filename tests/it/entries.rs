@@ -1,7 +1,7 @@
 //! The whitelist is what was last acknowledged: each pass compares it with what the grants come to
 //! now, and a replacement that fails leaves what was there.
 
-use lapsed::sandbox::{Answer, Entry, Fault, When};
+use lapsed_sandbox::{Answer, Entry, Fault, When};
 use serde_json::json;
 
 use crate::extending::{EXTEND, end, jane};

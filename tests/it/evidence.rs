@@ -6,7 +6,7 @@ mod clocks;
 mod doubt;
 
 use jiff::Timestamp;
-use lapsed::sandbox::{Answer, Fault, TeamUser, When};
+use lapsed_sandbox::{Answer, Fault, TeamUser, When};
 use serde_json::{Value, json};
 
 use crate::world::{Daemon, HOLDER, PAST, World, until};

@@ -1,6 +1,6 @@
 //! Ends that are moved: on record, at the whitelist, and whatever comes between.
 
-use lapsed::sandbox::{Fault, Rule, When};
+use lapsed_sandbox::{Fault, Rule, When};
 use serde_json::json;
 
 use crate::granting::{ask, entry};

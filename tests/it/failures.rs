@@ -1,6 +1,6 @@
 //! Providers that refuse, are busy or are down: tried again, told, and no reason to stop.
 
-use lapsed::sandbox::{Answer, Fault, Rule, When};
+use lapsed_sandbox::{Answer, Fault, Rule, When};
 use serde_json::json;
 
 use crate::world::{PAST, World};

@@ -1,6 +1,6 @@
 //! What the key may not read is left alone and told; everything else goes on.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::{PAST, World};

@@ -1,6 +1,6 @@
 //! Files that give access: every row checked first, each told apart, and safe to repeat.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::granting::{Said, ask, die};

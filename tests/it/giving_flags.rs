@@ -1,6 +1,6 @@
 //! Permissions of a team: given with the membership, or as roles for a time.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::{Value, json};
 
 use crate::granting::{Said, ask, die};
@@ -36,7 +36,7 @@ fn bobs(world: &World) -> Vec<&'static str> {
 fn patches(world: &World) -> Vec<Value> {
     let calls = world.sapling.calls();
     let patches = calls.iter().filter(|call| call.method == "PATCH");
-    let body = |call: &lapsed::sandbox::Call| {
+    let body = |call: &lapsed_sandbox::Call| {
         let mut body: Value = serde_json::from_str(&call.body).unwrap();
         body.as_object_mut().unwrap().remove("key");
         body

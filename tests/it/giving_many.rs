@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 use serde_json::json;
 
 use crate::granting::{Said, ask, die};

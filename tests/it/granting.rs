@@ -1,6 +1,6 @@
 //! Access that is given: what goes to the provider, what is on record, and what is not done twice.
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
@@ -59,7 +59,7 @@ pub(crate) fn jane<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// The only entry of the whitelist.
-pub(crate) fn entry(world: &World) -> lapsed::sandbox::Entry {
+pub(crate) fn entry(world: &World) -> lapsed_sandbox::Entry {
     world.sentius.with(|state| {
         let entries: Vec<_> = state.entries.values().cloned().collect();
         assert_eq!(entries.len(), 1, "{entries:?}");

@@ -1,6 +1,6 @@
 //! Access that is given although providers fail and the process dies in between.
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 use serde_json::json;
 
 use crate::granting::{ask, die, jane};
@@ -143,7 +143,7 @@ async fn an_interrupted_grant_is_settled_by_the_next_pass() {
         assert_eq!(run.code, 0, "{place}: {:?}", run.errors());
         assert_eq!(world.whitelisted(), ["jane@example.com"]);
         assert_eq!(world.invited("Core"), ["new@example.com"]);
-        let manager = |state: &mut lapsed::sandbox::SaplingState| {
+        let manager = |state: &mut lapsed_sandbox::SaplingState| {
             state
                 .team("Core")
                 .unwrap()

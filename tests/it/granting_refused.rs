@@ -1,6 +1,6 @@
 //! Access that cannot be given: what is refused before the first call, and what the provider refuses.
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 
 use crate::granting::{ask, jane};
 use crate::world::{FUTURE, PAST, World};

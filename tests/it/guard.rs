@@ -1,6 +1,6 @@
 //! Who is never removed: protected people, the key's holder, a team's last admin.
 
-use lapsed::sandbox::TeamUser;
+use lapsed_sandbox::TeamUser;
 use serde_json::json;
 
 use crate::world::{HOLDER, PAST, World};

@@ -1,6 +1,6 @@
 //! Invites that nobody takes: revoked when they are stale or their address bounces.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 
 use crate::world::{World, until};
 
@@ -198,7 +198,7 @@ async fn a_stale_invite_that_is_gone_by_now_is_absent() {
     // Somebody else revokes it between the reading and the call.
     world.sapling.faults().once(
         When::method("DELETE").path("team_user_invite"),
-        Fault::Status(lapsed::sandbox::Answer::new(404).applied()),
+        Fault::Status(lapsed_sandbox::Answer::new(404).applied()),
     );
 
     let run = world.run().await;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::{FUTURE, HOLDER, Mail, Outcome, PAST, Printed, World};

@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 
 use crate::world::{FUTURE, PAST, SENTIUS_KEY, World, until};
 

@@ -1,6 +1,6 @@
 //! `list` and `members`: the rows scripts rely on, their filters, and texts that do no harm.
 
-use lapsed::sandbox::{SaplingState, SentiusState, TeamUser};
+use lapsed_sandbox::{SaplingState, SentiusState, TeamUser};
 use serde_json::Value;
 
 use crate::desk::{Desk, Providers};
@@ -48,7 +48,7 @@ fn observed() -> (Providers, Desk) {
     core.add_member(TeamUser::new("stray@acme.example", since));
     sapling.add_team("Sales");
     let mut sentius = SentiusState::new("0123456789abcdef0123456789abcdef");
-    sentius.add(lapsed::sandbox::Entry {
+    sentius.add(lapsed_sandbox::Entry {
         name: "Past".to_owned(),
         email: "past@acme.example".to_owned(),
         permissions: vec!["can_read".to_owned()],

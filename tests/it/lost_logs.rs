@@ -4,7 +4,7 @@
 use std::fs;
 use std::time::Duration;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::Value;
 
 use crate::granting::die;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use lapsed::sandbox::{MailOptions, MailSink, MailTls, SaplingState, SentiusState};
+use lapsed_sandbox::{MailOptions, MailSink, MailTls, SaplingState, SentiusState};
 
 use crate::desk::{Desk, Providers, Ran};
 use crate::tls_mail::tls;

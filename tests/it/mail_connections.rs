@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Lines, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
-use lapsed::sandbox::{MailOptions, MailSink, SaplingState, SentiusState};
+use lapsed_sandbox::{MailOptions, MailSink, SaplingState, SentiusState};
 
 use crate::desk::{Desk, Providers};
 use crate::world::{Mail, World};

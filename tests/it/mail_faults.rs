@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use lapsed::sandbox::{MailFault, MailStage, Times};
+use lapsed_sandbox::{MailFault, MailStage, Times};
 
 use crate::world::{Mail, Outcome, PAST, Printed, World, until};
 

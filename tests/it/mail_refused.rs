@@ -2,7 +2,7 @@
 //! out smaller first.
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{MailFault, MailOptions, MailSink, Times};
+use lapsed_sandbox::{MailFault, MailOptions, MailSink, Times};
 use mail_parser::{Message, MessageParser};
 use serde_json::json;
 
@@ -167,7 +167,7 @@ async fn a_report_that_is_too_large_goes_out_smaller() {
                 world.mail.add_fault(
                     Times::Always,
                     MailFault::Words {
-                        stage: lapsed::sandbox::MailStage::Hello,
+                        stage: lapsed_sandbox::MailStage::Hello,
                         words: b"250 sandbox".to_vec(),
                     },
                 );

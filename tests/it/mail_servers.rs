@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{MailFault, MailOptions, MailSink, MailStage, Times};
+use lapsed_sandbox::{MailFault, MailOptions, MailSink, MailStage, Times};
 use mail_parser::MessageParser;
 use serde_json::json;
 
@@ -168,7 +168,7 @@ async fn what_is_held_is_told_before_all_other_mail_that_waits_for_a_slow_server
         .grants(&[&format!("jane@example.com,sentius:acme,{PAST}")])
         .await;
 
-    let is_told = |mail: &lapsed::sandbox::Received| mail.to == [IT];
+    let is_told = |mail: &lapsed_sandbox::Received| mail.to == [IT];
     until("the hold is told", || {
         world.mail.mails().iter().any(is_told)
     })

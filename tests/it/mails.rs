@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lapsed::sandbox::{MailFault, Received, Times};
+use lapsed_sandbox::{MailFault, Received, Times};
 use mail_parser::{Message, MessageParser, MimeHeaders};
 use serde_json::json;
 

@@ -7,9 +7,9 @@ mod exposition;
 use lapsed::domain::{Owed, PassOutcome};
 use lapsed::metrics::{Backlog, CONTENT_TYPE, Gauges, Metrics, Unread};
 use lapsed::pass::{self, Options, PassError};
-use lapsed::sandbox::{Fault, When};
 use lapsed::services::Services;
 use lapsed::store::Store;
+use lapsed_sandbox::{Fault, When};
 
 use crate::world::{FUTURE, Mail, PAST, SENTIUS_KEY, World, time};
 use exposition::Exposition;

@@ -355,7 +355,7 @@ async fn what_is_listed_as_ending_is_what_the_plan_will_end() {
     world.sapling.with(|state| {
         let team = state.add_team("Core");
         for who in ["ann@example.com", "ben@example.com", "cid@example.com"] {
-            team.add_member(lapsed::sandbox::TeamUser::new(who, lapsed::clock::now()).manager());
+            team.add_member(lapsed_sandbox::TeamUser::new(who, lapsed::clock::now()).manager());
         }
     });
     let csv = "email,target,role,end\n\

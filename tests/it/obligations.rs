@@ -4,7 +4,7 @@
 mod held;
 mod tries;
 
-use lapsed::sandbox::{Answer, Fault, Rule, TeamUser, When};
+use lapsed_sandbox::{Answer, Fault, Rule, TeamUser, When};
 use serde_json::json;
 
 use crate::evidence::end_in_core;

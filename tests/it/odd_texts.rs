@@ -1,6 +1,6 @@
 //! Names and addresses that would act in a terminal or a spreadsheet, on their way through it all.
 
-use lapsed::sandbox::{Fault, SaplingState, SentiusState, TeamUser, When};
+use lapsed_sandbox::{Fault, SaplingState, SentiusState, TeamUser, When};
 
 use crate::desk::Providers;
 

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::time::Duration;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 
 use crate::world::{FUTURE, PAST, Printed, World, until};
 

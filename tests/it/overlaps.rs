@@ -69,7 +69,7 @@ async fn grants_that_are_all_over_end_in_one_call_and_are_all_closed() {
 async fn a_role_of_an_ended_grant_stays_while_another_grant_gives_it() {
     let world = World::new().await;
     world.sapling.with(|state| {
-        let bob = lapsed::sandbox::TeamUser::new("bob@example.com", lapsed::clock::now());
+        let bob = lapsed_sandbox::TeamUser::new("bob@example.com", lapsed::clock::now());
         state.add_team("Core").add_member(bob.manager());
     });
     world

@@ -2,7 +2,7 @@
 
 mod unconfirmed;
 
-use lapsed::sandbox::{Fault, TeamUser, When};
+use lapsed_sandbox::{Fault, TeamUser, When};
 use serde_json::{Value, json};
 
 use crate::evidence::{core, end_in_core, people};

@@ -1,6 +1,6 @@
 //! Teams that are shown in part, or with flags and dates that are missing.
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 use serde_json::{Value, json};
 
 use crate::world::{HOLDER, PAST, World};

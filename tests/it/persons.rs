@@ -5,7 +5,7 @@ mod gifts;
 mod spellings;
 mod takeovers;
 
-use lapsed::sandbox::TeamUser;
+use lapsed_sandbox::TeamUser;
 use serde_json::json;
 
 use crate::evidence::end_in_core;

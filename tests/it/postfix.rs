@@ -3,7 +3,7 @@
 
 mod server;
 
-use lapsed::sandbox::{SaplingState, SentiusState};
+use lapsed_sandbox::{SaplingState, SentiusState};
 
 use crate::desk::{Desk, Providers, Ran};
 use server::Postfix;

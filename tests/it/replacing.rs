@@ -1,7 +1,7 @@
 //! Extensions for which the old entry must go before the new one comes: nobody is left without what
 //! they had.
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 use serde_json::json;
 
 use crate::extending::{EXTEND, LATER, end, jane};

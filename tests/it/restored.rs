@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::{FUTURE, Mail, Outcome, PAST, World};

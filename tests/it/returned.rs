@@ -2,7 +2,7 @@
 //! and came back is told, and removed only where `policy.returned` says so.
 
 use jiff::Timestamp;
-use lapsed::sandbox::TeamUser;
+use lapsed_sandbox::TeamUser;
 use serde_json::json;
 
 use crate::evidence::{core, end_in_core};

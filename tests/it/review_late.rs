@@ -1,7 +1,7 @@
 //! A review that nobody answered in time: an answer that comes later, and an owner who could not be
 //! asked.
 
-use lapsed::sandbox::{MailFault, Times};
+use lapsed_sandbox::{MailFault, Times};
 use serde_json::{Value, json};
 
 use crate::review::{ASKED, GIVEN_UP, RECORDED, REMINDED, events, world};

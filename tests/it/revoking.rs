@@ -1,6 +1,6 @@
 //! Access that a person ends: at once, everywhere or on one target, and with the guard's consent.
 
-use lapsed::sandbox::{Fault, TeamUser, When};
+use lapsed_sandbox::{Fault, TeamUser, When};
 use serde_json::{Value, json};
 
 use crate::granting::{as_documented, ask};

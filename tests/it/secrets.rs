@@ -5,7 +5,7 @@ mod scene;
 use std::fs;
 use std::time::Duration;
 
-use lapsed::sandbox::{Answer, Fault, MailFault, MailStage, Times, When};
+use lapsed_sandbox::{Answer, Fault, MailFault, MailStage, Times, When};
 
 use crate::desk::{Desk, Providers};
 pub(crate) use scene::base64;

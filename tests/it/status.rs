@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::Value;
 
 use crate::desk::Desk;

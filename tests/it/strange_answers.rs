@@ -3,7 +3,7 @@
 use std::process::Child;
 use std::time::Duration;
 
-use lapsed::sandbox::{Answer, Fault, Sentius, SentiusState, When};
+use lapsed_sandbox::{Answer, Fault, Sentius, SentiusState, When};
 use serde_json::json;
 
 use crate::world::{Outcome, PAST, Printed, World, until};

@@ -6,7 +6,7 @@ mod beside;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use rusqlite::Connection;
 
 use crate::world::chain::{rehash, without_triggers};

@@ -129,7 +129,7 @@ async fn a_refused_list_is_split_until_the_bad_address_stands_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_refused_in_bulk_and_alone_stays_failed_and_is_tried_in_every_run() {
-    use lapsed::sandbox::{Answer, Fault, When};
+    use lapsed_sandbox::{Answer, Fault, When};
     let world = World::new().await;
     world.team("Core", &["a@example.com", "b@example.com"]);
     world.sapling.faults().always(
@@ -239,7 +239,7 @@ async fn a_role_that_is_over_ends_and_the_membership_stays() {
     let world = World::new().await;
     world.team("Core", &["amy@example.com"]);
     let id = world.sapling.with(|state| {
-        let bob = lapsed::sandbox::TeamUser::new("bob@example.com", lapsed::clock::now());
+        let bob = lapsed_sandbox::TeamUser::new("bob@example.com", lapsed::clock::now());
         let team = state.team_mut("Core").unwrap();
         let id = team.add_member(bob.manager());
         team.change_member("bob@example.com", |user| user.edit_permission = true);

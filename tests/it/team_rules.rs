@@ -1,7 +1,7 @@
 //! Teams with rules of their own: membership that is too old, and membership that follows the
 //! whitelist.
 
-use lapsed::sandbox::TeamUser;
+use lapsed_sandbox::TeamUser;
 
 use crate::persons::rename;
 use crate::world::{FUTURE, HOLDER, Outcome, PAST, World, time};

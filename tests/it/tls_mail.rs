@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use lapsed::sandbox::{
+use lapsed_sandbox::{
     Duplex, MailOptions, MailSink, MailTls, SaplingState, SentiusState, TlsUpgrade,
 };
 use rcgen::{

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 use serde_json::Value;
 
 use crate::world::{Mail, PAST, SENTIUS_KEY, World, time};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lapsed::sandbox::{Fault, Rule, When};
+use lapsed_sandbox::{Fault, Rule, When};
 use serde_json::json;
 
 use crate::world::{PAST, World};
@@ -193,7 +193,7 @@ async fn a_removal_that_never_arrived_is_failed_by_reading_and_done_by_the_next_
 async fn an_unanswered_demotion_is_settled_by_reading() {
     let world = World::new().await;
     world.sapling.with(|state| {
-        let bob = lapsed::sandbox::TeamUser::new("bob@example.com", lapsed::clock::now());
+        let bob = lapsed_sandbox::TeamUser::new("bob@example.com", lapsed::clock::now());
         state.add_team("Core").add_member(bob.manager());
     });
     world

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lapsed::sandbox::{Answer, Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 use serde_json::json;
 
 use crate::world::{PAST, World};

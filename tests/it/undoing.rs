@@ -1,7 +1,7 @@
 //! Runs that were wrong: what they removed is given back, and what cannot be is said.
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{Fault, TeamUser, When};
+use lapsed_sandbox::{Fault, TeamUser, When};
 use serde_json::{Value, json};
 
 use crate::granting::{Said, as_documented, ask, die, entry};

@@ -1,7 +1,7 @@
 //! What random walks have found, each as the few steps that it takes.
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{Answer, Fault, Rule, When};
+use lapsed_sandbox::{Answer, Fault, Rule, When};
 
 use crate::persons::rename;
 use crate::world::{FUTURE, PAST, World};

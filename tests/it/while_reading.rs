@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::daemon_meanwhile::slow_teams;

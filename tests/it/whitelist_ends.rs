@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::world::{FUTURE, PAST, World, time};

@@ -2,7 +2,7 @@
 //! what a pass then does.
 
 use jiff::{SignedDuration, Timestamp};
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::Value;
 
 use crate::world::{FUTURE, PAST, World};

@@ -1,7 +1,7 @@
 //! A person's word against what is owed or in doubt: `accept` and `write-off`, for each kind of
 //! target, and what they refuse.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use crate::evidence::{core, end_in_core, people, says};

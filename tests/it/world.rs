@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use lapsed::sandbox::{
+use lapsed_sandbox::{
     Call, Entry, MailOptions, MailSink, Sapling, SaplingState, Sentius, SentiusState, TeamUser,
 };
 use serde_json::Value;
@@ -136,7 +136,7 @@ impl World {
     }
 
     pub(crate) fn invite(&self, team: &str, email: &str) {
-        let invite = lapsed::sandbox::Invite::new(email);
+        let invite = lapsed_sandbox::Invite::new(email);
         self.sapling
             .with(|state| state.team_mut(team).unwrap().add_invite(invite));
     }
@@ -289,7 +289,7 @@ impl World {
 
     /// The text parts of the mails received so far, in order.
     pub(crate) fn mail_texts(&self) -> Vec<String> {
-        let text = |mail: &lapsed::sandbox::Received| {
+        let text = |mail: &lapsed_sandbox::Received| {
             let parser = mail_parser::MessageParser::default();
             let message = parser.parse(&mail.data).unwrap();
             message.body_text(0).unwrap().into_owned()

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 use crate::cli::exit::Failure;
 use crate::cli::output;
-use crate::sandbox::{Invite, MailOptions, MailSink, Sample, Sapling, Sentius};
+use lapsed_sandbox::{Invite, MailOptions, MailSink, Sample, Sapling, Sentius};
 
 /// The team whose invites are all new; the others' were there at the earlier look.
 const NEW_INVITES: &str = "Contractors";

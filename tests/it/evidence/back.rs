@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lapsed::sandbox::{Fault, Rule, TeamUser, When};
+use lapsed_sandbox::{Fault, Rule, TeamUser, When};
 
 use super::{core, end_in_core, states};
 use crate::world::{Outcome, PAST, Printed, World, until};

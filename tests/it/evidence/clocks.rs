@@ -2,7 +2,7 @@
 //! is told, also where nothing is due.
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use super::{core, end_in_core, states};

@@ -1,7 +1,7 @@
 //! What is in doubt and what is impossible: the first is believed in the end or by a person's word,
 //! the second never.
 
-use lapsed::sandbox::TeamUser;
+use lapsed_sandbox::TeamUser;
 use serde_json::json;
 
 use super::{core, end_in_core, people, shows, states};

@@ -1,6 +1,6 @@
 //! What is held keeps its key and its moment, so that an approval covers exactly that.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::{Value, json};
 
 use super::also_over;

@@ -1,6 +1,6 @@
 //! Whatever could not be tried has a next try, and what always fails is in nobody's way.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 
 use super::{BOB, NEVER, also_over};
 use crate::evidence::end_in_core;

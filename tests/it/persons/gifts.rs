@@ -1,7 +1,7 @@
 //! What is given, given back, extended or revoked by an address goes to the membership that the address
 //! means, and never to whoever has it next.
 
-use lapsed::sandbox::{Answer, Fault, Rule, TeamUser, When};
+use lapsed_sandbox::{Answer, Fault, Rule, TeamUser, When};
 
 use super::{BOB, ROBERT, rename};
 use crate::granting::ask;

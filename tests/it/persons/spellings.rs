@@ -1,7 +1,7 @@
 //! However an address is written, it is one person; a provider that matches texts is called once for
 //! each spelling.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 use serde_json::json;
 
 use super::{BOB, rename};
@@ -94,7 +94,7 @@ async fn an_entry_is_not_gone_while_one_of_its_spellings_could_not_be_taken_off(
     world
         .sentius
         .faults()
-        .add(lapsed::sandbox::Rule::new(busy, Fault::status(403)).skip(1));
+        .add(lapsed_sandbox::Rule::new(busy, Fault::status(403)).skip(1));
     let run = world.run().await;
     assert_eq!(run.code, 3, "{:?}", run.actions());
     assert_eq!(world.whitelisted().len(), 1);

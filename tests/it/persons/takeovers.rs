@@ -1,6 +1,6 @@
 //! Somebody else has a member's earlier address now: neither inherits anything from the other.
 
-use lapsed::sandbox::{Fault, When};
+use lapsed_sandbox::{Fault, When};
 
 use super::gifts::{core, robert, says};
 use super::{BOB, ROBERT, rename};

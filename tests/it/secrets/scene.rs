@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use lapsed::sandbox::{
+use lapsed_sandbox::{
     Entry, Fault, Invite, MailOptions, MailSink, SaplingState, SentiusState, TeamUser, When,
 };
 use mail_parser::{MessageParser, PartType};

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lapsed::sandbox::{Fault, Rule, When};
+use lapsed_sandbox::{Fault, Rule, When};
 use serde_json::Value;
 
 use super::{Dice, number};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use lapsed::sandbox::{Answer, Fault, Faults, MailFault, Rule, Times, When};
+use lapsed_sandbox::{Answer, Fault, Faults, MailFault, Rule, Times, When};
 
 use super::Dice;
 use crate::world::World;

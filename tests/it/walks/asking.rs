@@ -1,7 +1,7 @@
 //! What a walk asks of the program, and what is looked at after each answer.
 
 use jiff::SignedDuration;
-use lapsed::sandbox::{Call, Entry};
+use lapsed_sandbox::{Call, Entry};
 use serde_json::Value;
 
 use super::doing::Walk;

@@ -1,7 +1,7 @@
 //! Does the steps of a walk: those of people at the provider here, those of the program in `asking`.
 
 use jiff::{SignedDuration, Timestamp};
-use lapsed::sandbox::{Invite, TeamUser};
+use lapsed_sandbox::{Invite, TeamUser};
 
 use super::oracle::{Granted, Oracle};
 use super::people;
@@ -175,7 +175,7 @@ impl Walk {
         }
     }
 
-    fn team<T>(&self, at: At, change: impl FnOnce(&mut lapsed::sandbox::Team) -> T) -> T {
+    fn team<T>(&self, at: At, change: impl FnOnce(&mut lapsed_sandbox::Team) -> T) -> T {
         self.world
             .sapling
             .with(|state| change(state.team_mut(TEAMS[at.place]).unwrap()))

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lapsed::domain::{Entry, Permission, Span};
-use lapsed::sandbox::Call;
+use lapsed_sandbox::Call;
 
 use super::people::{person, place, there};
 use super::steps::{At, BOSS, PEOPLE, PLACES};

@@ -1,6 +1,6 @@
 //! What goes wrong once at the provider.
 
-use lapsed::sandbox::{Answer, Fault, Faults, Rule, When};
+use lapsed_sandbox::{Answer, Fault, Faults, Rule, When};
 use serde_json::{Value, json};
 
 use super::oracle::Oracle;

@@ -1,7 +1,7 @@
 //! A world in which a test says what day it is, and what was mailed then.
 
 use lapsed::clock;
-use lapsed::sandbox::Received;
+use lapsed_sandbox::Received;
 use mail_parser::{MessageParser, MimeHeaders};
 
 use super::{Outcome, Printed, World, time};

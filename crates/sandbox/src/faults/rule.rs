@@ -62,7 +62,7 @@ pub enum Times {
 
 impl Times {
     /// Takes one off; false when none was left.
-    pub(in crate::sandbox) fn take(&mut self) -> bool {
+    pub(crate) fn take(&mut self) -> bool {
         match self {
             Self::Always => true,
             Self::Count(0) => false,
@@ -191,7 +191,7 @@ impl Fault {
     }
 
     /// Whether other faults may add to it.
-    pub(in crate::sandbox) fn only_colours(&self) -> bool {
+    pub(crate) fn only_colours(&self) -> bool {
         matches!(
             self,
             Self::Delay(_) | Self::DateSkew(_) | Self::Omit(_) | Self::EmptyLists
@@ -202,12 +202,12 @@ impl Fault {
 /// An answer that takes the place of the provider's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
-    pub(in crate::sandbox) code: u16,
-    pub(in crate::sandbox) retry_after: Option<String>,
-    pub(in crate::sandbox) body: String,
-    pub(in crate::sandbox) content_type: String,
-    pub(in crate::sandbox) headers: Vec<(String, String)>,
-    pub(in crate::sandbox) applied: bool,
+    pub(crate) code: u16,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) body: String,
+    pub(crate) content_type: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) applied: bool,
 }
 
 impl Answer {

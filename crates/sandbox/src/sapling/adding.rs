@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use super::team::{Invite, TeamUser};
 use super::{Call, Id, SaplingState, StateOf, admit_writer, text, texts};
-use crate::sandbox::call::Asked;
-use crate::sandbox::reply::{Refusal, is_address, nothing};
-use crate::sandbox::server::with;
+use crate::call::Asked;
+use crate::reply::{Refusal, is_address, nothing};
+use crate::server::with;
 
 /// The flags of a member, as the API names them.
 const FLAGS: [&str; 4] = [

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::team::{Team, TeamUser, seat_in};
-use crate::sandbox::reply::Refusal;
+use crate::reply::Refusal;
 
 /// One key holder's view of Sapling.
 #[derive(Debug, Clone)]

@@ -7,10 +7,10 @@
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
-//! use lapsed::sandbox::{Fault, Sapling, SaplingState, TeamUser, When};
+//! use lapsed_sandbox::{Fault, Sapling, SaplingState, TeamUser, When};
 //!
 //! let mut state = SaplingState::new("robot@acme.example");
-//! state.add_team("Core").add_member(TeamUser::new("jane@acme.example", lapsed::clock::now()));
+//! state.add_team("Core").add_member(TeamUser::new("jane@acme.example", jiff::Timestamp::now()));
 //! let sapling = Sapling::start(state).await?;
 //! sapling.faults().once(When::method("DELETE"), Fault::DropAfter);
 //! // … call sapling.base_url(), then look at what came of it:
@@ -20,6 +20,7 @@
 //! ```
 
 mod call;
+mod clock;
 mod fault_injection;
 mod faults;
 mod line;

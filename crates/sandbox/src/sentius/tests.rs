@@ -4,8 +4,8 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sandbox::server::client;
-use crate::sandbox::{Fault, KeyPlace, When};
+use crate::server::client;
+use crate::{Fault, KeyPlace, When};
 
 async fn sentius() -> (Client, Sentius) {
     let sentius = Sentius::start(SentiusState::new("s3cret")).await.unwrap();

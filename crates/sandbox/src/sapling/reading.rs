@@ -6,8 +6,8 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::{Call, Id, StateOf, admit_reader};
-use crate::sandbox::reply::{Refusal, ready_json};
-use crate::sandbox::server::with;
+use crate::reply::{Refusal, ready_json};
+use crate::server::with;
 
 /// `GET team`: the teams that the holder is a member of, admin or not.
 pub(super) async fn teams(

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::sandbox::reply::is_address;
+use crate::reply::is_address;
 
 /// The permissions that the document knows.
 pub const PERMISSIONS: [&str; 4] = [

@@ -8,8 +8,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::*;
-use crate::sandbox::server::client;
-use crate::sandbox::{Invite, Rule, Sapling, SaplingState, When};
+use crate::server::client;
+use crate::{Invite, Rule, Sapling, SaplingState, When};
 
 struct Here {
     client: Client,

@@ -5,8 +5,8 @@ use reqwest::{Client, Method, Response};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sandbox::server::client;
-use crate::sandbox::{KeyPlace, TeamUser};
+use crate::server::client;
+use crate::{KeyPlace, TeamUser};
 
 const KEY: &str = "SANDBOXSANDBOXSANDBOXSANDBOX0001";
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use uuid::Uuid;
 
-use crate::sandbox::fault_injection::http_date;
+use crate::fault_injection::http_date;
 
 /// A member of a team, as the API shows one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

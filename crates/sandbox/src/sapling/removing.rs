@@ -6,8 +6,8 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::{Call, Id, StateOf, admit_writer, text, texts};
-use crate::sandbox::reply::{Refusal, is_address, nothing};
-use crate::sandbox::server::with;
+use crate::reply::{Refusal, is_address, nothing};
+use crate::server::with;
 
 /// `DELETE team_user/{id}`: a member, and with them their invites to the team.
 pub(super) async fn by_id(

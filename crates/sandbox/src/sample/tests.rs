@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::*;
-use crate::domain::{Email, Target};
-use crate::sandbox::PERMISSIONS;
+use crate::PERMISSIONS;
+use crate::reply::is_address;
 
 type Row = HashMap<String, String>;
 
@@ -67,7 +67,7 @@ fn every_person_has_a_name_an_address_and_a_part() {
         .collect();
     for (name, email) in PEOPLE {
         assert!(!name.is_empty());
-        Email::parse(email).unwrap();
+        assert!(is_address(email), "{email}");
         let domain = email.rsplit_once('@').unwrap().1;
         assert!(
             domain.ends_with(".example") || domain.starts_with("example."),
@@ -81,18 +81,17 @@ fn every_person_has_a_name_an_address_and_a_part() {
 }
 
 #[test]
-fn every_grant_can_be_imported() {
+fn every_grant_is_for_somebody_who_is_there() {
     let sample = Sample::new(now());
     for row in rows(&sample) {
-        let target: Target = row["target"].parse().unwrap();
-        assert_eq!(target.account(), "acme");
-        if let Some(team) = target.team() {
+        if let Some(team) = row["target"].strip_prefix("sapling:acme/") {
             let team = sample.sapling.team(team).unwrap();
             let known =
                 team.member(&row["email"]).is_some() || team.invite(&row["email"]).is_some();
             assert!(known, "{row:?}");
             assert!(["", "admin", "manager"].contains(&row["role"].as_str()));
         } else {
+            assert_eq!(row["target"], "sentius:acme");
             assert!(sample.sentius.entries.contains_key(&row["email"]));
             assert!(
                 row["permissions"]
