@@ -132,14 +132,9 @@ mod tests {
         let answer = Added {
             invited: vec!["B@Example.com".to_owned()],
             already_exists: vec!["c@example.com".to_owned()],
-            errors: vec![sapling::RefusedUser {
-                email: "d@example.com".to_owned(),
-                reason: "blocked".to_owned(),
-            }],
-            added: vec![sapling::AddedUser {
-                email: "A@example.com".to_owned(),
-                team_user: None,
-            }],
+            errors: serde_json::from_str(r#"[{"email": "d@example.com", "reason": "blocked"}]"#)
+                .unwrap(),
+            added: serde_json::from_str(r#"[{"email": "A@example.com"}]"#).unwrap(),
         };
         let answers = Answers::of(&answer);
         let edit = Flags::only(crate::domain::Role::Edit);
