@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
 use reqwest::Method;
 use serde::Serialize;
 
@@ -153,12 +152,6 @@ impl Writer {
         };
         let call = self.access.send(Method::DELETE, &path, &said)?;
         self.access.http.remove(call).await
-    }
-
-    /// How far the provider's clock is ahead of ours: see [`super::Reader::skew`].
-    #[must_use]
-    pub fn skew(&self) -> Option<SignedDuration> {
-        self.access.http.skew()
     }
 
     async fn post(&self, path: &str, said: &impl Serialize) -> Result<Added, CallError> {
