@@ -5,6 +5,7 @@ mod calendar;
 pub(crate) mod chain;
 mod config;
 mod daemon;
+mod forms;
 mod outcome;
 mod page;
 pub(crate) mod trail;

@@ -6,6 +6,7 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::forms::Forms;
 use super::{SENTIUS_KEY, World};
 
 #[expect(
@@ -134,5 +135,25 @@ impl World {
     pub(crate) async fn trail_is_whole(&self) {
         let printed = self.lapsed(&["audit", "verify"]).await;
         assert_eq!(printed.code, 0, "{}", printed.stderr);
+        self.payloads_are_of_known_form();
+    }
+
+    /// The chain covers the payloads' bytes, and others read them.
+    fn payloads_are_of_known_form(&self) {
+        let db = open(self);
+        let mut statement = db
+            .prepare(
+                "SELECT kind, body FROM event JOIN event_payload USING (seq) WHERE version = 2",
+            )
+            .unwrap();
+        let mut rows = statement.query([]).unwrap();
+        let forms = Forms::on_record();
+        while let Some(row) = rows.next().unwrap() {
+            let (kind, body): (String, String) = (row.get(0).unwrap(), row.get(1).unwrap());
+            assert!(
+                forms.has(&kind, &body),
+                "a payload of another form: {kind} {body}"
+            );
+        }
     }
 }
