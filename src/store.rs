@@ -40,7 +40,7 @@ pub(crate) use tables::notices::Notices;
 pub(crate) use tables::outbox::{Again, NewMail, Outbox, Waiting};
 pub use tables::provisions::Asked;
 pub(crate) use tables::provisions::{
-    Intent, NewProvision, Next, Outlook, Posting, Provision, Provisions, TakeBack,
+    Intent, NewProvision, Next, Outlook, Posting, Provision, Provisions,
 };
 pub use tables::reviews::ReviewRow;
 pub(crate) use tables::reviews::{ReviewAnswer, Reviews};

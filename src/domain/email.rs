@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 pub(crate) use canonical::{canonical, canonical_domain, composed_lower};
@@ -21,7 +22,8 @@ const LONGEST: usize = 254;
 /// authenticate"), people write it as they like. So the written form is kept for calls, and two
 /// addresses are equal when their canonical forms are: trimmed, NFC, the domain in IDNA-ASCII, in
 /// lower case.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
+#[serde(from = "String")]
 pub struct Email {
     written: Box<str>,
     /// The canonical form, where that is another text: most addresses are written so.
@@ -145,6 +147,13 @@ impl PartialOrd for Email {
 impl Ord for Email {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         self.key().cmp(other.key())
+    }
+}
+
+/// As it was first written.
+impl Serialize for Email {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.written)
     }
 }
 

@@ -111,7 +111,6 @@ pub struct ActionResult {
     /// Where.
     pub target: TargetRef,
     /// To whom.
-    #[serde(serialize_with = "written")]
     pub email: Email,
     /// Why.
     pub reason: Reason,
@@ -124,7 +123,7 @@ pub struct ActionResult {
 }
 
 /// How an action stands after a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ActionState {
@@ -218,7 +217,6 @@ pub struct Finding {
     #[serde(rename = "target")]
     pub place: Place,
     /// Who, where it concerns a person.
-    #[serde(serialize_with = "written_if_any")]
     pub email: Option<Email>,
     /// More, for people.
     pub detail: Option<String>,
@@ -369,18 +367,4 @@ pub struct MailResult {
     pub message_id: String,
     /// `sent`, `failed` (tried again) or `refused` (for good: told, and not sent again).
     pub state: String,
-}
-
-fn written<S: serde::Serializer>(email: &Email, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(email.written())
-}
-
-fn written_if_any<S: serde::Serializer>(
-    email: &Option<Email>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match email {
-        Some(email) => serializer.serialize_some(email.written()),
-        None => serializer.serialize_none(),
-    }
 }

@@ -1,7 +1,7 @@
 //! The vocabulary of giving: what is to be given, how it stands, what the provider made of it.
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
 use super::Flags;
@@ -156,4 +156,16 @@ pub(crate) struct Standing {
     pub(crate) state: ProvisionState,
     pub(crate) result: Option<Provided>,
     pub(crate) detail: Option<String>,
+}
+
+/// How to undo a change of a grant when the provider refuses the access.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TakeBack {
+    /// The grant was new: close it.
+    Close(i64),
+    /// Its end was moved: restore this one, in milliseconds.
+    End(i64, Option<i64>),
+    /// Its permissions were changed: restore these.
+    Permissions(i64, String),
 }

@@ -6,7 +6,8 @@ use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
 use super::shown::escaped;
@@ -121,6 +122,20 @@ impl FromStr for Target {
         if text.chars().any(char::is_control) {
             return Err(refuse("it holds a control character"));
         }
+        Self::observed(text)
+    }
+}
+
+impl Target {
+    /// Reads a target as it was written down before: a provider may have given its team any name.
+    ///
+    /// # Errors
+    /// Tells what is wrong with the text.
+    fn observed(text: &str) -> Result<Self, TargetError> {
+        let refuse = |why| TargetError {
+            text: text.to_owned(),
+            why,
+        };
         let (provider, rest) = text
             .split_once(':')
             .ok_or_else(|| refuse("there is no colon"))?;
@@ -153,6 +168,13 @@ impl fmt::Display for Target {
 impl Serialize for Target {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&Written(self))
+    }
+}
+
+impl<'de> Deserialize<'de> for Target {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::observed(&text).map_err(D::Error::custom)
     }
 }
 
@@ -193,6 +215,11 @@ impl TargetRef {
             target: Arc::new(target),
             id,
         }
+    }
+
+    /// The target alone.
+    pub(crate) fn to_target(&self) -> Target {
+        Target::clone(&self.target)
     }
 
     /// The number.

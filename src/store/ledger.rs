@@ -13,14 +13,14 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
-use serde_json::json;
 
 use super::db::values;
 use super::queries::sql::{COVERS, EARLIER, GIVES};
 use super::tables::{entry, targets};
-use super::trail::{self, Entry};
+use super::trail;
 use super::{Provisions, Sources, StoreError};
-use crate::domain::{Action, ActionKind, ActionState, Email, Evidence, Role, TargetId};
+use crate::domain::event::{ActionOnly, Attempted, Tried};
+use crate::domain::{Action, ActionKind, ActionState, Email, Event, Evidence, Role, TargetId};
 
 /// The first backoff after a failure, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
@@ -96,16 +96,9 @@ impl Ledger {
             if let Some(target) = names.get(&TargetId(*target)) {
                 Sources::called(db, target)?;
             }
-            trail::append(
-                db,
-                &Entry {
-                    at,
-                    kind: "action.interrupted",
-                    target: Some(TargetId(*target)),
-                    email: Some(&Email::observed(email)),
-                    payload: &json!({ "action_id": id }),
-                },
-            )?;
+            let event = Event::ActionInterrupted(ActionOnly { action_id: *id });
+            let email = Email::observed(email);
+            trail::append_event(db, at, Some(TargetId(*target)), Some(&email), &event)?;
         }
         Ok(rows.len())
     }
@@ -132,20 +125,17 @@ impl Ledger {
         )?
         .execute(named_params! { ":id": tracked.row, ":at": values::stored(at) })?;
         Sources::called(db, &action.target)?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "action.intent",
-                target: Some(action.target.id()),
-                email: Some(&action.email),
-                payload: &json!({
-                    "action_id": tracked.row, "action": action.kind, "reason": action.reason,
-                    "target": action.target, "email": action.email.written(),
-                    "due": action.due, "run": run,
-                }),
-            },
-        )?;
+        let event = Event::ActionIntent(Attempted {
+            action: action.kind,
+            action_id: tracked.row,
+            due: action.due,
+            email: action.email.clone(),
+            reason: action.reason,
+            run: run.to_owned(),
+            target: action.target.to_target(),
+        });
+        let target = action.target.id();
+        trail::append_event(db, at, Some(target), Some(&action.email), &event)?;
         Ok(Attempt::Intended)
     }
 
@@ -181,21 +171,20 @@ impl Ledger {
             ":settled_at": is_over.then(|| values::stored(at)),
         })?;
         Sources::called(db, &action.target)?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "action.result",
-                target: Some(action.target.id()),
-                email: Some(&action.email),
-                payload: &json!({
-                    "action_id": tracked.row, "action": action.kind, "reason": action.reason,
-                    "target": action.target, "email": action.email.written(),
-                    "state": settled.state, "evidence": settled.evidence,
-                    "detail": detail, "attempt": attempts, "run": run,
-                }),
-            },
-        )?;
+        let event = Event::ActionResult(Tried {
+            action: action.kind,
+            action_id: tracked.row,
+            attempt: attempts,
+            detail,
+            email: action.email.clone(),
+            evidence: settled.evidence,
+            reason: action.reason,
+            run: run.to_owned(),
+            state: settled.state,
+            target: Some(action.target.to_target()),
+        });
+        let target = action.target.id();
+        trail::append_event(db, at, Some(target), Some(&action.email), &event)?;
         if action.target.team().is_none() {
             for email in &settled.removed {
                 entry::gone(db, action.target.id(), email)?;

@@ -25,12 +25,11 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
-use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::StoreError;
 use super::db::values;
-use crate::domain::{Email, TargetId};
+use crate::domain::{Email, Event, TargetId};
 
 pub(super) use changes::{Untold, back_to, tell, untold, watch};
 pub use export::Exported;
@@ -99,32 +98,28 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// What happened, before it has its place in the chain.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Entry<'a, P> {
-    pub(crate) at: Timestamp,
-    pub(crate) kind: &'static str,
-    pub(crate) target: Option<TargetId>,
-    pub(crate) email: Option<&'a Email>,
-    pub(crate) payload: &'a P,
-}
-
-/// Adds an event to the chain, in the caller's transaction, with what has changed in the person's
-/// rows since the event before.
-pub(crate) fn append<P: Serialize>(
+/// Adds an event to the chain, in the caller's transaction: where it happened, and to whom, with what
+/// has changed in the person's rows since the event before.
+pub(crate) fn append_event(
     db: &Connection,
-    entry: &Entry<'_, P>,
+    at: Timestamp,
+    target: Option<TargetId>,
+    email: Option<&Email>,
+    event: &Event,
 ) -> Result<(), StoreError> {
-    let unwritten = |e| StoreError::Corrupt(format!("an event could not be written: {e}"));
-    let rows = entry.email.map(|email| changes::of_person(email.key()));
+    let rows = email.map(|email| changes::of_person(email.key()));
     let rows = rows.unwrap_or_default();
-    let mut body = serde_json::to_string(entry.payload).map_err(unwritten)?;
+    let mut body = serde_json::to_string(event).map_err(unwritten)?;
     if !rows.is_empty() && body.pop() == Some('}') {
         let rows = serde_json::to_string(&rows).map_err(unwritten)?;
         let comma = if body.len() > 1 { "," } else { "" };
         body = format!("{body}{comma}\"rows\":{rows}}}");
     }
-    put(db, entry.at, entry.kind, entry.target, entry.email, &body)
+    put(db, at, event.kind(), target, email, &body)
+}
+
+fn unwritten(error: serde_json::Error) -> StoreError {
+    StoreError::Corrupt(format!("an event could not be written: {error}"))
 }
 
 fn put(
@@ -237,23 +232,17 @@ fn link(
 mod tests {
     use super::super::Store;
     use super::*;
+    use crate::domain::event::ActionOnly;
 
     async fn with_three_events() -> (tempfile::TempDir, Store) {
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("l.db")).unwrap();
         store
             .write(|db| {
-                for n in 0..3 {
-                    append(
-                        db,
-                        &Entry {
-                            at: crate::clock::now(),
-                            kind: "test.event",
-                            target: None,
-                            email: Some(&Email::observed("Jane@example.com")),
-                            payload: &serde_json::json!({ "n": n }),
-                        },
-                    )?;
+                for action_id in 0..3 {
+                    let event = Event::ActionVerified(ActionOnly { action_id });
+                    let email = Email::observed("Jane@example.com");
+                    append_event(db, crate::clock::now(), None, Some(&email), &event)?;
                 }
                 Ok(())
             })

@@ -3,11 +3,13 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
-use serde_json::json;
 
-use crate::domain::{ActionKind, Email, Missed, Reason, Role, TargetId};
+use crate::domain::event::{Closed, Tried};
+use crate::domain::{
+    ActionKind, ActionState, Email, Event, Evidence, Missed, Reason, Role, TargetId,
+};
 use crate::store::queries::sql;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{Runs, StoreError, db::values};
 
 /// Whether a person with this address is there, by the last reading or acknowledgement. A person
@@ -81,16 +83,11 @@ fn close(
         )?
         .collect::<Result<_, _>>()?;
     for (grant, email) in over {
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "grant.removed",
-                target: Some(target),
-                email: Some(&Email::observed(&email)),
-                payload: &json!({ "grant_id": grant, "action_id": action }),
-            },
-        )?;
+        let event = Event::GrantRemoved(Closed {
+            action_id: action,
+            grant_id: grant,
+        });
+        trail::append_event(db, at, Some(target), Some(&Email::observed(&email)), &event)?;
     }
     Ok(())
 }
@@ -346,7 +343,7 @@ fn found_absent(
     kind: ActionKind,
     at: Timestamp,
 ) -> Result<i64, StoreError> {
-    let reason = ended.reason().as_str();
+    let reason = ended.reason();
     const DETAIL: &str = "readings that count do not show it";
     let what = match (ended.role, kind) {
         (Some(role), _) => role.as_str(),
@@ -374,7 +371,7 @@ fn found_absent(
             )?
             .execute(named_params! {
                 ":kind": kind.as_str(), ":target": team.0, ":person": person, ":what": what,
-                ":email": ended.email, ":reason": reason, ":role": ended.role.map(Role::as_str),
+                ":email": ended.email, ":reason": reason.as_str(), ":role": ended.role.map(Role::as_str),
                 ":due": ended.due, ":at": values::stored(at), ":run": run,
             })?;
             db.last_insert_rowid()
@@ -387,20 +384,20 @@ fn found_absent(
     .execute(named_params! {
         ":id": row, ":detail": DETAIL, ":at": values::stored(at), ":run": run,
     })?;
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind: "action.result",
-            target: Some(team),
-            email: Some(&Email::observed(&ended.email)),
-            payload: &json!({
-                "action_id": row, "action": kind, "reason": reason,
-                "email": ended.email, "state": "absent", "evidence": "verified",
-                "detail": DETAIL, "attempt": 0, "run": run,
-            }),
-        },
-    )?;
+    let email = Email::observed(&ended.email);
+    let event = Event::ActionResult(Tried {
+        action: kind,
+        action_id: row,
+        attempt: 0,
+        detail: Some(DETAIL.to_owned()),
+        email: email.clone(),
+        evidence: Some(Evidence::Verified),
+        reason,
+        run: run.to_owned(),
+        state: ActionState::Absent,
+        target: None,
+    });
+    trail::append_event(db, at, Some(team), Some(&email), &event)?;
     Ok(row)
 }
 

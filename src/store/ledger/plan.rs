@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use serde_json::json;
 
 use super::{Ledger, Tracked};
+use crate::domain::event::{NotTried, Withdrawn};
 use crate::domain::{
-    Action, ActionState, Email, Means, Role, Scope, TargetId, TargetRef, UNREADABLE,
+    Action, ActionKind, ActionState, Email, Event, Means, Reason, Role, Scope, TargetId, TargetRef,
+    UNREADABLE,
 };
 use crate::guard::Refused;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{Holds, Provisions, StoreError, apart, db::values, tables::targets};
 
 impl Ledger {
@@ -292,23 +293,20 @@ fn refuse(
     if action.detail.as_deref() == Some(why) {
         return Ok(());
     }
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind: match state {
-                ActionState::Held => "action.held",
-                ActionState::Protected => "action.protected",
-                _ => "action.not_tried",
-            },
-            target: Some(action.target),
-            email: Some(&action.email),
-            payload: &json!({
-                "action_id": row, "action": action.kind, "reason": action.reason,
-                "target": targets::shown(db, action.target)?, "email": action.email.written(), "why": why,
-            }),
-        },
-    )
+    let kind = match state {
+        ActionState::Held => Event::ActionHeld,
+        ActionState::Protected => Event::ActionProtected,
+        _ => Event::ActionNotTried,
+    };
+    let event = kind(NotTried {
+        action: ActionKind::from_word(&action.kind),
+        action_id: row,
+        email: Some(action.email.clone()),
+        reason: Reason::from_word(&action.reason),
+        target: Some(targets::shown(db, action.target)?.to_target()),
+        why: why.to_owned(),
+    });
+    trail::append_event(db, at, Some(action.target), Some(&action.email), &event)
 }
 
 /// When an action that could not be tried is tried again: soon after it became due, and less and
@@ -349,16 +347,12 @@ pub(super) fn withdraw(
             named_params! { ":id": row, ":why": why, ":at": values::stored(at) },
             |r| Ok((r.get(0)?, r.get(1)?)),
         )?;
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind: "action.withdrawn",
-            target: Some(TargetId(target)),
-            email: Some(&Email::observed(&email)),
-            payload: &json!({ "action_id": row, "why": why }),
-        },
-    )?;
+    let event = Event::ActionWithdrawn(Withdrawn {
+        action_id: row,
+        why: why.to_owned(),
+    });
+    let email = Email::observed(&email);
+    trail::append_event(db, at, Some(TargetId(target)), Some(&email), &event)?;
     if may_be_done {
         Provisions::after_removal(db, row, at)?;
     }

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use serde_json::json;
 
 use super::{Ledger, close_grants};
-use crate::domain::{Email, Flags, Role, TargetId};
-use crate::store::trail::{self, Entry};
+use crate::domain::event::ActionOnly;
+use crate::domain::{Email, Event, Flags, Role, TargetId};
+use crate::store::trail;
 use crate::store::{Provisions, StoreError, db::values, tables::members};
 
 /// A removal that was sent, and whether its object is still there.
@@ -51,24 +51,24 @@ impl Ledger {
                 )?
                 .execute(named_params! { ":id": action.row, ":run": run })?;
             }
-            let (kind, sql) = match (action.still_there, action.acknowledged) {
+            let (kind, sql): (fn(ActionOnly) -> Event, &str) = match (action.still_there, action.acknowledged) {
                 (false, _) => (
-                    "action.verified",
+                    Event::ActionVerified,
                     "UPDATE action SET state = iif(state = 'absent', 'absent', 'done'), evidence = 'verified', detail = NULL,
                             next_try_at = NULL, settled_at = ifnull(settled_at, :at) WHERE id = :id",
                 ),
                 (true, false) => (
-                    "action.not_done",
+                    Event::ActionNotDone,
                     "UPDATE action SET state = 'failed', next_try_at = :at,
                             detail = 'sent without an answer, and still there' WHERE id = :id",
                 ),
                 (true, true) if action.superseded => (
-                    "action.contradicted",
+                    Event::ActionContradicted,
                     "UPDATE action SET state = 'withdrawn', evidence = NULL, settled_at = :at,
                             detail = 'the provider said that it is gone, and it is still there' WHERE id = :id",
                 ),
                 (true, true) => (
-                    "action.contradicted",
+                    Event::ActionContradicted,
                     "UPDATE action SET state = 'failed', evidence = NULL, settled_at = NULL, next_try_at = :at,
                             detail = 'the provider said that it is gone, and it is still there' WHERE id = :id",
                 ),
@@ -143,19 +143,13 @@ fn shown(db: &Connection, team: TargetId) -> Result<HashMap<String, Flags>, Stor
 
 fn note(
     db: &Connection,
-    kind: &'static str,
+    kind: fn(ActionOnly) -> Event,
     team: TargetId,
     action: &Unproven,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind,
-            target: Some(team),
-            email: Some(&action.email),
-            payload: &json!({ "action_id": action.row }),
-        },
-    )
+    let event = kind(ActionOnly {
+        action_id: action.row,
+    });
+    trail::append_event(db, at, Some(team), Some(&action.email), &event)
 }

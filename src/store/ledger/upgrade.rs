@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
-use crate::domain::{Email, TargetId};
+use crate::domain::event::Reopened;
+use crate::domain::{Email, Event, TargetId};
 use crate::store::queries::sql;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{StoreError, db::values};
 
 /// The fact that a migration leaves for the first passes; it lists the teams already checked.
@@ -87,16 +88,11 @@ fn reopen_in(db: &Connection, team: TargetId, at: Timestamp) -> Result<usize, St
         )?
         .collect::<Result<_, _>>()?;
     for (grant, email) in &opened {
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "grant.reopened",
-                target: Some(team),
-                email: Some(&Email::observed(email)),
-                payload: &json!({ "grant_id": grant, "why": "an older version closed it, and the person is there" }),
-            },
-        )?;
+        let event = Event::GrantReopened(Reopened {
+            grant_id: *grant,
+            why: Some("an older version closed it, and the person is there".to_owned()),
+        });
+        trail::append_event(db, at, Some(team), Some(&Email::observed(email)), &event)?;
     }
     Ok(opened.len())
 }

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use serde_json::json;
 
 use super::{Ledger, closing};
-use crate::domain::{Email, Evidence, GoneBy, TargetId, TargetRef};
+use crate::domain::event::WrittenOff;
+use crate::domain::{ActionState, Email, Event, Evidence, GoneBy, TargetId, TargetRef};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{
     Grants, Provisions, Runs, StoreError, db::values, tables::entry, tables::invites,
     tables::members,
@@ -112,27 +112,24 @@ fn settle(
     by: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    let evidence = Evidence::WrittenOff.as_str();
+    let evidence = Evidence::WrittenOff;
     db.prepare_cached(
         "UPDATE action SET state = 'absent', evidence = :evidence, detail = :reason, settled_at = :at,
                 next_try_at = NULL WHERE id = :id",
     )?
     .execute(named_params! {
-        ":id": row, ":evidence": evidence, ":reason": reason, ":at": values::stored(at),
+        ":id": row, ":evidence": evidence.as_str(), ":reason": reason, ":at": values::stored(at),
     })?;
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind: "action.written_off",
-            target: Some(target.id()),
-            email: Some(email),
-            payload: &json!({
-                "action_id": row, "target": target, "email": email.written(), "by": by, "why": reason,
-                "state": "absent", "evidence": evidence,
-            }),
-        },
-    )
+    let event = Event::ActionWrittenOff(WrittenOff {
+        action_id: row,
+        by: by.to_owned(),
+        email: email.clone(),
+        evidence,
+        state: ActionState::Absent,
+        target: target.to_target(),
+        why: reason.to_owned(),
+    });
+    trail::append_event(db, at, Some(target.id()), Some(email), &event)
 }
 
 /// Treats the person as gone until a reading shows them.

@@ -6,11 +6,11 @@ use std::collections::HashSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
-use serde_json::json;
 
+use crate::domain::event::Reopened;
 use crate::domain::presence::joined_after;
-use crate::domain::{Email, Gone, GoneBy, Shown, TargetId};
-use crate::store::trail::{self, Entry};
+use crate::domain::{Email, Event, Gone, GoneBy, Shown, TargetId};
+use crate::store::trail;
 use crate::store::{Provisions, StoreError, db::values};
 
 /// A person's earlier stay in a team, before they were shown again.
@@ -301,16 +301,11 @@ pub(in crate::store) fn reopen(
         )?
         .collect::<Result<_, _>>()?;
     for grant in opened {
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "grant.reopened",
-                target: Some(team),
-                email: Some(email),
-                payload: &json!({ "grant_id": grant }),
-            },
-        )?;
+        let event = Event::GrantReopened(Reopened {
+            grant_id: grant,
+            why: None,
+        });
+        trail::append_event(db, at, Some(team), Some(email), &event)?;
     }
     Ok(())
 }

@@ -8,12 +8,12 @@ mod revoking;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
-use serde_json::json;
 
-use crate::domain::{Email, Flags, Permission, Role, Target, TargetRef};
+use crate::domain::event::GrantForm;
+use crate::domain::{Email, Event, Flags, Permission, Role, Target, TargetRef};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::GIVES;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{StoreError, db::values, queries::stays};
 
 pub(crate) use changes::Recorded;
@@ -112,7 +112,7 @@ impl Grants {
             };
             with_it(id, &imported)?;
             if imported == Imported::Amended {
-                note(db, "grant.amended", id, target, &grant, at)?;
+                note(db, Event::GrantAmended, id, target, &grant, at)?;
             }
             return Ok((id, imported));
         }
@@ -136,7 +136,7 @@ impl Grants {
         stays::bind_one(db, id)?;
         let imported = Imported::Recorded { outlasted_by };
         with_it(id, &imported)?;
-        note(db, "grant.recorded", id, target, grant, at)?;
+        note(db, Event::GrantRecorded, id, target, grant, at)?;
         Ok((id, imported))
     }
 
@@ -258,27 +258,25 @@ impl Grants {
 
 fn note(
     db: &Connection,
-    kind: &'static str,
+    kind: fn(GrantForm) -> Event,
     id: i64,
     target: &TargetRef,
     grant: &NewGrant,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind,
-            target: Some(target.id()),
-            email: Some(&grant.email),
-            payload: &json!({
-                "grant_id": id, "target": target, "email": grant.email.written(), "name": grant.name,
-                "permissions": grant.permissions, "role": grant.role,
-                "start": grant.start.unwrap_or(at), "end": grant.end,
-                "owner": grant.owner.as_ref().map(Email::written), "reason": grant.reason,
-            }),
-        },
-    )
+    let form = GrantForm {
+        email: grant.email.clone(),
+        end: grant.end,
+        grant_id: id,
+        name: grant.name.clone(),
+        owner: grant.owner.clone(),
+        permissions: grant.permissions.clone(),
+        reason: grant.reason.clone(),
+        role: grant.role,
+        start: grant.start.unwrap_or(at),
+        target: target.to_target(),
+    };
+    trail::append_event(db, at, Some(target.id()), Some(&grant.email), &kind(form))
 }
 
 /// The flags of a membership, from permissions as they are stored.

@@ -7,10 +7,11 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use crate::domain::{Email, Obligation, TargetId};
+use crate::domain::event::{DatabaseConfirmed, DatabaseDoubted, HoldApproved, HoldTakenBack};
+use crate::domain::{Email, Event, Obligation, TargetId};
 use crate::store::ledger::obligation;
 use crate::store::queries::sql::{HELD, TO_APPROVE};
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{StoreError, db::values};
 
 /// The holds' SQL.
@@ -84,16 +85,11 @@ impl Holds {
         why: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "database.doubted",
-                target: None,
-                email: None,
-                payload: &json!({ "run": run, "why": why }),
-            },
-        )?;
+        let event = Event::DatabaseDoubted(DatabaseDoubted {
+            run: run.to_owned(),
+            why: why.to_owned(),
+        });
+        trail::append_event(db, at, None, None, &event)?;
         take_back(db, run, at)
     }
 
@@ -105,16 +101,11 @@ impl Holds {
         by: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "database.confirmed",
-                target: None,
-                email: None,
-                payload: &json!({ "run": run, "by": by }),
-            },
-        )?;
+        let event = Event::DatabaseConfirmed(DatabaseConfirmed {
+            by: by.to_owned(),
+            run: run.to_owned(),
+        });
+        trail::append_event(db, at, None, None, &event)?;
         take_back(db, run, at)?;
         Self::note(db, run, at)
     }
@@ -186,19 +177,17 @@ impl Holds {
             "UPDATE hold SET approved_at = :at, approved_by = :by WHERE id = :hold",
             named_params! { ":hold": hold, ":at": values::stored(at), ":by": by },
         )?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "hold.approved",
-                target: None,
-                email: None,
-                payload: &json!({ "run": run, "by": by, "action_ids": ids, "actions": given }),
-            },
-        )?;
+        let dropped = ids.len() - given;
+        let event = Event::HoldApproved(HoldApproved {
+            action_ids: ids,
+            actions: given,
+            by: by.to_owned(),
+            run: run.to_owned(),
+        });
+        trail::append_event(db, at, None, None, &event)?;
         Ok(Approval::Given {
             actions: given,
-            dropped: ids.len() - given,
+            dropped,
         })
     }
 
@@ -269,16 +258,13 @@ fn take_back(db: &Connection, run: &str, at: Timestamp) -> Result<(), StoreError
              WHERE id = :id",
         )?
         .execute(named_params! { ":id": id, ":why": WHY })?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "hold.taken_back",
-                target: Some(TargetId(target)),
-                email: Some(&Email::observed(&email)),
-                payload: &json!({ "action_id": id, "run": run, "why": WHY }),
-            },
-        )?;
+        let event = Event::HoldTakenBack(HoldTakenBack {
+            action_id: id,
+            run: run.to_owned(),
+            why: WHY.to_owned(),
+        });
+        let email = Email::observed(&email);
+        trail::append_event(db, at, Some(TargetId(target)), Some(&email), &event)?;
     }
     Ok(())
 }

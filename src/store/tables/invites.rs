@@ -5,12 +5,12 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use serde_json::json;
 
-use crate::domain::{Email, GoneBy, Missed, ReadInvite, Shown, TargetId};
+use crate::domain::event::SuppressedObserved;
+use crate::domain::{Email, Event, GoneBy, Missed, ReadInvite, Shown, TargetId};
 use crate::store::tables::members::{Look, missed_again};
 use crate::store::tables::sources::{Complete, SourceKind, Sources};
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{StoreError, db::values, queries::stays};
 
 /// The state of an invite: registered, confirmed, and its permissions.
@@ -23,20 +23,6 @@ pub(in crate::store) struct Changed {
     pub(in crate::store) missing: Vec<String>,
     pub(in crate::store) gone: Vec<String>,
     pub(in crate::store) changed: Vec<String>,
-}
-
-impl Changed {
-    pub(in crate::store) fn is_empty(&self) -> bool {
-        let Self {
-            appeared,
-            missing,
-            gone,
-            changed,
-        } = self;
-        [appeared, missing, gone, changed]
-            .iter()
-            .all(|list| list.is_empty())
-    }
 }
 
 /// A pending invite on record.
@@ -321,7 +307,7 @@ pub(crate) fn take_suppressed(
             ":account": account, ":email": email.written(), ":email_key": email.key(),
             ":at": values::stored(at),
         })?;
-        appeared.push(email.written());
+        appeared.push(email.written().to_owned());
     }
     let mut gone = Vec::new();
     for (id, email) in known.into_values() {
@@ -331,16 +317,12 @@ pub(crate) fn take_suppressed(
     }
     gone.sort();
     if !appeared.is_empty() || !gone.is_empty() {
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "suppressed.observed",
-                target: None,
-                email: None,
-                payload: &json!({ "account": account, "appeared": appeared, "gone": gone }),
-            },
-        )?;
+        let event = Event::SuppressedObserved(SuppressedObserved {
+            account: account.to_owned(),
+            appeared,
+            gone,
+        });
+        trail::append_event(db, at, None, None, &event)?;
     }
     let complete = Complete {
         digest: None,

@@ -3,12 +3,12 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
-use serde_json::json;
 
-use crate::domain::Email;
+use crate::domain::event::Noticed;
+use crate::domain::{Email, Event};
 use crate::notices::{Memory, Notice, Told};
 use crate::store::tables::outbox::bounces;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{StoreError, db::values};
 
 /// The notices' SQL.
@@ -87,19 +87,15 @@ impl Notices {
             if !is_sent {
                 continue;
             }
-            trail::append(
-                db,
-                &Entry {
-                    at,
-                    kind: "grant.noticed",
-                    target: Some(item.end.target.id()),
-                    email: Some(&item.end.email),
-                    payload: &json!({
-                        "grant_id": item.end.grant, "email": item.end.email.written(),
-                        "end": item.end.end, "to": notice.to.written(), "message_id": message_id,
-                    }),
-                },
-            )?;
+            let event = Event::GrantNoticed(Noticed {
+                email: item.end.email.clone(),
+                end: item.end.end,
+                grant_id: item.end.grant,
+                message_id: message_id.to_owned(),
+                to: notice.to.clone(),
+            });
+            let (target, email) = (item.end.target.id(), &item.end.email);
+            trail::append_event(db, at, Some(target), Some(email), &event)?;
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
-use serde_json::json;
 
-use crate::domain::Email;
+use crate::domain::event::Mailed;
+use crate::domain::{Email, Event};
 use crate::status::Refusal;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{StoreError, db::values};
 
 /// The first backoff after a failed delivery, doubled with each further one.
@@ -136,17 +136,17 @@ impl Outbox {
             )?
             .execute(named_params! { ":mail": row, ":place": place, ":body": body })?;
         }
-        let told = Told {
-            what: mail.kind,
-            recipient: &mail.recipient,
-            message_id: &mail.message_id,
+        let kind = match suppressed {
+            true => Event::MailSuppressed,
+            false => Event::MailQueued,
+        };
+        let mailed = Mailed {
+            mail: mail.kind.to_owned(),
+            message_id: mail.message_id.clone(),
+            to: Email::observed(&mail.recipient),
             why: None,
         };
-        let kind = match suppressed {
-            true => "mail.suppressed",
-            false => "mail.queued",
-        };
-        told.append(db, kind, at)?;
+        trail::append_event(db, at, None, Some(&mailed.to.clone()), &kind(mailed))?;
         Ok(suppressed.then_some(row))
     }
 
@@ -230,7 +230,7 @@ impl Outbox {
         )?
         .execute(named_params! { ":id": mail.row, ":at": values::stored(at), ":why": why })?;
         forget_smaller(db, mail.row)?;
-        mail.told(why).append(db, "mail.sent", at)
+        mail.note(db, Event::MailSent, why, at)
     }
 
     /// Records that a mail could not be delivered, and when it is tried again.
@@ -286,7 +286,7 @@ impl Outbox {
         )?
         .execute(named_params! { ":id": mail.row, ":at": values::stored(at), ":why": why })?;
         forget_smaller(db, mail.row)?;
-        mail.told(Some(why)).append(db, "mail.refused", at)
+        mail.note(db, Event::MailRefused, Some(why), at)
     }
 
     /// The mails refused within the last seven days, newest first, at most this many.
@@ -394,7 +394,7 @@ fn again(
         "UPDATE outbox SET state = 'failed', detail = :why, next_try_at = :next WHERE id = :id",
     )?
     .execute(named_params! { ":id": mail.row, ":why": why, ":next": values::stored(next) })?;
-    mail.told(Some(why)).append(db, "mail.failed", at)
+    mail.note(db, Event::MailFailed, Some(why), at)
 }
 
 fn forget_smaller(db: &Connection, row: i64) -> Result<(), StoreError> {
@@ -404,38 +404,21 @@ fn forget_smaller(db: &Connection, row: i64) -> Result<(), StoreError> {
 }
 
 impl Waiting {
-    fn told<'a>(&'a self, why: Option<&'a str>) -> Told<'a> {
-        Told {
-            what: &self.kind,
-            recipient: &self.recipient,
-            message_id: &self.message_id,
-            why,
-        }
-    }
-}
-
-/// What the trail tells of a mail.
-struct Told<'a> {
-    what: &'a str,
-    recipient: &'a str,
-    message_id: &'a str,
-    why: Option<&'a str>,
-}
-
-impl Told<'_> {
-    fn append(&self, db: &Connection, kind: &'static str, at: Timestamp) -> Result<(), StoreError> {
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind,
-                target: None,
-                email: Some(&Email::observed(self.recipient)),
-                payload: &json!({
-                    "mail": self.what, "to": self.recipient, "message_id": self.message_id,
-                    "why": self.why,
-                }),
-            },
-        )
+    /// Tells the trail what became of it.
+    fn note(
+        &self,
+        db: &Connection,
+        kind: fn(Mailed) -> Event,
+        why: Option<&str>,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let to = Email::observed(&self.recipient);
+        let event = kind(Mailed {
+            mail: self.kind.clone(),
+            message_id: self.message_id.clone(),
+            to: to.clone(),
+            why: why.map(str::to_owned),
+        });
+        trail::append_event(db, at, None, Some(&to), &event)
     }
 }

@@ -10,14 +10,14 @@ mod team;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use crate::domain::event::{Planned, ProvisionOnly};
 use crate::domain::{
-    Email, Flags, Provided, Provider, ProvisionKind, ProvisionState, Role, Standing, TargetId,
-    TargetRef,
+    Email, Event, Flags, Provided, Provider, ProvisionKind, ProvisionState, Role, Standing,
+    TakeBack, TargetId, TargetRef,
 };
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{Sources, StoreError, db::values, tables::targets};
 
 pub(crate) use attempt::{Intent, Posting};
@@ -58,18 +58,6 @@ pub(crate) struct NewProvision<'a> {
     /// What to undo in the grants if the provider refuses permanently.
     pub(crate) take_back: Vec<TakeBack>,
     pub(crate) asked: &'a Asked,
-}
-
-/// How to undo a change of a grant when the provider refuses the access.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum TakeBack {
-    /// The grant was new: close it.
-    Close(i64),
-    /// Its end was moved: restore this one, in milliseconds.
-    End(i64, Option<i64>),
-    /// Its permissions were changed: restore these.
-    Permissions(i64, String),
 }
 
 /// A row of the ledger.
@@ -153,21 +141,18 @@ impl Provisions {
                 db.last_insert_rowid()
             }
         };
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "provision.planned",
-                target: Some(new.target.id()),
-                email: Some(new.email),
-                payload: &json!({
-                    "provision_id": row, "provision": new.kind, "target": new.target,
-                    "email": new.email.written(), "role": new.role, "flags": words(new.flags),
-                    "due": new.due,
-                    "command": new.asked.command, "by": new.asked.by,
-                }),
-            },
-        )?;
+        let event = Event::ProvisionPlanned(Planned {
+            by: new.asked.by.clone(),
+            command: new.asked.command.clone(),
+            due: new.due,
+            email: new.email.clone(),
+            flags: Some(words(new.flags)),
+            provision: new.kind,
+            provision_id: row,
+            role: new.role,
+            target: new.target.to_target(),
+        });
+        trail::append_event(db, at, Some(new.target.id()), Some(new.email), &event)?;
         Ok(row)
     }
 
@@ -192,16 +177,9 @@ impl Provisions {
             if let Some(target) = names.get(&TargetId(*target)) {
                 Sources::called(db, target)?;
             }
-            trail::append(
-                db,
-                &Entry {
-                    at,
-                    kind: "provision.interrupted",
-                    target: Some(TargetId(*target)),
-                    email: Some(&Email::observed(email)),
-                    payload: &json!({ "provision_id": row }),
-                },
-            )?;
+            let event = Event::ProvisionInterrupted(ProvisionOnly { provision_id: *row });
+            let email = Email::observed(email);
+            trail::append_event(db, at, Some(TargetId(*target)), Some(&email), &event)?;
         }
         Ok(rows.len())
     }

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 use serde_json::json;
 
-use crate::domain::{Counts, Verdict};
-use crate::store::trail::{self, Entry};
+use crate::domain::event::RunFinished;
+use crate::domain::{Counts, Event, Verdict};
+use crate::store::trail;
 use crate::store::{StoreError, db::values};
 
 /// The runs' SQL.
@@ -50,16 +51,12 @@ impl Runs {
         if dry_run {
             return Ok(());
         }
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "run.finished",
-                target: None,
-                email: None,
-                payload: &json!({ "run": run, "outcome": verdict, "counts": counts }),
-            },
-        )
+        let event = Event::RunFinished(RunFinished {
+            counts,
+            outcome: verdict,
+            run: run.to_owned(),
+        });
+        trail::append_event(db, at, None, None, &event)
     }
 
     /// Corrects the outcome of a pass, which is final only after its mail was sent.

@@ -7,11 +7,11 @@ use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, named_params};
-use serde_json::json;
 use strum::IntoStaticStr;
 
-use crate::domain::{Digest, Signs, TargetId};
-use crate::store::trail::{self, Entry};
+use crate::domain::event::SourceChanged;
+use crate::domain::{Digest, Event, Signs, TargetId};
+use crate::store::trail;
 use crate::store::{StoreError, db::values};
 
 pub(crate) use accepting::Doubt;
@@ -423,19 +423,15 @@ impl Sources {
         let is_news = was.as_deref() != Some(state.as_str())
             && (was.is_some() || state != SourceState::Complete);
         if is_news {
-            trail::append(
-                db,
-                &Entry {
-                    at,
-                    kind: "source.state",
-                    target: (target != 0).then_some(TargetId(target)),
-                    email: None,
-                    payload: &json!({
-                        "source": word, "account": account, "was": was,
-                        "is": state.as_str(), "detail": detail,
-                    }),
-                },
-            )?;
+            let event = Event::SourceState(SourceChanged {
+                account: account.to_owned(),
+                detail: detail.map(str::to_owned),
+                is: state.as_str().to_owned(),
+                source: word.to_owned(),
+                was,
+            });
+            let target = (target != 0).then_some(TargetId(target));
+            trail::append_event(db, at, target, None, &event)?;
         }
         Ok(())
     }

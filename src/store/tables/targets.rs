@@ -4,10 +4,10 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
-use serde_json::json;
 
-use crate::domain::{Provider, Target, TargetId, TargetRef};
-use crate::store::trail::{self, Entry};
+use crate::domain::event::TeamNamed;
+use crate::domain::{Event, Provider, Target, TargetId, TargetRef};
+use crate::store::trail;
 use crate::store::{StoreError, db::values};
 
 /// The targets' SQL.
@@ -315,21 +315,16 @@ fn match_team(
         ":id": id, ":remote_id": team.remote_id, ":name": team.name, ":at": values::stored(at),
     })?;
     if was.as_ref() != Some(&team.name) {
-        let kind = if was.is_none() {
-            "team.matched"
-        } else {
-            "team.renamed"
+        let kind = match was {
+            None => Event::TeamMatched,
+            Some(_) => Event::TeamRenamed,
         };
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind,
-                target: Some(TargetId(id)),
-                email: None,
-                payload: &json!({ "team_id": team.remote_id, "name": team.name, "was": was }),
-            },
-        )?;
+        let event = kind(TeamNamed {
+            name: team.name.clone(),
+            team_id: team.remote_id.clone(),
+            was,
+        });
+        trail::append_event(db, at, Some(TargetId(id)), None, &event)?;
     }
     Ok(id)
 }

@@ -5,16 +5,16 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use serde::Serialize;
 
+use crate::domain::event::{FlagsChanged, TeamObserved};
 use crate::domain::{
-    ActionKind, Changes, Digest, Email, Finding, FindingKind, FlagChange, GoneBy, KnownMember,
-    Place, Provider, Signs, TargetId, TargetRef, TeamReading,
+    ActionKind, Changes, Digest, Email, Event, Finding, FindingKind, FlagChange, GoneBy,
+    KnownMember, Place, Provider, Signs, TargetId, TargetRef, TeamReading,
 };
 use crate::store::ledger::{UnderWay, closing};
 use crate::store::tables::members::Absent;
 use crate::store::tables::sources::{self, Complete, Doubt, SourceKind, Sources, Version};
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{
     Ledger, Provisions, StoreError, queries::stays, tables::invites, tables::members,
 };
@@ -348,74 +348,28 @@ fn note(
     };
     // A person who was already missing before is no news.
     let missing = absent.awaited.iter().filter(|m| m.missed.is_none());
-    let what = |c: &FlagChange<'_>| What {
+    let what = |c: &FlagChange<'_>| FlagsChanged {
         email: c.is.email.written().to_owned(),
         what: c.describe(),
     };
-    let payload = Observed {
-        appeared: changes.appeared.iter().map(|m| m.email.written()).collect(),
+    let appeared = changes.appeared.iter();
+    let observed = TeamObserved {
+        appeared: appeared.map(|m| m.email.written().to_owned()).collect(),
         missing: missing.map(|m| m.email.written().to_owned()).collect(),
         left: names(&absent.left, false),
         removed: names(&absent.left, true),
         changed: changes.changed.iter().map(what).collect(),
-        invited: &invites.appeared,
-        invites_missing: &invites.missing,
-        invites_gone: &invites.gone,
-        invites_changed: &invites.changed,
+        invited: invites.appeared.clone(),
+        invites_missing: invites.missing.clone(),
+        invites_gone: invites.gone.clone(),
+        invites_changed: invites.changed.clone(),
         first: first.then_some(true),
     };
-    if payload.is_empty() && invites.is_empty() {
+    if observed.shows_nothing() {
         return Ok(());
     }
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind: "team.observed",
-            target: Some(team.id()),
-            email: None,
-            payload: &payload,
-        },
-    )
-}
-
-impl Observed<'_> {
-    /// Whether no member changed.
-    fn is_empty(&self) -> bool {
-        let lists = [&self.missing, &self.left, &self.removed];
-        self.appeared.is_empty() && self.changed.is_empty() && lists.iter().all(|l| l.is_empty())
-    }
-}
-
-/// The payload of `team.observed`: what is empty is left out.
-#[derive(Serialize)]
-struct Observed<'a> {
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    appeared: Vec<&'a str>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    left: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    removed: Vec<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    changed: Vec<What>,
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    invited: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    invites_missing: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    invites_gone: &'a [String],
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
-    invites_changed: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first: Option<bool>,
-}
-
-#[derive(Serialize)]
-struct What {
-    email: String,
-    what: String,
+    let event = Event::TeamObserved(observed);
+    trail::append_event(db, at, Some(team.id()), None, &event)
 }
 
 /// What a person should be told: everything but what lapsed itself did.

@@ -54,10 +54,9 @@ impl Agreement {
         Ok(())
     }
 
-    /// The names of a team, where an event of this kind tells one.
-    pub(super) fn team(&mut self, target: Option<i64>, kind: &str) -> Option<&mut HashSet<String>> {
-        let target = target.filter(|_| kind.starts_with("team."))?;
-        Some(self.teams.entry(target).or_default())
+    /// An event tells the name of a team.
+    pub(super) fn team_is_named(&mut self, target: i64, name: String) {
+        self.teams.entry(target).or_default().insert(name);
     }
 
     /// The first event that names another target than it is kept under. Teams are renamed; and the

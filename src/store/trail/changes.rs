@@ -11,16 +11,14 @@ use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Null, ValueRef};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::append_event;
 use super::covered::{COVERED, Covered, know_sha256};
-use super::put;
 use crate::clock;
-use crate::domain::Email;
+use crate::domain::event::{RowChange, Rows};
+use crate::domain::{Email, Event};
 use crate::store::StoreError;
-
-/// What changed without an event of its own.
-pub(super) const CHANGED: &str = "rows.changed";
 
 thread_local! {
     /// What was changed on this thread and not told yet. A connection's triggers run on the thread that
@@ -89,6 +87,21 @@ impl Changed {
         }
     }
 
+    /// As an event tells it.
+    pub(super) fn told_of(&self) -> RowChange {
+        let (place, key) = &self.row;
+        let form = |told: Option<BTreeMap<&'static str, &Value>>| {
+            let owned = |(column, value): (&str, &Value)| (column.to_owned(), value.clone());
+            told.map(|told| told.into_iter().map(owned).collect())
+        };
+        RowChange {
+            is: form(self.told(self.is_there, |column| &column.is)),
+            key: key.clone(),
+            table: COVERED[*place].table.to_owned(),
+            was: form(self.told(self.was_there, |column| &column.was)),
+        }
+    }
+
     /// The columns in which one form of the row is otherwise than the other, as they are in that
     /// form; `None` for a row that is not there.
     fn told<'a>(
@@ -107,7 +120,7 @@ impl Changed {
     }
 }
 
-/// Of a row that is new all that it holds, of another what is different.
+/// The same, in the order of the fields in which the events of people tell it.
 impl Serialize for Changed {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let (place, key) = &self.row;
@@ -269,9 +282,10 @@ pub(in crate::store) fn tell(db: &Connection) -> Result<(), StoreError> {
     while let Some(person) = next() {
         let rows = take(&person);
         if !rows.is_empty() {
-            let body = json!({ "rows": rows }).to_string();
+            let rows = rows.iter().map(Changed::told_of).collect();
             let email = person.map(|person| Email::observed(&person));
-            put(db, clock::now(), CHANGED, None, email.as_ref(), &body)?;
+            let event = Event::RowsChanged(Rows { rows });
+            append_event(db, clock::now(), None, email.as_ref(), &event)?;
         }
     }
     Ok(())

@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use serde_json::Value;
 
 use super::changes::values;
-use super::covered::COVERED;
+use super::covered::{COVERED, Covered};
+use crate::domain::event::RowChange;
 use crate::store::StoreError;
 
 /// A row that is not as the trail tells.
@@ -62,26 +63,26 @@ impl Replay {
     }
 
     /// Takes over what an event tells.
-    pub(super) fn take(&mut self, seq: i64, body: &Value) {
-        for change in body["rows"].as_array().into_iter().flatten() {
+    pub(super) fn take(&mut self, seq: i64, rows: Vec<RowChange>) {
+        for change in rows {
             // A table that is covered no more is compared no more.
-            let named = |covered: &super::covered::Covered| change["table"] == covered.table;
+            let named = |covered: &Covered| change.table == covered.table;
             if let Some(place) = COVERED.iter().position(named) {
                 self.change(seq, place, change);
             }
         }
     }
 
-    fn change(&mut self, seq: i64, place: usize, change: &Value) {
-        let (was, is) = (&change["was"], &change["is"]);
+    fn change(&mut self, seq: i64, place: usize, change: RowChange) {
+        let RowChange { is, key, was, .. } = change;
         let columns = COVERED[place].columns;
-        let key = change["key"].to_string();
+        let key = Value::Array(key).to_string();
         let id = (place, key.clone());
         let known = self.rows.remove(&id);
         let told_at = known.as_ref().map(|row| row.seq);
-        let other = match &known {
-            None if was.is_null() => None,
-            Some(row) if !was.is_null() => {
+        let other = match (&known, was) {
+            (None, None) => None,
+            (Some(row), Some(was)) => {
                 let told = columns.iter().zip(&row.columns);
                 let differs = told.filter(|(column, hash)| {
                     was.get(**column)
@@ -96,7 +97,7 @@ impl Replay {
             let what = What::FoundOtherwise(seq, other);
             self.fault(Fault { place, key, what }, told_at);
         }
-        if !is.is_null() {
+        if let Some(is) = is {
             let null = self.hash(&Value::Null);
             let mut hashes = known.map_or_else(
                 || vec![null; columns.len()].into_boxed_slice(),

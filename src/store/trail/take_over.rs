@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, TransactionBehavior};
-use serde_json::json;
 
+use super::append_event;
 use super::changes::{Changed, values};
 use super::covered::{COVERED, know_sha256};
-use super::put;
 use crate::clock;
-use crate::domain::Email;
+use crate::domain::event::Rows;
+use crate::domain::{Email, Event};
 use crate::store::StoreError;
 
 /// What the rows were when the trail began to tell of them.
@@ -35,15 +35,9 @@ pub(in crate::store) fn take_over(db: &mut Connection) -> Result<(), StoreError>
         for (person, rows) in rows(&transaction)? {
             let email = person.map(|person| Email::observed(&person));
             for rows in rows.chunks(ROWS) {
-                let body = json!({ "rows": rows }).to_string();
-                put(
-                    &transaction,
-                    clock::now(),
-                    TAKEN_OVER,
-                    None,
-                    email.as_ref(),
-                    &body,
-                )?;
+                let rows = rows.iter().map(Changed::told_of).collect();
+                let event = Event::RowsTakenOver(Rows { rows });
+                append_event(&transaction, clock::now(), None, email.as_ref(), &event)?;
             }
         }
         transaction.execute("DELETE FROM fact WHERE name = 'trail.take_over'", [])?;

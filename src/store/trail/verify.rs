@@ -2,13 +2,14 @@
 //! against them.
 
 use rusqlite::{Connection, Row};
-use serde_json::Value;
 
 use super::agreement::Agreement;
 use super::covered::know_sha256;
 use super::replay::Replay;
 use super::take_over::TAKEN_OVER;
 use super::{Head, SALT, link, payload_digest, schema, words};
+use crate::domain::Event;
+use crate::domain::event::Rows;
 use crate::store::StoreError;
 
 /// Differences that are named; of the others there is a number.
@@ -170,9 +171,11 @@ impl Walk {
                 }
             });
         }
-        if let Some(names) = self.agreement.team(*target, &event.kind) {
-            let body: Value = serde_json::from_str(body).unwrap_or_default();
-            names.extend(body["name"].as_str().map(str::to_owned));
+        if let Some(target) = target.filter(|_| event.kind.starts_with("team."))
+            && let Some(Event::TeamMatched(team) | Event::TeamRenamed(team)) =
+                Event::read(&event.kind, body)
+        {
+            self.agreement.team_is_named(target, team.name);
         }
         if event.version == 1 {
             let body = serde_json::from_str(body).unwrap_or_default();
@@ -189,8 +192,9 @@ impl Walk {
         }
         self.tells_changes |= !is_taken_over;
         if body.contains("\"rows\":") {
-            let body = serde_json::from_str(body).map_err(|_| "its payload is no JSON")?;
-            self.replay.take(event.seq, &body);
+            let told: Rows = serde_json::from_str(body)
+                .map_err(|_| "its payload tells of rows in no known form")?;
+            self.replay.take(event.seq, told.rows);
         }
         Ok(())
     }

@@ -10,6 +10,7 @@ use super::changes::values;
 use super::covered::{COVERED, Covered};
 use super::replay::{Fault, What};
 use crate::domain::TargetId;
+use crate::domain::event::Rows;
 use crate::store::{StoreError, tables::targets};
 
 /// What the trail told last of a row's columns, and in which event.
@@ -36,17 +37,17 @@ fn told(db: &Connection, faults: &[Fault]) -> Result<Vec<Told>, StoreError> {
     let mut rows = statement.query([])?;
     while let Some(event) = rows.next()? {
         let seq: i64 = event.get(0)?;
-        let body: Value = serde_json::from_str(event.get_ref(1)?.as_str()?).unwrap_or_default();
-        for change in body["rows"].as_array().into_iter().flatten() {
-            let key = change["key"].to_string();
+        let told_of: Rows = serde_json::from_str(event.get_ref(1)?.as_str()?).unwrap_or_default();
+        for change in told_of.rows {
+            let key = Value::Array(change.key).to_string();
             for (fault, told) in faults.iter().zip(&mut told) {
-                let is_its = COVERED[fault.place].table == change["table"] && fault.key == key;
+                let is_its = COVERED[fault.place].table == change.table && fault.key == key;
                 let is_before = match fault.what {
                     What::FoundOtherwise(found, _) => seq < found,
                     _ => true,
                 };
                 if is_its && is_before {
-                    for (column, value) in change["is"].as_object().into_iter().flatten() {
+                    for (column, value) in change.is.iter().flatten() {
                         told.insert(column.clone(), (value.clone(), seq));
                     }
                 }

@@ -4,12 +4,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use super::{Grants, Imported, NewGrant, Same};
-use crate::domain::{Email, Entry, Flags, Provider, ProvisionKind, Role, TargetRef};
+use crate::domain::{Email, Entry, Flags, Provider, ProvisionKind, Role, TakeBack, TargetRef};
 use crate::store::tables::entry::{self, How};
 use crate::store::tables::members::OF_PERSON;
-use crate::store::{
-    Asked, NewProvision, Provision, Provisions, StoreError, TakeBack, Targets, db::values,
-};
+use crate::store::{Asked, NewProvision, Provision, Provisions, StoreError, Targets, db::values};
 
 /// A grant on record, and what is open to be given for it.
 #[derive(Debug, Clone)]

@@ -4,16 +4,16 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
-use serde_json::json;
 
 use super::{Grants, Imported, Recorded};
-use crate::domain::{Email, Flags, Provider, ProvisionKind, Role, Target, TargetRef};
+use crate::domain::event::Moved;
+use crate::domain::{
+    Email, Event, Flags, Provider, ProvisionKind, Role, TakeBack, Target, TargetRef,
+};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::OPEN_OF_PERSON;
-use crate::store::trail::{self, Entry};
-use crate::store::{
-    Asked, NewProvision, Provisions, Reviews, StoreError, TakeBack, Targets, db::values,
-};
+use crate::store::trail;
+use crate::store::{Asked, NewProvision, Provisions, Reviews, StoreError, Targets, db::values};
 
 /// An open grant whose end may be moved.
 pub(super) struct Open {
@@ -180,13 +180,22 @@ fn move_end(
     db.prepare_cached("UPDATE grants SET ends_at = :end WHERE id = :id")?
         .execute(named_params! { ":id": grant.id, ":end": end.map(values::stored) })?;
     Reviews::confirm(db, grant.id, at)?;
-    note(db, "grant.extended", target, email, grant, end, asked, at)
+    note(
+        db,
+        Event::GrantExtended,
+        target,
+        email,
+        grant,
+        end,
+        asked,
+        at,
+    )
 }
 
 #[expect(clippy::too_many_arguments, reason = "one event, told in one place")]
 pub(super) fn note(
     db: &Connection,
-    kind: &'static str,
+    kind: fn(Moved) -> Event,
     target: &TargetRef,
     email: &Email,
     grant: &Open,
@@ -194,17 +203,15 @@ pub(super) fn note(
     asked: &Asked,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind,
-            target: Some(target.id()),
-            email: Some(email),
-            payload: &json!({
-                "grant_id": grant.id, "target": target, "email": email.written(),
-                "role": grant.role, "was": grant.end, "end": end, "by": asked.by,
-            }),
-        },
-    )
+    let moved = Moved {
+        by: asked.by.clone(),
+        email: email.clone(),
+        end,
+        grant_id: grant.id,
+        role: grant.role,
+        target: target.to_target(),
+        was: grant.end,
+        why: None,
+    };
+    trail::append_event(db, at, Some(target.id()), Some(email), &kind(moved))
 }

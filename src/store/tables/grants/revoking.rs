@@ -10,7 +10,7 @@ use strum::IntoStaticStr;
 
 use super::Grants;
 use super::moves::{Open, note, read};
-use crate::domain::{Email, Provider, Role, Target, TargetId, TargetRef};
+use crate::domain::{Email, Event, Provider, Role, Target, TargetId, TargetRef};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
 use crate::store::queries::stays;
@@ -181,7 +181,7 @@ impl Grants {
             if changed > 0 {
                 note(
                     db,
-                    "grant.revoked",
+                    Event::GrantRevoked,
                     target,
                     email,
                     grant,
@@ -283,7 +283,7 @@ fn record_word(
     stays::bind_one(db, grant.id)?;
     note(
         db,
-        "grant.revoked",
+        Event::GrantRevoked,
         target,
         email,
         &grant,

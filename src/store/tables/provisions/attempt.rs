@@ -3,14 +3,14 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use serde_json::json;
 
 use super::team::{later, team};
 use super::{Provision, Provisions};
-use crate::domain::{Answered, Email, Flags, ProvisionKind, ProvisionState, Standing};
+use crate::domain::event::{ProvisionOnly, Sends, SendsEntry, Sent};
+use crate::domain::{Answered, Email, Event, Flags, ProvisionKind, ProvisionState, Standing};
 use crate::plan::provision::Turn;
 use crate::store::tables::entry;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{Grants, Sources, StoreError, db::values};
 
 /// What an attempt has to send.
@@ -53,7 +53,7 @@ impl Provisions {
             }
             Ok(_) => {}
         }
-        let (intent, said) = match provision.kind {
+        let (intent, sends) = match provision.kind {
             ProvisionKind::WhitelistAdd | ProvisionKind::WhitelistRenew => {
                 let grants = Grants::on_whitelist(db, &provision.target, &provision.email, at)?;
                 let Some(posting) = grants.posting(at) else {
@@ -61,10 +61,12 @@ impl Provisions {
                 };
                 // From now on the entry may exist, whatever the answer is.
                 entry::may_be_there(db, provision.target.id(), &posting.email, at)?;
-                let said = json!({
-                    "start": posting.start, "end": posting.end, "permissions": posting.permissions,
+                let sends = Sends::Entry(SendsEntry {
+                    end: posting.end,
+                    permissions: posting.permissions.clone(),
+                    start: posting.start,
                 });
-                (Intent::Post(posting), said)
+                (Intent::Post(posting), sends)
             }
             ProvisionKind::MemberAdd | ProvisionKind::MemberPromote => {
                 let (target, email) = (&provision.target, &provision.email);
@@ -75,8 +77,8 @@ impl Provisions {
                     Turn::Now => {}
                 }
                 match team(db, provision, at)? {
-                    (intent @ Intent::Nothing(_), _) => return Ok(intent),
-                    sent => sent,
+                    (intent, Some(sends)) => (intent, sends),
+                    (nothing, None) => return Ok(nothing),
                 }
             }
         };
@@ -91,21 +93,18 @@ impl Provisions {
             ":was_read": provision.target.team().is_some(),
         })?;
         Sources::called(db, &provision.target)?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "provision.intent",
-                target: Some(provision.target.id()),
-                email: Some(&provision.email),
-                payload: &json!({
-                    "provision_id": provision.row, "provision": provision.kind,
-                    "target": provision.target, "email": provision.email.written(),
-                    "role": provision.role, "sends": said,
-                    "command": provision.asked.command, "by": provision.asked.by,
-                }),
-            },
-        )?;
+        let event = Event::ProvisionIntent(Sent {
+            by: provision.asked.by.clone(),
+            command: provision.asked.command.clone(),
+            email: provision.email.clone(),
+            provision: provision.kind,
+            provision_id: provision.row,
+            role: provision.role,
+            sends,
+            target: provision.target.to_target(),
+        });
+        let target = provision.target.id();
+        trail::append_event(db, at, Some(target), Some(&provision.email), &event)?;
         Ok(intent)
     }
 
@@ -120,16 +119,11 @@ impl Provisions {
             "UPDATE provision SET gap_since = ifnull(gap_since, :at) WHERE id = :id",
         )?
         .execute(named_params! { ":id": provision.row, ":at": values::stored(at) })?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: "provision.replacing",
-                target: Some(provision.target.id()),
-                email: Some(&provision.email),
-                payload: &json!({ "provision_id": provision.row }),
-            },
-        )
+        let event = Event::ProvisionReplacing(ProvisionOnly {
+            provision_id: provision.row,
+        });
+        let target = provision.target.id();
+        trail::append_event(db, at, Some(target), Some(&provision.email), &event)
     }
 }
 

@@ -2,15 +2,15 @@
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
-use serde_json::json;
 
 use super::follow::{plan_flags, plan_next_start};
 use super::{Provision, Provisions, TakeBack};
-use crate::domain::{Answered, Email, Provided, ProvisionState, Role, Standing, TargetId};
+use crate::domain::event::{self, NotGiven, RefusedGrant};
+use crate::domain::{Answered, Email, Event, Provided, ProvisionState, Role, Standing, TargetId};
 use crate::plan::provision::{After, Tried, Try, after};
 use crate::store::ledger::{LONGEST_WAIT, wait_after};
 use crate::store::tables::entry::{self, How};
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{Grants, Sources, StoreError, db::values};
 
 /// How soon a half-replaced entry is tried again if no pass runs sooner: a person may be without
@@ -92,24 +92,23 @@ impl Provisions {
             ":settled_at": (next == Try::Never).then(|| values::stored(at)),
         })?;
         Sources::called(db, &provision.target)?;
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind: match state {
-                    ProvisionState::Withdrawn => "provision.withdrawn",
-                    _ => "provision.result",
-                },
-                target: Some(provision.target.id()),
-                email: Some(&provision.email),
-                payload: &json!({
-                    "provision_id": provision.row, "provision": provision.kind,
-                    "target": provision.target, "email": provision.email.written(),
-                    "role": provision.role, "state": state, "result": answered.result,
-                    "detail": detail, "attempt": attempts,
-                }),
-            },
-        )?;
+        let kind = match state {
+            ProvisionState::Withdrawn => Event::ProvisionWithdrawn,
+            _ => Event::ProvisionResult,
+        };
+        let event = kind(event::Answered {
+            attempt: attempts,
+            detail: detail.clone(),
+            email: provision.email.clone(),
+            provision: provision.kind,
+            provision_id: provision.row,
+            result: answered.result,
+            role: provision.role,
+            state,
+            target: provision.target.to_target(),
+        });
+        let target = provision.target.id();
+        trail::append_event(db, at, Some(target), Some(&provision.email), &event)?;
         match state {
             ProvisionState::Refused => {
                 for change in &take_back {
@@ -182,16 +181,12 @@ impl Provisions {
             named_params! { ":id": provision.row, ":why": why, ":due": values::stored(due) },
         )?;
         if was.as_deref() != Some(why) {
-            trail::append(
-                db,
-                &Entry {
-                    at,
-                    kind: "provision.not_tried",
-                    target: Some(provision.target.id()),
-                    email: Some(&provision.email),
-                    payload: &json!({ "provision_id": provision.row, "why": why }),
-                },
-            )?;
+            let event = Event::ProvisionNotTried(NotGiven {
+                provision_id: provision.row,
+                why: why.to_owned(),
+            });
+            let target = provision.target.id();
+            trail::append_event(db, at, Some(target), Some(&provision.email), &event)?;
         }
         Ok(Standing {
             state: if state == "unknown" {
@@ -245,14 +240,11 @@ fn undo(
             grant
         }
     };
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind: "grant.refused",
-            target: Some(provision.target.id()),
-            email: Some(&provision.email),
-            payload: &json!({ "grant_id": grant, "provision_id": provision.row, "undone": change }),
-        },
-    )
+    let event = Event::GrantRefused(RefusedGrant {
+        grant_id: *grant,
+        provision_id: provision.row,
+        undone: change.clone(),
+    });
+    let target = provision.target.id();
+    trail::append_event(db, at, Some(target), Some(&provision.email), &event)
 }

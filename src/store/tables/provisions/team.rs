@@ -3,11 +3,11 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use serde_json::{Map, Value, json};
 
 use super::attempt::Intent;
 use super::seen::{came_since, just_added};
 use super::{Provision, Provisions, words};
+use crate::domain::event::{Sends, SendsFlags, SendsPromotion};
 use crate::domain::{Answered, Flags, Provided, ProvisionKind, ProvisionState, Standing};
 use crate::plan::provision::{FLAGS_WAIT, InTeam, ToGive, Turn, Wanted, shown_by, to_give};
 use crate::store::{Grants, StoreError, db::values};
@@ -88,12 +88,13 @@ impl Provisions {
     }
 }
 
-/// What is left to send by the team's last reading, with the details for the trail.
+/// What is left to send by the team's last reading, with what the trail tells of it; if there is
+/// nothing, nothing is told.
 pub(super) fn team(
     db: &Connection,
     provision: &Provision,
     at: Timestamp,
-) -> Result<(Intent, Value), StoreError> {
+) -> Result<(Intent, Option<Sends>), StoreError> {
     Ok(match to_give(&wanted(db, provision, at)?, at) {
         ToGive::Done {
             result,
@@ -101,32 +102,36 @@ pub(super) fn team(
             has,
         } => {
             let standing = done(db, provision, result, detail, has, at)?;
-            (Intent::Nothing(standing), Value::Null)
+            (Intent::Nothing(standing), None)
         }
-        ToGive::Add(flags) => (Intent::Add(flags), json!({ "flags": words(flags) })),
+        ToGive::Add(flags) => {
+            let sends = Sends::Member(SendsFlags {
+                flags: words(flags),
+            });
+            (Intent::Add(flags), Some(sends))
+        }
         ToGive::Promote(id, flags) => {
-            let set = flags.named().into_iter().filter(|(_, is)| *is);
-            let mut said: Map<String, Value> = set
-                .map(|(name, _)| (name.to_owned(), true.into()))
-                .collect();
-            said.insert("team_user_id".to_owned(), id.clone().into());
-            (Intent::Promote(id, flags), Value::Object(said))
+            let sends = Sends::Promotion(SendsPromotion {
+                edit_permission: flags.edit_permission,
+                inspect_permission: flags.inspect_permission,
+                is_admin: flags.is_admin,
+                is_manager: flags.is_manager,
+                team_user_id: id.clone(),
+            });
+            (Intent::Promote(id, flags), Some(sends))
         }
         ToGive::Wait {
             until,
             why,
             for_invite,
-        } => (
-            later(db, provision, until, Some(why), for_invite)?,
-            Value::Null,
-        ),
+        } => (later(db, provision, until, Some(why), for_invite)?, None),
         ToGive::Fail(why) => {
             let answered = Answered {
                 detail: Some(why.to_owned()),
                 ..Answered::new(ProvisionState::Failed)
             };
             let standing = Provisions::settle(db, provision, &answered, at)?.standing();
-            (Intent::Nothing(standing), Value::Null)
+            (Intent::Nothing(standing), None)
         }
     })
 }

@@ -2,14 +2,14 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, named_params};
-use serde_json::json;
 
 use super::{Reviews, role};
-use crate::domain::{Email, Role, TargetRef};
+use crate::domain::event::{Moved, Reviewed};
+use crate::domain::{Email, Event, Role, TargetRef};
 use crate::review::{self, Rules};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 use crate::store::{Asked, Grants, StoreError, Word, db::values};
 
 /// What an answer changed.
@@ -56,7 +56,7 @@ impl Reviews {
         }
         for grant in &open {
             Self::confirm(db, grant.id, at)?;
-            grant.note(db, "review.kept", &json!({ "by": asked.by }), at)?;
+            grant.note(db, &Event::ReviewKept(grant.reviewed(asked)), at)?;
         }
         Ok(ReviewAnswer::Grants(open.len()))
     }
@@ -102,7 +102,7 @@ impl Reviews {
         }
         for grant in &open {
             forget(db, grant.id)?;
-            grant.note(db, "review.ended", &json!({ "by": asked.by }), at)?;
+            grant.note(db, &Event::ReviewEnded(grant.reviewed(asked)), at)?;
         }
         let word = Word {
             asked: asked.clone(),
@@ -239,8 +239,8 @@ impl OpenGrant {
         db.prepare_cached("UPDATE grants SET revoked = 0, ends_at = :end WHERE id = :id")?
             .execute(named_params! { ":id": self.id, ":end": end.map(values::stored) })?;
         let why = "the review was answered before the access was removed";
-        let more = json!({ "was": self.end, "end": end, "by": asked.by, "why": why });
-        self.note(db, "grant.extended", &more, at)
+        let moved = self.moved(end, &asked.by, why);
+        self.note(db, &Event::GrantExtended(moved), at)
     }
 
     /// Ends it because nobody answered.
@@ -248,34 +248,35 @@ impl OpenGrant {
         db.prepare_cached("UPDATE grants SET revoked = 1, ends_at = :at WHERE id = :id")?
             .execute(named_params! { ":id": self.id, ":at": values::stored(at) })?;
         forget(db, self.id)?;
-        let more = json!({ "was": self.end, "end": at, "by": "lapsed", "why": UNANSWERED });
-        self.note(db, "grant.revoked", &more, at)
+        let moved = self.moved(Some(at), "lapsed", UNANSWERED);
+        self.note(db, &Event::GrantRevoked(moved), at)
     }
 
-    fn note(
-        &self,
-        db: &Connection,
-        kind: &'static str,
-        more: &serde_json::Value,
-        at: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut payload = json!({
-            "grant_id": self.id, "target": self.target, "email": self.email.written(),
-            "role": self.role,
-        });
-        if let (Some(payload), Some(more)) = (payload.as_object_mut(), more.as_object()) {
-            payload.extend(more.clone());
+    fn moved(&self, end: Option<Timestamp>, by: &str, why: &str) -> Moved {
+        Moved {
+            by: by.to_owned(),
+            email: self.email.clone(),
+            end,
+            grant_id: self.id,
+            role: self.role,
+            target: self.target.to_target(),
+            was: self.end,
+            why: Some(why.to_owned()),
         }
-        trail::append(
-            db,
-            &Entry {
-                at,
-                kind,
-                target: Some(self.target.id()),
-                email: Some(&self.email),
-                payload: &payload,
-            },
-        )
+    }
+
+    fn reviewed(&self, asked: &Asked) -> Reviewed {
+        Reviewed {
+            by: asked.by.clone(),
+            email: self.email.clone(),
+            grant_id: self.id,
+            role: self.role,
+            target: self.target.to_target(),
+        }
+    }
+
+    fn note(&self, db: &Connection, event: &Event, at: Timestamp) -> Result<(), StoreError> {
+        trail::append_event(db, at, Some(self.target.id()), Some(&self.email), event)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
-use serde_json::json;
 use thiserror::Error;
 
 use super::{SourceKind, SourceState, Sources};
-use crate::domain::TargetId;
+use crate::domain::event::Accepted;
+use crate::domain::{Event, TargetId};
 use crate::store::StoreError;
-use crate::store::trail::{self, Entry};
+use crate::store::trail;
 
 /// Why a reading cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -89,14 +89,11 @@ pub(in crate::store) fn note_accepted(
     by: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    trail::append(
-        db,
-        &Entry {
-            at,
-            kind: "observation.accepted",
-            target,
-            email: None,
-            payload: &json!({ "account": account, "doubt": doubt, "gone": gone, "by": by }),
-        },
-    )
+    let event = Event::ObservationAccepted(Accepted {
+        account: account.to_owned(),
+        by: by.to_owned(),
+        doubt: doubt.to_owned(),
+        gone: gone.to_vec(),
+    });
+    trail::append_event(db, at, target, None, &event)
 }

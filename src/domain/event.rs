@@ -1,0 +1,150 @@
+//! What the trail tells: every kind of event, with its payload, for those who write and who read it.
+//!
+//! The trail's hash covers the payload's bytes. So the fields of a payload stand in the order in which
+//! they are written, which is by name, but for `team.observed`. `rows` stands beside them all; see
+//! `store/trail`. A field that came later, or that only some writers have, is absent where it was not
+//! written; every other one is there, and null where there is nothing.
+
+mod actions;
+mod grants;
+mod observed;
+mod others;
+mod provisions;
+
+use serde::{Serialize, Serializer};
+
+pub(crate) use actions::{ActionOnly, Attempted, NotTried, Tried, Withdrawn, WrittenOff};
+pub(crate) use grants::{Closed, GrantForm, Moved, Noticed, RefusedGrant, Reopened, Reviewed};
+pub(crate) use observed::{
+    Accepted, FlagsChanged, SourceChanged, SuppressedObserved, TeamNamed, TeamObserved,
+};
+pub(crate) use others::{
+    DatabaseConfirmed, DatabaseDoubted, HoldApproved, HoldTakenBack, Mailed, RowChange, Rows,
+    RunFinished,
+};
+pub(crate) use provisions::{
+    Answered, NotGiven, Planned, ProvisionOnly, Sends, SendsEntry, SendsFlags, SendsPromotion, Sent,
+};
+
+macro_rules! events {
+    ($($kind:literal => $variant:ident($payload:ty),)*) => {
+        /// Something that happened: its kind, and what is told of it.
+        #[derive(Debug, Clone, PartialEq)]
+        pub(crate) enum Event {
+            $($variant($payload),)*
+        }
+
+        impl Event {
+            /// Every kind.
+            #[cfg(test)]
+            pub(crate) const KINDS: &[&str] = &[$($kind),*];
+
+            /// The kind, as the trail has it.
+            pub(crate) fn kind(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $kind,)*
+                }
+            }
+
+            /// Reads an event of the trail. `None` for a kind or a form that this version does not know.
+            pub(crate) fn read(kind: &str, payload: &str) -> Option<Self> {
+                match kind {
+                    $($kind => serde_json::from_str(payload).ok().map(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+
+        /// The payload; the kind stands beside it.
+        impl Serialize for Event {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                match self {
+                    $(Self::$variant(payload) => payload.serialize(serializer),)*
+                }
+            }
+        }
+    };
+}
+
+events! {
+    "grant.recorded" => GrantRecorded(GrantForm),
+    "grant.amended" => GrantAmended(GrantForm),
+    "grant.extended" => GrantExtended(Moved),
+    "grant.revoked" => GrantRevoked(Moved),
+    "grant.noticed" => GrantNoticed(Noticed),
+    "grant.refused" => GrantRefused(RefusedGrant),
+    "grant.removed" => GrantRemoved(Closed),
+    "grant.reopened" => GrantReopened(Reopened),
+    "review.kept" => ReviewKept(Reviewed),
+    "review.ended" => ReviewEnded(Reviewed),
+    "action.intent" => ActionIntent(Attempted),
+    "action.result" => ActionResult(Tried),
+    "action.interrupted" => ActionInterrupted(ActionOnly),
+    "action.verified" => ActionVerified(ActionOnly),
+    "action.not_done" => ActionNotDone(ActionOnly),
+    "action.contradicted" => ActionContradicted(ActionOnly),
+    "action.withdrawn" => ActionWithdrawn(Withdrawn),
+    "action.held" => ActionHeld(NotTried),
+    "action.protected" => ActionProtected(NotTried),
+    "action.not_tried" => ActionNotTried(NotTried),
+    "action.written_off" => ActionWrittenOff(WrittenOff),
+    "provision.planned" => ProvisionPlanned(Planned),
+    "provision.intent" => ProvisionIntent(Sent),
+    "provision.replacing" => ProvisionReplacing(ProvisionOnly),
+    "provision.interrupted" => ProvisionInterrupted(ProvisionOnly),
+    "provision.result" => ProvisionResult(Answered),
+    "provision.withdrawn" => ProvisionWithdrawn(Answered),
+    "provision.not_tried" => ProvisionNotTried(NotGiven),
+    "team.matched" => TeamMatched(TeamNamed),
+    "team.renamed" => TeamRenamed(TeamNamed),
+    "team.observed" => TeamObserved(TeamObserved),
+    "suppressed.observed" => SuppressedObserved(SuppressedObserved),
+    "source.state" => SourceState(SourceChanged),
+    "observation.accepted" => ObservationAccepted(Accepted),
+    "hold.approved" => HoldApproved(HoldApproved),
+    "hold.taken_back" => HoldTakenBack(HoldTakenBack),
+    "database.doubted" => DatabaseDoubted(DatabaseDoubted),
+    "database.confirmed" => DatabaseConfirmed(DatabaseConfirmed),
+    "mail.queued" => MailQueued(Mailed),
+    "mail.suppressed" => MailSuppressed(Mailed),
+    "mail.sent" => MailSent(Mailed),
+    "mail.failed" => MailFailed(Mailed),
+    "mail.refused" => MailRefused(Mailed),
+    "run.finished" => RunFinished(RunFinished),
+    "rows.changed" => RowsChanged(Rows),
+    "rows.taken_over" => RowsTakenOver(Rows),
+}
+
+impl Event {
+    /// The grant that it is about.
+    pub(crate) fn grant_id(&self) -> Option<i64> {
+        match self {
+            Self::GrantRecorded(form) | Self::GrantAmended(form) => Some(form.grant_id),
+            Self::GrantExtended(moved) | Self::GrantRevoked(moved) => Some(moved.grant_id),
+            Self::GrantNoticed(noticed) => Some(noticed.grant_id),
+            Self::GrantRefused(refused) => Some(refused.grant_id),
+            Self::GrantRemoved(closed) => Some(closed.grant_id),
+            Self::GrantReopened(reopened) => Some(reopened.grant_id),
+            Self::ReviewKept(reviewed) | Self::ReviewEnded(reviewed) => Some(reviewed.grant_id),
+            _ => None,
+        }
+    }
+
+    /// Who did it: the name that a person stated, or the system's user.
+    pub(crate) fn by(&self) -> Option<&str> {
+        match self {
+            Self::GrantExtended(moved) | Self::GrantRevoked(moved) => Some(&moved.by),
+            Self::ReviewKept(reviewed) | Self::ReviewEnded(reviewed) => Some(&reviewed.by),
+            Self::ActionWrittenOff(written_off) => Some(&written_off.by),
+            Self::ProvisionPlanned(planned) => Some(&planned.by),
+            Self::ProvisionIntent(sent) => Some(&sent.by),
+            Self::ObservationAccepted(accepted) => Some(&accepted.by),
+            Self::HoldApproved(approved) => Some(&approved.by),
+            Self::DatabaseConfirmed(confirmed) => Some(&confirmed.by),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
