@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
-use serde_json::Value;
 
+use crate::domain::event::GrantForm;
+use crate::domain::{Event, TakeBack};
 use crate::store::{StoreError, db::values};
 
 /// The earlier forms of the grants whose rows have changed since.
@@ -31,10 +32,9 @@ pub(in crate::store) struct Form {
 }
 
 /// An event about a grant, or about the action that closed it.
-struct Event {
+struct Happened {
     at: Timestamp,
-    kind: String,
-    body: Value,
+    event: Event,
 }
 
 impl Then {
@@ -46,7 +46,7 @@ impl Then {
         };
         for person in &then.people {
             let events = events_of(db, person)?;
-            let grants: BTreeSet<i64> = events.iter().filter_map(Event::grant).collect();
+            let grants: BTreeSet<i64> = events.iter().filter_map(|e| e.event.grant_id()).collect();
             for grant in grants {
                 if let Some(form) = form_at(&events, grant, as_of) {
                     then.forms.insert(grant, form);
@@ -83,59 +83,52 @@ fn changed_since(db: &Connection, as_of: Timestamp) -> Result<BTreeSet<String>, 
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn events_of(db: &Connection, email_key: &str) -> Result<Vec<Event>, StoreError> {
+fn events_of(db: &Connection, email_key: &str) -> Result<Vec<Happened>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT e.at, e.kind, p.body FROM event_payload p JOIN event e USING (seq)
          WHERE p.email_key = :email ORDER BY e.seq",
     )?;
-    let rows = statement.query_map(named_params! { ":email": email_key }, |row| {
-        Ok(Event {
-            at: values::read(row.get(0)?),
-            kind: row.get(1)?,
-            body: serde_json::from_str(row.get_ref(2)?.as_str()?).unwrap_or_default(),
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
-}
-
-impl Event {
-    fn grant(&self) -> Option<i64> {
-        self.body["grant_id"].as_i64()
+    let mut rows = statement.query(named_params! { ":email": email_key })?;
+    let mut events = Vec::new();
+    while let Some(row) = rows.next()? {
+        let event = Event::read(row.get_ref(1)?.as_str()?, row.get_ref(2)?.as_str()?);
+        let at = values::read(row.get(0)?);
+        events.extend(event.map(|event| Happened { at, event }));
     }
+    Ok(events)
 }
 
 /// The grant's form at `as_of`, rebuilt from its events. If it was recorded only later, the form in
 /// which it was recorded, since its start may be earlier. `None` if no event records it.
-fn form_at(events: &[Event], grant: i64, as_of: Timestamp) -> Option<Form> {
+fn form_at(events: &[Happened], grant: i64, as_of: Timestamp) -> Option<Form> {
     let mut form: Option<Form> = None;
     let mut closed_by = None;
-    for event in events {
-        let is_own = event.grant() == Some(grant);
-        let reopens = event.kind == "action.contradicted"
-            && closed_by.is_some()
-            && event.body["action_id"].as_i64() == closed_by;
-        if !is_own && !reopens {
+    for Happened { at, event } in events {
+        let reopens = match event {
+            Event::ActionContradicted(action) => closed_by == Some(action.action_id),
+            _ => false,
+        };
+        if event.grant_id() != Some(grant) && !reopens {
             continue;
         }
-        if form.is_some() && event.at > as_of {
+        if form.is_some() && *at > as_of {
             break;
         }
         let known = form.get_or_insert_default();
-        if reopens {
-            known.removed_at = None;
-            continue;
-        }
-        let end = known.end;
-        known.take(&event.body);
-        match event.kind.as_str() {
-            "grant.removed" => {
-                closed_by = event.body["action_id"].as_i64();
-                known.removed_at = Some(event.at);
-            }
-            "grant.reopened" => known.removed_at = None,
+        match event {
+            Event::GrantRecorded(is) | Event::GrantAmended(is) => known.take(is),
+            Event::GrantExtended(moved) => known.end = moved.end,
             // A grant that was already over keeps its earlier end.
-            "grant.revoked" => known.end = [end, known.end].into_iter().flatten().min(),
-            "grant.refused" => known.take_back(&event.body["undone"], event.at),
+            Event::GrantRevoked(moved) => {
+                known.end = [known.end, moved.end].into_iter().flatten().min();
+            }
+            Event::GrantNoticed(noticed) => known.end = Some(noticed.end),
+            Event::GrantRefused(refused) => known.take_back(&refused.undone, *at),
+            Event::GrantRemoved(closed) => {
+                closed_by = Some(closed.action_id);
+                known.removed_at = Some(*at);
+            }
+            Event::GrantReopened(_) | Event::ActionContradicted(_) => known.removed_at = None,
             _ => {}
         }
     }
@@ -144,99 +137,102 @@ fn form_at(events: &[Event], grant: i64, as_of: Timestamp) -> Option<Form> {
 
 impl Form {
     /// Undoes what the provider refused.
-    fn take_back(&mut self, undone: &Value, at: Timestamp) {
-        if undone.get("close").is_some() {
-            self.removed_at = Some(at);
-        }
-        if let Some(end) = undone.pointer("/end/1") {
-            self.end = end.as_i64().map(values::read);
-        }
-        if let Some(words) = undone.pointer("/permissions/1").and_then(Value::as_str) {
-            self.permissions = crate::store::queries::list::words(words);
+    fn take_back(&mut self, undone: &TakeBack, at: Timestamp) {
+        match undone {
+            TakeBack::Close(_) => self.removed_at = Some(at),
+            TakeBack::End(_, end) => self.end = values::read_if_any(*end),
+            TakeBack::Permissions(_, words) => {
+                self.permissions = crate::store::queries::list::words(words);
+            }
         }
     }
 
-    /// Takes over the fields that an event has, and keeps the others.
-    fn take(&mut self, body: &Value) {
-        let text = |key: &str| body[key].as_str().map(str::to_owned);
-        let moment = |key: &str| body[key].as_str().and_then(|at| at.parse().ok());
-        let says = |key: &str| body.get(key).is_some();
-        if says("name") {
-            self.name = text("name");
-        }
-        if says("permissions") {
-            let words = body["permissions"].as_array().into_iter().flatten();
-            self.permissions = words
-                .filter_map(|w| w.as_str().map(str::to_owned))
-                .collect();
-        }
-        if says("role") {
-            self.role = text("role");
-        }
-        if says("start") {
-            self.start = moment("start");
-        }
-        if says("end") {
-            self.end = moment("end");
-        }
-        if says("owner") {
-            self.owner = text("owner");
-        }
-        if says("reason") {
-            self.reason = text("reason");
-        }
+    /// Takes over what was recorded.
+    fn take(&mut self, is: &GrantForm) {
+        let permissions = is.permissions.iter().map(|p| p.as_str().to_owned());
+        *self = Self {
+            name: is.name.clone(),
+            permissions: permissions.collect(),
+            role: is.role.map(|role| role.as_str().to_owned()),
+            start: Some(is.start),
+            end: is.end,
+            owner: is.owner.as_ref().map(|owner| owner.written().to_owned()),
+            reason: is.reason.clone(),
+            removed_at: self.removed_at,
+        };
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::domain::event::{ActionOnly, Closed, Moved, RefusedGrant};
+    use crate::domain::{Email, Permission, Target};
 
     fn at(day: u8) -> Timestamp {
         format!("2026-11-{day:02}T00:00:00Z").parse().unwrap()
     }
 
-    fn event(day: u8, kind: &str, body: Value) -> Event {
-        Event {
-            at: at(day),
-            kind: kind.to_owned(),
-            body,
+    fn on(day: u8, event: Event) -> Happened {
+        Happened { at: at(day), event }
+    }
+
+    fn form(grant_id: i64, end: u8, owner: &str) -> GrantForm {
+        GrantForm {
+            email: Email::observed("jane@example.com"),
+            end: Some(at(end)),
+            grant_id,
+            name: None,
+            owner: Some(Email::observed(owner)),
+            permissions: vec![Permission::CanRead],
+            reason: None,
+            role: None,
+            start: at(1),
+            target: target(),
         }
     }
 
+    fn moved(was: Option<u8>, end: Option<u8>) -> Moved {
+        Moved {
+            by: "x".to_owned(),
+            email: Email::observed("jane@example.com"),
+            end: end.map(at),
+            grant_id: 1,
+            role: None,
+            target: target(),
+            was: was.map(at),
+            why: None,
+        }
+    }
+
+    fn target() -> Target {
+        "sentius:acme".parse().unwrap()
+    }
+
     /// Recorded, amended, extended, ended by a person, closed, and open again.
-    fn life() -> Vec<Event> {
+    fn life() -> Vec<Happened> {
+        let amended = GrantForm {
+            name: Some("N".to_owned()),
+            permissions: Vec::new(),
+            reason: Some("why".to_owned()),
+            ..form(1, 20, "b")
+        };
+        let contradicted = |action_id| Event::ActionContradicted(ActionOnly { action_id });
         vec![
-            event(
-                2,
-                "grant.recorded",
-                json!({ "grant_id": 1, "start": at(1), "end": at(20), "owner": "a", "reason": null, "permissions": ["can_read"], "role": null, "name": null }),
+            on(2, Event::GrantRecorded(form(1, 20, "a"))),
+            on(4, Event::GrantAmended(amended)),
+            on(5, Event::GrantAmended(form(2, 3, "other"))),
+            on(6, Event::GrantExtended(moved(Some(20), None))),
+            on(8, Event::GrantRevoked(moved(None, Some(8)))),
+            on(
+                9,
+                Event::GrantRemoved(Closed {
+                    action_id: 7,
+                    grant_id: 1,
+                }),
             ),
-            event(
-                4,
-                "grant.amended",
-                json!({ "grant_id": 1, "start": at(1), "end": at(20), "owner": "b", "reason": "why", "permissions": [], "role": null, "name": "N" }),
-            ),
-            event(
-                5,
-                "grant.amended",
-                json!({ "grant_id": 2, "start": at(1), "end": at(3), "owner": "other" }),
-            ),
-            event(
-                6,
-                "grant.extended",
-                json!({ "grant_id": 1, "was": at(20), "end": null, "by": "x" }),
-            ),
-            event(
-                8,
-                "grant.revoked",
-                json!({ "grant_id": 1, "was": null, "end": at(8), "by": "x" }),
-            ),
-            event(9, "grant.removed", json!({ "grant_id": 1, "action_id": 7 })),
-            event(10, "action.contradicted", json!({ "action_id": 6 })),
-            event(11, "action.contradicted", json!({ "action_id": 7 })),
+            on(10, contradicted(6)),
+            on(11, contradicted(7)),
         ]
     }
 
@@ -269,45 +265,37 @@ mod tests {
 
     #[test]
     fn what_the_provider_refused_is_undone_and_what_was_over_is_not_prolonged() {
-        let recorded = json!({ "grant_id": 1, "start": at(1), "end": at(5), "permissions": ["a"] });
-        let then = |undone: Value| {
+        let then = |undone: TakeBack| {
+            let refused = RefusedGrant {
+                grant_id: 1,
+                provision_id: 1,
+                undone,
+            };
             let events = [
-                event(2, "grant.recorded", recorded.clone()),
-                event(3, "grant.extended", json!({ "grant_id": 1, "end": at(9) })),
-                event(
-                    4,
-                    "grant.refused",
-                    json!({ "grant_id": 1, "undone": undone }),
-                ),
+                on(2, Event::GrantRecorded(form(1, 5, "a"))),
+                on(3, Event::GrantExtended(moved(Some(5), Some(9)))),
+                on(4, Event::GrantRefused(refused)),
             ];
             form_at(&events, 1, at(4)).unwrap()
         };
-        let end = then(json!({ "end": [1, at(5).as_millisecond()] })).end;
+        let end = then(TakeBack::End(1, Some(at(5).as_millisecond()))).end;
         assert_eq!(end, Some(at(5)));
-        assert_eq!(then(json!({ "end": [1, null] })).end, None);
+        assert_eq!(then(TakeBack::End(1, None)).end, None);
         assert_eq!(
-            then(json!({ "permissions": [1, "b;c"] })).permissions,
+            then(TakeBack::Permissions(1, "b;c".to_owned())).permissions,
             ["b", "c"]
         );
-        assert_eq!(then(json!({ "close": 1 })).removed_at, Some(at(4)));
+        assert_eq!(then(TakeBack::Close(1)).removed_at, Some(at(4)));
         let events = [
-            event(2, "grant.recorded", recorded),
-            event(
-                8,
-                "grant.revoked",
-                json!({ "grant_id": 1, "was": at(5), "end": at(8) }),
-            ),
+            on(2, Event::GrantRecorded(form(1, 5, "a"))),
+            on(8, Event::GrantRevoked(moved(Some(5), Some(8)))),
         ];
         assert_eq!(form_at(&events, 1, at(8)).unwrap().end, Some(at(5)));
     }
 
     #[test]
     fn a_grant_of_whose_recording_no_event_tells_keeps_its_row() {
-        let events = [event(
-            6,
-            "grant.extended",
-            json!({ "grant_id": 1, "was": at(20), "end": at(30) }),
-        )];
+        let events = [on(6, Event::GrantExtended(moved(Some(20), Some(30))))];
         assert_eq!(form_at(&events, 1, at(7)), None);
     }
 }

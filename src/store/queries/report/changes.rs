@@ -2,13 +2,12 @@
 
 use jiff::Timestamp;
 use rusqlite::named_params;
-use serde_json::Value;
 
 use super::Reader;
+use crate::domain::event::{Answered, Mailed, TeamObserved};
+use crate::domain::{Email, Event, Provided, ProvisionState};
 use crate::report::{Change, Summary};
 use crate::store::{StoreError, db::values};
-/// Makes a change from an event's payload, in the words given.
-type Tell = fn(&str, Timestamp, Option<String>, &Value) -> Change;
 
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     let mut statement = read.db.prepare_cached(
@@ -23,23 +22,32 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
         let at = values::read(row.get(0)?);
         let target: Option<i64> = row.get(2)?;
         let target = target.map(|id| read.target(id));
-        let Ok(body) = serde_json::from_str::<Value>(row.get_ref(3)?.as_str()?) else {
+        let Some(event) = Event::read(row.get_ref(1)?.as_str()?, row.get_ref(3)?.as_str()?) else {
             continue;
         };
-        match row.get_ref(1)?.as_str()? {
-            "team.observed" => observed(at, target.as_deref(), &body, &mut summary.changes),
-            "provision.result" => summary.changes.extend(provision(at, target, &body)),
-            "mail.refused" => summary.changes.push(refused_mail(at, &body)),
-            kind => {
-                let (words, tell): (&str, Tell) = match kind {
-                    "grant.recorded" => ("grant recorded", grant),
-                    "grant.extended" => ("end moved", grant),
-                    "grant.revoked" => ("grant revoked", answer),
-                    "review.kept" => ("kept in review", answer),
-                    _ => ("grant amended", grant),
-                };
-                summary.changes.push(tell(words, at, target, &body));
+        let changes = &mut summary.changes;
+        match event {
+            Event::TeamObserved(team) => observed(at, target.as_deref(), team, changes),
+            Event::ProvisionResult(answer) => changes.extend(provision(at, target, &answer)),
+            Event::MailRefused(mail) => changes.push(refused_mail(at, &mail)),
+            Event::GrantRecorded(form) => {
+                changes.push(grant("grant recorded", at, target, &form.email, form.end));
             }
+            Event::GrantAmended(form) => {
+                changes.push(grant("grant amended", at, target, &form.email, form.end));
+            }
+            Event::GrantExtended(moved) => {
+                changes.push(grant("end moved", at, target, &moved.email, moved.end));
+            }
+            Event::GrantRevoked(moved) => {
+                let detail = [Some(format!("by {}", moved.by)), moved.why];
+                changes.push(answer("grant revoked", at, target, &moved.email, detail));
+            }
+            Event::ReviewKept(kept) => {
+                let detail = [Some(format!("by {}", kept.by)), None];
+                changes.push(answer("kept in review", at, target, &kept.email, detail));
+            }
+            _ => {}
         }
     }
     not_given(read, summary)
@@ -67,92 +75,87 @@ fn not_given(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError>
 }
 
 /// Who came, left and changed; the first reading of a team is no change.
-fn observed(at: Timestamp, target: Option<&str>, body: &Value, changes: &mut Vec<Change>) {
-    if body.get("first").is_some() {
+fn observed(at: Timestamp, target: Option<&str>, team: TeamObserved, changes: &mut Vec<Change>) {
+    if team.first.is_some() {
         return;
     }
-    let change = |kind: &str, email: Option<&str>, detail: Option<&str>| Change {
+    let change = |kind: &str, email: String, detail: Option<String>| Change {
         at,
         kind: kind.to_owned(),
         target: target.map(str::to_owned),
-        email: email.map(str::to_owned),
-        detail: detail.map(str::to_owned),
+        email: Some(email),
+        detail,
     };
-    let list = |name: &str| {
-        body.get(name)
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
-    };
-    for (name, kind) in [
-        ("appeared", "appeared"),
-        ("left", "left"),
-        ("invited", "invited"),
+    for (kind, emails) in [
+        ("appeared", team.appeared),
+        ("left", team.left),
+        ("invited", team.invited),
     ] {
-        changes.extend(list(name).map(|email| change(kind, email.as_str(), None)));
+        changes.extend(emails.into_iter().map(|email| change(kind, email, None)));
     }
-    changes.extend(list("changed").map(|entry| {
-        let text = |name: &str| entry.get(name).and_then(Value::as_str);
-        change("changed", text("email"), text("what"))
-    }));
+    let changed = team.changed.into_iter();
+    changes.extend(changed.map(|c| change("changed", c.email, Some(c.what))));
 }
 
 /// What was given or refused. Access that existed before is no change.
-fn provision(at: Timestamp, target: Option<String>, body: &Value) -> Option<Change> {
-    let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let (kind, detail) = match (text("state")?, text("result")) {
-        ("done", Some("already_exists" | "already_invited")) => return None,
-        ("done", result) => ("access given", result),
-        ("refused", _) => ("access refused", text("detail")),
+fn provision(at: Timestamp, target: Option<String>, answer: &Answered) -> Option<Change> {
+    let (kind, detail) = match (answer.state, answer.result) {
+        (ProvisionState::Done, Some(Provided::AlreadyExists | Provided::AlreadyInvited)) => {
+            return None;
+        }
+        (ProvisionState::Done, result) => {
+            let result = result.map(|result| result.as_str().to_owned());
+            ("access given", result)
+        }
+        (ProvisionState::Refused, _) => ("access refused", answer.detail.clone()),
         _ => return None,
     };
     Some(Change {
         at,
         kind: kind.to_owned(),
         target,
-        email: text("email").map(str::to_owned),
-        detail: detail.map(str::to_owned),
+        email: Some(answer.email.written().to_owned()),
+        detail,
     })
 }
 
 /// A mail that was refused, and what the mail server said.
-fn refused_mail(at: Timestamp, body: &Value) -> Change {
-    let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let what = text("mail").unwrap_or("mail");
-    let why = text("why").unwrap_or_default();
+fn refused_mail(at: Timestamp, mail: &Mailed) -> Change {
+    let why = mail.why.as_deref().unwrap_or_default();
     Change {
         at,
         kind: "mail refused".to_owned(),
         target: None,
-        email: text("to").map(str::to_owned),
-        detail: Some(format!("{what}: {why}")),
+        email: Some(mail.to.written().to_owned()),
+        detail: Some(format!("{}: {why}", mail.mail)),
     }
 }
 
-fn grant(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Change {
-    let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let until =
-        text("end").map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
+fn grant(
+    kind: &str,
+    at: Timestamp,
+    target: Option<String>,
+    email: &Email,
+    end: Option<Timestamp>,
+) -> Change {
+    let until = end.map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
+    answer(kind, at, target, email, [Some(until), None])
+}
+
+/// What has become of a person's grant, with what is to be said of it.
+fn answer(
+    kind: &str,
+    at: Timestamp,
+    target: Option<String>,
+    email: &Email,
+    detail: [Option<String>; 2],
+) -> Change {
+    let detail: Vec<String> = detail.into_iter().flatten().collect();
     Change {
         at,
         kind: kind.to_owned(),
         target,
-        email: text("email").map(str::to_owned),
-        detail: Some(until),
-    }
-}
-
-/// What a person decided, and who it was.
-fn answer(kind: &str, at: Timestamp, target: Option<String>, body: &Value) -> Change {
-    let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let by = text("by").map(|by| format!("by {by}"));
-    let why = text("why").map(str::to_owned);
-    let detail: Vec<String> = by.into_iter().chain(why).collect();
-    Change {
-        at,
-        kind: kind.to_owned(),
-        target,
-        email: text("email").map(str::to_owned),
-        detail: (!detail.is_empty()).then(|| detail.join(", ")),
+        email: Some(email.written().to_owned()),
+        detail: Some(detail.join(", ")),
     }
 }
