@@ -11,7 +11,7 @@ mod why;
 pub(crate) mod words;
 
 pub(crate) use forecast::after_end;
-pub(crate) use history::{Actions, Happened, Row, tell};
+pub(crate) use history::{Actions, Happened, Row, Seen, What, tell};
 pub(crate) use lines::lines;
 pub(crate) use rules::{Rules, TeamRule};
 pub(crate) use verdict::Access;

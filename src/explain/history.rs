@@ -7,20 +7,65 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
+use strum::IntoStaticStr;
 
 use super::words::Words;
+use crate::domain::Event;
 
 /// Something that happened, as it is on record.
 #[derive(Debug, Clone)]
 pub(crate) struct Happened {
     pub(crate) at: Timestamp,
     pub(crate) kind: String,
+    pub(crate) what: What,
     pub(crate) target: Option<String>,
     /// The payload.
     pub(crate) detail: Value,
     /// Its place in the trail and its hash; a reading has none of its own: one event of it names
     /// everybody whom it showed to have changed.
     pub(crate) event: Option<(i64, String)>,
+}
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub(crate) enum What {
+    /// An event of the trail.
+    Event(Event),
+    /// An event of a kind that this version does not know.
+    Other,
+    /// What the tables tell of the person.
+    Seen(Seen),
+}
+
+/// What readings showed of a person, and what a person decided about what was held.
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
+pub(crate) enum Seen {
+    /// With the flags, in words.
+    #[strum(serialize = "member.appeared")]
+    MemberAppeared(String),
+    /// With what changed, in words.
+    #[strum(serialize = "member.changed")]
+    MemberChanged(String),
+    #[strum(serialize = "member.left")]
+    MemberLeft,
+    #[strum(serialize = "invite.appeared")]
+    InviteAppeared,
+    #[strum(serialize = "invite.gone")]
+    InviteGone,
+    #[strum(serialize = "email.suppressed")]
+    EmailSuppressed,
+    #[strum(serialize = "email.restored")]
+    EmailRestored,
+    /// With who did so.
+    #[strum(serialize = "hold.approved")]
+    HoldApproved(Option<String>),
+}
+
+impl Seen {
+    /// The word in output.
+    pub(crate) fn kind(&self) -> &'static str {
+        self.into()
+    }
 }
 
 /// What an action is and why, by its number: most events about it give the number alone.
@@ -47,7 +92,7 @@ pub(crate) fn tell(mut happened: Vec<Happened>, actions: &Actions, words: &Words
     happened
         .into_iter()
         .map(|h| {
-            let sentence = narrator.say(&h.kind, &h.detail);
+            let sentence = narrator.say(&h);
             let (seq, hash) = h.event.unzip();
             Row {
                 at: h.at,

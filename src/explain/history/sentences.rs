@@ -1,11 +1,16 @@
-//! A sentence for each kind of event that is known, and what can be said of the others.
+//! A sentence for each kind of event, and what can be said of those that this version does not know.
 
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::Actions;
+use super::{Actions, Happened, Seen, What};
+use crate::domain::event::{Answered, GrantForm, NotTried, Tried};
+use crate::domain::{
+    ActionKind, ActionState, Event, Evidence, Permission, ProvisionKind, ProvisionState, Reason,
+    Role,
+};
 use crate::explain::words::{Words, given, to_give};
 use crate::report::words::{done, reason, todo};
 
@@ -20,9 +25,27 @@ pub(super) struct Narrator<'a> {
     actions: &'a Actions,
     words: &'a Words,
     /// What was last said of each grant.
-    grants: HashMap<i64, Map<String, Value>>,
+    grants: HashMap<i64, Known>,
     /// What each provision is: its later events give the number alone.
-    provisions: HashMap<i64, (String, bool)>,
+    provisions: HashMap<i64, (ProvisionKind, bool)>,
+}
+
+/// What an amendment may change of a grant.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    name: Option<String>,
+    permissions: Vec<Permission>,
+    owner: Option<String>,
+    reason: Option<String>,
+    start: Option<Timestamp>,
+    end: Option<Timestamp>,
+}
+
+/// An action in words: what is to be done, what was done, and why.
+struct Told<'a> {
+    todo: &'a str,
+    done: &'a str,
+    cause: &'a str,
 }
 
 impl<'a> Narrator<'a> {
@@ -35,153 +58,223 @@ impl<'a> Narrator<'a> {
         }
     }
 
-    pub(super) fn say(&mut self, kind: &str, detail: &Value) -> Sentence {
-        let text = match kind.split_once('.') {
-            Some(("grant", what)) => self.grant(what, detail),
-            Some(("action", what)) => self.action(what, detail),
-            Some(("review", "kept")) => Some("kept in review: still needed".to_owned()),
-            Some(("provision", what)) => self.provision(what, detail),
-            Some(("member" | "invite" | "email" | "hold", _)) => observed(kind, detail),
-            _ => None,
+    pub(super) fn say(&mut self, happened: &Happened) -> Sentence {
+        let (text, by) = match &happened.what {
+            What::Event(event) => (self.event(event), by(event)),
+            What::Seen(seen) => (Some(shown(seen)), shown_by(seen)),
+            What::Other => (None, text(&happened.detail["by"]).map(str::to_owned)),
         };
         Sentence {
-            text: text.unwrap_or_else(|| self.plain(kind, detail)),
-            by: by(kind, detail),
+            text: text.unwrap_or_else(|| self.plain(&happened.kind, &happened.detail)),
+            by,
         }
     }
 
-    fn grant(&mut self, what: &str, detail: &Value) -> Option<String> {
-        let was = self.remember(detail);
-        let until = |key: &str| self.words.until(moment(&detail[key]));
-        Some(match what {
-            "recorded" => {
-                let given = match text(&detail["role"]) {
-                    Some(role) => format!("granted the role {role}"),
-                    None => "granted access".to_owned(),
-                };
-                let from =
-                    moment(&detail["start"]).map(|at| format!(" from {}", self.words.moment(at)));
-                let mut said = vec![format!(
-                    "{given}{} {}",
-                    from.unwrap_or_default(),
-                    until("end")
-                )];
-                said.extend(list(&detail["permissions"]));
-                said.extend(text(&detail["owner"]).map(|owner| format!("owner {owner}")));
-                said.extend(text(&detail["reason"]).map(|reason| format!("reason: {reason}")));
-                said.join("; ")
-            }
-            "amended" => {
-                let changed = was.map(|was| changes(&was, detail)).unwrap_or_default();
-                if changed.is_empty() {
-                    "grant changed".to_owned()
-                } else {
-                    format!("grant changed: {}", changed.join(", "))
+    /// A sentence, if the kind of event has one.
+    fn event(&mut self, event: &Event) -> Option<String> {
+        let was = event
+            .grant_id()
+            .and_then(|grant| self.remember(grant, event));
+        let until = |end: Option<Timestamp>| self.words.until(end);
+        Some(match event {
+            Event::GrantRecorded(form) => self.recorded(form),
+            Event::GrantAmended(form) => {
+                let changed = was.map(|was| changes(&was, &Known::of(form)));
+                match changed.unwrap_or_default() {
+                    changed if changed.is_empty() => "grant changed".to_owned(),
+                    changed => format!("grant changed: {}", changed.join(", ")),
                 }
             }
-            "extended" => format!("grant now lasts {} (it was {})", until("end"), until("was")),
-            "revoked" => match text(&detail["why"]) {
+            Event::GrantExtended(moved) => {
+                let (end, was) = (until(moved.end), until(moved.was));
+                format!("grant now lasts {end} (it was {was})")
+            }
+            Event::GrantRevoked(moved) => match filled(&moved.why) {
                 Some(why) => format!("grant ended: {why}"),
                 None => "grant ended by a person".to_owned(),
             },
-            "noticed" => {
-                let to = text(&detail["to"]).map(|to| format!(", to {to}"));
-                format!(
-                    "notice sent of the end {}{}",
-                    until("end"),
-                    to.unwrap_or_default()
-                )
+            Event::GrantNoticed(noticed) => {
+                let (end, to) = (until(Some(noticed.end)), noticed.to.written());
+                format!("notice sent of the end {end}, to {to}")
             }
-            "refused" => "the provider refused it: the grant does not stand".to_owned(),
-            "removed" => "grant closed: its access is taken away".to_owned(),
-            _ => return None,
+            Event::GrantRefused(_) => {
+                "the provider refused it: the grant does not stand".to_owned()
+            }
+            Event::GrantRemoved(_) => "grant closed: its access is taken away".to_owned(),
+            Event::ReviewKept(_) => "kept in review: still needed".to_owned(),
+            Event::ActionIntent(is) => {
+                let Told { todo, cause, .. } =
+                    self.action(is.action_id, Some(is.action), Some(is.reason))?;
+                format!("{todo}: being sent now ({cause})")
+            }
+            Event::ActionResult(tried) => self.tried(tried)?,
+            Event::ActionInterrupted(is) => {
+                let todo = self.known(is.action_id)?.todo;
+                format!("{todo}: interrupted between the call and its answer")
+            }
+            Event::ActionVerified(is) => {
+                format!("{}: read back, and gone", self.known(is.action_id)?.done)
+            }
+            Event::ActionNotDone(is) => {
+                let todo = self.known(is.action_id)?.todo;
+                format!("{todo}: sent without an answer, and still there")
+            }
+            Event::ActionContradicted(is) => {
+                let todo = self.known(is.action_id)?.todo;
+                format!("{todo}: the provider said that it is gone, and it is still there")
+            }
+            Event::ActionWithdrawn(is) => {
+                let todo = self.known(is.action_id)?.todo;
+                format!("{todo}: withdrawn: {}", is.why)
+            }
+            Event::ActionHeld(is) => self.not_tried(is, "held by the guard")?,
+            Event::ActionProtected(is) => self.not_tried(is, "never done")?,
+            Event::ActionNotTried(is) => self.not_tried(is, "could not be tried")?,
+            Event::ProvisionPlanned(planned) => {
+                let to_give = self.provision(planned.provision_id, planned.provision, planned.role);
+                let due = self.words.moment(planned.due);
+                format!("{to_give}, not before {due} (lapsed {})", planned.command)
+            }
+            Event::ProvisionIntent(sent) => {
+                let to_give = self.provision(sent.provision_id, sent.provision, sent.role);
+                format!("{to_give}: being sent now")
+            }
+            Event::ProvisionReplacing(is) => {
+                let to_give = self.to_give(is.provision_id)?;
+                format!("{to_give}: the old entry is being taken off")
+            }
+            Event::ProvisionInterrupted(is) => {
+                let to_give = self.to_give(is.provision_id)?;
+                format!("{to_give}: interrupted between the call and its answer")
+            }
+            Event::ProvisionNotTried(is) => {
+                let to_give = self.to_give(is.provision_id)?;
+                format!("{to_give}: could not be tried: {}", is.why)
+            }
+            Event::ProvisionWithdrawn(is) => {
+                let to_give = self.provision(is.provision_id, is.provision, is.role);
+                format!("{to_give}: withdrawn{}", more(&is.detail))
+            }
+            Event::ProvisionResult(answered) => self.answered(answered),
+            Event::HoldTakenBack(is) => {
+                format!("approval of a held removal taken back: {}", is.why)
+            }
+            // What is plain from the kind and the fields.
+            Event::GrantReopened(_)
+            | Event::ReviewEnded(_)
+            | Event::ActionWrittenOff(_)
+            | Event::TeamMatched(_)
+            | Event::TeamRenamed(_)
+            | Event::TeamObserved(_)
+            | Event::SuppressedObserved(_)
+            | Event::SourceState(_)
+            | Event::ObservationAccepted(_)
+            | Event::HoldApproved(_)
+            | Event::DatabaseDoubted(_)
+            | Event::DatabaseConfirmed(_)
+            | Event::MailQueued(_)
+            | Event::MailSuppressed(_)
+            | Event::MailSent(_)
+            | Event::MailFailed(_)
+            | Event::MailRefused(_)
+            | Event::RunFinished(_)
+            | Event::RowsChanged(_)
+            | Event::RowsTakenOver(_) => return None,
         })
+    }
+
+    fn recorded(&self, form: &GrantForm) -> String {
+        let given = match form.role {
+            Some(role) => format!("granted the role {}", role.as_str()),
+            None => "granted access".to_owned(),
+        };
+        let (from, until) = (self.words.moment(form.start), self.words.until(form.end));
+        let mut said = vec![format!("{given} from {from} {until}")];
+        said.extend(listed(&form.permissions));
+        let owner = form.owner.as_ref().map(|owner| owner.written());
+        said.extend(owner.map(|owner| format!("owner {owner}")));
+        said.extend(filled(&form.reason).map(|reason| format!("reason: {reason}")));
+        said.join("; ")
     }
 
     /// Keeps what an event says of a grant, and returns what was said before.
-    fn remember(&mut self, detail: &Value) -> Option<Map<String, Value>> {
-        let form = detail.as_object()?;
-        let known = self
-            .grants
-            .entry(form.get("grant_id")?.as_i64()?)
-            .or_default();
-        let was = known.clone();
-        known.extend(form.clone());
-        (!was.is_empty()).then_some(was)
-    }
-
-    fn action(&self, what: &str, detail: &Value) -> Option<String> {
-        let known = detail["action_id"]
-            .as_i64()
-            .and_then(|id| self.actions.get(&id));
-        let word = text(&detail["action"]).or(known.map(|(action, _)| action.as_str()))?;
-        let cause = text(&detail["reason"]).or(known.map(|(_, reason)| reason.as_str()))?;
-        let (todo, done, cause) = (todo(word), done(word), reason(cause));
-        let more =
-            |key: &str| text(&detail[key]).map_or_else(String::new, |why| format!(": {why}"));
-        Some(match what {
-            "intent" => format!("{todo}: being sent now ({cause})"),
-            "result" => match text(&detail["state"])? {
-                "done" => format!("{done} ({cause})"),
-                "absent" => format!("{todo}: the provider no longer had it ({cause})"),
-                "unknown" => format!("{todo}: sent, and not answered{}", more("detail")),
-                _ => {
-                    let attempt = detail["attempt"].as_i64().unwrap_or(1);
-                    format!("{todo}: attempt {attempt} failed{}", more("detail"))
-                }
-            },
-            "interrupted" => format!("{todo}: interrupted between the call and its answer"),
-            "verified" => format!("{done}: read back, and gone"),
-            "not_done" => format!("{todo}: sent without an answer, and still there"),
-            "contradicted" => {
-                format!("{todo}: the provider said that it is gone, and it is still there")
-            }
-            "withdrawn" => format!("{todo}: withdrawn{}", more("why")),
-            "held" => format!("{todo}: held by the guard{}", more("why")),
-            "protected" => format!("{todo}: never done{}", more("why")),
-            "not_tried" => format!("{todo}: could not be tried{}", more("why")),
-            _ => return None,
-        })
-    }
-
-    fn provision(&mut self, what: &str, detail: &Value) -> Option<String> {
-        let id = detail["provision_id"].as_i64()?;
-        if let Some(word) = text(&detail["provision"]) {
-            let has_role = !detail["role"].is_null();
-            self.provisions.insert(id, (word.to_owned(), has_role));
+    fn remember(&mut self, grant: i64, event: &Event) -> Option<Known> {
+        let was = self.grants.get(&grant).cloned();
+        let known = self.grants.entry(grant).or_default();
+        match event {
+            Event::GrantRecorded(form) | Event::GrantAmended(form) => *known = Known::of(form),
+            Event::GrantExtended(moved) | Event::GrantRevoked(moved) => known.end = moved.end,
+            Event::GrantNoticed(noticed) => known.end = Some(noticed.end),
+            _ => {}
         }
-        let (word, has_role) = self.provisions.get(&id)?;
-        let to_give = to_give(word, *has_role);
-        let more =
-            |key: &str| text(&detail[key]).map_or_else(String::new, |why| format!(": {why}"));
-        Some(match what {
-            "planned" => {
-                let due = moment(&detail["due"])
-                    .map(|at| format!(", not before {}", self.words.moment(at)));
-                let command =
-                    text(&detail["command"]).map(|command| format!(" (lapsed {command})"));
-                format!(
-                    "{to_give}{}{}",
-                    due.unwrap_or_default(),
-                    command.unwrap_or_default()
-                )
-            }
-            "intent" => format!("{to_give}: being sent now"),
-            "replacing" => format!("{to_give}: the old entry is being taken off"),
-            "interrupted" => format!("{to_give}: interrupted between the call and its answer"),
-            "not_tried" => format!("{to_give}: could not be tried{}", more("why")),
-            "withdrawn" => format!("{to_give}: withdrawn{}", more("detail")),
-            "result" => match (text(&detail["state"])?, text(&detail["result"])) {
-                ("done", result) => given(result.unwrap_or("given"), *has_role).to_owned(),
-                ("refused", _) => format!("{to_give}: refused for good{}", more("detail")),
-                ("unknown", _) => format!("{to_give}: sent, and not answered{}", more("detail")),
-                _ => {
-                    let attempt = detail["attempt"].as_i64().unwrap_or(1);
-                    format!("{to_give}: attempt {attempt} failed{}", more("detail"))
-                }
-            },
-            _ => return None,
+        was
+    }
+
+    /// An action by its number.
+    fn known(&self, id: i64) -> Option<Told<'a>> {
+        self.action(id, None, None)
+    }
+
+    /// An action by what an event says of it, or else by its number.
+    fn action(
+        &self,
+        id: i64,
+        action: Option<ActionKind>,
+        cause: Option<Reason>,
+    ) -> Option<Told<'a>> {
+        let known = self.actions.get(&id);
+        let action = action.map(ActionKind::as_str);
+        let cause = cause.map(Reason::as_str);
+        let action = action.or(known.map(|(action, _)| action.as_str()))?;
+        let cause = cause.or(known.map(|(_, cause)| cause.as_str()))?;
+        Some(Told {
+            todo: todo(action),
+            done: done(action),
+            cause: reason(cause),
         })
+    }
+
+    fn tried(&self, tried: &Tried) -> Option<String> {
+        let Told { todo, done, cause } =
+            self.action(tried.action_id, Some(tried.action), Some(tried.reason))?;
+        let more = more(&tried.detail);
+        Some(match tried.state {
+            ActionState::Done => format!("{done} ({cause})"),
+            ActionState::Absent => format!("{todo}: the provider no longer had it ({cause})"),
+            ActionState::Unknown => format!("{todo}: sent, and not answered{more}"),
+            _ => format!("{todo}: attempt {} failed{more}", tried.attempt),
+        })
+    }
+
+    fn not_tried(&self, not_tried: &NotTried, how: &str) -> Option<String> {
+        let NotTried { action, reason, .. } = *not_tried;
+        let todo = self.action(not_tried.action_id, action, reason)?.todo;
+        Some(format!("{todo}: {how}: {}", not_tried.why))
+    }
+
+    /// What is to be given; kept for the events that give the number alone.
+    fn provision(&mut self, id: i64, kind: ProvisionKind, role: Option<Role>) -> &'static str {
+        self.provisions.insert(id, (kind, role.is_some()));
+        to_give(kind.as_str(), role.is_some())
+    }
+
+    fn to_give(&self, id: i64) -> Option<&'static str> {
+        let (kind, has_role) = self.provisions.get(&id)?;
+        Some(to_give(kind.as_str(), *has_role))
+    }
+
+    fn answered(&mut self, answered: &Answered) -> String {
+        let to_give = self.provision(answered.provision_id, answered.provision, answered.role);
+        let more = more(&answered.detail);
+        match answered.state {
+            ProvisionState::Done => {
+                let result = answered.result.map_or("given", |result| result.as_str());
+                given(result, answered.role.is_some()).to_owned()
+            }
+            ProvisionState::Refused => format!("{to_give}: refused for good{more}"),
+            ProvisionState::Unknown => format!("{to_give}: sent, and not answered{more}"),
+            _ => format!("{to_give}: attempt {} failed{more}", answered.attempt),
+        }
     }
 
     /// A kind without a sentence: its name, and the fields of its payload that can be read.
@@ -192,7 +285,8 @@ impl<'a> Narrator<'a> {
             if key == "target" || key == "email" || key == "by" || key.ends_with("_id") {
                 continue;
             }
-            let value = match (moment(value), value) {
+            let moment = text(value).and_then(|text| text.parse().ok());
+            let value = match (moment, value) {
                 (Some(at), _) => self.words.moment(at),
                 (_, Value::String(text)) => text.clone(),
                 (_, Value::Bool(_) | Value::Number(_)) => value.to_string(),
@@ -212,69 +306,98 @@ impl<'a> Narrator<'a> {
     }
 }
 
+impl Known {
+    fn of(form: &GrantForm) -> Self {
+        Self {
+            name: form.name.clone(),
+            permissions: form.permissions.clone(),
+            // As it is written: another spelling is a change.
+            owner: form.owner.as_ref().map(|owner| owner.written().to_owned()),
+            reason: form.reason.clone(),
+            start: Some(form.start),
+            end: form.end,
+        }
+    }
+}
+
 /// What a reading showed, and what a person decided about held actions.
-fn observed(kind: &str, detail: &Value) -> Option<String> {
-    let what = text(&detail["what"]).map(|what| format!(" ({what})"));
-    let what = what.unwrap_or_default();
-    Some(match kind {
-        "member.appeared" => format!("seen in the team for the first time{what}"),
-        "member.changed" => format!("changed in the team{what}"),
-        "member.left" => "no longer in the team".to_owned(),
-        "invite.appeared" => "invite seen pending for the first time".to_owned(),
-        "invite.gone" => "invite no longer pending".to_owned(),
-        "email.suppressed" => "address bounces: on the organization's list".to_owned(),
-        "email.restored" => "address no longer on the list of those that bounce".to_owned(),
-        "hold.approved" => "held removal allowed to go ahead".to_owned(),
-        "hold.taken_back" => format!(
-            "approval of a held removal taken back{}",
-            text(&detail["why"]).map_or_else(String::new, |why| format!(": {why}"))
-        ),
-        _ => return None,
-    })
+fn shown(seen: &Seen) -> String {
+    let (said, what) = match seen {
+        Seen::MemberAppeared(what) => ("seen in the team for the first time", what.as_str()),
+        Seen::MemberChanged(what) => ("changed in the team", what.as_str()),
+        Seen::MemberLeft => ("no longer in the team", ""),
+        Seen::InviteAppeared => ("invite seen pending for the first time", ""),
+        Seen::InviteGone => ("invite no longer pending", ""),
+        Seen::EmailSuppressed => ("address bounces: on the organization's list", ""),
+        Seen::EmailRestored => ("address no longer on the list of those that bounce", ""),
+        Seen::HoldApproved(_) => ("held removal allowed to go ahead", ""),
+    };
+    match what {
+        "" => said.to_owned(),
+        what => format!("{said} ({what})"),
+    }
+}
+
+fn shown_by(seen: &Seen) -> Option<String> {
+    match seen {
+        Seen::HoldApproved(by) => filled(by).map(str::to_owned),
+        _ => Some("reading".to_owned()),
+    }
 }
 
 /// Who did it, or what proves it.
-fn by(kind: &str, detail: &Value) -> Option<String> {
-    let who = text(&detail["by"]).map(str::to_owned);
-    who.or_else(|| text(&detail["evidence"]).map(str::to_owned))
-        .or_else(|| {
-            let read = kind == "action.verified"
-                || ["member.", "invite.", "email."]
-                    .iter()
-                    .any(|k| kind.starts_with(k));
-            read.then(|| {
-                if kind == "action.verified" {
-                    "verified"
-                } else {
-                    "reading"
-                }
-                .to_owned()
-            })
-        })
+fn by(event: &Event) -> Option<String> {
+    let proof = || match event {
+        Event::ActionResult(tried) => tried.evidence,
+        Event::ActionWrittenOff(written_off) => Some(written_off.evidence),
+        Event::ActionVerified(_) => Some(Evidence::Verified),
+        _ => None,
+    };
+    let who = event.by().filter(|who| !who.is_empty());
+    let by = who.or_else(|| proof().map(Evidence::as_str));
+    by.map(str::to_owned)
 }
 
 /// What an amendment changed: `reason audit → migration`.
-fn changes(was: &Map<String, Value>, is: &Value) -> Vec<String> {
-    let said = |value: Option<&Value>| {
-        let value = value.unwrap_or(&Value::Null);
-        let said = text(value).map(str::to_owned).or_else(|| list(value));
-        said.unwrap_or_else(|| "none".to_owned())
+fn changes(was: &Known, is: &Known) -> Vec<String> {
+    let text = |text: &Option<String>| filled(text).map(str::to_owned);
+    let moment = |at: Option<Timestamp>| at.map(|at| at.to_string());
+    let said = |known: &Known| {
+        [
+            ("name", text(&known.name)),
+            ("permissions", listed(&known.permissions)),
+            ("owner", text(&known.owner)),
+            ("reason", text(&known.reason)),
+            ("start", moment(known.start)),
+            ("end", moment(known.end)),
+        ]
     };
-    let keys = ["name", "permissions", "owner", "reason", "start", "end"];
-    let changed = keys
-        .into_iter()
-        .filter(|key| was.get(*key).unwrap_or(&Value::Null) != &is[*key]);
+    let none = || "none".to_owned();
+    let pairs = said(was).into_iter().zip(said(is));
+    let changed = pairs.filter(|((_, was), (_, is))| was != is);
     changed
-        .map(|key| format!("{key} {} → {}", said(was.get(key)), said(is.get(key))))
+        .map(|((key, was), (_, is))| {
+            let (was, is) = (was.unwrap_or_else(none), is.unwrap_or_else(none));
+            format!("{key} {was} → {is}")
+        })
         .collect()
+}
+
+fn more(why: &Option<String>) -> String {
+    filled(why).map_or_else(String::new, |why| format!(": {why}"))
+}
+
+fn filled(text: &Option<String>) -> Option<&str> {
+    text.as_deref().filter(|text| !text.is_empty())
+}
+
+fn listed(permissions: &[Permission]) -> Option<String> {
+    let words: Vec<&str> = permissions.iter().map(|p| p.as_str()).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 fn text(value: &Value) -> Option<&str> {
     value.as_str().filter(|text| !text.is_empty())
-}
-
-fn moment(value: &Value) -> Option<Timestamp> {
-    value.as_str()?.parse().ok()
 }
 
 /// A list of texts, joined.

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 use serde_json::{Value, json};
 
-use crate::domain::{Email, FlagChange, Flags, KnownMember, ReadMember, TargetId};
+use crate::domain::{Email, Event, FlagChange, Flags, KnownMember, ReadMember, TargetId};
 use crate::explain::facts::flags;
-use crate::explain::{Actions, Happened};
+use crate::explain::{Actions, Happened, Seen, What};
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{StoreError, db::values, tables::targets};
 
@@ -45,8 +45,9 @@ impl History {
         )?;
         let mut rows = statement.query(named_params! { ":email": email.key() })?;
         while let Some(row) = rows.next()? {
-            let mut detail: Value =
-                serde_json::from_str(row.get_ref(5)?.as_str()?).unwrap_or_default();
+            let kind: String = row.get(2)?;
+            let body = row.get_ref(5)?.as_str()?;
+            let mut detail: Value = serde_json::from_str(body).unwrap_or_default();
             if let Some(fields) = detail.as_object_mut() {
                 fields.remove("rows");
             }
@@ -55,7 +56,8 @@ impl History {
             let written = || detail["target"].as_str().map(str::to_owned);
             self.happened.push(Happened {
                 at: values::read(row.get(1)?),
-                kind: row.get(2)?,
+                what: Event::read(&kind, body).map_or(What::Other, What::Event),
+                kind,
                 target: target.or_else(written),
                 event: Some((row.get(0)?, row.get(3)?)),
                 detail,
@@ -84,7 +86,7 @@ impl History {
                 let by: Option<String> = row.get(5)?;
                 let detail =
                     json!({ "action_id": id, "action": action, "reason": reason, "by": by });
-                self.reading("hold.approved", at, name(row.get(3)?), detail);
+                self.seen(Seen::HoldApproved(by), at, name(row.get(3)?), detail);
             }
             self.actions.insert(id, (action, reason));
         }
@@ -109,22 +111,23 @@ impl History {
         }
         for (place, version) in versions.iter().enumerate() {
             let before = place.checked_sub(1).map(|place| &versions[place]);
-            let (kind, what) = match before.filter(|was| was.goes_on_as(version)) {
-                Some(was) => ("member.changed", was.change_to(version)),
-                None => ("member.appeared", flags(version.member.flags)),
-            };
+            let (kind, what): (fn(String) -> Seen, _) =
+                match before.filter(|was| was.goes_on_as(version)) {
+                    Some(was) => (Seen::MemberChanged, was.change_to(version)),
+                    None => (Seen::MemberAppeared, flags(version.member.flags)),
+                };
             let member = &version.member;
             let detail = json!({
                 "email": member.email.written(), "what": what, "flags": member.flags,
                 "created_at": member.created_at,
             });
-            self.reading(kind, version.from, name(version.target), detail);
+            self.seen(kind(what), version.from, name(version.target), detail);
             let goes_on = versions
                 .get(place + 1)
                 .is_some_and(|next| version.goes_on_as(next));
             if let Some(to) = version.to.filter(|_| !goes_on) {
                 let detail = json!({ "last_seen": version.last_seen, "flags": member.flags });
-                self.reading("member.left", to, name(version.target), detail);
+                self.seen(Seen::MemberLeft, to, name(version.target), detail);
             }
         }
         Ok(())
@@ -145,14 +148,14 @@ impl History {
             let detail = json!({ "registered": registered, "confirmed": confirmed });
             let target = name(row.get(0)?);
             let first_seen = values::read(row.get(1)?);
-            self.reading(
-                "invite.appeared",
+            self.seen(
+                Seen::InviteAppeared,
                 first_seen,
                 target.clone(),
                 detail.clone(),
             );
             if let Some(gone) = values::read_if_any(row.get(2)?) {
-                self.reading("invite.gone", gone, target, detail);
+                self.seen(Seen::InviteGone, gone, target, detail);
             }
         }
         Ok(())
@@ -169,23 +172,24 @@ impl History {
             let target = Some(format!("sapling:{account}"));
             let detail = json!({ "account": account });
             let first_seen = values::read(row.get(1)?);
-            self.reading(
-                "email.suppressed",
+            self.seen(
+                Seen::EmailSuppressed,
                 first_seen,
                 target.clone(),
                 detail.clone(),
             );
             if let Some(gone) = values::read_if_any(row.get(2)?) {
-                self.reading("email.restored", gone, target, detail);
+                self.seen(Seen::EmailRestored, gone, target, detail);
             }
         }
         Ok(())
     }
 
-    fn reading(&mut self, kind: &str, at: Timestamp, target: Option<String>, detail: Value) {
+    fn seen(&mut self, seen: Seen, at: Timestamp, target: Option<String>, detail: Value) {
         self.happened.push(Happened {
             at,
-            kind: kind.to_owned(),
+            kind: seen.kind().to_owned(),
+            what: What::Seen(seen),
             target,
             detail,
             event: None,
