@@ -115,17 +115,71 @@ events! {
     "rows.taken_over" => RowsTakenOver(Rows),
 }
 
+/// What an event is about, by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum About {
+    Grant(i64),
+    Action(i64),
+    Provision(i64),
+}
+
 impl Event {
+    /// What it is about, if that has a row of its own. An event that names a grant and the action or
+    /// provision behind it is about the grant.
+    pub(crate) fn about(&self) -> Option<About> {
+        Some(match self {
+            Self::GrantRecorded(form) | Self::GrantAmended(form) => About::Grant(form.grant_id),
+            Self::GrantExtended(is) | Self::GrantRevoked(is) => About::Grant(is.grant_id),
+            Self::GrantNoticed(is) => About::Grant(is.grant_id),
+            Self::GrantRefused(is) => About::Grant(is.grant_id),
+            Self::GrantRemoved(is) => About::Grant(is.grant_id),
+            Self::GrantReopened(is) => About::Grant(is.grant_id),
+            Self::ReviewKept(is) | Self::ReviewEnded(is) => About::Grant(is.grant_id),
+            Self::ActionIntent(is) => About::Action(is.action_id),
+            Self::ActionResult(is) => About::Action(is.action_id),
+            Self::ActionInterrupted(is)
+            | Self::ActionVerified(is)
+            | Self::ActionNotDone(is)
+            | Self::ActionContradicted(is) => About::Action(is.action_id),
+            Self::ActionWithdrawn(is) => About::Action(is.action_id),
+            Self::ActionHeld(is) | Self::ActionProtected(is) | Self::ActionNotTried(is) => {
+                About::Action(is.action_id)
+            }
+            Self::ActionWrittenOff(is) => About::Action(is.action_id),
+            Self::HoldTakenBack(is) => About::Action(is.action_id),
+            Self::ProvisionPlanned(is) => About::Provision(is.provision_id),
+            Self::ProvisionIntent(is) => About::Provision(is.provision_id),
+            Self::ProvisionReplacing(is) | Self::ProvisionInterrupted(is) => {
+                About::Provision(is.provision_id)
+            }
+            Self::ProvisionResult(is) | Self::ProvisionWithdrawn(is) => {
+                About::Provision(is.provision_id)
+            }
+            Self::ProvisionNotTried(is) => About::Provision(is.provision_id),
+            Self::TeamMatched(_)
+            | Self::TeamRenamed(_)
+            | Self::TeamObserved(_)
+            | Self::SuppressedObserved(_)
+            | Self::SourceState(_)
+            | Self::ObservationAccepted(_)
+            | Self::HoldApproved(_)
+            | Self::DatabaseDoubted(_)
+            | Self::DatabaseConfirmed(_)
+            | Self::MailQueued(_)
+            | Self::MailSuppressed(_)
+            | Self::MailSent(_)
+            | Self::MailFailed(_)
+            | Self::MailRefused(_)
+            | Self::RunFinished(_)
+            | Self::RowsChanged(_)
+            | Self::RowsTakenOver(_) => return None,
+        })
+    }
+
     /// The grant that it is about.
     pub(crate) fn grant_id(&self) -> Option<i64> {
-        match self {
-            Self::GrantRecorded(form) | Self::GrantAmended(form) => Some(form.grant_id),
-            Self::GrantExtended(moved) | Self::GrantRevoked(moved) => Some(moved.grant_id),
-            Self::GrantNoticed(noticed) => Some(noticed.grant_id),
-            Self::GrantRefused(refused) => Some(refused.grant_id),
-            Self::GrantRemoved(closed) => Some(closed.grant_id),
-            Self::GrantReopened(reopened) => Some(reopened.grant_id),
-            Self::ReviewKept(reviewed) | Self::ReviewEnded(reviewed) => Some(reviewed.grant_id),
+        match self.about() {
+            Some(About::Grant(grant)) => Some(grant),
             _ => None,
         }
     }

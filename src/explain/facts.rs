@@ -52,9 +52,9 @@ pub(crate) struct OnTarget {
     pub(crate) listed: bool,
 }
 
-/// An event of the audit trail.
+/// The event of the audit trail that proves something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Event {
+pub(crate) struct Proof {
     /// Its place in the chain.
     pub(crate) seq: i64,
     /// When it happened.
@@ -83,7 +83,7 @@ pub(crate) struct GrantFact {
     pub(crate) recorded_at: Timestamp,
     pub(crate) removed_at: Option<Timestamp>,
     /// The last event about it.
-    pub(crate) event: Option<Event>,
+    pub(crate) event: Option<Proof>,
 }
 
 impl GrantFact {
@@ -159,7 +159,7 @@ pub(crate) struct ActionFact {
     /// The last run that had it in its plan.
     pub(crate) run: String,
     /// The last event about it.
-    pub(crate) event: Option<Event>,
+    pub(crate) event: Option<Proof>,
 }
 
 impl ActionFact {
@@ -191,7 +191,7 @@ pub(crate) struct ProvisionFact {
     pub(crate) gap_since: Option<Timestamp>,
     pub(crate) settled_at: Option<Timestamp>,
     /// The last event about it.
-    pub(crate) event: Option<Event>,
+    pub(crate) event: Option<Proof>,
 }
 
 impl ProvisionFact {

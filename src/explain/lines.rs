@@ -1,6 +1,6 @@
 //! An explanation for people: what the verdict on one target rests on, a line each.
 
-use super::facts::{ActionFact, Event, GrantFact, ProvisionFact, flags};
+use super::facts::{ActionFact, GrantFact, Proof, ProvisionFact, flags};
 use super::why::OnePlace;
 use super::words::{Words, given, to_give};
 use crate::domain::{GrantState, Provider};
@@ -193,7 +193,7 @@ fn evidence(place: &OnePlace, words: &Words) -> String {
     )
 }
 
-fn with_event(said: &str, event: Option<&Event>) -> String {
+fn with_event(said: &str, event: Option<&Proof>) -> String {
     match event {
         Some(event) => format!("{said} [event {}]", event.seq),
         None => said.to_owned(),

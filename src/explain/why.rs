@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::facts::{
-    ActionFact, Event, Facts, GrantFact, InviteFact, MemberFact, OnTarget, ProvisionFact,
+    ActionFact, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Proof, ProvisionFact,
     SourceFact,
 };
 use super::forecast::forecast;
@@ -51,7 +51,7 @@ pub(crate) struct OnePlace {
 
 impl OnePlace {
     /// The last event of the trail about the person here.
-    pub(crate) fn last_event(&self) -> Option<&Event> {
+    pub(crate) fn last_event(&self) -> Option<&Proof> {
         let grants = self.grants.iter().filter_map(|g| g.event.as_ref());
         let actions = self.actions.iter().filter_map(|a| a.event.as_ref());
         let provisions = self.provisions.iter().filter_map(|p| p.event.as_ref());

@@ -1,7 +1,10 @@
 //! The architecture's rules about who may use whom, read off the sources.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 /// Where lapsed's own code is.
 const LAPSED: &str = "src";
@@ -252,4 +255,54 @@ fn every_room_uses_only_those_before_it() {
         }
     }
     assert_eq!(wrong, [""; 0]);
+}
+
+/// The words in quotation marks of SQL that follow each place of `before`, up to `end`.
+fn quoted<'a>(text: &'a str, before: &str, end: char) -> Vec<&'a str> {
+    let rests = text
+        .match_indices(before)
+        .map(|(at, _)| &text[at + before.len()..]);
+    let quoted = |rest: &'a str| {
+        rest.split(end)
+            .next()
+            .unwrap()
+            .split('\'')
+            .skip(1)
+            .step_by(2)
+    };
+    match end {
+        // The first one alone.
+        '\n' => rests.filter_map(|rest| quoted(rest).next()).collect(),
+        _ => rests.flat_map(quoted).collect(),
+    }
+}
+
+#[test]
+fn sql_asks_for_kinds_of_events_and_for_fields_that_there_are() {
+    let payloads = include_str!("../../src/domain/event/payloads.txt");
+    let events = payloads.lines().map(|line| line.split_once(' ').unwrap());
+    let (mut kinds, mut fields) = (BTreeSet::new(), BTreeSet::new());
+    for (kind, payload) in events {
+        let payload: BTreeMap<String, Value> = serde_json::from_str(payload).unwrap();
+        kinds.insert(kind);
+        fields.extend(payload.into_keys());
+    }
+    let (mut asked, mut wrong) = (0, Vec::new());
+    for source in sources("src/store") {
+        let code = source.code().collect::<Vec<_>>().join("\n");
+        let named = ["e.kind = ", "o.kind = "].map(|is| quoted(&code, is, '\n'));
+        let listed = ["e.kind IN (", "e.kind NOT IN ("].map(|is| quoted(&code, is, ')'));
+        let named = named.into_iter().chain(listed).flatten();
+        let unknown = named
+            .inspect(|_| asked += 1)
+            .filter(|kind| !kinds.contains(kind));
+        wrong.extend(unknown.map(|kind| format!("{}: the kind {kind}", source.path)));
+        let read = quoted(&code, "body ->> ", '\n').into_iter();
+        let unknown = read
+            .inspect(|_| asked += 1)
+            .filter(|field| !fields.contains(*field));
+        wrong.extend(unknown.map(|field| format!("{}: the field {field}", source.path)));
+    }
+    assert_eq!(wrong, [""; 0]);
+    assert!(asked > 20, "{asked}");
 }

@@ -1,3 +1,5 @@
+//! The payloads on record, read and written again.
+
 use std::collections::BTreeSet;
 
 use super::*;

@@ -115,8 +115,8 @@ impl Holds {
     pub(crate) fn doubted(db: &Connection, run: &str) -> Result<bool, StoreError> {
         Ok(db
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM event JOIN event_payload p USING (seq)
-                 WHERE kind = 'database.doubted' AND p.body ->> 'run' = :run)",
+                "SELECT EXISTS (SELECT 1 FROM event e JOIN event_payload p USING (seq)
+                 WHERE e.kind = 'database.doubted' AND p.body ->> 'run' = :run)",
             )?
             .query_row(named_params! { ":run": run }, |row| row.get(0))?)
     }

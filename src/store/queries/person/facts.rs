@@ -7,11 +7,12 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::near;
+use crate::domain::event::About;
 use crate::domain::{
-    Email, Flags, GrantState, Provider, Scope, SourceHealth, TargetId, TargetRef, TeamPolicy,
+    Email, Event, Flags, GrantState, Provider, Scope, SourceHealth, TargetId, TargetRef, TeamPolicy,
 };
 use crate::explain::facts::{
-    ActionFact, Event, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Over, ProvisionFact,
+    ActionFact, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Over, Proof, ProvisionFact,
     SourceFact,
 };
 use crate::explain::{Rules, TeamRule};
@@ -33,7 +34,7 @@ pub(crate) fn facts(
         email,
         now,
         names: targets::names(db)?,
-        events: Events::default(),
+        proofs: Proofs::default(),
         places: BTreeMap::new(),
         written: None,
     };
@@ -150,10 +151,10 @@ fn over(
 
 /// The last event about each grant, action and provision.
 #[derive(Default)]
-struct Events {
-    grants: HashMap<i64, Event>,
-    actions: HashMap<i64, Event>,
-    provisions: HashMap<i64, Event>,
+struct Proofs {
+    grants: HashMap<i64, Proof>,
+    actions: HashMap<i64, Proof>,
+    provisions: HashMap<i64, Proof>,
 }
 
 struct Reader<'a> {
@@ -161,7 +162,7 @@ struct Reader<'a> {
     email: &'a Email,
     now: Timestamp,
     names: HashMap<TargetId, TargetRef>,
-    events: Events,
+    proofs: Proofs,
     places: BTreeMap<TargetRef, OnTarget>,
     /// The address as it was first recorded.
     written: Option<Email>,
@@ -180,26 +181,26 @@ impl Reader<'_> {
 
     fn events(&mut self) -> Result<(), StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT e.seq, e.at, lower(hex(e.hash)), p.body ->> 'grant_id', p.body ->> 'action_id',
-                    p.body ->> 'provision_id'
+            "SELECT e.seq, e.at, lower(hex(e.hash)), e.kind, p.body
              FROM event_payload p JOIN event e USING (seq) WHERE p.email_key = :email ORDER BY e.seq",
         )?;
         let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
         while let Some(row) = rows.next()? {
-            let event = Event {
+            let kind = row.get_ref(3)?.as_str()?;
+            let about = Event::read(kind, row.get_ref(4)?.as_str()?).and_then(|e| e.about());
+            let Some(about) = about else {
+                continue;
+            };
+            let proof = Proof {
                 seq: row.get(0)?,
                 at: values::read(row.get(1)?),
                 hash: row.get(2)?,
             };
-            // The event that closes a grant also names its action, of which it is only a
-            // consequence.
-            if let Some(grant) = row.get::<_, Option<i64>>(3)? {
-                self.events.grants.insert(grant, event);
-            } else if let Some(action) = row.get::<_, Option<i64>>(4)? {
-                self.events.actions.insert(action, event);
-            } else if let Some(provision) = row.get::<_, Option<i64>>(5)? {
-                self.events.provisions.insert(provision, event);
-            }
+            match about {
+                About::Grant(grant) => self.proofs.grants.insert(grant, proof),
+                About::Action(action) => self.proofs.actions.insert(action, proof),
+                About::Provision(provision) => self.proofs.provisions.insert(provision, proof),
+            };
         }
         Ok(())
     }
@@ -241,7 +242,7 @@ impl Reader<'_> {
                 reason: row.get("reason")?,
                 recorded_at: values::read(row.get("recorded_at")?),
                 removed_at,
-                event: self.events.grants.get(&id).cloned(),
+                event: self.proofs.grants.get(&id).cloned(),
             };
             self.on(row)?.grants.push(grant);
         }
@@ -302,7 +303,7 @@ impl Reader<'_> {
         ))?;
         let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
         while let Some(row) = rows.next()? {
-            let event = self.events.actions.get(&row.get("id")?).cloned();
+            let event = self.proofs.actions.get(&row.get("id")?).cloned();
             let action = ActionFact {
                 action: row.get("kind")?,
                 reason: row.get("reason")?,
@@ -331,7 +332,7 @@ impl Reader<'_> {
         )?;
         let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
         while let Some(row) = rows.next()? {
-            let event = self.events.provisions.get(&row.get("id")?).cloned();
+            let event = self.proofs.provisions.get(&row.get("id")?).cloned();
             let provision = ProvisionFact {
                 provision: row.get("kind")?,
                 role: row.get("role")?,
