@@ -1,5 +1,6 @@
 //! What happened to one person, in words: a sentence an event.
 
+mod amended;
 mod sentences;
 
 use std::collections::HashMap;
@@ -30,7 +31,7 @@ pub(crate) struct Happened {
 #[derive(Debug, Clone)]
 pub(crate) enum What {
     /// An event of the trail.
-    Event(Event),
+    Event(Box<Event>),
     /// An event of a kind that this version does not know.
     Other,
     /// What the tables tell of the person.

@@ -107,6 +107,7 @@ pub(crate) fn append_event(
     email: Option<&Email>,
     event: &Event,
 ) -> Result<(), StoreError> {
+    let unwritten = |e| StoreError::Corrupt(format!("an event could not be written: {e}"));
     let rows = email.map(|email| changes::of_person(email.key()));
     let rows = rows.unwrap_or_default();
     let mut body = serde_json::to_string(event).map_err(unwritten)?;
@@ -116,10 +117,6 @@ pub(crate) fn append_event(
         body = format!("{body}{comma}\"rows\":{rows}}}");
     }
     put(db, at, event.kind(), target, email, &body)
-}
-
-fn unwritten(error: serde_json::Error) -> StoreError {
-    StoreError::Corrupt(format!("an event could not be written: {error}"))
 }
 
 fn put(

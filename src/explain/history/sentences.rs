@@ -5,11 +5,11 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::amended::{Known, changes, filled, listed};
 use super::{Actions, Happened, Seen, What};
 use crate::domain::event::{Answered, GrantForm, NotTried, Tried};
 use crate::domain::{
-    ActionKind, ActionState, Event, Evidence, Permission, ProvisionKind, ProvisionState, Reason,
-    Role,
+    ActionKind, ActionState, Email, Event, Evidence, ProvisionKind, ProvisionState, Reason, Role,
 };
 use crate::explain::words::{Words, given, to_give};
 use crate::report::words::{done, reason, todo};
@@ -28,17 +28,6 @@ pub(super) struct Narrator<'a> {
     grants: HashMap<i64, Known>,
     /// What each provision is: its later events give the number alone.
     provisions: HashMap<i64, (ProvisionKind, bool)>,
-}
-
-/// What an amendment may change of a grant.
-#[derive(Debug, Clone, Default)]
-struct Known {
-    name: Option<String>,
-    permissions: Vec<Permission>,
-    owner: Option<String>,
-    reason: Option<String>,
-    start: Option<Timestamp>,
-    end: Option<Timestamp>,
 }
 
 /// An action in words: what is to be done, what was done, and why.
@@ -191,7 +180,7 @@ impl<'a> Narrator<'a> {
         let (from, until) = (self.words.moment(form.start), self.words.until(form.end));
         let mut said = vec![format!("{given} from {from} {until}")];
         said.extend(listed(&form.permissions));
-        let owner = form.owner.as_ref().map(|owner| owner.written());
+        let owner = form.owner.as_ref().map(Email::written);
         said.extend(owner.map(|owner| format!("owner {owner}")));
         said.extend(filled(&form.reason).map(|reason| format!("reason: {reason}")));
         said.join("; ")
@@ -306,20 +295,6 @@ impl<'a> Narrator<'a> {
     }
 }
 
-impl Known {
-    fn of(form: &GrantForm) -> Self {
-        Self {
-            name: form.name.clone(),
-            permissions: form.permissions.clone(),
-            // As it is written: another spelling is a change.
-            owner: form.owner.as_ref().map(|owner| owner.written().to_owned()),
-            reason: form.reason.clone(),
-            start: Some(form.start),
-            end: form.end,
-        }
-    }
-}
-
 /// What a reading showed, and what a person decided about held actions.
 fn shown(seen: &Seen) -> String {
     let (said, what) = match seen {
@@ -358,42 +333,8 @@ fn by(event: &Event) -> Option<String> {
     by.map(str::to_owned)
 }
 
-/// What an amendment changed: `reason audit → migration`.
-fn changes(was: &Known, is: &Known) -> Vec<String> {
-    let text = |text: &Option<String>| filled(text).map(str::to_owned);
-    let moment = |at: Option<Timestamp>| at.map(|at| at.to_string());
-    let said = |known: &Known| {
-        [
-            ("name", text(&known.name)),
-            ("permissions", listed(&known.permissions)),
-            ("owner", text(&known.owner)),
-            ("reason", text(&known.reason)),
-            ("start", moment(known.start)),
-            ("end", moment(known.end)),
-        ]
-    };
-    let none = || "none".to_owned();
-    let pairs = said(was).into_iter().zip(said(is));
-    let changed = pairs.filter(|((_, was), (_, is))| was != is);
-    changed
-        .map(|((key, was), (_, is))| {
-            let (was, is) = (was.unwrap_or_else(none), is.unwrap_or_else(none));
-            format!("{key} {was} → {is}")
-        })
-        .collect()
-}
-
 fn more(why: &Option<String>) -> String {
     filled(why).map_or_else(String::new, |why| format!(": {why}"))
-}
-
-fn filled(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| !text.is_empty())
-}
-
-fn listed(permissions: &[Permission]) -> Option<String> {
-    let words: Vec<&str> = permissions.iter().map(|p| p.as_str()).collect();
-    (!words.is_empty()).then(|| words.join(", "))
 }
 
 fn text(value: &Value) -> Option<&str> {

@@ -56,7 +56,10 @@ impl History {
             let written = || detail["target"].as_str().map(str::to_owned);
             self.happened.push(Happened {
                 at: values::read(row.get(1)?),
-                what: Event::read(&kind, body).map_or(What::Other, What::Event),
+                what: match Event::read(&kind, body) {
+                    Some(event) => What::Event(Box::new(event)),
+                    None => What::Other,
+                },
                 kind,
                 target: target.or_else(written),
                 event: Some((row.get(0)?, row.get(3)?)),
