@@ -10,9 +10,8 @@ mod turns;
 mod undo;
 mod write_off;
 
-pub use accept::{AcceptError, Accepted, accept};
-pub use note::{note, rehearse_note};
-pub use requests::{GiveError, Given, Request, Requests};
-pub use revoke::{Foreseen, Revocation, Revoked, WouldEnd};
-pub use undo::{NotGiven, Undone};
-pub use write_off::{WriteOffError, WrittenOff, write_off};
+pub(crate) use accept::{AcceptError, accept};
+pub(crate) use note::{note, rehearse_note};
+pub(crate) use requests::{GiveError, Given, Request, Requests};
+pub(crate) use revoke::{Foreseen, Revocation, Revoked};
+pub(crate) use write_off::{WriteOffError, write_off};

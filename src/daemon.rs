@@ -59,7 +59,7 @@ const LAST_CALLS: Duration = Duration::from_secs(15);
 /// Why the daemon could not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum DaemonError {
+pub(crate) enum DaemonError {
     /// Threads cannot be started.
     #[error("threads cannot be started")]
     Runtime(#[source] std::io::Error),
@@ -81,7 +81,7 @@ pub enum DaemonError {
 }
 
 /// Reads the configuration anew, or says why it cannot be used.
-pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
+pub(crate) type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
 
 /// Runs until SIGTERM or SIGINT: passes and reports on their cron lines, and each end at its moment.
 /// SIGHUP reads the configuration anew by `load`; one that is wrong changes nothing.
@@ -89,7 +89,7 @@ pub type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
 /// # Errors
 /// When it could not start, or what it has open was replaced or deleted. A pass that fails is logged
 /// and tried again.
-pub fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
+pub(crate) fn run(settings: Settings, store: &Store, load: Load) -> Result<(), DaemonError> {
     // Passes have threads of their own, so that a timer wakes one thread, not several.
     let workers = runtime::Builder::new_multi_thread().enable_all().build();
     let workers = workers.map_err(DaemonError::Runtime)?;

@@ -1,7 +1,7 @@
 //! Judges a plan before it is applied. It never lets the first N of too many removals through: what
 //! is over a limit is held as a whole until a person approves it.
 
-pub mod clocks;
+pub(crate) mod clocks;
 mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::domain::{Action, Email, Holder, Means, Obligation, Plan, Reason, TargetRef};
-pub use pattern::Pattern;
+pub(crate) use pattern::Pattern;
 
 /// A target's removals are limited in percent only from this many on: below it a percentage of a
 /// small team would hold every single removal.
@@ -17,7 +17,7 @@ const PERCENT_COUNTS_FROM: u64 = 10;
 
 /// The guard's limits.
 #[derive(Debug, Clone)]
-pub struct GuardPolicy {
+pub(crate) struct GuardPolicy {
     /// Removals in any 24 hours over everything.
     pub max_removals: u64,
     /// Removals in any 24 hours, in percent of one target's known people.
@@ -30,7 +30,7 @@ pub struct GuardPolicy {
 
 /// Earlier removals and the people who are there: what the limits are measured against.
 #[derive(Debug, Clone, Default)]
-pub struct Record {
+pub(crate) struct Record {
     /// Removals of the last 24 hours, by target.
     pub removed: BTreeMap<TargetRef, u64>,
     /// How many people these removed. A demotion removes nobody.
@@ -97,7 +97,7 @@ impl Record {
 /// How many people a target must have for so many removals to be within the percentage: no need to
 /// count further.
 #[must_use]
-pub fn people_that_matter(removals: u64, policy: &GuardPolicy) -> u64 {
+pub(crate) fn people_that_matter(removals: u64, policy: &GuardPolicy) -> u64 {
     // A percentage of nothing makes this infinite, and the cast saturates.
     (removals as f64 * 100.0 / policy.max_removal_percent).ceil() as u64
 }
@@ -105,7 +105,7 @@ pub fn people_that_matter(removals: u64, policy: &GuardPolicy) -> u64 {
 /// The verdict on a plan.
 #[derive(Debug, Clone, Default)]
 #[must_use = "the verdict says what may be done and what must wait"]
-pub struct Reviewed {
+pub(crate) struct Reviewed {
     /// What may be done.
     pub approved: ApprovedPlan,
     /// What waits for a person.
@@ -118,19 +118,19 @@ pub struct Reviewed {
 /// else.
 #[derive(Debug, Clone, Default)]
 #[must_use = "an approved plan changes nothing until it is applied"]
-pub struct ApprovedPlan(Vec<Action>);
+pub(crate) struct ApprovedPlan(Vec<Action>);
 
 impl ApprovedPlan {
     /// The actions, oldest first.
     #[must_use]
-    pub fn actions(&self) -> &[Action] {
+    pub(crate) fn actions(&self) -> &[Action] {
         &self.0
     }
 }
 
 /// An action that may not be done, and why.
 #[derive(Debug, Clone)]
-pub struct Refused {
+pub(crate) struct Refused {
     /// The action.
     pub action: Action,
     /// In words, for reports.
@@ -138,7 +138,7 @@ pub struct Refused {
 }
 
 /// Judges a plan against policy and record.
-pub fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
+pub(crate) fn review(plan: Plan, policy: &GuardPolicy, record: &Record) -> Reviewed {
     let mut reviewed = Reviewed::default();
     let last_admins = last_admins(&plan.actions, policy, record);
     let mut candidates = Vec::new();

@@ -32,7 +32,7 @@ const SHOWN: usize = 20;
 /// A file that cannot be imported.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum ImportError {
+pub(crate) enum ImportError {
     /// It could not be read.
     #[error("{path}: {source}")]
     File {
@@ -49,7 +49,7 @@ pub enum ImportError {
 
 /// What is wrong in a file, line by line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Faults {
+pub(crate) struct Faults {
     path: PathBuf,
     faults: Vec<(u64, String)>,
 }
@@ -82,7 +82,7 @@ impl fmt::Display for Faults {
 
 /// A grant and the line that it stands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// The line, from 1.
     pub line: u64,
     /// The grant.
@@ -93,7 +93,11 @@ pub struct Row {
 ///
 /// # Errors
 /// When the file cannot be read or any row is wrong.
-pub fn read(path: &Path, settings: &Settings, now: Timestamp) -> Result<Vec<Row>, ImportError> {
+pub(crate) fn read(
+    path: &Path,
+    settings: &Settings,
+    now: Timestamp,
+) -> Result<Vec<Row>, ImportError> {
     let bytes = std::fs::read(path).map_err(|source| ImportError::File {
         path: path.to_owned(),
         source,

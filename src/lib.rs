@@ -11,7 +11,7 @@
 pub mod clock;
 mod failpoint;
 mod files;
-pub mod progress;
+mod progress;
 
 // The vocabulary, and what the configuration says.
 pub mod config;
@@ -19,34 +19,34 @@ pub mod domain;
 
 // What is decided, without any input or output: when, what, and whether it may be.
 mod breaker;
-pub mod guard;
-pub mod plan;
-pub mod schedule;
+mod guard;
+mod plan;
+mod schedule;
 
 // Who is told what, and how it reads.
 mod explain;
 mod notices;
-pub mod report;
+mod report;
 mod review;
-pub mod status;
+mod status;
 
 // The world: the providers, and what is kept.
 pub mod metrics;
-pub mod providers;
+mod providers;
 pub mod services;
 pub mod store;
 
 // The stages of a pass, and the pass.
 mod apply;
 mod give;
-pub mod mail;
+mod mail;
 mod observe;
 pub mod pass;
 
 // Who starts one: people, time, and those who watch.
 mod alarm;
 pub mod cli;
-pub mod commands;
-pub mod daemon;
-pub mod import;
-pub mod listener;
+mod commands;
+mod daemon;
+mod import;
+mod listener;

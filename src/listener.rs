@@ -24,14 +24,14 @@ use auth::Auth;
 
 /// An address that is listened at.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     socket: TcpListener,
     auth: Auth,
 }
 
 /// What the answers are made of.
 #[derive(Clone)]
-pub struct View {
+pub(crate) struct View {
     /// The database.
     pub store: Store,
     /// The settings now: the daemon may read them anew.
@@ -47,7 +47,7 @@ pub struct View {
 /// Why nothing listens.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum ListenError {
+pub(crate) enum ListenError {
     /// Another program has the port; it may give it up.
     #[error(
         "status.listen: {0} is in use by another program; stop that one, or write another port"
@@ -77,7 +77,7 @@ impl Listener {
     ///
     /// # Errors
     /// Names the key, the address and what to do.
-    pub fn bind(settings: &StatusSettings) -> Result<Self, ListenError> {
+    pub(crate) fn bind(settings: &StatusSettings) -> Result<Self, ListenError> {
         let address = settings.listen;
         let socket = TcpListener::bind(address).and_then(|socket| {
             socket.set_nonblocking(true)?;
@@ -100,7 +100,11 @@ impl Listener {
     ///
     /// # Errors
     /// When the socket cannot be used. A connection that fails affects no other.
-    pub async fn serve(&self, view: View, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    pub(crate) async fn serve(
+        &self,
+        view: View,
+        shutdown: impl Future<Output = ()>,
+    ) -> io::Result<()> {
         let socket = tokio::net::TcpListener::from_std(self.socket.try_clone()?)?;
         tracing::info!(address = %socket.local_addr()?, "listening");
         connections::serve(&socket, routes::router(view, self.auth.clone()), shutdown).await;

@@ -20,7 +20,7 @@ use crate::domain::{
 
 /// The waiting times of the plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Policy {
+pub(crate) struct Policy {
     /// How long after an end access is left alone.
     pub grace: SignedDuration,
     /// How long an invite may be pending.
@@ -34,7 +34,7 @@ pub struct Policy {
 
 /// The plan for `now`. The rules apply in this order: ended grants and roles, a team that follows a
 /// whitelist, a team's `max_age`, suppressed and stale invites, and who came back.
-pub fn plan(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
+pub(crate) fn plan(snapshot: &Snapshot, policy: &Policy, now: Timestamp) -> Plan {
     let mut planner = Planner::new(snapshot, policy, now);
     grants::ended(&mut planner);
     team::follow(&mut planner);

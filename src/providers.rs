@@ -19,8 +19,8 @@ mod proof;
 mod redact;
 mod retry;
 mod room;
-pub mod sapling;
-pub mod sentius;
+pub(crate) mod sapling;
+pub(crate) mod sentius;
 mod signs;
 #[cfg(test)]
 mod testing;
@@ -30,20 +30,20 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 pub(crate) use beacon::{Beacon, reach};
-pub use error::{BuildError, CallError, NEVER_PROVEN};
+pub(crate) use error::{BuildError, CallError, NEVER_PROVEN};
 pub(crate) use proof::Proof;
 pub(crate) use redact::Redactor;
-pub use room::Room;
+pub(crate) use room::Room;
 
 /// Asked right before a write goes out, after all waiting: whether it is still to be done.
 #[derive(Clone)]
-pub struct StillDue(Arc<dyn Fn() -> Answering + Send + Sync>);
+pub(crate) struct StillDue(Arc<dyn Fn() -> Answering + Send + Sync>);
 
 type Answering = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 impl StillDue {
     /// Asks by this function.
-    pub fn by(ask: impl Fn() -> Answering + Send + Sync + 'static) -> Self {
+    pub(crate) fn by(ask: impl Fn() -> Answering + Send + Sync + 'static) -> Self {
         Self(Arc::new(ask))
     }
 
@@ -61,7 +61,7 @@ impl fmt::Debug for StillDue {
 /// How a removal that did not fail ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "what was absent already is told apart from what was removed now"]
-pub enum Gone {
+pub(crate) enum Gone {
     /// The provider said yes. It is a claim, not proof: neither DELETE says what it found.
     Acknowledged,
     /// The provider did not have it (404, with JSON or nothing in it): already gone.

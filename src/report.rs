@@ -17,10 +17,10 @@ pub(crate) mod words;
 pub(crate) use clean::{for_terminal, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};
 pub(crate) use shown::Shown;
-pub use subject::subject;
-pub use summary::{
+pub(crate) use subject::subject;
+pub(crate) use summary::{
     Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
-    Totals, Trail, Unanswered, Unmanaged, Week, weeks,
+    Trail, Unanswered, Unmanaged, Week,
 };
 pub(crate) use summary::{WEEKS, zone_name};
 pub(crate) use view::{Row, Section, Tone, bars, sections, what_is_owed};
@@ -30,7 +30,7 @@ use thiserror::Error;
 /// What a report is written as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Format {
+pub(crate) enum Format {
     /// For a terminal and the plain part of a mail, 78 columns wide.
     Text,
     /// For mail and browsers: one file, nothing loaded from elsewhere.
@@ -60,7 +60,7 @@ pub enum RenderError {
 ///
 /// # Errors
 /// Tells which form failed; with a [`Summary`] of sane size none does.
-pub fn render(summary: &Summary, format: Format) -> Result<String, RenderError> {
+pub(crate) fn render(summary: &Summary, format: Format) -> Result<String, RenderError> {
     match format {
         Format::Text => Ok(text::render(summary)),
         Format::Html => html::render(summary),

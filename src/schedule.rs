@@ -14,7 +14,7 @@ mod tests;
 /// The next occurrence of a cron line after `now`, in its zone. `None` for a line that is not valid
 /// or never occurs, which the configuration refuses.
 #[must_use]
-pub fn next(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn next(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     let cron = Cron::from_str(line).ok()?;
     let next = cron.find_next_occurrence(&now.to_zoned(zone.clone()), false);
     next.ok().map(|at| at.timestamp())
@@ -23,7 +23,7 @@ pub fn next(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
 /// The latest occurrence of a cron line at or before `now`, in its zone. `None` for a line that is
 /// not valid, which the configuration refuses.
 #[must_use]
-pub fn previous(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
+pub(crate) fn previous(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp> {
     let cron = Cron::from_str(line).ok()?;
     let previous = cron.find_previous_occurrence(&now.to_zoned(zone.clone()), true);
     previous.ok().map(|at| at.timestamp())
@@ -33,7 +33,7 @@ pub fn previous(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Timestamp
 /// that was served ahead of now was served by another clock: it counts as now, since a second report
 /// of the same period would do harm.
 #[must_use]
-pub fn report(
+pub(crate) fn report(
     lines: &Schedule,
     zone: &TimeZone,
     served: Timestamp,
@@ -47,7 +47,7 @@ const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
 /// The occurrences of the cron lines that were last served, as the database remembers them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Served {
+pub(crate) struct Served {
     /// Of the pass's line, or when the pass was made.
     pub pass: Option<Timestamp>,
     /// Of the report's line, or when the daemon was first started here.
@@ -58,7 +58,7 @@ pub struct Served {
 
 /// What to do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub(crate) enum Moment {
     /// A whole pass, and what it serves.
     Pass(Slots),
     /// What is due between passes: ends, tries that come again, and what was approved.
@@ -69,7 +69,7 @@ pub enum Moment {
 
 /// The occurrences that a pass serves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Slots {
+pub(crate) struct Slots {
     /// Of the pass's line; none where this is the first pass.
     pub pass: Option<Timestamp>,
     /// Of the report's line, where one is due.
@@ -79,7 +79,7 @@ pub struct Slots {
 /// Decides. Of several occurrences that were missed only the latest counts; `ends` is when the next
 /// thing between passes is to be done.
 #[must_use]
-pub fn moment(
+pub(crate) fn moment(
     lines: &Schedule,
     zone: &TimeZone,
     served: Served,

@@ -10,7 +10,7 @@ use crate::store::{Doubt, Sources, Store, StoreError, Targets, Teams};
 
 /// What was believed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Accepted {
+pub(crate) struct Accepted {
     /// Which target.
     pub target: String,
     /// Why its reading was in doubt.
@@ -22,7 +22,7 @@ pub struct Accepted {
 /// Why nothing was accepted.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum AcceptError {
+pub(crate) enum AcceptError {
     /// Nothing is in doubt there, or nobody can accept it.
     #[error("{0}")]
     Refused(String),
@@ -36,7 +36,7 @@ pub enum AcceptError {
 ///
 /// # Errors
 /// When nothing is in doubt there, or the reading is impossible.
-pub async fn accept(store: &Store, target: &str, by: &str) -> Result<Accepted, AcceptError> {
+pub(crate) async fn accept(store: &Store, target: &str, by: &str) -> Result<Accepted, AcceptError> {
     let (target, by) = (target.to_owned(), by.to_owned());
     let at = clock::now();
     let restored = store.looks_restored().await?;

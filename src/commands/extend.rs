@@ -16,7 +16,7 @@ impl Requests<'_> {
     /// # Errors
     /// When there is no grant whose end could be moved so. What the provider refused is in the
     /// result.
-    pub async fn extend(
+    pub(crate) async fn extend(
         &self,
         email: Email,
         target: Target,

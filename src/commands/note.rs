@@ -16,7 +16,7 @@ pub(super) const AT_ONCE: usize = 5_000;
 ///
 /// # Errors
 /// Only of the database.
-pub async fn note(
+pub(crate) async fn note(
     store: &Store,
     grants: Vec<NewGrant>,
     same: Same,
@@ -36,7 +36,7 @@ pub async fn note(
 ///
 /// # Errors
 /// The same.
-pub async fn rehearse_note(
+pub(crate) async fn rehearse_note(
     store: &Store,
     grants: Vec<NewGrant>,
     same: Same,

@@ -32,7 +32,7 @@ pub(super) const ASK_AGAIN: Duration = Duration::from_millis(200);
 /// Why access could not be given at all.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum GiveError {
+pub(crate) enum GiveError {
     /// A pass, or another command that calls the providers, is running.
     #[error("another pass is running on {0}")]
     Busy(PathBuf),
@@ -52,7 +52,7 @@ pub enum GiveError {
 
 /// What a person asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
+pub(crate) struct Request {
     /// The grant.
     pub grant: NewGrant,
     /// Of a member who is given back.
@@ -61,7 +61,7 @@ pub struct Request {
 
 /// What came of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Given {
+pub(crate) struct Given {
     /// Who, as it is sent.
     pub email: String,
     /// What.
@@ -87,7 +87,7 @@ pub struct Given {
 
 /// Where a person asks for access to be given, moved or taken.
 #[derive(Debug)]
-pub struct Requests<'a> {
+pub(crate) struct Requests<'a> {
     /// The configuration.
     pub settings: &'a Settings,
     /// The connected accounts.
@@ -108,7 +108,7 @@ impl Requests<'_> {
     ///
     /// # Errors
     /// When the other process is not done in time.
-    pub async fn lock(&self, tell: impl FnOnce(Duration)) -> Result<Lock, GiveError> {
+    pub(crate) async fn lock(&self, tell: impl FnOnce(Duration)) -> Result<Lock, GiveError> {
         if let Some(lock) = self.store.lock()? {
             return Ok(lock);
         }
@@ -129,7 +129,7 @@ impl Requests<'_> {
     /// # Errors
     /// When something asked for cannot be given, or nothing could be checked: then nothing is
     /// recorded and nobody was called. What a provider refused is in the result.
-    pub async fn give(
+    pub(crate) async fn give(
         &self,
         lock: Lock,
         requests: Vec<Request>,
@@ -180,7 +180,7 @@ impl Requests<'_> {
     ///
     /// # Errors
     /// The same.
-    pub async fn rehearse(
+    pub(crate) async fn rehearse(
         &self,
         _lock: &Lock,
         requests: Vec<Request>,

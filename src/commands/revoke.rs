@@ -20,7 +20,7 @@ use crate::store::{Db, Grants, Held, Lock, StoreError, Targets, Word};
 
 /// Whose access ends, and where.
 #[derive(Debug, Clone)]
-pub struct Revocation {
+pub(crate) struct Revocation {
     /// Who.
     pub email: Email,
     /// Only there; absent: everywhere.
@@ -31,7 +31,7 @@ pub struct Revocation {
 
 /// What came of it.
 #[derive(Debug, Serialize)]
-pub struct Revoked {
+pub(crate) struct Revoked {
     /// Who.
     pub email: String,
     /// Where access was ended.
@@ -48,7 +48,7 @@ pub struct Revoked {
 
 /// What a revocation would end.
 #[derive(Debug, Serialize)]
-pub struct Foreseen {
+pub(crate) struct Foreseen {
     /// Who.
     pub email: String,
     /// Where, and what.
@@ -59,7 +59,7 @@ pub struct Foreseen {
 
 /// What a revocation would end at one target.
 #[derive(Debug, Serialize)]
-pub struct WouldEnd {
+pub(crate) struct WouldEnd {
     /// Where.
     pub target: TargetRef,
     /// What.
@@ -73,7 +73,7 @@ impl Requests<'_> {
     /// # Errors
     /// When nobody knows the person or the target, or the database or the pass could not be used.
     /// What could not be removed is in the result.
-    pub async fn revoke(
+    pub(crate) async fn revoke(
         &self,
         what: Revocation,
         tell: impl FnOnce(Duration),
@@ -147,7 +147,7 @@ impl Requests<'_> {
     ///
     /// # Errors
     /// The same.
-    pub async fn foresee(
+    pub(crate) async fn foresee(
         &self,
         what: Revocation,
         tell: impl FnOnce(Duration),

@@ -13,7 +13,7 @@ const NAMED: usize = 20;
 
 /// What came of it.
 #[derive(Debug, Serialize)]
-pub struct Undone {
+pub(crate) struct Undone {
     /// What was given back.
     pub results: Vec<Given>,
     /// What was not.
@@ -22,7 +22,7 @@ pub struct Undone {
 
 /// Something that cannot be given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct NotGiven {
+pub(crate) struct NotGiven {
     /// Who.
     pub email: String,
     /// What.
@@ -63,7 +63,7 @@ impl Requests<'_> {
     ///
     /// # Errors
     /// When there is no such run, or an end is needed and none is given.
-    pub async fn undo(
+    pub(crate) async fn undo(
         &self,
         lock: Lock,
         run: String,

@@ -10,7 +10,7 @@ use crate::store::{Ledger, Store, StoreError, Targets};
 
 /// What was given up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WrittenOff {
+pub(crate) struct WrittenOff {
     /// Whose.
     pub email: String,
     /// Where.
@@ -24,7 +24,7 @@ pub struct WrittenOff {
 /// Why nothing was given up.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum WriteOffError {
+pub(crate) enum WriteOffError {
     /// Nothing is owed there.
     #[error("{0}")]
     Refused(String),
@@ -37,7 +37,7 @@ pub enum WriteOffError {
 ///
 /// # Errors
 /// When the target is not on record, or nothing is owed there.
-pub async fn write_off(
+pub(crate) async fn write_off(
     store: &Store,
     email: &Email,
     target: &Target,

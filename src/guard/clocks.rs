@@ -11,7 +11,7 @@ use crate::domain::Target;
 
 /// What the clocks say.
 #[derive(Debug, Clone, Default)]
-pub struct Clocks {
+pub(crate) struct Clocks {
     /// How far each account's clock is ahead of ours (behind: negative), for those that have told.
     pub accounts: BTreeMap<String, SignedDuration>,
     /// How far our clock moved more (less: negative) than time went by since the pass began.
@@ -23,7 +23,7 @@ pub struct Clocks {
 impl Clocks {
     /// Why our clock is not to be trusted at all, if so.
     #[must_use]
-    pub fn jump(&self) -> Option<String> {
+    pub(crate) fn jump(&self) -> Option<String> {
         (self.jumped.unsigned_abs() > self.most.unsigned_abs()).then(|| {
             format!(
                 "this machine's clock jumped by {:#} while the pass was running",
@@ -35,7 +35,7 @@ impl Clocks {
     /// Why nothing may be removed at an account, if so: its clock differs from ours, or no answer
     /// has told what it is. The words stay the same while that is so.
     #[must_use]
-    pub fn doubt(&self, account: &str) -> Option<String> {
+    pub(crate) fn doubt(&self, account: &str) -> Option<String> {
         if let Some(jump) = self.jump() {
             return Some(jump);
         }
@@ -58,7 +58,7 @@ impl Clocks {
 
     /// Whether the target's account has told the time, and differs.
     #[must_use]
-    pub fn has_told(&self, target: &Target) -> bool {
+    pub(crate) fn has_told(&self, target: &Target) -> bool {
         let account = format!("{}:{}", target.provider(), target.account());
         self.accounts
             .get(&account)
@@ -66,7 +66,7 @@ impl Clocks {
     }
 
     /// The accounts whose clocks differ from ours by more than may be, in words with the number.
-    pub fn differing(&self) -> impl Iterator<Item = (&str, String)> {
+    pub(crate) fn differing(&self) -> impl Iterator<Item = (&str, String)> {
         let differing = self
             .accounts
             .iter()
@@ -86,13 +86,13 @@ impl Clocks {
     /// Whether times may be stored and shown: an account has confirmed our clock, and none
     /// contradicts it.
     #[must_use]
-    pub fn is_confirmed(&self) -> bool {
+    pub(crate) fn is_confirmed(&self) -> bool {
         self.jump().is_none() && !self.accounts.is_empty() && self.differing().next().is_none()
     }
 
     /// Whether two clocks that are so far apart differ.
     #[must_use]
-    pub fn differs(&self, skew: SignedDuration) -> bool {
+    pub(crate) fn differs(&self, skew: SignedDuration) -> bool {
         skew.unsigned_abs() > self.most.unsigned_abs()
     }
 }

@@ -41,7 +41,7 @@ pub enum ComposeError {
 /// The same `unique` gives the same id, so that a mail sent twice after a crash is recognized as
 /// one. It holds letters, digits, dots, dashes and underscores only; others become dashes.
 #[must_use]
-pub fn message_id(from: &Mailbox, unique: &str) -> String {
+pub(crate) fn message_id(from: &Mailbox, unique: &str) -> String {
     let plain = |text: &str| -> String {
         text.chars()
             .map(|c| match c {
@@ -81,7 +81,7 @@ pub(crate) fn report_forms(
 ///
 /// # Errors
 /// Fails when the report cannot be written or `message_id` is none.
-pub fn compose_report(
+pub(crate) fn compose_report(
     summary: &Summary,
     from: &Mailbox,
     to: &Mailbox,
@@ -149,7 +149,7 @@ pub(crate) fn compose_letter(
 ///
 /// # Errors
 /// Fails when `message_id` is none.
-pub fn compose_plain(
+pub(crate) fn compose_plain(
     subject: &str,
     text: &str,
     from: &Mailbox,

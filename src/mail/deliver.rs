@@ -14,7 +14,7 @@ use crate::progress::Stop;
 /// Why a courier could not be made.
 #[derive(Debug, Error)]
 #[non_exhaustive]
-pub enum BuildError {
+pub(crate) enum BuildError {
     /// The certificates to trust could not be loaded, or the server's name is none.
     #[error("TLS for the mail server cannot be set up: {0}")]
     Tls(String),
@@ -22,7 +22,7 @@ pub enum BuildError {
 
 /// Why a mail was not handed over. The texts hold no control characters and no password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum DeliveryError {
+pub(crate) enum DeliveryError {
     /// The server refuses this message or this recipient: sending it again does not help.
     #[error("{0}")]
     Refused(String),
@@ -37,7 +37,7 @@ pub enum DeliveryError {
 
 /// A mail to be handed over.
 #[derive(Debug, Clone, Copy)]
-pub struct Parcel<'a> {
+pub(crate) struct Parcel<'a> {
     /// The envelope's sender.
     pub from: &'a str,
     /// The envelope's one recipient.
@@ -50,7 +50,7 @@ pub struct Parcel<'a> {
 
 /// How long a courier waits for a mail server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub(crate) enum Pace {
     /// As long as RFC 5321 asks for: nothing else waits for the mail.
     Patient,
     /// Half a minute for each answer, and as long as RFC 5321 asks for once the server has the mail.
@@ -59,7 +59,7 @@ pub enum Pace {
 
 /// Delivers mail by the configured route.
 #[derive(Debug)]
-pub struct Courier {
+pub(crate) struct Courier {
     route: Route,
 }
 
@@ -74,7 +74,7 @@ impl Courier {
     ///
     /// # Errors
     /// Fails when TLS is wanted and cannot be set up.
-    pub fn new(route: &MailRoute) -> Result<Self, BuildError> {
+    pub(crate) fn new(route: &MailRoute) -> Result<Self, BuildError> {
         Self::at_pace(route, Pace::Hasty, Stop::default())
     }
 
@@ -82,7 +82,7 @@ impl Courier {
     ///
     /// # Errors
     /// Fails when TLS is wanted and cannot be set up.
-    pub fn at_pace(route: &MailRoute, pace: Pace, stop: Stop) -> Result<Self, BuildError> {
+    pub(crate) fn at_pace(route: &MailRoute, pace: Pace, stop: Stop) -> Result<Self, BuildError> {
         let limits = match pace {
             Pace::Patient => Limits::patient(),
             Pace::Hasty => Limits::hasty(),
@@ -99,7 +99,7 @@ impl Courier {
     ///
     /// # Errors
     /// Tells whether another try makes sense.
-    pub async fn deliver(&self, parcel: &Parcel<'_>) -> Result<usize, DeliveryError> {
+    pub(crate) async fn deliver(&self, parcel: &Parcel<'_>) -> Result<usize, DeliveryError> {
         match &self.route {
             Route::Smtp(server) => server.deliver(parcel).await,
             Route::Directory(path) => {
@@ -118,7 +118,7 @@ impl Courier {
     ///
     /// # Errors
     /// Says what is in the way.
-    pub async fn check(&self) -> Result<String, DeliveryError> {
+    pub(crate) async fn check(&self) -> Result<String, DeliveryError> {
         match &self.route {
             Route::Smtp(server) => server.check().await,
             Route::Directory(path) => {
@@ -130,7 +130,7 @@ impl Courier {
     }
 
     /// Closes connections kept for the next mail. Call it when nothing more is to be sent for now.
-    pub async fn rest(&self) {
+    pub(crate) async fn rest(&self) {
         if let Route::Smtp(server) = &self.route {
             server.rest().await;
         }

@@ -48,12 +48,12 @@ pub(super) fn key_present(account: &str, key: &SecretString) -> Result<(), Build
 
 /// Why a 404 is not taken for "gone already", in words that stay the same: what failed by them is
 /// found again in the database and tried again once the account has proven itself.
-pub const NEVER_PROVEN: &str = "this account has never answered a write with success, so that it may be a wrong base_url rather than an entry that is gone";
+pub(crate) const NEVER_PROVEN: &str = "this account has never answered a write with success, so that it may be a wrong base_url rather than an entry that is gone";
 
 /// How a call failed. No variant's text holds the key, nor the address that was called.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
-pub enum CallError {
+pub(crate) enum CallError {
     /// Was due no longer when its turn came: nothing was sent.
     #[error("not sent: it is no longer due")]
     Withheld,
@@ -119,7 +119,7 @@ pub enum CallError {
 impl CallError {
     /// Whether the provider says that what was to be made exists already.
     #[must_use]
-    pub fn says_that_it_exists(&self) -> bool {
+    pub(crate) fn says_that_it_exists(&self) -> bool {
         matches!(
             self,
             Self::Refused { exists: true, .. } | Self::Denied { exists: true, .. }
@@ -128,7 +128,7 @@ impl CallError {
 
     /// Whether it may mean that, without saying so.
     #[must_use]
-    pub fn may_mean_that_it_exists(&self) -> bool {
+    pub(crate) fn may_mean_that_it_exists(&self) -> bool {
         match self {
             Self::Refused {
                 status, message, ..
@@ -139,7 +139,7 @@ impl CallError {
 
     /// Whether the key may not do this (401, 403): that account or team is left alone.
     #[must_use]
-    pub fn is_forbidden(&self) -> bool {
+    pub(crate) fn is_forbidden(&self) -> bool {
         matches!(self.status(), Some(401 | 403))
     }
 
@@ -149,7 +149,7 @@ impl CallError {
     /// Every 5xx counts: the provider may have failed after it had done what was asked, and a
     /// proxy may have sent the request on. 429 and 4xx say that nothing was done.
     #[must_use]
-    pub fn is_unknown_outcome(&self) -> bool {
+    pub(crate) fn is_unknown_outcome(&self) -> bool {
         match self {
             Self::Unanswered { .. } | Self::TimedOut { .. } | Self::Unproven { .. } => true,
             Self::Implausible { write, .. } => *write,
@@ -160,7 +160,7 @@ impl CallError {
 
     /// Whether the same call may well succeed soon: the network, 429, 500, 502, 503 and 504.
     #[must_use]
-    pub fn is_retryable(&self) -> bool {
+    pub(crate) fn is_retryable(&self) -> bool {
         match self {
             Self::NotSent { .. } | Self::Unanswered { .. } | Self::TimedOut { .. } => true,
             Self::Refused { status, .. } => matches!(status, 429 | 500 | 502 | 503 | 504),
@@ -174,7 +174,7 @@ impl CallError {
     /// Whether the failure tells of the provider, or of our key, as a whole rather than of this
     /// one call.
     #[must_use]
-    pub fn is_general(&self) -> bool {
+    pub(crate) fn is_general(&self) -> bool {
         match self {
             Self::NotSent { .. }
             | Self::Unanswered { .. }
@@ -189,7 +189,7 @@ impl CallError {
     /// Whether the provider as a whole seems to be down or overloaded. What it answers about one
     /// team, such as 403 or a strange document, is no sign of that.
     #[must_use]
-    pub fn is_outage(&self) -> bool {
+    pub(crate) fn is_outage(&self) -> bool {
         match self {
             Self::NotSent { .. } | Self::Unanswered { .. } | Self::TimedOut { .. } => true,
             Self::Refused { status, .. } => matches!(status, 429 | 500..),
@@ -202,7 +202,7 @@ impl CallError {
 
     /// The status of an answer that was a refusal.
     #[must_use]
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             _ => None,
@@ -211,7 +211,7 @@ impl CallError {
 
     /// How long the provider asked to be left alone, where it did.
     #[must_use]
-    pub fn retry_after(&self) -> Option<Duration> {
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { retry_after, .. } => *retry_after,
             _ => None,

@@ -39,7 +39,7 @@ impl Rooms {
 
 /// What a body takes of it. Kept until what was read is stored, and given back when dropped.
 #[derive(Clone, Default)]
-pub struct Room(Option<Arc<OwnedSemaphorePermit>>);
+pub(crate) struct Room(Option<Arc<OwnedSemaphorePermit>>);
 
 impl Room {
     /// Whether there is any.

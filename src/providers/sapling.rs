@@ -20,12 +20,10 @@ use super::{BuildError, CallError, encode};
 use crate::config::{HttpSettings, SaplingAccount, SaplingAuth};
 use crate::metrics::Metrics;
 
-pub use digest::Digest;
-pub use reader::{Reader, TeamReading};
-pub use wire::{
-    Added, AddedUser, BulkRemoved, DeletedUser, Flags, PendingUser, RefusedUser, Team, TeamUser,
-};
-pub use writer::Writer;
+pub(crate) use digest::Digest;
+pub(crate) use reader::{Reader, TeamReading};
+pub(crate) use wire::{Added, BulkRemoved, Flags, PendingUser, Team, TeamUser};
+pub(crate) use writer::Writer;
 
 const API: &str = "/api/v1";
 
@@ -35,7 +33,7 @@ const API: &str = "/api/v1";
 /// # Errors
 /// When the key is empty or no header can hold it, a limit makes no sense, or the HTTP client
 /// cannot start.
-pub fn connect(
+pub(crate) fn connect(
     account: &SaplingAccount,
     settings: &HttpSettings,
     metrics: &Metrics,

@@ -20,7 +20,7 @@ const WHITELIST: &str = "/admin/whitelist";
 ///
 /// Posting an entry for an address that has one already is how an end is moved.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// The full name (required by the provider).
     pub name: String,
     /// "The exact address the person will use to authenticate": sent as written.
@@ -37,7 +37,7 @@ pub struct Entry {
 /// Writes an organization's whitelist. There is no reader, since nothing can be listed: what
 /// was granted is known only from our own records.
 #[derive(Debug)]
-pub struct Whitelist {
+pub(crate) struct Whitelist {
     http: Http,
     key: SecretString,
 }
@@ -61,7 +61,7 @@ impl Whitelist {
     ///
     /// # Errors
     /// When the key is empty, a limit makes no sense, or the HTTP client cannot start.
-    pub fn new(
+    pub(crate) fn new(
         account: &SentiusAccount,
         settings: &HttpSettings,
         metrics: &Metrics,
@@ -76,7 +76,7 @@ impl Whitelist {
 
     /// The same whitelist, for calls that are to be made only while they are still due.
     #[must_use]
-    pub fn while_due(&self, still: StillDue) -> Self {
+    pub(crate) fn while_due(&self, still: StillDue) -> Self {
         Self {
             http: self.http.while_due(still),
             key: self.key.clone(),
@@ -85,7 +85,7 @@ impl Whitelist {
 
     /// The same whitelist, for calls that do not wait behind all the others.
     #[must_use]
-    pub fn urgent(&self) -> Self {
+    pub(crate) fn urgent(&self) -> Self {
         Self {
             http: self.http.urgent(),
             key: self.key.clone(),
@@ -96,7 +96,7 @@ impl Whitelist {
     ///
     /// # Errors
     /// See [`CallError`]; after an unknown outcome the same entry can be posted again.
-    pub async fn add(&self, entry: &Entry) -> Result<(), CallError> {
+    pub(crate) async fn add(&self, entry: &Entry) -> Result<(), CallError> {
         let posted = Posted {
             name: &entry.name,
             email: entry.email.written(),
@@ -124,7 +124,7 @@ impl Whitelist {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn remove(&self, email: &Email) -> Result<Gone, CallError> {
+    pub(crate) async fn remove(&self, email: &Email) -> Result<Gone, CallError> {
         let query = encode::query(&[
             ("email", email.written()),
             ("api_key", self.key.expose_secret()),
@@ -144,7 +144,7 @@ impl Whitelist {
     /// Asks for the provider's time, and sends no key: before the first removal nothing else has
     /// told it, since there is nothing to read. Any answer will do; without one the skew stays
     /// unknown, and the removal itself will tell what is wrong.
-    pub async fn look_at_clock(&self) -> Option<SignedDuration> {
+    pub(crate) async fn look_at_clock(&self) -> Option<SignedDuration> {
         let call = Call {
             method: Method::GET,
             path: "/".to_owned(),
@@ -166,7 +166,7 @@ impl Whitelist {
     /// How far the provider's clock is ahead of ours (behind: negative), by the `Date` of its
     /// last answer; `None` before the first.
     #[must_use]
-    pub fn skew(&self) -> Option<SignedDuration> {
+    pub(crate) fn skew(&self) -> Option<SignedDuration> {
         self.http.skew()
     }
 

@@ -10,7 +10,7 @@ const LONGEST_LABEL: usize = 80;
 /// The subject of the report's mail, worst news first, such as
 /// `lapsed: 2 held, 1 overdue, 3 ended — acme, 2026-11-22`.
 #[must_use]
-pub fn subject(summary: &Summary) -> String {
+pub(crate) fn subject(summary: &Summary) -> String {
     let label: String = one_line(&summary.organization)
         .chars()
         .take(LONGEST_LABEL)

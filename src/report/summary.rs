@@ -17,7 +17,7 @@ pub(crate) const WEEKS: usize = 13;
 /// renderers know how to say them to people and print those they do not know as they are. An
 /// absent text is `None`, never the empty string.
 #[derive(Debug, Clone, Serialize)]
-pub struct Summary {
+pub(crate) struct Summary {
     /// Whose report it is: the organization, or whatever tells one installation from another.
     pub organization: String,
     /// The run that made it, where one did.
@@ -71,7 +71,7 @@ pub struct Summary {
 
 /// A removal or demotion that happened.
 #[derive(Debug, Clone, Serialize)]
-pub struct Ended {
+pub(crate) struct Ended {
     /// When it was done.
     pub at: Timestamp,
     /// Such as `whitelist.remove`.
@@ -92,7 +92,7 @@ pub struct Ended {
 
 /// Something that is due and not done.
 #[derive(Debug, Clone, Serialize)]
-pub struct Debt {
+pub(crate) struct Debt {
     /// Such as `member.remove`.
     pub action: String,
     /// Such as `sapling:acme/Core`.
@@ -115,7 +115,7 @@ pub struct Debt {
 
 /// Something that waits for an approval.
 #[derive(Debug, Clone, Serialize)]
-pub struct Held {
+pub(crate) struct Held {
     /// The run whose plan is held: what `lapsed approve` takes.
     pub run: Option<String>,
     /// Such as `member.remove`.
@@ -134,7 +134,7 @@ pub struct Held {
 
 /// Something that is due and left alone by a rule.
 #[derive(Debug, Clone, Serialize)]
-pub struct Protected {
+pub(crate) struct Protected {
     /// Such as `member.remove`.
     pub action: String,
     /// Such as `sapling:acme/Core`.
@@ -151,7 +151,7 @@ pub struct Protected {
 
 /// A grant that ends soon.
 #[derive(Debug, Clone, Serialize)]
-pub struct Ending {
+pub(crate) struct Ending {
     /// The person.
     pub email: String,
     /// Such as `sentius:acme`.
@@ -164,7 +164,7 @@ pub struct Ending {
 
 /// A grant without an end.
 #[derive(Debug, Clone, Serialize)]
-pub struct NeverEnds {
+pub(crate) struct NeverEnds {
     /// The person.
     pub email: String,
     /// Such as `sentius:acme`.
@@ -177,7 +177,7 @@ pub struct NeverEnds {
 
 /// A grant that waits for the answer to its review.
 #[derive(Debug, Clone, Serialize)]
-pub struct Unanswered {
+pub(crate) struct Unanswered {
     /// The person.
     pub email: String,
     /// Such as `sentius:acme`.
@@ -192,7 +192,7 @@ pub struct Unanswered {
 
 /// A member whom no grant covers.
 #[derive(Debug, Clone, Serialize)]
-pub struct Unmanaged {
+pub(crate) struct Unmanaged {
     /// The person.
     pub email: String,
     /// Such as `sapling:acme/Core`.
@@ -205,7 +205,7 @@ pub struct Unmanaged {
 
 /// A pending invite.
 #[derive(Debug, Clone, Serialize)]
-pub struct Invite {
+pub(crate) struct Invite {
     /// The person.
     pub email: String,
     /// Such as `sapling:acme/Core`.
@@ -218,7 +218,7 @@ pub struct Invite {
 
 /// An address that mail does not reach.
 #[derive(Debug, Clone, Serialize)]
-pub struct Suppressed {
+pub(crate) struct Suppressed {
     /// The address.
     pub email: String,
     /// When it was first seen suppressed.
@@ -229,7 +229,7 @@ pub struct Suppressed {
 
 /// Something that happened beside the removals.
 #[derive(Debug, Clone, Serialize)]
-pub struct Change {
+pub(crate) struct Change {
     /// When.
     pub at: Timestamp,
     /// What, such as `member.appeared` or `grant extended`.
@@ -244,7 +244,7 @@ pub struct Change {
 
 /// A source that could not be read or believed; nothing is removed from it meanwhile.
 #[derive(Debug, Clone, Serialize)]
-pub struct Source {
+pub(crate) struct Source {
     /// The source, such as `sapling:acme/Core`.
     pub target: String,
     /// What is wrong, in words.
@@ -265,8 +265,7 @@ pub struct Trail {
 /// How many entries each list has. A list may hold fewer when it was cut; a zero here says
 /// nothing then, the longer of the two counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[expect(missing_docs, reason = "each is named as the list it counts")]
-pub struct Totals {
+pub(crate) struct Totals {
     pub ended: u64,
     pub debts: u64,
     pub held: u64,
@@ -284,7 +283,7 @@ pub struct Totals {
 impl Summary {
     /// A report about nothing, to be filled.
     #[must_use]
-    pub fn new(organization: &str, timezone: TimeZone, to: Timestamp) -> Self {
+    pub(crate) fn new(organization: &str, timezone: TimeZone, to: Timestamp) -> Self {
         Self {
             organization: organization.to_owned(),
             run: None,
@@ -314,7 +313,7 @@ impl Summary {
 
     /// How many there are of each kind, cut lists included.
     #[must_use]
-    pub fn counts(&self) -> Totals {
+    pub(crate) fn counts(&self) -> Totals {
         fn longer<T>(list: &[T], total: u64) -> u64 {
             total.max(list.len() as u64)
         }
@@ -336,13 +335,13 @@ impl Summary {
 
     /// Whole hours between something becoming due and the end of the period.
     #[must_use]
-    pub fn hours_since(&self, due: Timestamp) -> u64 {
+    pub(crate) fn hours_since(&self, due: Timestamp) -> u64 {
         u64::try_from(self.to.duration_since(due).as_hours()).unwrap_or(0)
     }
 
     /// Hours that access has outlived its end because the guard holds it, over all that is listed.
     #[must_use]
-    pub fn exposure_hours(&self) -> u64 {
+    pub(crate) fn exposure_hours(&self) -> u64 {
         self.held
             .iter()
             .map(|held| self.hours_since(held.since))
@@ -357,7 +356,7 @@ impl Summary {
 
 /// A week of the look ahead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Week {
+pub(crate) struct Week {
     /// Its first day, in the report's zone.
     pub starts: Date,
     /// Grants that end in it.
@@ -366,7 +365,7 @@ pub struct Week {
 
 /// The coming 90 days as weeks, the first starting on the day the period ends.
 #[must_use]
-pub fn weeks(summary: &Summary) -> Vec<Week> {
+pub(crate) fn weeks(summary: &Summary) -> Vec<Week> {
     let first = summary.to.to_zoned(summary.timezone.clone()).date();
     let mut weeks: Vec<Week> = (0..WEEKS)
         .map(|week| Week {

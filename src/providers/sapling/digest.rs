@@ -11,25 +11,25 @@ const TAKEN_BY: &[u8] = b"2\n";
 
 /// SHA-256 of an answer's body, by which the next answer is known to be the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Digest([u8; 32]);
+pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
     /// The digest of a body.
     #[must_use]
-    pub fn of(body: &[u8]) -> Self {
+    pub(crate) fn of(body: &[u8]) -> Self {
         let hasher = Sha256::new_with_prefix(TAKEN_BY);
         Self(hasher.chain_update(body).finalize().into())
     }
 
     /// A digest that was kept.
     #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }
 
     /// The bytes, to keep them.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8; 32] {
+    pub(crate) fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }

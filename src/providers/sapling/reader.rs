@@ -17,13 +17,13 @@ use crate::providers::{CallError, Proof, Room, StillDue};
 
 /// Reads one account. It can change nothing.
 #[derive(Debug, Clone)]
-pub struct Reader {
+pub(crate) struct Reader {
     access: Arc<Access>,
 }
 
 /// One reading of a team.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TeamReading {
+pub(crate) enum TeamReading {
     /// The answer was, byte for byte, the one whose digest was given.
     Unchanged,
     /// All members and all invites.
@@ -52,13 +52,13 @@ impl Reader {
 
     /// The same reader, for calls that do not wait behind all the others.
     #[must_use]
-    pub fn urgent(&self) -> Self {
+    pub(crate) fn urgent(&self) -> Self {
         Self::new(self.access.by(self.access.http.urgent()))
     }
 
     /// The same reader, for calls that are to be made only while they are still wanted.
     #[must_use]
-    pub fn while_due(&self, still: StillDue) -> Self {
+    pub(crate) fn while_due(&self, still: StillDue) -> Self {
         Self::new(self.access.by(self.access.http.while_due(still)))
     }
 
@@ -66,7 +66,7 @@ impl Reader {
     ///
     /// # Errors
     /// See [`CallError`]; a repeated id is implausible, and so is a part of a longer list.
-    pub async fn teams(&self) -> Result<Vec<Team>, CallError> {
+    pub(crate) async fn teams(&self) -> Result<Vec<Team>, CallError> {
         let answer = self.get("/team").await?;
         let Teams { teams, signs } = self.parse(&answer)?;
         self.is_whole(&answer, &signs, teams.len(), None)?;
@@ -89,7 +89,7 @@ impl Reader {
     /// # Errors
     /// See [`CallError`]. A list that is missing or a part of a longer one, an id that is repeated
     /// and an address that is empty are implausible: no part of such a reading is returned.
-    pub async fn team_users(
+    pub(crate) async fn team_users(
         &self,
         team_id: &str,
         unless: Option<&Digest>,
@@ -149,7 +149,10 @@ impl Reader {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn suppressed_emails(&self, organization_id: &str) -> Result<Vec<String>, CallError> {
+    pub(crate) async fn suppressed_emails(
+        &self,
+        organization_id: &str,
+    ) -> Result<Vec<String>, CallError> {
         let path = format!(
             "/organization/{}/suppressed_emails",
             segment(organization_id)?
@@ -170,7 +173,7 @@ impl Reader {
     /// How far the provider's clock is ahead of ours (behind: negative), by the `Date` of the
     /// last answer to this account's reader or writer; `None` before the first.
     #[must_use]
-    pub fn skew(&self) -> Option<SignedDuration> {
+    pub(crate) fn skew(&self) -> Option<SignedDuration> {
         self.access.http.skew()
     }
 

@@ -9,7 +9,7 @@ use super::lenient;
 
 /// A team that the key holder is a member of.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Team {
+pub(crate) struct Team {
     /// Opaque, "used for team management".
     pub id: String,
     /// The team's name; nothing says that it is unique.
@@ -46,7 +46,7 @@ pub struct TeamUser {
 /// Somebody with an invite who has not joined. There is no id and no date: how long it has been
 /// pending is known only from when it was first seen.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct PendingUser {
+pub(crate) struct PendingUser {
     /// The address that was invited.
     pub email: String,
     /// The address has an account.
@@ -62,7 +62,7 @@ pub struct PendingUser {
 
 /// The four flags of a member, as they are asked for; `None` leaves one to the provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Flags {
+pub(crate) struct Flags {
     /// Admin of the team.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_admin: Option<bool>,
@@ -80,7 +80,7 @@ pub struct Flags {
 impl Flags {
     /// Those that are set in `which` are to be this; the others are left to the provider.
     #[must_use]
-    pub fn set(which: crate::domain::Flags, to: bool) -> Self {
+    pub(crate) fn set(which: crate::domain::Flags, to: bool) -> Self {
         let set = |is: bool| is.then_some(to);
         Self {
             is_admin: set(which.is_admin),
@@ -117,7 +117,7 @@ impl From<&TeamUser> for Flags {
 
 /// What adding people came to. With an empty answer, which is a success too, all is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Added {
+pub(crate) struct Added {
     /// Who is a member now.
     pub added: Vec<AddedUser>,
     /// Who was invited, for want of an account.
@@ -130,7 +130,7 @@ pub struct Added {
 
 /// Somebody who was added.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct AddedUser {
+pub(crate) struct AddedUser {
     /// The address that was sent.
     pub email: String,
     /// The member; `None` when the answer did not describe it as documented.
@@ -140,7 +140,7 @@ pub struct AddedUser {
 
 /// Somebody who could not be added.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct RefusedUser {
+pub(crate) struct RefusedUser {
     /// The address that was sent.
     pub email: String,
     /// The provider's reason.
@@ -150,7 +150,7 @@ pub struct RefusedUser {
 
 /// What a bulk removal came to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct BulkRemoved {
+pub(crate) struct BulkRemoved {
     /// Who was removed.
     #[serde(rename = "deleted_users")]
     pub deleted: Vec<DeletedUser>,
@@ -161,7 +161,7 @@ pub struct BulkRemoved {
 
 /// Somebody whom a bulk removal removed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct DeletedUser {
+pub(crate) struct DeletedUser {
     /// The id that the member had.
     pub id: String,
     /// The member's address.

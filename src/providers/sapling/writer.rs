@@ -12,7 +12,7 @@ use crate::providers::{CallError, Gone, StillDue};
 
 /// Writes one account. "API key holder must be an admin for the team", for every call.
 #[derive(Debug, Clone)]
-pub struct Writer {
+pub(crate) struct Writer {
     access: Arc<Access>,
 }
 
@@ -45,7 +45,7 @@ impl Writer {
     /// # Errors
     /// See [`CallError`]. Success does not mean that the person was added: see
     /// [`Added::errors`].
-    pub async fn add(
+    pub(crate) async fn add(
         &self,
         team_id: &str,
         email: &Email,
@@ -63,7 +63,7 @@ impl Writer {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn add_many(
+    pub(crate) async fn add_many(
         &self,
         team_id: &str,
         emails: &[Email],
@@ -78,13 +78,13 @@ impl Writer {
 
     /// The same writer, for calls that are to be made only while they are still due.
     #[must_use]
-    pub fn while_due(&self, still: StillDue) -> Self {
+    pub(crate) fn while_due(&self, still: StillDue) -> Self {
         Self::new(self.access.by(self.access.http.while_due(still)))
     }
 
     /// The same writer, for calls that do not wait behind all the others.
     #[must_use]
-    pub fn urgent(&self) -> Self {
+    pub(crate) fn urgent(&self) -> Self {
         Self::new(self.access.by(self.access.http.urgent()))
     }
 
@@ -92,7 +92,7 @@ impl Writer {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn remove(&self, user_id: &str) -> Result<Gone, CallError> {
+    pub(crate) async fn remove(&self, user_id: &str) -> Result<Gone, CallError> {
         let path = format!("/team_user/{}", segment(user_id)?);
         let call = self.access.send(Method::DELETE, &path, &Nothing {})?;
         self.access.http.remove(call).await
@@ -104,7 +104,7 @@ impl Writer {
     /// See [`CallError`]. One malformed address, or the key holder's own, has the whole list
     /// refused with 400. How many addresses are taken at once is not documented. An answer
     /// without both lists is implausible, its outcome unknown.
-    pub async fn remove_many(
+    pub(crate) async fn remove_many(
         &self,
         team_id: &str,
         emails: &[&Email],
@@ -123,7 +123,7 @@ impl Writer {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn change(&self, user_id: &str, flags: Flags) -> Result<(), CallError> {
+    pub(crate) async fn change(&self, user_id: &str, flags: Flags) -> Result<(), CallError> {
         let path = format!("/team_user/{}", segment(user_id)?);
         let call = self.access.send(Method::PATCH, &path, &flags)?;
         let answer = self.access.http.write(call).await?;
@@ -134,7 +134,7 @@ impl Writer {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn take_flags(&self, user_id: &str, flags: Flags) -> Result<Gone, CallError> {
+    pub(crate) async fn take_flags(&self, user_id: &str, flags: Flags) -> Result<Gone, CallError> {
         let path = format!("/team_user/{}", segment(user_id)?);
         let call = self.access.send(Method::PATCH, &path, &flags)?;
         self.access.http.remove(call).await
@@ -145,7 +145,11 @@ impl Writer {
     ///
     /// # Errors
     /// See [`CallError`].
-    pub async fn revoke_invite(&self, team_id: &str, email: &Email) -> Result<Gone, CallError> {
+    pub(crate) async fn revoke_invite(
+        &self,
+        team_id: &str,
+        email: &Email,
+    ) -> Result<Gone, CallError> {
         let path = format!("/team_user_invite/{}", segment(team_id)?);
         let said = One {
             email: email.written(),
