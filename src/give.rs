@@ -24,7 +24,6 @@ use work::Work;
 /// After a refusal what was there before is posted again, and no more than that.
 const MOST_TRIES: usize = 2;
 
-/// What giving needs.
 pub(crate) struct Give<'a> {
     pub(crate) services: &'a Services,
     pub(crate) store: &'a Store,

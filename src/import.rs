@@ -38,7 +38,6 @@ pub(crate) enum ImportError {
     File {
         /// Which.
         path: PathBuf,
-        /// Why.
         #[source]
         source: std::io::Error,
     },

@@ -32,7 +32,6 @@ pub(crate) struct Listener {
 /// What the answers are made of.
 #[derive(Clone)]
 pub(crate) struct View {
-    /// The database.
     pub store: Store,
     /// The settings now: the daemon may read them anew.
     pub settings: watch::Receiver<Arc<Settings>>,
@@ -40,11 +39,9 @@ pub(crate) struct View {
     pub alive: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// What the process counts.
     pub metrics: Metrics,
-    /// When it began.
     pub started_at: Timestamp,
 }
 
-/// Why nothing listens.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub(crate) enum ListenError {
@@ -61,12 +58,9 @@ pub(crate) enum ListenError {
         "status.listen: {0} is no address of this machine; write one that is, such as 127.0.0.1:9187"
     )]
     Elsewhere(SocketAddr),
-    /// Anything else.
     #[error("status.listen: cannot listen at {address}")]
     Other {
-        /// Where.
         address: SocketAddr,
-        /// Why.
         #[source]
         source: io::Error,
     },

@@ -44,7 +44,6 @@ pub(crate) struct Told {
     pub sequence: u32,
 }
 
-/// What is remembered.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
     /// By grant and recipient.
@@ -56,7 +55,6 @@ pub(crate) struct Memory {
 /// One mail: all that concerns a recipient today.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
-    /// To whom.
     pub to: Email,
     /// Ends of access that the recipient answers for, soonest first.
     pub answered_for: Vec<Item>,
@@ -65,7 +63,6 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
-    /// All of it.
     pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
         self.answered_for.iter().chain(&self.own)
     }
@@ -74,7 +71,6 @@ impl Notice {
 /// An end in a mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
-    /// What ends.
     pub end: AccessEnd,
     /// The window that is told with it.
     pub window: SignedDuration,

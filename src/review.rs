@@ -38,7 +38,6 @@ pub(crate) struct Open {
     pub grant: i64,
     /// What it gives access to.
     pub target: TargetRef,
-    /// To whom.
     pub email: Email,
     /// Absent: the access as a whole; else this role.
     pub role: Option<Role>,
@@ -90,7 +89,6 @@ pub(crate) struct Recipients {
 /// One mail: all that waits for the recipient's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Letter {
-    /// To whom.
     pub to: Email,
     /// What has no end first, then what was confirmed longest ago.
     pub questions: Vec<Open>,

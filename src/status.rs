@@ -99,7 +99,6 @@ pub struct Passes {
 pub struct Pass {
     /// The run.
     pub run: String,
-    /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
     pub finished_at: Timestamp,
@@ -223,6 +222,5 @@ pub struct Source {
     pub state: String,
     /// Why, in words.
     pub detail: String,
-    /// Since when.
     pub since: Timestamp,
 }

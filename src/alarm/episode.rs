@@ -64,7 +64,6 @@ impl Kind {
 /// The body of the webhook's POST: `docs/schema/webhook.json`.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Told {
-    /// What it is.
     alarm: Kind,
     /// The same for people; chats show a key of this name.
     text: String,
@@ -76,9 +75,7 @@ pub(super) struct Told {
     accounts: BTreeSet<String>,
     /// The pass after which it was so first.
     run: String,
-    /// How that ended.
     outcome: Verdict,
-    /// When that ended.
     since: Timestamp,
 }
 

@@ -15,7 +15,6 @@ const BULK: usize = 50;
 /// Actions that one call does.
 #[derive(Debug)]
 pub(super) enum Work {
-    /// One action.
     One(Tracked),
     /// Members of one team, removed by address.
     Bulk(Vec<Tracked>),

@@ -26,7 +26,6 @@ pub(crate) enum AcceptError {
     /// Nothing is in doubt there, or nobody can accept it.
     #[error("{0}")]
     Refused(String),
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

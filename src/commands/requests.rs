@@ -42,7 +42,6 @@ pub(crate) enum GiveError {
     /// A team could not be looked at before.
     #[error("{0}; nothing was recorded")]
     Unreadable(String),
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The pass that was to remove.
@@ -64,7 +63,6 @@ pub(crate) struct Request {
 pub(crate) struct Given {
     /// Who, as it is sent.
     pub email: String,
-    /// What.
     pub target: Target,
     /// A role for a time.
     pub role: Option<Role>,

@@ -21,7 +21,6 @@ use crate::store::{Db, Grants, Held, Lock, StoreError, Targets, Word};
 /// Whose access ends, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Revocation {
-    /// Who.
     pub email: Email,
     /// Only there; absent: everywhere.
     pub target: Option<Target>,
@@ -32,7 +31,6 @@ pub(crate) struct Revocation {
 /// What came of it.
 #[derive(Debug, Serialize)]
 pub(crate) struct Revoked {
-    /// Who.
     pub email: String,
     /// Where access was ended.
     pub targets: Vec<TargetRef>,
@@ -49,7 +47,6 @@ pub(crate) struct Revoked {
 /// What a revocation would end.
 #[derive(Debug, Serialize)]
 pub(crate) struct Foreseen {
-    /// Who.
     pub email: String,
     /// Where, and what.
     pub targets: Vec<WouldEnd>,
@@ -60,9 +57,7 @@ pub(crate) struct Foreseen {
 /// What a revocation would end at one target.
 #[derive(Debug, Serialize)]
 pub(crate) struct WouldEnd {
-    /// Where.
     pub target: TargetRef,
-    /// What.
     pub what: Vec<Held>,
 }
 

@@ -23,11 +23,8 @@ pub(crate) struct Undone {
 /// Something that cannot be given back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct NotGiven {
-    /// Who.
     pub email: String,
-    /// What.
     pub target: Target,
-    /// Why.
     pub why: String,
 }
 

@@ -13,7 +13,6 @@ use crate::store::{Ledger, Store, StoreError, Targets};
 pub(crate) struct WrittenOff {
     /// Whose.
     pub email: String,
-    /// Where.
     pub target: String,
     /// How many removals.
     pub removals: usize,
@@ -28,7 +27,6 @@ pub(crate) enum WriteOffError {
     /// Nothing is owed there.
     #[error("{0}")]
     Refused(String),
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

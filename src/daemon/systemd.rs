@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// Startup is finished.
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
 }
@@ -28,7 +27,6 @@ pub(super) fn stopping() {
     tell(&[NotifyState::Stopping]);
 }
 
-/// All is alive.
 pub(super) fn alive() {
     tell(&[NotifyState::Watchdog]);
 }

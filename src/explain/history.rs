@@ -20,7 +20,6 @@ pub(crate) struct Happened {
     pub(crate) kind: String,
     pub(crate) what: What,
     pub(crate) target: Option<String>,
-    /// The payload.
     pub(crate) detail: Value,
     /// Its place in the trail and its hash; a reading has none of its own: one event of it names
     /// everybody whom it showed to have changed.

@@ -6,14 +6,12 @@ use jiff::Timestamp;
 
 use crate::report::one_line;
 
-/// An entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
     /// The same for the same grant, whenever it ends.
     pub(crate) uid: String,
     /// Grows each time that the end has moved.
     pub(crate) sequence: u32,
-    /// The end.
     pub(crate) at: Timestamp,
     /// What the calendar shows.
     pub(crate) title: String,

@@ -33,7 +33,6 @@ const LOOK: Duration = Duration::from_millis(100);
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RoundError {
-    /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

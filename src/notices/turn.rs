@@ -15,7 +15,6 @@ const AHEAD: i64 = 8;
 /// The day's mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Turn {
-    /// Now.
     pub now: Timestamp,
     /// The local day, which a recipient gets one mail of.
     pub day: Date,

@@ -52,7 +52,6 @@ pub(crate) enum ToGive {
     Add(Flags),
     /// Give this membership these flags.
     Promote(String, Flags),
-    /// Nothing yet.
     Wait {
         until: Timestamp,
         why: String,

@@ -28,9 +28,7 @@ pub enum BuildError {
     /// The HTTP client could not start: for `https`, most often no CA certificates installed.
     #[error("{account}: no HTTP client: {reason}")]
     Client {
-        /// Which account.
         account: String,
-        /// The library's reason.
         reason: String,
     },
 }

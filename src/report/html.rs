@@ -53,7 +53,6 @@ impl Tone {
     }
 }
 
-/// Writes the report.
 pub(super) fn render(summary: &Summary) -> Result<String, RenderError> {
     let page = Page {
         view: view(summary),

@@ -22,7 +22,6 @@ pub(crate) use review::review;
 /// A letter, ready to be written.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
-    /// The mail's subject.
     pub(crate) subject: String,
     kicker: &'static str,
     organization: String,
@@ -50,9 +49,7 @@ struct Part {
 pub(crate) struct Scene {
     /// How the reader knows the organization.
     pub(crate) organization: String,
-    /// The reader's zone.
     pub(crate) zone: TimeZone,
-    /// Now.
     pub(crate) now: Timestamp,
 }
 

@@ -12,7 +12,6 @@ pub(crate) enum Shown {
     WithoutTable,
     /// The beginning of each list.
     Beginnings,
-    /// The numbers alone.
     Numbers,
 }
 

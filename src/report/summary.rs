@@ -28,7 +28,6 @@ pub(crate) struct Summary {
     pub to: Timestamp,
     /// When it was put together.
     pub generated_at: Timestamp,
-    /// The reader's zone.
     #[serde(serialize_with = "zone_by_name")]
     pub timezone: TimeZone,
     /// Removals and demotions that happened in the period.
@@ -49,7 +48,6 @@ pub(crate) struct Summary {
     pub unanswered: Vec<Unanswered>,
     /// Members whom no grant covers.
     pub unmanaged: Vec<Unmanaged>,
-    /// Pending invites.
     pub invites: Vec<Invite>,
     /// Addresses that mail does not reach.
     pub suppressed: Vec<Suppressed>,
@@ -78,7 +76,6 @@ pub(crate) struct Ended {
     pub action: String,
     /// Such as `sentius:acme`.
     pub target: String,
-    /// The person.
     pub email: String,
     /// Such as `grant.ended`.
     pub reason: String,
@@ -86,7 +83,6 @@ pub(crate) struct Ended {
     pub evidence: Option<String>,
     /// `done` or `absent`.
     pub state: String,
-    /// Anything more.
     pub detail: Option<String>,
 }
 
@@ -97,7 +93,6 @@ pub(crate) struct Debt {
     pub action: String,
     /// Such as `sapling:acme/Core`.
     pub target: String,
-    /// The person.
     pub email: String,
     /// Such as `grant.ended`.
     pub reason: String,
@@ -122,7 +117,6 @@ pub(crate) struct Held {
     pub action: String,
     /// Such as `sapling:acme/Core`.
     pub target: String,
-    /// The person.
     pub email: String,
     /// Why it is due, such as `grant.ended`.
     pub reason: String,
@@ -139,7 +133,6 @@ pub(crate) struct Protected {
     pub action: String,
     /// Such as `sapling:acme/Core`.
     pub target: String,
-    /// The person.
     pub email: String,
     /// Why it is due, such as `grant.ended`.
     pub reason: String,
@@ -152,11 +145,9 @@ pub(crate) struct Protected {
 /// A grant that ends soon.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Ending {
-    /// The person.
     pub email: String,
     /// Such as `sentius:acme`.
     pub target: String,
-    /// When it ends.
     pub end: Timestamp,
     /// Who answers for it.
     pub owner: Option<String>,
@@ -165,20 +156,17 @@ pub(crate) struct Ending {
 /// A grant without an end.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct NeverEnds {
-    /// The person.
     pub email: String,
     /// Such as `sentius:acme`.
     pub target: String,
     /// Who answers for it.
     pub owner: Option<String>,
-    /// When it started.
     pub since: Timestamp,
 }
 
 /// A grant that waits for the answer to its review.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Unanswered {
-    /// The person.
     pub email: String,
     /// Such as `sentius:acme`.
     pub target: String,
@@ -193,7 +181,6 @@ pub(crate) struct Unanswered {
 /// A member whom no grant covers.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Unmanaged {
-    /// The person.
     pub email: String,
     /// Such as `sapling:acme/Core`.
     pub target: String,
@@ -203,10 +190,8 @@ pub(crate) struct Unmanaged {
     pub is_admin: bool,
 }
 
-/// A pending invite.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Invite {
-    /// The person.
     pub email: String,
     /// Such as `sapling:acme/Core`.
     pub target: String,
@@ -219,7 +204,6 @@ pub(crate) struct Invite {
 /// An address that mail does not reach.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Suppressed {
-    /// The address.
     pub email: String,
     /// When it was first seen suppressed.
     pub first_seen: Timestamp,
@@ -230,7 +214,6 @@ pub(crate) struct Suppressed {
 /// Something that happened beside the removals.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Change {
-    /// When.
     pub at: Timestamp,
     /// What, such as `member.appeared` or `grant extended`.
     pub kind: String,
@@ -238,7 +221,6 @@ pub(crate) struct Change {
     pub target: Option<String>,
     /// To whom, if it is about a person.
     pub email: Option<String>,
-    /// Anything more.
     pub detail: Option<String>,
 }
 
@@ -249,7 +231,6 @@ pub(crate) struct Source {
     pub target: String,
     /// What is wrong, in words.
     pub problem: String,
-    /// Since when.
     pub since: Timestamp,
 }
 

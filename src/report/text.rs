@@ -9,7 +9,6 @@ const WIDTH: usize = 78;
 /// The longest bar; the week's day before it and its number after it must fit.
 const BAR: u64 = 50;
 
-/// Writes the report.
 pub(super) fn render(summary: &Summary) -> String {
     let View {
         title,
@@ -98,7 +97,6 @@ fn chart(page: &mut Page, bars: &[Bar]) {
     }
 }
 
-/// Lines so far.
 #[derive(Default)]
 pub(super) struct Page(pub(super) String);
 

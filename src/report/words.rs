@@ -4,7 +4,6 @@ use jiff::Timestamp;
 
 use super::summary::Summary;
 
-/// What was done.
 pub(crate) fn done(action: &str) -> &str {
     match action {
         "whitelist.remove" => "removed from the whitelist",

@@ -1,6 +1,5 @@
 //! What a mail server answers: a code, and lines of text that may hold any bytes.
 
-/// A whole answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
     pub(super) code: u16,

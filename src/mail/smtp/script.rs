@@ -10,7 +10,6 @@ use tokio::task::JoinHandle;
 /// What the server does at a step.
 #[derive(Debug, Clone)]
 pub(super) enum Act {
-    /// Answers so.
     Say(&'static str),
     /// Answers with these bytes, whatever they are.
     Bytes(&'static [u8]),
@@ -18,7 +17,6 @@ pub(super) enum Act {
     SayAndClose(&'static str),
     /// Closes without a word.
     Close,
-    /// Never answers.
     Hang,
 }
 

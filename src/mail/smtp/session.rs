@@ -61,7 +61,6 @@ impl Envelope {
     }
 }
 
-/// An open conversation.
 pub(super) struct Session {
     wire: Wire<Stream>,
     offers: Offers,

@@ -78,7 +78,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         Ok(())
     }
 
-    /// The next answer.
     pub(super) async fn reply(&mut self, limit: Duration) -> Result<Reply, WireError> {
         timeout(limit, self.whole_reply())
             .await

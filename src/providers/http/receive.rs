@@ -24,7 +24,6 @@ const CHUNKS: usize = 16;
 
 /// What came of receiving a success.
 pub(super) enum Received {
-    /// The body.
     Whole(Vec<u8>),
     /// It was read while it came in.
     Read,

@@ -30,7 +30,6 @@ pub(crate) enum TeamReading {
     Read {
         /// Who has joined. No two have the same id.
         users: Vec<TeamUser>,
-        /// Who is invited.
         pending: Vec<PendingUser>,
         /// What to give at the next reading, once this one is believed.
         digest: Digest,

@@ -143,7 +143,6 @@ pub(crate) struct AddedUser {
 pub(crate) struct RefusedUser {
     /// The address that was sent.
     pub email: String,
-    /// The provider's reason.
     #[serde(default, deserialize_with = "lenient::text")]
     pub reason: String,
 }
@@ -151,7 +150,6 @@ pub(crate) struct RefusedUser {
 /// What a bulk removal came to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct BulkRemoved {
-    /// Who was removed.
     #[serde(rename = "deleted_users")]
     pub deleted: Vec<DeletedUser>,
     /// Addresses of nobody in the team; not an error.
@@ -164,7 +162,6 @@ pub(crate) struct BulkRemoved {
 pub(crate) struct DeletedUser {
     /// The id that the member had.
     pub id: String,
-    /// The member's address.
     pub email: String,
 }
 

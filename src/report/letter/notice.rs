@@ -8,7 +8,6 @@ use crate::notices::{Item, Notice};
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed list --ending-within 30d";
 
-/// Writes the letter.
 pub(crate) fn notice(notice: &Notice, scene: &Scene) -> Letter {
     let mut items: Vec<&Item> = notice.items().collect();
     items.sort_by_key(|item| item.end.end);

@@ -9,7 +9,6 @@ use crate::review::{self, Open, Rules};
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed review";
 
-/// Writes the letter.
 pub(crate) fn review(asked: &review::Letter, rules: &Rules, scene: &Scene) -> Letter {
     let number = asked.questions.len() as u64;
     let waits = count(number, "grant waits", "grants wait");
