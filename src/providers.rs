@@ -35,7 +35,7 @@ pub(crate) use proof::Proof;
 pub(crate) use redact::Redactor;
 pub(crate) use room::Room;
 
-/// Asked right before a write goes out, after all waiting: whether it is still to be done.
+/// Asked right before a write is sent, after all waiting: whether it is still due.
 #[derive(Clone)]
 pub(crate) struct StillDue(Arc<dyn Fn() -> Answering + Send + Sync>);
 

@@ -17,8 +17,8 @@ pub(super) fn query(parameters: &[(&str, &str)]) -> String {
     query
 }
 
-/// One segment of a path, or `None` for what cannot be one: nothing at all, and the two names
-/// that every URL parser resolves however they are encoded.
+/// One segment of a path, or `None` for what cannot be one: the empty text, and the two names (`.`
+/// and `..`) that every URL parser resolves however they are encoded.
 pub(super) fn segment(text: &str) -> Option<String> {
     match text {
         "" | "." | ".." => None,

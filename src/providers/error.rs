@@ -27,10 +27,7 @@ pub enum BuildError {
     },
     /// The HTTP client could not start: for `https`, most often no CA certificates installed.
     #[error("{account}: no HTTP client: {reason}")]
-    Client {
-        account: String,
-        reason: String,
-    },
+    Client { account: String, reason: String },
 }
 
 /// Refuses an empty key, which would be sent as if it were one.
@@ -44,25 +41,25 @@ pub(super) fn key_present(account: &str, key: &SecretString) -> Result<(), Build
     Ok(())
 }
 
-/// Why a 404 is not taken for "gone already", in words that stay the same: what failed by them is
-/// found again in the database and tried again once the account has proven itself.
+/// Why a 404 is not taken for "gone already". The words stay the same: rows that failed for this
+/// reason are found by them, and tried again once the account has answered with success.
 pub(crate) const NEVER_PROVEN: &str = "this account has never answered a write with success, so that it may be a wrong base_url rather than an entry that is gone";
 
 /// How a call failed. No variant's text holds the key, nor the address that was called.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub(crate) enum CallError {
-    /// Was due no longer when its turn came: nothing was sent.
+    /// It was no longer due when its turn came: nothing was sent.
     #[error("not sent: it is no longer due")]
     Withheld,
-    /// The request never left: no name, no connection, no TLS, or nothing valid to send. The
+    /// The request was not sent: no name, no connection, no TLS, or nothing valid to send. The
     /// provider certainly did nothing.
     #[error("could not be reached: {reason}")]
     NotSent {
         /// Why, for people.
         reason: String,
     },
-    /// The request left and no whole answer came back: the outcome is unknown.
+    /// The request was sent, and no whole answer came back: the outcome is unknown.
     #[error("did not answer: {reason}")]
     Unanswered {
         /// Why, for people.
@@ -141,8 +138,8 @@ impl CallError {
         matches!(self.status(), Some(401 | 403))
     }
 
-    /// Whether a write may have been done all the same, so that it must be settled: by reading
-    /// where that is possible, by sending it again where not.
+    /// Whether a write may have been done nevertheless, so that it must be settled: by reading
+    /// where that is possible, by sending it again elsewhere.
     ///
     /// Every 5xx counts: the provider may have failed after it had done what was asked, and a
     /// proxy may have sent the request on. 429 and 4xx say that nothing was done.
@@ -169,8 +166,8 @@ impl CallError {
         }
     }
 
-    /// Whether the failure tells of the provider, or of our key, as a whole rather than of this
-    /// one call.
+    /// Whether the failure is about the provider, or our key, as a whole rather than about this one
+    /// call.
     #[must_use]
     pub(crate) fn is_general(&self) -> bool {
         match self {
@@ -179,7 +176,7 @@ impl CallError {
             | Self::TimedOut { .. }
             | Self::Implausible { .. } => true,
             Self::Refused { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
-            // The next may be the one that proves the account.
+            // The next answer may be the first success of the account.
             Self::Unproven { .. } | Self::Denied { .. } | Self::Withheld => false,
         }
     }

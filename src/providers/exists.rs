@@ -1,10 +1,10 @@
 //! Whether a refusal says that the whitelist has an entry for the address already. The document
 //! does not say what a second entry comes to, so this goes by what refusals say in words.
 
-/// Words that say so, after which nothing more is needed.
+/// Words that alone are enough.
 const PLAIN: [&str; 3] = ["duplicate", "duplicated", "duplicates"];
 
-/// What may follow "already" where it is about an entry.
+/// Words after "already" that are about an entry.
 const ALREADY: [&str; 13] = [
     "added",
     "exist",
@@ -21,7 +21,7 @@ const ALREADY: [&str; 13] = [
     "whitelisted",
 ];
 
-/// What "exists" or "already in" may be said of; of anything else it says nothing about the entry.
+/// The subjects of "exists" or "already in" that mean the entry.
 const SUBJECTS: [&str; 11] = [
     "address",
     "email",
@@ -36,10 +36,10 @@ const SUBJECTS: [&str; 11] = [
     "whitelist",
 ];
 
-/// What says no more than the status 409 does.
+/// Words that add nothing to the status 409.
 const BARE: [&str; 4] = ["409", "conflict", "error", "http"];
 
-/// What a refusal may name that is something else than the entry.
+/// Things other than the entry that a refusal may name.
 const OTHERS: [&str; 25] = [
     "account",
     "another",

@@ -1,4 +1,4 @@
-//! One account's HTTP: who may call when, again how often, and what is noted of each call.
+//! The HTTP client of one account: pacing, retries, and a record of each call.
 
 mod receive;
 mod send;
@@ -28,11 +28,11 @@ use super::{BuildError, CallError, Gone, StillDue, dates, retry};
 use crate::config::HttpSettings;
 use crate::metrics::Metrics;
 
-/// The longest that connecting may take; never more than half of the whole, so that a
-/// connection that never came about is told apart from an answer that did not come.
+/// The longest that connecting may take; never more than half of the whole timeout, so that a
+/// failed connection can be told from a missing answer.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
-/// How long an unused connection is kept: shorter than servers keep theirs, since one that the
-/// server is just closing costs an unknown outcome.
+/// How long an idle connection is kept: shorter than servers keep theirs, since a connection that
+/// the server is just closing causes an unknown outcome.
 const LONGEST_IDLE: Duration = Duration::from_secs(15);
 
 /// What both clients of an account share; cloning shares it further.
@@ -56,7 +56,7 @@ struct Inner {
     metrics: Metrics,
 }
 
-/// Reads the body of a success that is too large for memory, while it comes in.
+/// Reads the body of a successful answer while it comes in, where it is too large for memory.
 pub(super) type Large = Arc<dyn Fn(&mut dyn Read) -> Result<(), String> + Send + Sync>;
 
 /// One request. It holds the key, and so has no `Debug`.
@@ -72,22 +72,22 @@ pub(super) struct Call {
     pub(super) body: Option<Vec<u8>>,
     /// The `Authorization` header, marked as sensitive.
     pub(super) authorization: Option<HeaderValue>,
-    /// The answer may be large: it takes room until it is stored, and this reads it where it is
-    /// too large for memory.
+    /// For answers that may be large: they reserve memory until they are stored, and this reads
+    /// those that are too large for it.
     pub(super) large: Option<Large>,
 }
 
 /// What sending a request comes to.
 enum Sent {
-    /// An answer, and what it takes of the memory for bodies if it was read while it came in.
+    /// An answer, and the memory that its body has reserved, if it was read while it came in.
     Answered(Answer),
     /// The answer is too large for memory, and there is no room just now to read it.
     Crowded,
 }
 
 impl Http {
-    /// Makes the client of `account`, whose key is `key`: it is needed to know it when it comes
-    /// back, and is not sent by anything in here.
+    /// Makes the client of `account`. `key` is needed to recognize the key in answers; nothing in
+    /// here sends it.
     pub(super) fn new(
         account: String,
         base: &Url,
@@ -141,7 +141,7 @@ impl Http {
         self.shared.skew.last()
     }
 
-    /// Forgets what it said, as before the first answer.
+    /// Forgets the provider's clock, as before the first answer.
     pub(super) fn forget_clock(&self) {
         self.shared.skew.forget();
     }
@@ -167,7 +167,7 @@ impl Http {
         })
     }
 
-    /// Makes a read, again if need be, until it is answered with success.
+    /// Makes a read, with retries, until it is answered with success.
     pub(super) async fn read(&self, call: Call) -> Result<Answer, CallError> {
         let (judge, call) = (self.judge(false), Arc::new(call));
         retry::read(|| async { judge.success(self.exchange(&call, false).await?) }).await
@@ -187,9 +187,9 @@ impl Http {
 
     /// Sends a request once and receives the answer, whatever its status.
     ///
-    /// In a task of its own, beside that of its connection: a place that becomes free is taken at
-    /// once, whatever else the caller is busy with. It ends with the caller. Polled once before,
-    /// so that calls queue in the order in which they were made.
+    /// Runs in a task of its own, so that a free slot is taken at once, whatever the caller is busy
+    /// with. The task ends with the caller. It is polled once first, so that calls queue in the
+    /// order in which they were made.
     pub(super) async fn exchange(
         &self,
         call: &Arc<Call>,
@@ -213,14 +213,15 @@ impl Http {
 
     async fn in_turn(&self, call: &Call, judge: &Judge<'_>) -> Result<Answer, CallError> {
         let _place = self.shared.gate.enter(self.urgent).await;
-        // The call may have waited long for its turn, or for a provider that asked for patience.
+        // The call may have waited long for its turn, or for a provider that asked to be left
+        // alone.
         if let Some(still) = &self.still
             && !still.holds().await
         {
             self.count(call, "withheld", None);
             return Err(CallError::Withheld);
         }
-        // Whoever holds room needs no place to give it back, so that waiting here ends.
+        // Releasing memory needs no slot, so that this wait ends.
         let mut room = Room::default();
         loop {
             match self.once(call, judge, &mut room).await? {

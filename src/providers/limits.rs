@@ -1,4 +1,4 @@
-//! The gate that every call of an account passes: so many at once, so many a second.
+//! Limits the calls of an account: how many at once, and how many a second.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -20,9 +20,10 @@ const LONGEST_GAP: Duration = Duration::from_secs(24 * 60 * 60);
 /// Admits calls in the order in which they came.
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// Who can wait stands here first: one of them at a time waits for the turn.
+    /// Calls that can wait queue here first: one of them at a time waits for the turn.
     line: Mutex<()>,
-    /// Whose turn it is. Without it all who wait would wake for each call that may start.
+    /// Held by the call whose turn is next. Without it, all waiting calls would wake whenever one
+    /// may start.
     turn: Mutex<()>,
     places: Semaphore,
     pace: Option<DefaultDirectRateLimiter>,
@@ -51,7 +52,7 @@ impl Gate {
             line: Mutex::new(()),
             turn: Mutex::new(()),
             places: Semaphore::new(settings.concurrency.min(Semaphore::MAX_PERMITS)),
-            // No gap at all is a rate above a billion: nothing to keep to.
+            // A gap of zero is a rate above a billion: no limit.
             pace: Quota::with_period(gap)
                 .map(|quota| RateLimiter::direct(quota.allow_burst(burst))),
         })
@@ -59,9 +60,9 @@ impl Gate {
 
     /// Waits until a call may start; the call is in flight for as long as the permit lives.
     ///
-    /// The place is taken before the pace is kept, so that calls which waited for a place
-    /// cannot start together. At most one place is held by a call that waits for its moment.
-    /// `urgent`: before all that can wait, but the one whose turn is next.
+    /// The slot is taken before the pace is kept, so that calls which waited for a slot cannot
+    /// start together. At most one slot is held by a call that waits for its moment. `urgent`: goes
+    /// before all calls that can wait, except the one whose turn is next.
     pub(super) async fn enter(&self, urgent: bool) -> Option<SemaphorePermit<'_>> {
         let _line = match urgent {
             true => None,

@@ -1,4 +1,4 @@
-//! Whether an account has ever answered with success, which a 404 must be measured by.
+//! Whether an account has ever answered with success. Until then a 404 proves nothing.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ struct Inner {
 }
 
 impl Proof {
-    /// Of an account that has not answered yet.
+    /// For an account that has not answered yet.
     pub(super) fn new(account: &str, base: &Url, key: &SecretString) -> Self {
         Self(Arc::new(Inner {
             account: account.to_owned(),
@@ -45,23 +45,23 @@ impl Proof {
         self.0.is_given.load(Ordering::Acquire)
     }
 
-    /// Whether it has, and the database does not know that yet.
+    /// Whether it has, but the database does not know it yet.
     pub(crate) fn is_news(&self) -> bool {
         self.is_given() && !self.0.is_kept.load(Ordering::Acquire)
     }
 
-    /// It has just done so.
+    /// Notes that it has answered with success.
     pub(super) fn give(&self) {
         self.0.is_given.store(true, Ordering::Release);
     }
 
-    /// The database knows of it.
+    /// Notes that the database knows it.
     pub(crate) fn keep(&self) {
         self.0.is_kept.store(true, Ordering::Release);
         self.0.is_given.store(true, Ordering::Release);
     }
 
-    /// By what address and key are known again without being kept.
+    /// A fingerprint by which address and key are recognized without being stored.
     pub(crate) fn fingerprint(&self, salt: &[u8]) -> [u8; 32] {
         let mut hasher = Sha256::new();
         for part in [

@@ -1,4 +1,4 @@
-//! Texts from outside, made fit for errors and logs: without the key, in one short line.
+//! Makes texts from outside fit for errors and logs: without the key, on one short line.
 //!
 //! A key may come back cut short, in another case, and in whatever form the answer is written. So any
 //! eight characters of it in a row are taken out, in each form that [`views`] can undo.
@@ -18,7 +18,7 @@ use views::View;
 
 use crate::domain::is_active;
 
-/// The longest text, in characters, that is taken over from an answer or a library.
+/// The longest text that is taken from an answer or a library, in characters.
 const LONGEST: usize = 200;
 /// How much of a text is looked at, in bytes, to find those characters.
 const LOOKED_AT: usize = 4096;
@@ -26,13 +26,13 @@ const LOOKED_AT: usize = 4096;
 const RUN: usize = 8;
 /// Shorter keys are not looked for in hexadecimal and base64, where words could be taken for them.
 const FEWEST_ENCODED: usize = 6;
-/// How often what was encoded may be encoded again.
+/// How many layers of encoding are undone.
 const LAYERS: usize = 4;
 
-/// What stands where a key was.
+/// What replaces a key.
 const REDACTED: &str = "[key]";
 
-/// Knows one key in all the forms in which it can come back. Of the key itself it keeps nothing.
+/// Recognizes one key in all the forms in which it can come back. It does not keep the key itself.
 pub(crate) struct Redactor {
     /// Keyed hashes of each run of the key.
     runs: HashSet<u64>,
@@ -63,7 +63,7 @@ impl Redactor {
     /// The text without the key, on one line without control characters, cut to 200 characters.
     pub(crate) fn clean(&self, text: &str) -> String {
         let text = &text[..text.floor_char_boundary(LOOKED_AT)];
-        // Once more on the one line: what stood apart may stand together there.
+        // Once more on the one line: joined lines may contain a run again.
         let mut line = self.cut(&one_line(&self.cut(text)));
         if line.chars().count() > LONGEST {
             line = line.chars().take(LONGEST - 1).collect();
@@ -98,7 +98,7 @@ impl Redactor {
         cut
     }
 
-    /// Where runs of the key stand, in any form.
+    /// The ranges of the key's runs, in any form.
     fn found(&self, text: &str) -> Vec<Range<usize>> {
         let mut found = Vec::new();
         let mut layer = vec![views::plain(text)];
@@ -138,7 +138,7 @@ impl Redactor {
     }
 }
 
-/// Letters of both cases are one, and so are a blank and the `+` that forms write for it.
+/// Ignores case, and treats a blank like the `+` that forms write for it.
 fn fold(byte: u8) -> u8 {
     match byte {
         b'+' => b' ',

@@ -1,4 +1,4 @@
-//! When a call is made again by itself: reads generously, writes only after a 429.
+//! When a call is retried: reads generously, writes only after a 429.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use backon::{ConstantBuilder, ExponentialBuilder, Retryable, Sleeper, TokioSleep
 
 use super::CallError;
 
-/// A read's first wait; doubled from wait to wait, with up to as much again at random.
+/// A read's first wait; doubled each time, with up to as much again at random.
 const READ_WAIT: Duration = Duration::from_millis(200);
-/// How often a read is made again.
+/// How often a read is retried.
 const READ_RETRIES: usize = 3;
 /// How often a read may run into its time limit. It has waited long already, and a provider that
 /// hangs must not cost more than about two of them.

@@ -2,13 +2,13 @@
 //!
 //! `hash = SHA-256("lapsed event 2" ‖ previous hash ‖ seq ‖ at ‖ length of kind ‖ kind ‖ payload digest)`
 //! and `payload digest = SHA-256("lapsed payload 2" ‖ salt ‖ where ‖ who ‖ length of body ‖ body)`:
-//! numbers as 8 bytes, big end first; a salt of 16 bytes; where is a zero byte, or a one and the
-//! target's number; who a zero byte, or a one, the length and the address; the first event's
-//! previous hash is 32 zero bytes. Version 1 had neither the two words nor who and where, and the
-//! body without its length. None of it may follow an event of version 2.
+//! numbers are 8 bytes, big-endian; the salt has 16 bytes; `where` is a zero byte, or a one and the
+//! target's number; `who` is a zero byte, or a one, the length and the address; the first event's
+//! previous hash is 32 zero bytes. Version 1 had neither the two words nor `who` and `where`, and
+//! the body without its length. No event of version 1 may follow one of version 2.
 //!
-//! The events tell also each change of the rows that `covered` names, so that the tables can be held
-//! against the trail.
+//! Events also contain each change of the rows that `covered` names, so that the tables can be
+//! compared with the trail.
 
 mod agreement;
 mod changes;
@@ -43,7 +43,7 @@ const VERSION: i64 = 2;
 /// The length of a salt, in bytes.
 const SALT: usize = 16;
 
-/// The trail's end: who keeps it can prove later that nothing before it was changed.
+/// The end of the trail. Whoever keeps a copy can prove later that nothing before it was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Head {
     /// How many events there are.
@@ -98,8 +98,8 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-/// Adds an event to the chain, in the caller's transaction: where it happened, and to whom, with what
-/// has changed in the person's rows since the event before.
+/// Appends an event to the chain, in the caller's transaction, together with what has changed in
+/// the person's rows since their last event.
 pub(crate) fn append_event(
     db: &Connection,
     at: Timestamp,

@@ -1,5 +1,5 @@
-//! The person and the target of an event of version 1 lie beside its hash: held against what its payload
-//! says, which the hash covers.
+//! Events of version 1 have person and target outside their hash: both are compared with what the
+//! payload says, which the hash covers.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,7 +18,7 @@ pub(super) struct Agreement {
 }
 
 impl Agreement {
-    /// Holds an event of version 1 against its payload.
+    /// Compares an event of version 1 with its payload.
     pub(super) fn of_old(
         &mut self,
         seq: i64,
@@ -54,13 +54,13 @@ impl Agreement {
         Ok(())
     }
 
-    /// An event tells the name of a team.
+    /// Notes a team's name that an event contains.
     pub(super) fn team_is_named(&mut self, target: i64, name: String) {
         self.teams.entry(target).or_default().insert(name);
     }
 
-    /// The first event that names another target than it is kept under. Teams are renamed; and the
-    /// number that one had before it was first seen may be gone.
+    /// The first event whose payload names another target than its column. Teams may be renamed,
+    /// and the number that one had before it was first seen may no longer exist.
     pub(super) fn broken(&self, db: &Connection) -> Result<Option<(i64, String)>, StoreError> {
         let shown = targets::names(db)?;
         let mut ids = HashMap::new();

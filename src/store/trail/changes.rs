@@ -1,6 +1,6 @@
-//! Tells the trail each change of the rows that it covers, whoever made it: triggers that are this
-//! connection's alone note what a row was and what it has become. Who changes a row with another
-//! program has no such triggers; the trail then does not tell of it, and that is found.
+//! Records in the trail each change of a covered row, whichever code made it: temporary triggers of
+//! this connection note what a row was and what it has become. Another program has no such
+//! triggers, so its changes are missing in the trail, which `audit verify` finds.
 
 use std::cell::RefCell;
 use std::collections::btree_map::Entry as Ordered;
@@ -21,24 +21,24 @@ use crate::domain::{Email, Event};
 use crate::store::StoreError;
 
 thread_local! {
-    /// What was changed on this thread and not told yet. A connection's triggers run on the thread that
-    /// uses it, and each job begins and ends with nothing untold.
+    /// Changes made on this thread that no event contains yet. A connection's triggers run on the
+    /// thread that uses it, and each job begins and ends with none.
     static UNTOLD: RefCell<Untold> = RefCell::default();
 }
 
-/// Changes of rows that no event has told yet.
+/// Changes of rows that no event contains yet.
 #[derive(Debug, Clone, Default)]
 pub(in crate::store) struct Untold {
-    /// By the person they concern, in the order in which they were changed first.
+    /// By person, in the order of the first change.
     of_person: BTreeMap<Option<String>, Vec<Changed>>,
-    /// With which person a row is kept: the one it concerned first.
+    /// The person under whom a row is kept: the first one it concerned.
     whose: HashMap<Row, Option<String>>,
 }
 
 /// The place of its table in [`COVERED`], and its key.
 type Row = (usize, Vec<Value>);
 
-/// What has become of a row between its first change that is not told and the last.
+/// The difference between a row before its first unrecorded change and after the last.
 #[derive(Debug, Clone)]
 pub(super) struct Changed {
     row: Row,
@@ -48,7 +48,7 @@ pub(super) struct Changed {
     columns: BTreeMap<usize, Column>,
 }
 
-/// A column that was changed; of a row that is not there, it is null.
+/// A changed column; null where the row does not exist.
 #[derive(Debug, Clone)]
 struct Column {
     was: Value,
@@ -56,7 +56,7 @@ struct Column {
 }
 
 impl Changed {
-    /// A row that is there, as if it were new.
+    /// An existing row, as if it were new.
     pub(super) fn found(place: usize, key: Vec<Value>, is: Vec<Value>) -> Self {
         let columns = is.into_iter().map(|is| Column {
             was: Value::Null,
@@ -87,7 +87,7 @@ impl Changed {
         }
     }
 
-    /// As an event tells it.
+    /// As it is written into an event.
     pub(super) fn told_of(&self) -> RowChange {
         let (place, key) = &self.row;
         let form = |told: Option<BTreeMap<&'static str, &Value>>| {
@@ -102,8 +102,8 @@ impl Changed {
         }
     }
 
-    /// The columns in which one form of the row is otherwise than the other, as they are in that
-    /// form; `None` for a row that is not there.
+    /// The columns in which the two forms of the row differ, with the values of this form; `None`
+    /// where the row does not exist.
     fn told<'a>(
         &'a self,
         is_there: bool,
@@ -159,18 +159,18 @@ impl Untold {
     }
 }
 
-/// What is untold now: to come back to, when what is done from here on is taken back.
+/// The unrecorded changes so far, to be restored when a savepoint is rolled back.
 pub(in crate::store) fn untold() -> Untold {
     UNTOLD.with_borrow(Clone::clone)
 }
 
-/// Comes back to what was untold at a moment.
+/// Restores the unrecorded changes of an earlier moment.
 pub(in crate::store) fn back_to(untold: Untold) {
     UNTOLD.set(untold);
 }
 
-/// Makes the connection note which rows it changes. The triggers call and write nothing: that is
-/// several times faster than a table of their own.
+/// Makes the connection note which rows it changes. The triggers call a function and write nothing,
+/// which is several times faster than a table of their own.
 pub(in crate::store) fn watch(db: &Connection) -> Result<(), StoreError> {
     know_sha256(db)?;
     let flags = FunctionFlags::SQLITE_UTF8;
@@ -181,8 +181,8 @@ pub(in crate::store) fn watch(db: &Connection) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// `row_changed(place, was, is, …)`: whether the row was there and is there; then, as it was and as it
-/// is, which person it concerns, and its key and columns. A row whose key has changed is another row.
+/// `row_changed(place, was, is, …)`: whether the row existed before and exists now; then, for both,
+/// the person it concerns, its key and its columns. A row whose key has changed is another row.
 fn note(call: &Context<'_>) -> rusqlite::Result<Null> {
     const FIRST: usize = 5;
     let place: usize = call.get(0)?;
@@ -241,7 +241,7 @@ fn value(of: ValueRef<'_>) -> Value {
 
 fn triggers(place: usize, covered: &Covered) -> String {
     let table = covered.table;
-    // A row that is not there is given as the other one is: `note` leaves it alone.
+    // For a row that does not exist, the other form's values are passed: `note` ignores them.
     let call = |(was, old): (&str, &str), (is, new): (&str, &str)| {
         let person = |row: &str| {
             covered
@@ -271,12 +271,13 @@ fn triggers(place: usize, covered: &Covered) -> String {
     )
 }
 
-/// Takes what has changed in a person's rows and was not told yet.
+/// Takes the unrecorded changes of a person's rows.
 pub(super) fn of_person(person: &str) -> Vec<Changed> {
     take(&Some(person.to_owned()))
 }
 
-/// Tells what no event has told, for each person apart: one can be forgotten without the others.
+/// Appends an event with the unrecorded changes, one for each person: one person can be forgotten
+/// without the others.
 pub(in crate::store) fn tell(db: &Connection) -> Result<(), StoreError> {
     let next = || UNTOLD.with_borrow(|untold| untold.of_person.keys().next().cloned());
     while let Some(person) = next() {
@@ -297,7 +298,7 @@ fn take(person: &Option<String>) -> Vec<Changed> {
     taken
 }
 
-/// A JSON array, as SQL has made it.
+/// A JSON array made by SQL.
 pub(super) fn values(array: &str) -> Result<Vec<Value>, StoreError> {
     serde_json::from_str(array).map_err(|e| StoreError::Corrupt(format!("a row: {e}")))
 }

@@ -1,6 +1,6 @@
-//! The tables whose rows the trail covers: each of their changes is told in it, and `audit verify`
-//! compares them with what it tells. What is left out changes with every pass or is read again from
-//! the providers; docs/THREAT-MODEL.md names it.
+//! The tables that the trail covers: it contains each change of their rows, and `audit verify`
+//! compares both. Columns that are left out change with every pass or are read again from the
+//! providers; docs/THREAT-MODEL.md lists them.
 
 use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 #[derive(Debug)]
 pub(super) struct Covered {
     pub(super) table: &'static str,
-    /// By which a row is known.
+    /// The columns of the key.
     pub(super) key: &'static [&'static str],
     /// The column with the person that a row concerns.
     pub(super) person: Option<&'static str>,
@@ -22,8 +22,8 @@ pub(super) struct Covered {
     only: Option<&'static str>,
 }
 
-/// What is only planned is lapsed's own list of what it is about to do, made anew by each pass: nothing is
-/// done by it before an intent tells the row. A person's approval is more than that.
+/// Planned actions are lapsed's own list of what it is about to do, made again by each pass:
+/// nothing happens before an intent records the row. An action that a person approved is covered.
 const NOT_ONLY_PLANNED: &str =
     "NOT ({row}.state = 'planned' AND {row}.attempts = 0 AND {row}.approved_at IS NULL)";
 
@@ -223,8 +223,8 @@ impl Covered {
         )
     }
 
-    /// How a column is told: bytes in hexadecimal, mails by their digest. That a mail is being
-    /// delivered, or waits for its next try, is no news.
+    /// How a column is written into an event: bytes in hexadecimal, mails by their digest. Whether
+    /// a mail is being delivered or waits for its next try is left out.
     fn told(&self, row: &str, column: &str) -> String {
         match (self.table, column) {
             ("hold", "digest") | ("answering", "fingerprint") => format!("hex({row}.{column})"),
@@ -241,7 +241,7 @@ fn array(parts: impl Iterator<Item = String>) -> String {
     format!("json_array({})", parts.collect::<Vec<_>>().join(", "))
 }
 
-/// Lets SQL say `sha256(bytes)`: whoever reads the columns needs it.
+/// Adds the SQL function `sha256(bytes)`, which reading the columns needs.
 pub(super) fn know_sha256(db: &Connection) -> Result<(), StoreError> {
     let flags = FunctionFlags::SQLITE_UTF8
         | FunctionFlags::SQLITE_DETERMINISTIC

@@ -1,4 +1,4 @@
-//! The rows as the trail tells of them, change by change, and the tables held against that.
+//! Replays the changes of rows in the trail, and compares the result with the tables.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -11,7 +11,7 @@ use super::covered::{COVERED, Covered};
 use crate::domain::event::RowChange;
 use crate::store::StoreError;
 
-/// A row that is not as the trail tells.
+/// A row that differs from the trail.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
     /// Of `COVERED`.
@@ -24,48 +24,48 @@ pub(super) struct Fault {
 /// What is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum What {
-    /// It is there, and no event tells of it.
+    /// It exists, and no event contains it.
     Added,
-    /// It is not there, and no event tells that it went.
+    /// It does not exist, and no event says that it was deleted.
     Missing,
-    /// These columns are not what the trail told last.
+    /// These columns differ from the last event about them.
     Changed(Vec<&'static str>),
-    /// An event that changed it found it otherwise than the event before had left it, in these
-    /// columns; in none: there, or not there.
+    /// An event found the row different from what the previous event had left, in these columns;
+    /// none: in whether it exists.
     FoundOtherwise(i64, Vec<&'static str>),
 }
 
-/// A row as the trail has told of it last.
+/// A row as of its last event.
 struct Row {
-    /// Of each column's value: enough to compare, and small. The key of the hash is this process's
-    /// own, so that nobody can look for two values of one hash.
+    /// A hash of each column's value: small, and enough to compare. Its key is random for each
+    /// process, so that nobody can prepare two values with the same hash.
     columns: Box<[u64]>,
-    /// The event that told it.
+    /// The event that contains it.
     seq: i64,
 }
 
-/// What the trail has told so far.
+/// The rows as of the events so far.
 #[derive(Default)]
 pub(super) struct Replay {
     rows: HashMap<(usize, String), Row>,
     hash: RandomState,
-    /// The last event whose payload is gone.
+    /// The last event whose payload was erased.
     erased: i64,
     pub(super) faults: Vec<Fault>,
-    /// Rows that an erased event may have told of.
+    /// Rows that an erased event may have contained.
     pub(super) unchecked: Vec<Fault>,
 }
 
 impl Replay {
-    /// An event whose payload is gone: it may have told of any row.
+    /// An event whose payload was erased: it may have contained any row.
     pub(super) fn erased(&mut self, seq: i64) {
         self.erased = seq;
     }
 
-    /// Takes over what an event tells.
+    /// Applies the changes of an event.
     pub(super) fn take(&mut self, seq: i64, rows: Vec<RowChange>) {
         for change in rows {
-            // A table that is covered no more is compared no more.
+            // A table that is no longer covered is not compared.
             let named = |covered: &Covered| change.table == covered.table;
             if let Some(place) = COVERED.iter().position(named) {
                 self.change(seq, place, change);
@@ -113,7 +113,7 @@ impl Replay {
         }
     }
 
-    /// Holds the tables against what was told.
+    /// Compares the tables with the replayed rows.
     pub(super) fn compare(&mut self, db: &Connection) -> Result<(), StoreError> {
         for (place, covered) in COVERED.iter().enumerate() {
             let mut statement = db.prepare(&format!(
@@ -125,7 +125,7 @@ impl Replay {
             ))?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                // As the events write it.
+                // In the form that events use.
                 let key = Value::Array(values(row.get_ref(0)?.as_str()?)?).to_string();
                 let is = values(row.get_ref(1)?.as_str()?)?;
                 let told = self.rows.remove(&(place, key.clone()));
@@ -161,7 +161,7 @@ impl Replay {
         self.hash.hash_one(value.to_string())
     }
 
-    /// What was told last at `told_at` is not so; unless an event after it is gone.
+    /// Adds a difference from the event `told_at`, unless a later event was erased.
     fn fault(&mut self, fault: Fault, told_at: Option<i64>) {
         match self.erased > told_at.unwrap_or(0) {
             true => self.unchecked.push(fault),

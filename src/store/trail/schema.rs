@@ -1,5 +1,5 @@
-//! The tables, views, indexes and triggers, held against those that the migrations make: a trigger of
-//! somebody else would change rows in lapsed's own name, and one that is missing protects nothing.
+//! Compares tables, views, indexes and triggers with those that the migrations make: a foreign
+//! trigger could change rows in lapsed's name, and a missing one protects nothing.
 
 use std::collections::BTreeMap;
 
@@ -25,9 +25,9 @@ pub(super) fn differences(db: &Connection) -> Result<Vec<String>, StoreError> {
     Ok(differences)
 }
 
-/// How each is made, by kind and name. Whatever it is called: SQLite keeps its own names from nobody
-/// who writes the schema directly, and a trigger may have a table's name. Only the tables are left out
-/// that SQLite itself or the migrations' notes add.
+/// The SQL of each, by kind and name, whatever the name: who writes the schema directly can use
+/// SQLite's own names, and a trigger may have a table's name. Only the tables that SQLite itself
+/// and the migrations' notes add are left out.
 fn objects(db: &Connection) -> Result<BTreeMap<String, Option<String>>, StoreError> {
     let mut statement = db.prepare(
         "SELECT type || ' ' || name, sql FROM sqlite_schema

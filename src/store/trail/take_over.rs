@@ -1,4 +1,4 @@
-//! The rows that an older version has left, taken over into the trail as they are.
+//! Takes the rows that an older version has left into the trail as they are.
 
 use std::collections::BTreeMap;
 
@@ -12,17 +12,17 @@ use crate::domain::event::Rows;
 use crate::domain::{Email, Event};
 use crate::store::StoreError;
 
-/// What the rows were when the trail began to tell of them.
+/// The kind of event that contains rows from before the trail covered them.
 pub(super) const TAKEN_OVER: &str = "rows.taken_over";
 
 /// What a migration leaves behind.
 const PENDING: &str = "SELECT EXISTS (SELECT 1 FROM fact WHERE name = 'trail.take_over')";
 
-/// Rows of one person in one event, at most.
+/// The most rows of one person in one event.
 const ROWS: usize = 100;
 
-/// Does so once after the upgrade. That it is done before anything else is part of the proof: an
-/// event of this kind behind another one of the new form is no take-over.
+/// Takes the rows over once after the upgrade. It comes before anything else, which is part of the
+/// proof: `audit verify` refuses such an event after any other of the new form.
 pub(in crate::store) fn take_over(db: &mut Connection) -> Result<(), StoreError> {
     let is_pending = |db: &Connection| db.query_row(PENDING, [], |row| row.get::<_, bool>(0));
     if !is_pending(db)? {

@@ -1,5 +1,5 @@
-//! `audit verify`: one walk over the chain, on which the rows are told again, and then the tables held
-//! against them.
+//! `audit verify`: walks the chain once, replaying the rows, and then compares the tables with
+//! them.
 
 use rusqlite::{Connection, Row};
 
@@ -12,30 +12,30 @@ use crate::domain::Event;
 use crate::domain::event::Rows;
 use crate::store::StoreError;
 
-/// Differences that are named; of the others there is a number.
+/// How many differences are named; the others are counted.
 pub(super) const NAMED: usize = 20;
 
 /// What `audit verify` found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Verified {
-    /// Every event follows from the one before, and the tables are as the events tell.
+    /// Every event follows from the one before, and the tables agree with the events.
     Whole {
         /// The end of the chain.
         head: Head,
         /// Events whose payload was erased; their digests still count.
         erased: u64,
-        /// What cannot be told any more, since payloads were erased.
+        /// What cannot be checked any more, since payloads were erased.
         unchecked: Unchecked,
     },
     /// The chain does not hold.
     Broken {
-        /// The first event at which that shows.
+        /// The first event that is wrong.
         seq: i64,
         /// How.
         why: String,
     },
-    /// The chain holds, and something beside it was changed by another hand than lapsed's.
+    /// The chain holds, but something else was changed by another program.
     Differs {
         /// The end of the chain.
         head: Head,
@@ -46,7 +46,7 @@ pub enum Verified {
     },
 }
 
-/// Rows that are not as the trail tells, of which an erased event may have told.
+/// Rows that differ from the trail, but that an erased event may have changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unchecked {
     /// The first of them, in words.
@@ -105,7 +105,7 @@ impl Stored {
 struct Walk {
     head: Option<Head>,
     version: i64,
-    /// Whether an event tells more than what an older version left.
+    /// Whether an event has come that is no take-over of older rows.
     tells_changes: bool,
     erased: u64,
     agreement: Agreement,
@@ -200,8 +200,8 @@ impl Walk {
     }
 }
 
-/// Walks the whole chain, and holds the tables against what it tells. `expected` is a head that was
-/// noted earlier, as in a report: it must lie on the chain.
+/// Walks the whole chain, and compares the tables with it. `expected` is a head noted earlier, as
+/// in a report: it must lie on the chain.
 pub(crate) fn verify(db: &Connection, expected: Option<&Head>) -> Result<Verified, StoreError> {
     know_sha256(db)?;
     let mut statement = db.prepare(Stored::SELECT)?;
@@ -252,7 +252,7 @@ pub(crate) fn verify(db: &Connection, expected: Option<&Head>) -> Result<Verifie
     })
 }
 
-/// Payloads of no event.
+/// Payloads without an event.
 fn strays(db: &Connection) -> Result<Vec<String>, StoreError> {
     let mut statement = db.prepare(
         "SELECT seq FROM event_payload WHERE seq NOT IN (SELECT seq FROM event) ORDER BY seq LIMIT 20",

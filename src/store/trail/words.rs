@@ -1,4 +1,4 @@
-//! What differs, in words: which person's row, what it holds, and what the trail told last.
+//! Differences in words: which person's row, what it contains, and what the trail says.
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::domain::TargetId;
 use crate::domain::event::Rows;
 use crate::store::{StoreError, tables::targets};
 
-/// What the trail told last of a row's columns, and in which event.
+/// A row's columns as of their last events, and which events these are.
 type Told = BTreeMap<String, (Value, i64)>;
 
-/// Each fault in a sentence. Goes through the trail once more, for what it told.
+/// Each fault in a sentence. Reads the trail once more for the values.
 pub(super) fn of(db: &Connection, faults: &[Fault]) -> Result<Vec<String>, StoreError> {
     if faults.is_empty() {
         return Ok(Vec::new());
@@ -155,7 +155,7 @@ fn plain(value: &Value) -> String {
         .map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A value for people: moments as such.
+/// A value for people: timestamps are written as dates.
 fn shown(column: &str, value: &Value) -> String {
     let is_moment = column.ends_with("_at") || column.ends_with("_since") || column == "first_seen";
     match value {
