@@ -1,4 +1,4 @@
-//! The audit report: a plain value in, text, HTML, CSV or JSON out; pure, and without a clock.
+//! Renders the audit report as text, HTML, CSV or JSON. Pure, and without a clock.
 
 mod clean;
 mod csv;
@@ -27,7 +27,7 @@ pub(crate) use view::{Row, Section, Tone, bars, sections, what_is_owed};
 
 use thiserror::Error;
 
-/// What a report is written as.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum Format {
@@ -59,7 +59,7 @@ pub enum RenderError {
 /// Writes the report.
 ///
 /// # Errors
-/// Tells which form failed; with a [`Summary`] of sane size none does.
+/// When a format fails, which no [`Summary`] of sane size does.
 pub(crate) fn render(summary: &Summary, format: Format) -> Result<String, RenderError> {
     match format {
         Format::Text => Ok(text::render(summary)),

@@ -1,5 +1,4 @@
-//! Ends of access as entries of a calendar (RFC 5545): published, to be taken over, with nothing to
-//! answer.
+//! Ends of access as calendar entries (RFC 5545): published, with nothing to answer.
 
 use icalendar::{Calendar, Component, Property};
 use jiff::Timestamp;
@@ -8,9 +7,9 @@ use crate::report::one_line;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {
-    /// The same for the same grant, whenever it ends.
+    /// The entry's identifier: the same for one grant, whenever it ends.
     pub(crate) uid: String,
-    /// Grows each time that the end has moved.
+    /// Increases each time that the end is moved.
     pub(crate) sequence: u32,
     pub(crate) at: Timestamp,
     /// What the calendar shows.
@@ -46,7 +45,7 @@ pub(crate) fn calendar(events: impl IntoIterator<Item = Event>, stamp: Timestamp
     calendar.to_string()
 }
 
-/// A moment in UTC, to the second: calendars know no less.
+/// A moment in UTC, to the second, which is all that the format can say.
 fn utc(at: Timestamp) -> String {
     at.strftime("%Y%m%dT%H%M%SZ").to_string()
 }

@@ -11,11 +11,11 @@ use super::words::ascii_domain;
 use crate::report::letter::Letter;
 use crate::report::{self, Format, RenderError, Shown, Summary, one_line};
 
-/// The table's bytes in a mail: base64 makes a third more of them, and 10 MB is what mail servers
-/// commonly take.
+/// The most bytes of the table in a mail: base64 adds a third, and 10 MB is what mail servers
+/// commonly accept.
 const MOST_TABLE: usize = 5_000_000;
 
-/// Letters kept of a subject or a display name; longer ones are a mistake or an attack.
+/// The longest subject or display name, in characters; longer ones are a mistake or an attack.
 const LONGEST_NAME: usize = 200;
 
 /// Why a message could not be composed.
@@ -166,8 +166,8 @@ pub(crate) fn compose_plain(
     Ok(message.formatted())
 }
 
-/// The headers that every mail of ours has. The last two keep holiday notes and other robots from
-/// answering (RFC 3834, and its counterpart in Exchange).
+/// The headers of every mail. The last two keep out-of-office notes and other robots from answering
+/// (RFC 3834, and its counterpart in Exchange).
 fn headers(
     subject: &str,
     from: &Mailbox,

@@ -20,17 +20,17 @@ pub(crate) enum BuildError {
     Tls(String),
 }
 
-/// Why a mail was not handed over. The texts hold no control characters and no password.
+/// Why a mail was not delivered. The texts contain no control characters and no password.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum DeliveryError {
     /// The server refuses this message or this recipient: sending it again does not help.
     #[error("{0}")]
     Refused(String),
-    /// The server had the whole mail and did not say what became of it: it may arrive, and if it is
-    /// sent again it may arrive twice.
+    /// The server got the whole mail and did not answer: it may arrive, and if it is sent again it
+    /// may arrive twice.
     #[error("{0}")]
     Unanswered(String),
-    /// Anything else: it is worth trying again, though a person may have to mend something first.
+    /// Anything else: it is tried again, though a person may have to fix something first.
     #[error("{0}")]
     Transient(String),
 }

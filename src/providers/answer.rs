@@ -1,4 +1,4 @@
-//! One answer, judged: the documented success, a refusal, or something that is neither.
+//! Judges one answer: the documented success, a refusal, or neither.
 
 use std::time::Duration;
 
@@ -15,17 +15,17 @@ use super::room::Room;
 use super::signs::PageSigns;
 use super::{CallError, Gone};
 
-/// An answer as it came, its body whole.
+/// An answer with its whole body.
 pub(super) struct Answer {
     pub(super) status: StatusCode,
-    /// What kind of body its header promises, in lower case without parameters.
+    /// The content type, in lower case and without parameters.
     pub(super) content_type: Option<String>,
     pub(super) retry_after: Option<Duration>,
-    /// What its headers tell of a list in it.
+    /// What its headers say about a list in the body.
     pub(super) signs: Box<PageSigns>,
     /// Empty where the body was too large for memory: then it was read by [`super::http::Call::large`].
     pub(super) body: Vec<u8>,
-    /// What the body takes of the memory for bodies.
+    /// The memory that the body has reserved.
     pub(super) room: Room,
 }
 
@@ -43,12 +43,12 @@ pub(super) struct Judge<'a> {
     pub(super) redactor: &'a Redactor,
     /// Whether the account has ever answered with success.
     pub(super) proof: &'a Proof,
-    /// The call was a write: what is implausible is then unknown too.
+    /// The call was a write: an implausible answer means an unknown outcome.
     pub(super) write: bool,
 }
 
 impl Answer {
-    /// Whether the header allows for JSON: it says so, or says nothing.
+    /// Whether the body may be JSON: the header says so, or says nothing.
     pub(super) fn may_be_json(&self) -> bool {
         self.content_type.as_deref().is_none_or(|essence| {
             essence == "application/json" || essence == "text/json" || essence.ends_with("+json")
@@ -103,8 +103,8 @@ impl Judge<'_> {
 
     /// Lets the answers to a removal through: done, or nothing there to remove.
     ///
-    /// A 404 that is a page comes from something that is not the provider, and proves nothing;
-    /// nor does one from an account that has never answered with success.
+    /// A 404 with an HTML page comes from something other than the provider, and proves nothing.
+    /// Nor does a 404 from an account that has never answered with success.
     pub(super) fn removal(&self, answer: Answer) -> Result<Gone, CallError> {
         if answer.status == StatusCode::NOT_FOUND
             && matches!(answer.kind(), Body::Empty | Body::Json)
@@ -120,8 +120,8 @@ impl Judge<'_> {
         Ok(Gone::Acknowledged)
     }
 
-    /// Takes a success whose content does not matter unless it says no: nothing, any JSON, or a
-    /// short text such as `OK`.
+    /// Accepts a success whose content does not matter unless it says no: an empty body, any JSON,
+    /// or a short text such as `OK`.
     pub(super) fn acknowledgement(&self, answer: &Answer) -> Result<(), CallError> {
         match answer.kind() {
             Body::Empty => {}
@@ -144,7 +144,7 @@ impl Judge<'_> {
             Some(said) => Err(CallError::Denied {
                 status: answer.status.as_u16(),
                 message: self.redactor.clean(&said),
-                // It says as much as one with 400.
+                // It means the same as a 400.
                 exists: says_that_it_exists(400, &said),
             }),
         }
@@ -168,8 +168,8 @@ impl Judge<'_> {
         Ok(document)
     }
 
-    /// The same of a write whose content matters: what it tells in detail goes before what it
-    /// says of itself as a whole, so `is_telling` says whether there is any detail.
+    /// The same for a write whose content matters: details take precedence over what the document
+    /// says as a whole. `is_telling` says whether there are any details.
     pub(super) fn told<T: DeserializeOwned>(
         &self,
         answer: &Answer,
@@ -200,7 +200,7 @@ impl Judge<'_> {
         }
     }
 
-    /// What a refusal says of itself, for people.
+    /// A refusal's own words, for people.
     fn message(&self, answer: &Answer) -> String {
         if let Some(text) = said_by(answer) {
             return self.redactor.clean(&text);
@@ -217,7 +217,7 @@ impl Judge<'_> {
     }
 }
 
-/// What a refusal says of itself. It is understood as it came: the words of a key may be among it.
+/// A refusal's own words, not cleaned: they may contain parts of a key.
 fn said_by(answer: &Answer) -> Option<String> {
     let value = serde_json::from_slice::<Value>(&answer.body).ok()?;
     said(&value, 3).map(ToOwned::to_owned)

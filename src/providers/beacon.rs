@@ -1,5 +1,5 @@
-//! A URL of `[alarm]`: called once, without redirects and retries. What can hold a token of it (its
-//! path, query and login) is in no error.
+//! A URL of `[alarm]`: called once, without redirects and retries. No error contains the parts of
+//! it that can hold a token: path, query and login.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::config::{HttpSettings, SecretUrl};
 /// The longest that `reach` waits for a connection.
 const LONGEST_REACH: Duration = Duration::from_secs(10);
 
-/// Somebody who is to hear from us.
+/// The receiver of a heartbeat or an alarm.
 pub(crate) struct Beacon {
     url: SecretUrl,
     client: Client,
@@ -25,7 +25,7 @@ pub(crate) struct Beacon {
 }
 
 impl Beacon {
-    /// Calls nobody. One call may take as long as `patience`.
+    /// Prepares the client without calling. One call may take up to `patience`.
     ///
     /// # Errors
     /// When TLS cannot start.
@@ -66,7 +66,7 @@ impl Beacon {
 
     async fn send(&self, request: RequestBuilder) -> Result<(), String> {
         match request.send().await {
-            // Whatever the body says: nobody reads it.
+            // The body is not read.
             Ok(answer) if answer.status().is_success() => Ok(()),
             Ok(answer) => Err(format!("answered {}", answer.status().as_u16())),
             Err(error) if error.is_timeout() => Err("no answer in time".to_owned()),
@@ -81,7 +81,8 @@ impl Beacon {
     }
 }
 
-/// Whether the host takes connections. Nothing is sent: a beat would hide that nobody else beats.
+/// Checks that the host accepts connections. Nothing is sent: a heartbeat would hide that the
+/// daemon sends none.
 ///
 /// # Errors
 /// Says why not.

@@ -16,7 +16,7 @@ const RFC_2822: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
 /// or RFC 3339 (tolerated).
 pub(super) fn instant(text: &str) -> Option<Timestamp> {
     let text = text.trim();
-    // The documented form, which is in every member of every team, takes a fraction of the time so.
+    // This parser is much faster for the documented form, which every member of every team has.
     if let Ok(time) = httpdate::parse_http_date(text) {
         return Timestamp::try_from(time).ok();
     }
@@ -38,7 +38,7 @@ pub(super) fn is_believable(at: Timestamp, now: Timestamp) -> bool {
     at >= FIRST && at.duration_since(now) <= AHEAD
 }
 
-/// When the answer was made, by the provider's clock. An answer out of a cache does not count.
+/// When the answer was made, by the provider's clock; `None` for an answer from a cache.
 pub(super) fn made_at(headers: &HeaderMap) -> Option<Timestamp> {
     if headers.contains_key(AGE) {
         return None;
@@ -46,12 +46,12 @@ pub(super) fn made_at(headers: &HeaderMap) -> Option<Timestamp> {
     instant(headers.get(DATE)?.to_str().ok()?)
 }
 
-/// The longest that a provider is left alone because it says so: one odd answer must not keep access
+/// The longest that a provider's `Retry-After` is respected: one odd answer must not keep access
 /// open for days.
 const LONGEST_REST: Duration = Duration::from_secs(6 * 60 * 60);
 
-/// How long the provider asks to be left alone: seconds, or a date, which is taken by the
-/// provider's own clock where the answer carries it; six hours at most.
+/// How long the provider asks to be left alone, from seconds or a date; a date is compared with the
+/// provider's own clock where the answer has it. Six hours at most.
 pub(super) fn retry_after(headers: &HeaderMap, received: Timestamp) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -101,7 +101,7 @@ impl Skew {
         self.millis.store(skew, Ordering::Relaxed);
     }
 
-    /// As if nobody had answered yet.
+    /// Forgets the last answer's date.
     pub(super) fn forget(&self) {
         self.millis.store(UNSEEN, Ordering::Relaxed);
     }

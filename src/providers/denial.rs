@@ -1,8 +1,8 @@
-//! Documents and texts that come with a status of success, and what they say about it: yes or no.
+//! Whether a document or text that comes with a status of success says yes or no.
 
 use serde_json::{Map, Value};
 
-/// The longest plain text that is taken for a yes.
+/// The longest plain text that can be a yes.
 const LONGEST_YES: usize = 80;
 
 /// Words by which a text says that something was done.
@@ -84,13 +84,12 @@ enum Says {
     Neither,
 }
 
-/// Whether a plain text, which is no document, says that what was asked is done.
+/// Whether a plain text says that what was asked is done.
 pub(super) fn is_yes(text: &[u8]) -> bool {
     text.len() <= LONGEST_YES && std::str::from_utf8(text).is_ok_and(|text| says(text) == Says::Yes)
 }
 
-/// What a document says against the success that its status tells of; `None` where it agrees,
-/// or says nothing about it.
+/// What a document says against the success in its status; `None` where it agrees or says nothing.
 ///
 /// An error field that is empty, false or null is no error.
 pub(super) fn denial(value: &Value) -> Option<String> {
@@ -186,10 +185,10 @@ fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
     (says(message) == Says::No).then(|| message.to_owned())
 }
 
-/// What a text says of itself: one word against it outweighs all that speak for it.
+/// What a text says: one word of "no" outweighs all words of "yes".
 fn says(text: &str) -> Says {
     let text = text.to_lowercase().replace(['\'', '’'], "");
-    // An address may hold any of the words.
+    // An address may contain any of the words.
     let words = text.split_whitespace().filter(|word| !word.contains('@'));
     let mut said = Says::Neither;
     for word in words.flat_map(|word| word.split(|c: char| !c.is_alphanumeric())) {

@@ -10,21 +10,20 @@ use super::CallError;
 const READ_WAIT: Duration = Duration::from_millis(200);
 /// How often a read is retried.
 const READ_RETRIES: usize = 3;
-/// How often a read may run into its time limit. It has waited long already, and a provider that
-/// hangs must not cost more than about two of them.
+/// How often a read may time out: a provider that hangs must not cost more than about two timeouts.
 const READ_TIMEOUTS: usize = 2;
-/// What a read's waits may add up to. A provider that wants to be left alone for longer ends
-/// the try: the next pass comes anyway.
+/// The longest sum of a read's waits. Where a provider asks for more, the read fails: the next pass
+/// tries again.
 const READ_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a write is sent again after a 429, which says that nothing was done.
 const WRITE_RETRIES: usize = 3;
-/// How long a write waits when a 429 does not say.
+/// How long a write waits after a 429 without `Retry-After`.
 const WRITE_WAIT: Duration = Duration::from_secs(1);
 /// The longest that one 429 may keep a write waiting.
 const WRITE_PATIENCE: Duration = Duration::from_secs(30);
 
-/// Makes a read until it succeeds, fails for good, or patience ends.
+/// Retries a read until it succeeds, fails for good, or has waited too long.
 pub(super) async fn read<T, F>(call: impl FnMut() -> F) -> Result<T, CallError>
 where
     F: Future<Output = Result<T, CallError>>,
@@ -101,7 +100,7 @@ mod tests {
         }
     }
 
-    /// How many calls are made, and how long is waited, when all end in this error.
+    /// How many calls are made, and how long they wait, when all end in this error.
     async fn tries(reading: bool, error: CallError) -> (usize, Duration) {
         let calls = Cell::new(0);
         let call = || {

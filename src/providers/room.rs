@@ -1,11 +1,11 @@
-//! Memory for bodies: how much of what was read may wait to be stored.
+//! Limits the memory for bodies that were read and wait to be stored.
 
 use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// So much of large answers may be in memory at once, in KiB: a larger one alone.
+/// The memory for large answers, in KiB. A larger answer is read alone.
 const ALL: u32 = 64 << 10;
 
 /// The memory of one account.
@@ -17,7 +17,8 @@ impl Rooms {
         Self(Arc::new(Semaphore::new(ALL as usize)))
     }
 
-    /// Waits for room for a body of so many bytes. Whoever waits must hold no other room.
+    /// Waits until a body of so many bytes fits. The caller must not hold other memory of this
+    /// account.
     pub(super) async fn take(&self, bytes: usize) -> Room {
         let kib = u32::try_from(bytes.div_ceil(1 << 10)).unwrap_or(u32::MAX);
         let kib = kib.clamp(1, ALL);
@@ -30,14 +31,15 @@ impl Rooms {
         self.take(usize::MAX).await
     }
 
-    /// All of it, where it is free right now.
+    /// Reserves all of it, if it is free right now.
     pub(super) fn try_all(&self) -> Option<Room> {
         let permit = Arc::clone(&self.0).try_acquire_many_owned(ALL).ok()?;
         Some(Room(Some(Arc::new(permit))))
     }
 }
 
-/// What a body takes of it. Kept until what was read is stored, and given back when dropped.
+/// The memory that a body has reserved: kept until the reading is stored, and released when
+/// dropped.
 #[derive(Clone, Default)]
 pub(crate) struct Room(Option<Arc<OwnedSemaphorePermit>>);
 
@@ -48,7 +50,7 @@ impl Room {
     }
 }
 
-/// Two readings are the same whatever room they take.
+/// Readings are compared without it.
 impl PartialEq for Room {
     fn eq(&self, _: &Self) -> bool {
         true

@@ -27,8 +27,8 @@ pub(crate) use writer::Writer;
 
 const API: &str = "/api/v1";
 
-/// Makes the two clients of an account, whose calls `metrics` counts; calls nobody. They share
-/// connections and limits.
+/// Makes the two clients of an account, which share connections and limits; `metrics` counts their
+/// calls. Nothing is called.
 ///
 /// # Errors
 /// When the key is empty or no header can hold it, a limit makes no sense, or the HTTP client
@@ -76,7 +76,7 @@ struct Access {
     bearer: Option<HeaderValue>,
 }
 
-/// A document with the key before what it says.
+/// A JSON document with the key as its first field.
 #[derive(Serialize)]
 struct Keyed<'a, T> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,12 +85,12 @@ struct Keyed<'a, T> {
     said: &'a T,
 }
 
-/// A document that says nothing but the key.
+/// A JSON document with the key alone.
 #[derive(Serialize)]
 struct Nothing {}
 
 impl Access {
-    /// The same by another way to send.
+    /// The same connection, used in another way.
     fn by(&self, http: Http) -> Arc<Self> {
         Arc::new(Self {
             http,

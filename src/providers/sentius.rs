@@ -57,7 +57,7 @@ fn instant(at: Timestamp) -> String {
 }
 
 impl Whitelist {
-    /// Makes the client of an account, whose calls `metrics` counts; calls nobody.
+    /// Makes the client of an account; `metrics` counts its calls. Nothing is called.
     ///
     /// # Errors
     /// When the key is empty, a limit makes no sense, or the HTTP client cannot start.
@@ -141,9 +141,9 @@ impl Whitelist {
         self.http.remove(call).await
     }
 
-    /// Asks for the provider's time, and sends no key: before the first removal nothing else has
-    /// told it, since there is nothing to read. Any answer will do; without one the skew stays
-    /// unknown, and the removal itself will tell what is wrong.
+    /// Asks for the provider's time, without the key: a whitelist cannot be read, so that before
+    /// the first removal nothing else tells it. Any answer will do. Without one the skew stays
+    /// unknown, and the removal shows what is wrong.
     pub(crate) async fn look_at_clock(&self) -> Option<SignedDuration> {
         let call = Call {
             method: Method::GET,
@@ -170,7 +170,7 @@ impl Whitelist {
         self.http.skew()
     }
 
-    /// Forgets what its clock said, as before the first answer.
+    /// Forgets the provider's clock, as before the first answer.
     pub(crate) fn forget_clock(&self) {
         self.http.forget_clock();
     }

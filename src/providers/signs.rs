@@ -1,15 +1,15 @@
-//! The signs that a list is only a part of a longer one, or went wrong: fields beside it and headers
-//! above it. Names count without case and without what stands between their words.
+//! Signs that a list is only a page of a longer one, or an error: fields beside it, and headers.
+//! Names are compared without case and punctuation.
 
 use reqwest::header::{CONTENT_RANGE, HeaderMap, LINK};
 use serde_json::{Map, Value};
 
 use super::denial;
 
-/// How deep fields about the list may stand in others.
+/// How deep fields about the list may be nested.
 const LEVELS: u8 = 3;
 
-/// What a field or header tells of the list.
+/// What a field or header says about the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tells {
     /// Where the next part is, if there is one.
@@ -28,11 +28,11 @@ enum Tells {
     Error,
     /// Whether it went well.
     Success,
-    /// The others may stand in it.
+    /// Other signs may be nested in it.
     About,
 }
 
-/// Names in lower case, of letters and digits alone, by what they tell.
+/// Names in lower case, without punctuation, by what they say.
 const SIGNS: [(Tells, &[&str]); 11] = [
     (
         Tells::Next,
@@ -167,7 +167,7 @@ const SIGNS: [(Tells, &[&str]); 11] = [
     ),
 ];
 
-/// What stands beside a list: whether there is more than it.
+/// The signs beside one list.
 #[derive(Debug, Default)]
 pub(super) struct PageSigns {
     /// The first that says so.
@@ -227,12 +227,12 @@ impl PageSigns {
         what(name).next().is_some()
     }
 
-    /// Takes a field that stands beside the list.
+    /// Notes a field beside the list.
     pub(super) fn take(&mut self, name: &str, value: &Value) {
         self.field(name, value, LEVELS);
     }
 
-    /// Whether there is none, however many rows the list has.
+    /// Whether there is no sign, however many rows the list has.
     pub(super) fn is_none(&self) -> bool {
         let Self {
             more,
@@ -244,8 +244,8 @@ impl PageSigns {
         more.is_none() && pages.is_none() && error.is_none() && totals.iter().all(Option::is_none)
     }
 
-    /// Why the list is not to be taken for the whole, if so. `pending` is how many invites there are
-    /// beside so many users, in a list that has invites.
+    /// Why the list cannot be the whole one, if so. `pending` is the number of invites beside
+    /// `users`, for lists that have invites.
     pub(super) fn doubt(&self, users: usize, pending: Option<usize>) -> Option<String> {
         if let Some(error) = &self.error {
             return Some(format!("an error beside the list: {error}"));
@@ -343,7 +343,7 @@ impl PageSigns {
     }
 }
 
-/// What a name tells; it may tell one thing or another by its value.
+/// What a name says; some mean different things by their value.
 fn what(name: &str) -> impl Iterator<Item = Tells> {
     let letters = name.chars().filter(char::is_ascii_alphanumeric);
     let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
@@ -353,7 +353,7 @@ fn what(name: &str) -> impl Iterator<Item = Tells> {
     known.map(|(tells, _)| *tells)
 }
 
-/// Whether a field for the next page names one: absent ones are written in many ways.
+/// Whether a field for the next page names one: "none" is written in many ways.
 fn names_a_page(value: &Value) -> bool {
     match value {
         Value::Null | Value::Bool(false) => false,

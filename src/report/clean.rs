@@ -1,9 +1,9 @@
-//! Makes a text of others safe to show on one line.
+//! Makes a foreign text safe to show on one line.
 
 use crate::domain::{breaks, is_active};
 
-/// The text on one line, for people: control characters become spaces, and characters that
-/// reorder or hide what stands around them become a visible mark.
+/// The text on one line, for people: control characters become spaces, and characters that reorder
+/// or hide their neighbours become a visible mark.
 pub(crate) fn one_line(text: &str) -> String {
     text.chars()
         .map(shown)

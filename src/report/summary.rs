@@ -18,7 +18,7 @@ pub(crate) const WEEKS: usize = 13;
 /// absent text is `None`, never the empty string.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Summary {
-    /// Whose report it is: the organization, or whatever tells one installation from another.
+    /// The organization, or another name of this installation.
     pub organization: String,
     /// The run that made it, where one did.
     pub run: Option<String>,
@@ -46,7 +46,7 @@ pub(crate) struct Summary {
     pub never_ends: Vec<NeverEnds>,
     /// Grants whose owners were asked whether they are still needed, and have not answered.
     pub unanswered: Vec<Unanswered>,
-    /// Members whom no grant covers.
+    /// Members without a grant that covers them.
     pub unmanaged: Vec<Unmanaged>,
     pub invites: Vec<Invite>,
     /// Addresses that mail does not reach.
@@ -59,7 +59,7 @@ pub(crate) struct Summary {
     pub next_report: Option<Timestamp>,
     /// The audit trail's state when the report was made.
     pub trail: Trail,
-    /// How long the lists are before anything was left out of them; see [`Summary::counts`].
+    /// The lengths of the lists before they were cut; see [`Summary::counts`].
     #[serde(skip)]
     pub totals: Totals,
     /// How much of it is shown.
@@ -178,7 +178,7 @@ pub(crate) struct Unanswered {
     pub reminded_at: Option<Timestamp>,
 }
 
-/// A member whom no grant covers.
+/// A member without a grant that covers them.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Unmanaged {
     pub email: String,
@@ -211,7 +211,7 @@ pub(crate) struct Suppressed {
     pub places: Vec<String>,
 }
 
-/// Something that happened beside the removals.
+/// Something else that happened in the period.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Change {
     pub at: Timestamp,
@@ -234,7 +234,7 @@ pub(crate) struct Source {
     pub since: Timestamp,
 }
 
-/// Where the audit trail stands.
+/// The state of the audit trail.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Trail {
     /// How many events it holds.
@@ -243,8 +243,8 @@ pub struct Trail {
     pub head: String,
 }
 
-/// How many entries each list has. A list may hold fewer when it was cut; a zero here says
-/// nothing then, the longer of the two counts.
+/// The number of entries of each list. A list that was cut holds fewer; zero here means that the
+/// list was not cut, so the larger number counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Totals {
     pub ended: u64,
@@ -320,7 +320,7 @@ impl Summary {
         u64::try_from(self.to.duration_since(due).as_hours()).unwrap_or(0)
     }
 
-    /// Hours that access has outlived its end because the guard holds it, over all that is listed.
+    /// Hours of access beyond its end because the guard holds it, summed over the list.
     #[must_use]
     pub(crate) fn exposure_hours(&self) -> u64 {
         self.held

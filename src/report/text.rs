@@ -158,8 +158,8 @@ impl Page {
     }
 }
 
-/// A text broken at its spaces, in at least one line. A word wider than the room is left whole:
-/// an address or a hash in two pieces cannot be copied.
+/// Wraps a text at its spaces. A word wider than the line is left whole: an address or a hash in
+/// two pieces cannot be copied.
 fn broken(indent: &str, text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = indent.to_owned();

@@ -1,4 +1,4 @@
-//! What the text and the HTML both show, in the reader's words and order: they only lay it out.
+//! The content that text and HTML share, in the reader's words and order; both only lay it out.
 
 mod rows;
 
@@ -11,13 +11,13 @@ use super::words::{count, hours};
 use crate::domain::Owed;
 pub(super) use rows::joined;
 
-/// Rows of a list that a person still reads; the rest is in the CSV.
+/// The most rows shown of a list; the rest is in the CSV.
 pub(super) const MOST_ROWS: usize = 200;
 
-/// Held runs named with their command; more than one is rare, many would bury the lists.
+/// The most held runs shown with their command.
 const MOST_RUNS: usize = 5;
 
-/// How loud something is.
+/// How urgent something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tone {
     Calm,
@@ -180,7 +180,7 @@ fn alarm(summary: &Summary) -> Option<Alarm> {
     }
     let mut runs: Vec<String> = Vec::new();
     for entry in &summary.held {
-        // A run's name is typed into a shell: nothing but letters, digits and dashes.
+        // A run's name is typed into a shell: only letters, digits and dashes are shown.
         let run: String = summary
             .run_of(entry)
             .unwrap_or("RUN")

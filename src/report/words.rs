@@ -1,4 +1,4 @@
-//! The words of the machine-readable output, said to people.
+//! Words of the machine-readable output, translated for people.
 
 use jiff::Timestamp;
 
@@ -49,7 +49,7 @@ pub(super) fn change(kind: &str) -> &str {
     }
 }
 
-/// How far a debt has come.
+/// The state of something that is owed.
 pub(super) fn debt_state(state: &str) -> &str {
     match state {
         "unknown" => "sent, not answered yet",
@@ -63,7 +63,7 @@ pub(super) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 
-/// Hours as people say them: the first two days in hours, then in days.
+/// Hours for people: up to two days in hours, then in days.
 pub(super) fn hours(hours: u64) -> String {
     match hours {
         0 => "under an hour".to_owned(),

@@ -9,17 +9,17 @@ use tokio::sync::mpsc;
 use super::Large;
 use crate::providers::room::{Room, Rooms};
 
-/// The most that a success may hold, decompressed, where it is kept whole.
+/// The largest successful answer that is kept whole, decompressed.
 pub(super) const LARGEST_BODY: usize = 32 << 20;
-/// The same where it is read while it comes in: a team of millions.
+/// The largest that is read while it comes in: a team of millions.
 pub(super) const LARGEST_STREAM: usize = 1 << 30;
-/// Up to here such a body is kept whole all the same, which is faster.
+/// Up to here such a body is kept whole nevertheless, which is faster.
 const IN_MEMORY: usize = 8 << 20;
-/// Room is made at once for an announced body of up to so much: what is announced may not come.
+/// The most that is allocated at once for an announced body: it may not come.
 const EXPECTED_BODY: usize = 1 << 20;
-/// So many spaces in a row are no document that goes on.
+/// After so many spaces in a row the document is given up.
 const LONGEST_BLANK: usize = 1 << 20;
-/// So many chunks may wait for whoever reads them.
+/// How many chunks may wait for the parser.
 const CHUNKS: usize = 16;
 
 /// What came of receiving a success.
@@ -31,7 +31,7 @@ pub(super) enum Received {
     Crowded,
     /// It is larger than this limit.
     TooLarge(usize),
-    /// It holds nothing but spaces for too long.
+    /// It contained nothing but spaces for too long.
     Blank,
     /// It is not the document that was expected.
     Unreadable(String),
@@ -96,7 +96,7 @@ pub(super) async fn large(
     stream(response, body, read).await
 }
 
-/// Reads what has come and what is still to come, beside receiving it.
+/// Parses what has come and what is still to come, while it is received.
 async fn stream(mut response: Response, begun: Vec<u8>, read: &Large) -> reqwest::Result<Received> {
     let mut received = begun.len();
     let (sender, chunks) = mpsc::channel(CHUNKS);
@@ -115,7 +115,7 @@ async fn stream(mut response: Response, begun: Vec<u8>, read: &Large) -> reqwest
         if blank > LONGEST_BLANK {
             return Ok(Received::Blank);
         }
-        // Whoever reads it stops at the first fault, and then the rest is not needed.
+        // The parser stops at the first fault, and then the rest is not needed.
         if sender.send(chunk).await.is_err() {
             break;
         }

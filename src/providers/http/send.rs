@@ -1,4 +1,4 @@
-//! Sends one request, and judges by the head of its answer how the body is to be received.
+//! Sends one request, and decides by the head of the answer how its body is received.
 
 use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap};
 use reqwest::{Method, Response};
@@ -15,8 +15,8 @@ use crate::providers::{CallError, dates};
 const LARGEST_REFUSAL: usize = 64 << 10;
 
 impl Http {
-    /// Sends a request; `room` is what it may take of the memory for bodies, and is filled where
-    /// the answer needs all of it.
+    /// Sends a request. `room` is the memory reserved for its answer, and is set where the answer
+    /// needs all of it.
     pub(super) async fn send(
         &self,
         call: &Call,
@@ -37,7 +37,7 @@ impl Http {
             status: response.status(),
             content_type: content_type(response.headers()),
             retry_after: dates::retry_after(response.headers(), received),
-            // Only what is read can be a part of something.
+            // Only a list that is read can be a page of a longer one.
             signs: match call.method {
                 Method::GET => Box::new(PageSigns::of_headers(response.headers())),
                 _ => Box::default(),
@@ -109,7 +109,7 @@ impl Http {
         request
     }
 
-    /// The one place where an error of the HTTP library becomes ours, before any answer.
+    /// Converts an error of the HTTP library before any answer.
     fn failure(&self, error: reqwest::Error) -> CallError {
         let never_left = error.is_builder() || error.is_connect();
         if !never_left {

@@ -1,7 +1,6 @@
-//! A text as it reads once a form in which it was written is undone, each byte with the place in the
-//! text that it came from.
+//! A text with one encoding undone, each byte with its position in the original text.
 
-/// A byte, and where in the text it is written.
+/// A byte, and its range in the original text.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Byte {
     pub(super) value: u8,
@@ -68,14 +67,14 @@ pub(super) fn values(view: &View) -> Vec<u8> {
     view.iter().map(|byte| byte.value).collect()
 }
 
-/// What begins an escape, and what it means by the bytes behind.
+/// The byte that begins an escape, and the function that decodes it.
 type Escape = (u8, fn(&[u8]) -> Undone);
 
 /// Percent-encoding, entities of HTML, and backslashes.
 const ESCAPES: [Escape; 3] = [(b'%', percent), (b'&', entity), (b'\\', backslash)];
 
-/// The view with one kind of escape undone once, for each kind that stands in it. Each for itself:
-/// what escapes in one way leaves alone what would be an escape in another.
+/// The view with one kind of escape undone once, for each kind that it contains. Each is undone
+/// alone, since one encoding leaves the escapes of another as they are.
 pub(super) fn unescaped(view: &View) -> Vec<View> {
     let values = values(view);
     let undone = |escape| without(view, &values, escape);
@@ -181,8 +180,8 @@ fn number(digits: &[u8], radix: u32) -> Option<u32> {
     is_digits.then(|| u32::from_str_radix(text, radix).ok())?
 }
 
-/// What stands in the view in hexadecimal and in base64, where it could be `least` bytes or more:
-/// from each place at which it could begin.
+/// What the view contains in hexadecimal and in base64, in runs of at least `least` bytes, decoded
+/// from each position at which they could begin.
 pub(super) fn decoded(view: &View, least: usize) -> Vec<View> {
     let mut found = Vec::new();
     for run in runs(view, hexadecimal, b" :-", least * 2) {
@@ -235,7 +234,7 @@ fn base64(digit: u8) -> Option<u8> {
     }
 }
 
-/// Digits of so many bits as bytes; what is left over at the end is no byte.
+/// Digits of so many bits each, as bytes; bits left over at the end are dropped.
 fn regrouped(digits: &[Byte], bits: usize) -> View {
     let bit = |at: usize| {
         let digit = digits[at / bits].value;

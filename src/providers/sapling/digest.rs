@@ -1,15 +1,15 @@
-//! By what a reading is known to be the same as the one before.
+//! The digest by which a reading is recognized as unchanged.
 
 use std::fmt;
 use std::io::{self, Read};
 
 use sha2::{Digest as _, Sha256};
 
-/// What stands before each body: another one makes every team be read anew once, which is needed
-/// whenever the same body is taken differently than by an earlier version.
+/// The prefix of each body. Changing it makes every team be parsed again once, which is needed
+/// whenever a version understands the same body differently.
 const TAKEN_BY: &[u8] = b"2\n";
 
-/// SHA-256 of an answer's body, by which the next answer is known to be the same.
+/// SHA-256 of an answer's body, by which the next answer is recognized as the same.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Digest([u8; 32]);
 

@@ -1,4 +1,4 @@
-//! Values about which nothing hangs: whatever stands there, the rest is still read.
+//! Parses values that are not essential: whatever they contain, the rest is still read.
 
 use std::fmt;
 
@@ -15,7 +15,7 @@ pub(super) fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D
     Ok(Option::<bool>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A text, or the text of whatever stands in its place.
+/// A text, or any other value as text.
 pub(super) fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Ok(match Value::deserialize(deserializer)? {
         Value::String(text) => text,

@@ -7,7 +7,7 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor
 use super::wire::{PendingUser, Team, TeamUser};
 use crate::providers::signs::PageSigns;
 
-/// A document of lists: each of them has to be there, and what else is a sign is kept.
+/// A document of lists: each of them is required, and other fields are kept where they are signs.
 macro_rules! page {
     ($(#[$doc:meta])* $page:ident { $($list:ident: $row:ty),+ }) => {
         $(#[$doc])*

@@ -31,17 +31,17 @@ pub(crate) enum TeamReading {
         /// Who has joined. No two have the same id.
         users: Vec<TeamUser>,
         pending: Vec<PendingUser>,
-        /// What to give at the next reading, once this one is believed.
+        /// What to pass to the next reading as `unless`, once this one is believed.
         digest: Digest,
-        /// The memory that it takes, to be kept until it is stored.
+        /// The memory that it has reserved, until it is stored.
         room: Room,
     },
 }
 
-/// So many bytes of a large answer are taken at once.
+/// How many bytes of a large answer are parsed at once.
 const AT_ONCE: usize = 64 << 10;
 
-/// What a team's large answer came to while it was received.
+/// The result of parsing a team's large answer while it was received.
 type Slot = Arc<Mutex<Option<(Members, Digest)>>>;
 
 impl Reader {
@@ -105,7 +105,7 @@ impl Reader {
             Some((_, digest)) => *digest,
             None => Digest::of(&answer.body),
         };
-        // The same body is a part all the same if its headers say so by now.
+        // The same body can be a page by now, if its headers say so.
         let is_known = unless == Some(&digest);
         if is_known && answer.signs.is_none() && !is_partial(&answer) {
             return Ok(TeamReading::Unchanged);
@@ -200,8 +200,8 @@ impl Reader {
         self.access.http.judge(false).json(answer)
     }
 
-    /// Takes a list for the whole one unless something says that it is a part. What then answers
-    /// is the provider.
+    /// Accepts a list as the whole one unless something says that it is a page; the account then
+    /// counts as proven.
     fn is_whole(
         &self,
         answer: &Answer,
@@ -225,7 +225,7 @@ impl Reader {
     }
 }
 
-/// Whether the status says that it is a part.
+/// Whether the status says that it is a part (206).
 fn is_partial(answer: &Answer) -> bool {
     answer.status.as_u16() == 206
 }

@@ -43,8 +43,8 @@ pub struct TeamUser {
     pub updated_at: Option<Timestamp>,
 }
 
-/// Somebody with an invite who has not joined. There is no id and no date: how long it has been
-/// pending is known only from when it was first seen.
+/// Somebody who was invited and has not joined. There is no id and no date: its age is counted from
+/// when it was first seen.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct PendingUser {
     /// The address that was invited.
@@ -60,7 +60,7 @@ pub(crate) struct PendingUser {
     pub permissions: String,
 }
 
-/// The four flags of a member, as they are asked for; `None` leaves one to the provider.
+/// The four flags of a member in a request; `None` leaves one to the provider.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Flags {
     /// Admin of the team.
@@ -78,7 +78,7 @@ pub(crate) struct Flags {
 }
 
 impl Flags {
-    /// Those that are set in `which` are to be this; the others are left to the provider.
+    /// Sets the flags in `which` to this value, and leaves the others to the provider.
     #[must_use]
     pub(crate) fn set(which: crate::domain::Flags, to: bool) -> Self {
         let set = |is: bool| is.then_some(to);
@@ -115,7 +115,7 @@ impl From<&TeamUser> for Flags {
     }
 }
 
-/// What adding people came to. With an empty answer, which is a success too, all is empty.
+/// The result of adding people. An empty answer, which is a success too, gives empty lists.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Added {
     /// Who is a member now.
@@ -147,7 +147,7 @@ pub(crate) struct RefusedUser {
     pub reason: String,
 }
 
-/// What a bulk removal came to.
+/// The result of a bulk removal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct BulkRemoved {
     #[serde(rename = "deleted_users")]
@@ -157,7 +157,7 @@ pub(crate) struct BulkRemoved {
     pub not_found: Vec<String>,
 }
 
-/// Somebody whom a bulk removal removed.
+/// Somebody who was removed by a bulk removal.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct DeletedUser {
     /// The id that the member had.
@@ -212,7 +212,7 @@ impl BulkRemoved {
     }
 }
 
-/// Whether no value is blank and none stands there twice.
+/// Whether no value is blank and none is repeated.
 pub(super) fn check_ids<'a>(
     what: &str,
     ids: impl ExactSizeIterator<Item = &'a str>,

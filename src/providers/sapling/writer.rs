@@ -1,4 +1,4 @@
-//! What can be changed at Sapling. Each call is sent once, whatever becomes of it.
+//! Changes teams and members at Sapling. Each call is sent once.
 
 use std::sync::Arc;
 
@@ -130,7 +130,7 @@ impl Writer {
         self.access.http.judge(true).acknowledgement(&answer)
     }
 
-    /// Takes flags from a member, by the same call: whoever is no member any more has none.
+    /// Removes flags of a member by the same call. Somebody who is no longer a member has none.
     ///
     /// # Errors
     /// See [`CallError`].
@@ -140,8 +140,7 @@ impl Writer {
         self.access.http.remove(call).await
     }
 
-    /// Takes back the invites of somebody who never joined:
-    /// `DELETE team_user_invite/{team_id}`.
+    /// Revokes the invites of somebody who never joined: `DELETE team_user_invite/{team_id}`.
     ///
     /// # Errors
     /// See [`CallError`].

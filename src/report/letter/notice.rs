@@ -1,4 +1,4 @@
-//! The notice of ends: to who answers for access, and to the person themself.
+//! The notice of ends, to the owner of a grant and to the person.
 
 use super::super::clean::quoted;
 use super::super::view::{Row, joined};
@@ -88,7 +88,7 @@ fn to_owner(notice: &Notice) -> String {
     )
 }
 
-/// How the first of them is extended.
+/// The command that extends the first of them.
 fn extend(items: &[Item]) -> String {
     let Some(Item { end, .. }) = items.first() else {
         return String::new();
