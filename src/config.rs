@@ -64,7 +64,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// How a reader knows the organization: the accounts' names, each once.
+    /// A name of the organization for readers: the accounts' names, each once.
     pub(crate) fn organization(&self) -> String {
         let mut names: Vec<&str> = self.sentius.iter().map(|a| a.name.as_str()).collect();
         names.extend(self.sapling.iter().map(|a| a.name.as_str()));
@@ -160,7 +160,7 @@ pub struct PolicySettings {
     pub invite_stale_after: Duration,
     /// Whether an invite to an address that bounces is taken back.
     pub revoke_suppressed_invites: bool,
-    /// Whether who came back after a proven removal, without a grant, is removed again.
+    /// Whether somebody who came back after a proven removal, without a grant, is removed again.
     pub remove_returned: bool,
 }
 
@@ -243,7 +243,7 @@ pub enum SmtpTls {
 pub struct StatusSettings {
     /// Where to listen: loopback, unless there is a token.
     pub listen: SocketAddr,
-    /// What every request must bring; absent: nothing.
+    /// The token that every request must have; absent: none.
     pub token: Option<SecretString>,
 }
 
@@ -252,6 +252,6 @@ pub struct StatusSettings {
 pub struct ReviewSettings {
     /// How often owners are asked.
     pub every: Duration,
-    /// Whether what nobody answered ends after a second reminder.
+    /// Whether access ends that nobody answered for after a second reminder.
     pub unanswered_ends: bool,
 }

@@ -132,7 +132,8 @@ pub(super) fn url(text: &str, example: &str) -> Read<Url> {
     }
 }
 
-/// Nobody on the way reads `what` is sent there: HTTPS, or HTTP that does not leave this machine.
+/// Checks that nobody on the way can read what is sent there: HTTPS, or HTTP that does not leave
+/// this machine.
 pub(super) fn private(url: &Url, what: &str) -> Read<()> {
     let host = url.host_str().unwrap_or_default();
     match url.scheme() {

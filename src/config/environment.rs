@@ -1,4 +1,4 @@
-//! What the process environment says, laid over the file: `LAPSED__SECTION__KEY`.
+//! Overrides of the file from the process environment: `LAPSED__SECTION__KEY`.
 //!
 //! `config` would do the merging too, but an override such as `LAPSED__SENTIUS__0__BASE_URL`
 //! then replaces the whole list by a table of that one key. So it takes the names apart, and the

@@ -1,7 +1,7 @@
 //! On which line a key stands: the parser that `config` uses drops that.
 //!
-//! Good enough to point a person at the place, not a second parser: keys inside inline tables and
-//! quoted keys are passed over, and their problems point at the table around them.
+//! It only has to point a person at the place and is no second parser: keys inside inline tables
+//! and quoted keys are skipped, and their problems point at the table around them.
 
 use std::collections::HashMap;
 

@@ -14,7 +14,7 @@ use super::{
 
 const DAY: u64 = 24 * 60 * 60;
 
-/// Shorter tokens can be tried out: nobody counts wrong ones.
+/// Shorter tokens could be guessed: wrong ones are not counted.
 const SHORTEST_TOKEN: usize = 16;
 
 /// Reads `[state]`: the database's path.

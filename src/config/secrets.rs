@@ -67,8 +67,8 @@ impl Places {
 pub enum Keys {
     /// They are read; one that cannot be used is a mistake in the configuration.
     Read,
-    /// They are left where they are, and come out empty; providers' clients take no empty one. That
-    /// exactly one place is named for each is checked all the same.
+    /// They are not read, and come out empty; providers' clients accept no empty key. It is still
+    /// checked that exactly one place is named for each.
     Leave,
 }
 
@@ -129,8 +129,8 @@ fn one_place(section: &mut Section<'_>, places: &Places) {
     }
 }
 
-/// A place as messages name it. Somebody may have pasted the key itself there, which then cannot
-/// be found and must not be shown: keys are long and hold digits.
+/// A place as messages name it. Somebody may have pasted the key itself there, which must not be
+/// shown: a long text with digits may be a key.
 fn shown(place: &str) -> &str {
     let is_path = place.starts_with(['/', '.']);
     if !is_path && place.len() >= 20 && place.contains(|c: char| c.is_ascii_digit()) {

@@ -1,14 +1,14 @@
-//! One table of the configuration, read key by key: what nobody asked for is unknown.
+//! One table of the configuration, read key by key: a key that no code has asked for is unknown.
 //!
-//! So the code that reads a key is the only list of known keys, and reading goes on after a
-//! mistake, so that all of them are told at once.
+//! So the code that reads a key is the only list of known keys. Reading goes on after a mistake, so
+//! that all of them are reported at once.
 
 use config::{Map, Value, ValueKind};
 
 use super::error::Report;
 use super::lines::join;
 
-/// What a reader makes of a value, or what would be right.
+/// The value as read, or a description of what would be right.
 pub(super) type Read<T> = Result<T, String>;
 
 /// A table, and where it stands.

@@ -1,4 +1,4 @@
-//! What is on record about one person: all that an explanation goes by.
+//! What is on record about one person: the input of an explanation.
 
 use std::collections::BTreeMap;
 
@@ -18,11 +18,11 @@ pub(crate) struct Facts {
     pub(crate) places: BTreeMap<TargetRef, OnTarget>,
     /// The person for the plan, due or not.
     pub(crate) snapshot: Snapshot,
-    /// Whose access to a followed whitelist is over from when on, as far as is known now.
+    /// When access to followed whitelists is over, as far as is known now.
     pub(crate) over_from: BTreeMap<Timestamp, Over>,
     /// When the last pass ended.
     pub(crate) last_pass: Option<Timestamp>,
-    /// Addresses on record that are nearly this one, where this one is not on record.
+    /// Similar addresses on record, where this one is not.
     pub(crate) near: Vec<String>,
 }
 
@@ -38,17 +38,17 @@ pub(crate) struct OnTarget {
     pub(crate) member: Option<MemberFact>,
     /// The last invite.
     pub(crate) invite: Option<InviteFact>,
-    /// Since when the account's list has had the address as one that bounces.
+    /// Since when the address is on the account's list of those that bounce.
     pub(crate) suppressed_since: Option<Timestamp>,
     /// Oldest first.
     pub(crate) actions: Vec<ActionFact>,
     /// Oldest first.
     pub(crate) provisions: Vec<ProvisionFact>,
-    /// How the team's reading went last; nothing for what was never read.
+    /// The result of the team's last reading; `None` if it was never read.
     pub(crate) source: Option<SourceFact>,
     /// The team's own rules.
     pub(crate) rule: TeamPolicy,
-    /// The team stands in its account's last list.
+    /// Whether the team was in its account's last list.
     pub(crate) listed: bool,
 }
 
@@ -150,7 +150,7 @@ pub(crate) struct ActionFact {
     pub(crate) due: Timestamp,
     pub(crate) state: String,
     pub(crate) evidence: Option<String>,
-    /// What the provider said last, or what stands before it.
+    /// What the provider said last, or what prevents the call.
     pub(crate) detail: Option<String>,
     pub(crate) attempts: u32,
     pub(crate) tried_at: Option<Timestamp>,
@@ -163,13 +163,13 @@ pub(crate) struct ActionFact {
 }
 
 impl ActionFact {
-    /// Whether it took the access away, or found it gone.
+    /// Whether it removed the access, or found it gone.
     pub(crate) fn took_access(&self) -> bool {
         matches!(self.state.as_str(), "done" | "absent") && self.action != "member.demote"
     }
 }
 
-/// What a command asked to be given: planned, under way or settled.
+/// A provision: planned, under way or settled.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct ProvisionFact {
     pub(crate) provision: String,

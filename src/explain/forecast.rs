@@ -1,5 +1,4 @@
-//! What the plan says of one person on one target: now, and at the next moment at which it will
-//! say something new.
+//! The plan for one person on one target: now, and at the next moment at which it changes.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +21,7 @@ pub(super) struct Forecast {
     pub(super) coming: Option<(Timestamp, Vec<Planned>)>,
 }
 
-/// An action, and why the guard never lets it through, if so.
+/// An action, and why the guard never allows it, if so.
 #[derive(Debug)]
 pub(super) struct Planned {
     pub(super) action: Action,
@@ -51,7 +50,7 @@ pub(super) fn forecast(facts: &Facts, rules: &Rules, target: &TargetRef) -> Fore
     if known.iter().any(ends_all) {
         return forecast;
     }
-    // By then the team will have been read, as far as anybody can tell.
+    // By then the team will presumably have been read.
     for health in snapshot.sources.values_mut() {
         *health = SourceHealth::Complete;
     }
@@ -70,7 +69,7 @@ pub(super) fn forecast(facts: &Facts, rules: &Rules, target: &TargetRef) -> Fore
     forecast
 }
 
-/// The part of the snapshot that is about the target: each rule looks at one target at a time.
+/// The part of the snapshot about the target: each rule looks at one target at a time.
 fn narrowed(all: &Snapshot, target: &TargetRef) -> Snapshot {
     let mut snapshot = all.clone();
     snapshot.grants.retain(|g| g.target == *target);
@@ -81,7 +80,7 @@ fn narrowed(all: &Snapshot, target: &TargetRef) -> Snapshot {
     snapshot
 }
 
-/// Every moment to come at which a rule may speak, soonest first.
+/// Every future moment at which a rule may apply, soonest first.
 fn moments(
     facts: &Facts,
     rules: &Rules,
@@ -120,8 +119,7 @@ fn over_at(facts: &Facts, at: Timestamp) -> Over {
     known.map(|(_, over)| over.clone()).unwrap_or_default()
 }
 
-/// The actions, and which of them the guard never lets through. Its limits are no matter of one
-/// person.
+/// The actions, and which of them the guard never allows. Its limits are not about one person.
 fn judged(plan: Plan, rules: &Rules, snapshot: &Snapshot) -> Vec<Planned> {
     let policy = GuardPolicy {
         max_removals: u64::MAX,

@@ -21,8 +21,8 @@ pub(crate) struct Happened {
     pub(crate) what: What,
     pub(crate) target: Option<String>,
     pub(crate) detail: Value,
-    /// Its place in the trail and its hash; a reading has none of its own: one event of it names
-    /// everybody whom it showed to have changed.
+    /// Its place in the trail and its hash; none for what readings showed: one event of a reading
+    /// names everybody who had changed.
     pub(crate) event: Option<(i64, String)>,
 }
 

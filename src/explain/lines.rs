@@ -1,4 +1,4 @@
-//! An explanation for people: what the verdict on one target rests on, a line each.
+//! An explanation for people: a line for each fact that the verdict on one target rests on.
 
 use super::facts::{ActionFact, GrantFact, Proof, ProvisionFact, flags};
 use super::why::OnePlace;
@@ -6,7 +6,7 @@ use super::words::{Words, given, to_give};
 use crate::domain::{GrantState, Provider};
 use crate::report::words::{done, reason, todo};
 
-/// So many closed grants and settled actions are told; `history` has all.
+/// How many closed grants and settled actions are shown; `history` has all.
 const TOLD: usize = 2;
 
 /// What stands below the verdict: a word, and what is said.
@@ -148,7 +148,7 @@ fn of_action(action: &ActionFact, words: &Words) -> String {
     with_event(&said, action.event.as_ref())
 }
 
-/// What was asked to be given last, and what came of it.
+/// The last provision, and its result.
 fn of_provision(provision: &ProvisionFact, words: &Words) -> String {
     let has_role = provision.role.is_some();
     let to_give = to_give(&provision.provision, has_role);

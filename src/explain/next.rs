@@ -73,7 +73,7 @@ pub(super) fn next(on: &OnTarget, forecast: &Forecast, words: &Words) -> Vec<Nex
     next
 }
 
-/// An action that is due now, and how far it has come.
+/// An action that is due now, and its state.
 fn due(planned: &Planned, open: Option<&ActionFact>, words: &Words) -> Next {
     let action = &planned.action;
     let todo = todo(action.kind.as_str());
@@ -153,7 +153,7 @@ fn give(provision: &ProvisionFact, words: &Words) -> Option<Next> {
                 provision.attempts
             ),
         ),
-        // What became of the person so far is an invite.
+        // So far the person was invited.
         _ if provision.result.is_some() => ("waiting", detail.to_owned()),
         _ if is_due => ("due", when),
         _ => ("coming", when),
@@ -168,7 +168,7 @@ fn give(provision: &ProvisionFact, words: &Words) -> Option<Next> {
     })
 }
 
-/// An action that was due and is so no longer.
+/// An action that was due and no longer is.
 fn left_over(action: &ActionFact) -> Option<Next> {
     let kind = crate::domain::ActionKind::from_word(&action.action)?;
     let cause = crate::domain::Reason::from_word(&action.reason)?;

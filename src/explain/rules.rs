@@ -1,4 +1,4 @@
-//! The rules that an explanation goes by, as configured, and which of them concern a person.
+//! The configured rules, and which of them concern a person.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The verdict: whether a person has access to a target, until when, and on whose word.
+//! The verdict: whether a person has access to a target, until when, and by which evidence.
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -15,11 +15,11 @@ use crate::report::words::{done, reason};
 #[serde(into = "&'static str")]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum Access {
-    /// Has access that nothing has ended.
+    /// Has access, and nothing has ended it.
     Yes,
     /// Has access that is over, and is to lose it.
     Overdue,
-    /// Is invited to the team and has not come yet.
+    /// Is invited to the team and has not joined yet.
     Invited,
     /// A grant is still to begin.
     Scheduled,
@@ -105,7 +105,7 @@ impl Judge<'_> {
         if let Some(overdue) = self.ending() {
             return overdue;
         }
-        // What ends first ends the access: a rule may speak before or after a grant's end.
+        // The first end counts: a rule may apply before or after a grant's end.
         let coming = self.forecast.coming.as_ref().filter(|(_, planned)| {
             planned
                 .iter()
@@ -185,7 +185,7 @@ impl Judge<'_> {
         self.on.provisions.iter().find(|p| p.owes_access())
     }
 
-    /// A grant runs, and the provider has not said yes to what it is to give.
+    /// A grant runs, and the provider has not confirmed what it gives.
     fn not_given(&self, grant: &GrantFact, owed: &ProvisionFact) -> Verdict {
         let until = self.words.until(grant.end);
         let text = match (owed.state.as_str(), owed.gap_since) {
@@ -260,7 +260,7 @@ impl Judge<'_> {
         verdict(Access::No, None, text)
     }
 
-    /// How access was taken away, and what proves it.
+    /// How access was removed, and what proves it.
     fn taken(&self, removal: &ActionFact) -> String {
         let when = removal
             .settled_at

@@ -1,4 +1,4 @@
-//! Moments as people say them: absolute in their zone, and how far away.
+//! Moments for people: absolute in their zone, and how far away.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -68,7 +68,7 @@ pub(crate) fn given(result: &str, has_role: bool) -> &str {
     }
 }
 
-/// A span in its largest unit that says enough: two days are still told in hours.
+/// A span in its largest sufficient unit: up to two days in hours.
 pub(crate) fn span(span: SignedDuration) -> String {
     let seconds = span.as_secs();
     let (number, unit) = match seconds {

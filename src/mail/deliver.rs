@@ -35,7 +35,7 @@ pub(crate) enum DeliveryError {
     Transient(String),
 }
 
-/// A mail to be handed over.
+/// A mail to be delivered.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Parcel<'a> {
     /// The envelope's sender.
@@ -44,7 +44,7 @@ pub(crate) struct Parcel<'a> {
     pub to: &'a str,
     /// With angle brackets.
     pub message_id: &'a str,
-    /// The message, and smaller ones for a server that does not take it whole, the smallest last.
+    /// The message, and smaller ones for a server that does not accept it whole, the smallest last.
     pub forms: &'a [Vec<u8>],
 }
 
@@ -114,7 +114,7 @@ impl Courier {
         }
     }
 
-    /// Tries whether mail would go out, without sending any, and says what was found.
+    /// Checks whether mail could be sent, without sending any, and says what was found.
     ///
     /// # Errors
     /// Says what is in the way.

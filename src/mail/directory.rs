@@ -1,4 +1,4 @@
-//! Delivers into a directory: one file a mail, complete or not there.
+//! Delivers into a directory: one file a mail, complete or absent.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -27,7 +27,7 @@ pub(super) fn write(directory: &Path, message_id: &str, bytes: &[u8]) -> io::Res
     Ok(path)
 }
 
-/// Proves that a mail could be written.
+/// Checks that a mail could be written.
 pub(super) fn check(directory: &Path) -> io::Result<()> {
     files::make_directory(directory)?;
     let mut file = tempfile::Builder::new()
@@ -38,7 +38,7 @@ pub(super) fn check(directory: &Path) -> io::Result<()> {
     file.close()
 }
 
-/// A Message-ID as a file name: what could mean something to a file system becomes a dash.
+/// A Message-ID as a file name: characters that are special to a file system become dashes.
 fn file_name(message_id: &str) -> String {
     let bare = message_id.trim_start_matches('<').trim_end_matches('>');
     let name: String = bare

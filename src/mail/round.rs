@@ -1,4 +1,4 @@
-//! A round of the postman: what waits in the outbox is claimed, sent, and recorded.
+//! One round of delivery: claims what waits in the outbox, sends it, and records the result.
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -16,20 +16,21 @@ use crate::metrics::Metrics;
 use crate::progress::Stop;
 use crate::store::{Again, Lock, Outbox, Store, StoreError, Waiting};
 
-/// A delivery that fails after so long met a server that does not answer, not one that refuses.
+/// A delivery that fails after at least this time counts as a server that does not answer, not one
+/// that refuses.
 const SLOW: Duration = Duration::from_secs(5);
-/// So many of these in a row, and the rest waits for the next round: each may take half a minute.
+/// After so many of these in a row the rest waits for the next round: each may take half a minute.
 const MOST_SLOW: u32 = 2;
 
-/// After so long no further mail begins: what is left goes out with the next round, which looks anew
-/// what is to go first. The mail under way may take its time beyond that, once the server has it.
+/// After this time no further mail is begun: the next round sends the rest, in an order of its own.
+/// The mail under way may take longer, once the server has it.
 const LONGEST_ROUND: Duration = Duration::from_secs(120);
 
-/// How long a round waits for that of another process to end, and how often it looks.
+/// How long a round waits for one of another process, and how often it checks.
 const OTHERS: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Why there was no round. What could not be delivered is no error: it stays in the outbox.
+/// Why there was no round. A mail that could not be delivered is no error: it stays in the outbox.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum RoundError {
@@ -37,7 +38,7 @@ pub enum RoundError {
     Store(#[from] StoreError),
 }
 
-/// A round to be made.
+/// The parameters of a round.
 pub(crate) struct Round<'a> {
     pub(crate) settings: &'a MailSettings,
     pub(crate) store: &'a Store,
@@ -45,13 +46,12 @@ pub(crate) struct Round<'a> {
     pub(crate) pace: Pace,
     /// Only what is due for its next try, or all that waits.
     pub(crate) due_only: bool,
-    /// Once told, no further mail begins.
+    /// Once set, no further mail is begun.
     pub(crate) stop: &'a Stop,
     pub(crate) metrics: &'a Metrics,
 }
 
-/// Delivers what waits. One bad recipient does not stop the others. Returns how each of these mails
-/// stands.
+/// Delivers what waits. One bad recipient does not stop the others. Returns the state of each mail.
 pub(crate) async fn round(asked: &Round<'_>) -> Result<Vec<MailResult>, RoundError> {
     let store = asked.store;
     let turn = my_turn(store).await?;
@@ -71,7 +71,7 @@ pub(crate) async fn round(asked: &Round<'_>) -> Result<Vec<MailResult>, RoundErr
     states(store, rows).await
 }
 
-/// How mails stand, in the order in which they were made.
+/// The states of mails, in the order in which they were made.
 pub(crate) async fn states(
     store: &Store,
     mut rows: Vec<i64>,
@@ -87,7 +87,8 @@ pub(crate) async fn states(
     Ok(states.into_iter().map(result).collect())
 }
 
-/// One postman at a time: two would deliver a mail twice. `None` when the other takes too long.
+/// Takes the lock for delivery: two processes would deliver a mail twice. `None` when the other
+/// takes too long.
 async fn my_turn(store: &Store) -> Result<Option<Lock>, StoreError> {
     let begin = Instant::now();
     loop {
@@ -100,7 +101,7 @@ async fn my_turn(store: &Store) -> Result<Option<Lock>, StoreError> {
 }
 
 impl Round<'_> {
-    /// Where there is no courier, each mail is one that could not be delivered.
+    /// Without a courier, no mail can be delivered.
     async fn deliver(
         &self,
         courier: &Result<Courier, BuildError>,
@@ -141,7 +142,7 @@ impl Round<'_> {
         Ok(())
     }
 
-    /// Writes down how a try ended.
+    /// Records how a try ended.
     async fn note(
         &self,
         mail: Waiting,
@@ -188,7 +189,8 @@ impl Round<'_> {
     }
 }
 
-/// Hands one mail over. A fault of ours is a failure like any: the next mail may be without it.
+/// Delivers one mail. A fault of lapsed itself is a failure like any other: the next mail may not
+/// have it.
 async fn hand_over(courier: &Courier, mail: &Waiting) -> Result<usize, DeliveryError> {
     let parcel = Parcel {
         from: &mail.sender,

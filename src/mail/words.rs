@@ -1,5 +1,5 @@
-//! Makes what mail servers say fit to keep, one short line without secrets, and addresses fit for
-//! them.
+//! Turns a mail server's words into one short line without secrets, and addresses into the form
+//! that servers know.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,11 +9,11 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::domain::canonical_domain;
 use crate::providers::Redactor;
 
-/// Takes a login out of a server's words.
+/// Removes a login from a server's words.
 pub(super) struct Words {
-    /// Knows the password in whatever form it comes back.
+    /// Recognizes the password in all its forms.
     redactor: Redactor,
-    /// What goes over the wire: a short password is not looked for in base64 otherwise.
+    /// The encoded login as it is sent: a short password is otherwise not looked for in base64.
     wire: [SecretString; 2],
 }
 
@@ -42,12 +42,12 @@ impl Words {
     }
 }
 
-/// The text on one short line, where no secret is near.
+/// The text on one short line, where no secret can be in it.
 pub(super) fn safe(text: &str) -> String {
     Words::without(None).safe(text)
 }
 
-/// An address whose domain is written in ASCII: only so do all mail servers know it.
+/// An address with its domain in ASCII, which all mail servers understand.
 pub(super) fn ascii_domain(address: &Address) -> Address {
     if address.domain().is_ascii() {
         return address.clone();

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::domain::Permission;
 use crate::domain::event::GrantForm;
 
-/// What an amendment may change of a grant.
+/// The fields of a grant that an amendment may change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Known {
     name: Option<String>,

@@ -1,4 +1,4 @@
-//! A sentence for each kind of event, and what can be said of those that this version does not know.
+//! A sentence for each kind of event, and a fallback for kinds that this version does not know.
 
 use std::collections::HashMap;
 
@@ -20,7 +20,7 @@ pub(super) struct Sentence {
     pub(super) by: Option<String>,
 }
 
-/// Tells events in their order: some say only what is new since an earlier one.
+/// Writes the sentences in the order of the events: some say only what is new since an earlier one.
 pub(super) struct Narrator<'a> {
     actions: &'a Actions,
     words: &'a Words,

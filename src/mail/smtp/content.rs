@@ -1,21 +1,21 @@
-//! A message as it goes over the wire.
+//! A message in the form that SMTP sends.
 
-/// A message whose lines end in CR LF, and whose lines that begin with a dot have another before it.
+/// A message whose lines end in CR LF, and where a leading dot of a line is doubled.
 #[derive(Debug)]
 pub(super) struct Content {
     /// Without the lone dot that ends it.
     pub(super) bytes: Vec<u8>,
     /// What counts against a server's SIZE: the bytes without the added dots (RFC 1870, 5).
     pub(super) size: u64,
-    /// Whether a header is more than ASCII, as that of an address with letters beyond it.
+    /// Whether a header is not ASCII, such as one with an internationalized address.
     pub(super) has_wide_header: bool,
-    /// Whether the rest is more than ASCII.
+    /// Whether the rest is not ASCII.
     pub(super) has_wide_body: bool,
 }
 
 impl Content {
-    /// A line may end in CR, in LF or in both: sent as they are, CR or LF alone would end a line for
-    /// one server and not for the next, and a lone dot between them a mail.
+    /// A line may end in CR, in LF or in both. CR or LF alone would end a line for some servers and
+    /// not for others, and a lone dot between them could end the mail.
     pub(super) fn of(message: &[u8]) -> Self {
         let mut content = Self {
             bytes: Vec::with_capacity(message.len() + message.len() / 64 + 2),

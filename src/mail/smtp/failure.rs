@@ -1,4 +1,4 @@
-//! What went wrong with a mail server, and what that means for the mail.
+//! Failures of a mail server, and what they mean for the mail.
 
 use super::reply::Reply;
 use super::wire::WireError;
@@ -16,7 +16,7 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    /// The stage as the start of a sentence: refused by an answer, or gone wrong without one.
+    /// The stage as the start of a sentence: for a refusal, or for a failure without an answer.
     fn as_str(self, answered: bool) -> &'static str {
         match (self, answered) {
             (Self::Connect, _) => "no connection",
@@ -35,13 +35,13 @@ impl Stage {
 /// What a failure means for the mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
-    /// It was not taken, and another try may do.
+    /// It was not accepted, and another try may succeed.
     Retry,
-    /// The server will never take it.
+    /// The server will never accept it.
     Refused,
-    /// The server will never take it, but perhaps a smaller one.
+    /// The server will never accept it, but may accept a smaller one.
     TooLarge,
-    /// Nobody knows whether it was taken.
+    /// It is not known whether it was accepted.
     Unanswered,
 }
 
@@ -54,7 +54,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// Something that may be mended.
+    /// A failure that may be repaired.
     pub(super) fn new(stage: Stage, text: &str) -> Self {
         Self {
             stage,
@@ -72,14 +72,14 @@ impl Failure {
         failure
     }
 
-    /// An answer that is not the one hoped for.
+    /// An answer with another code than expected.
     pub(super) fn answered(stage: Stage, reply: &Reply) -> Self {
         let is_about_mail = !matches!(stage, Stage::Connect | Stage::Login);
         let meaning = match reply.code / 100 {
             5 if is_about_mail && reply.is_too_large() => Meaning::TooLarge,
             5 if is_about_mail && !reply.is_about_us() => Meaning::Refused,
             4 | 5 => Meaning::Retry,
-            // A yes of the wrong kind answers something else.
+            // A positive answer of the wrong kind belongs to something else.
             _ if stage == Stage::Answer => Meaning::Unanswered,
             _ => Meaning::Retry,
         };

@@ -1,17 +1,17 @@
-//! What EHLO says: a name by which others know this host.
+//! The name for EHLO: one by which others know this host.
 
 use std::net::IpAddr;
 
 use crate::config::is_full_name;
 
-/// This host's full name, as its own files have it; `None` when they have none. DNS is not asked:
-/// it may be away when the mail has to go out.
+/// This host's full name, from its own files; `None` when they have none. DNS is not asked: it may
+/// be down when mail has to be sent.
 pub(super) fn full_name() -> Option<String> {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     name_in(&read("/proc/sys/kernel/hostname"), &read("/etc/hosts"))
 }
 
-/// The name itself where it is a full one, else the one that `/etc/hosts` has for it.
+/// The name itself if it is a full one, else the one in `/etc/hosts`.
 fn name_in(host: &str, hosts: &str) -> Option<String> {
     let host = host.trim();
     if is_full(host) {

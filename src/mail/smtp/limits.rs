@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::failpoint;
 
-/// A mail server's time, step by step.
+/// The time limits of each step.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// To one of its addresses.
@@ -15,7 +15,7 @@ pub(crate) struct Limits {
     pub(super) go_ahead: Duration,
     /// A piece of the mail.
     pub(super) piece: Duration,
-    /// The answer to the dot that ends a mail. Whoever leaves before it comes has to send the mail
+    /// The answer to the dot that ends a mail. A client that leaves before it has to send the mail
     /// again, though the server may have it.
     pub(super) dot: Duration,
     /// All before that dot.
@@ -40,12 +40,12 @@ impl Limits {
         leaving: Duration::from_secs(5),
     };
 
-    /// For who waits for nothing else.
+    /// For a loop that does nothing but deliver.
     pub(crate) fn patient() -> Self {
         Self::LONG.hurried()
     }
 
-    /// For who waits for the mail: before the dot a mail can be left without harm.
+    /// For a command that waits for the mail: before the dot a mail can be aborted without harm.
     pub(crate) fn hasty() -> Self {
         let half = Duration::from_secs(30);
         Self {

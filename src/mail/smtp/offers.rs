@@ -1,4 +1,4 @@
-//! What a mail server offers in its answer to EHLO.
+//! The extensions that a mail server offers in its answer to EHLO.
 
 use super::reply::Reply;
 
@@ -17,8 +17,8 @@ pub(super) struct Offers {
 }
 
 impl Offers {
-    /// Reads the lines after the first, which is a greeting. Words count without case; some servers
-    /// write `AUTH=` for clients of long ago.
+    /// Reads the lines after the first, which is a greeting. Case is ignored; some servers write
+    /// `AUTH=` for very old clients.
     pub(super) fn read(reply: &Reply) -> Self {
         let mut offers = Self::default();
         for line in reply.lines.iter().skip(1) {
@@ -30,7 +30,7 @@ impl Offers {
                 Some("SIZE") => {
                     offers.takes_size = true;
                     let size = words.next().and_then(|size| size.parse().ok());
-                    // Zero says that there is no limit (RFC 1870, 3).
+                    // Zero means no limit (RFC 1870, 3).
                     offers.size = size.filter(|size| *size > 0);
                 }
                 Some("STARTTLS") => offers.starttls = true,

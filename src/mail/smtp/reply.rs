@@ -1,4 +1,4 @@
-//! What a mail server answers: a code, and lines of text that may hold any bytes.
+//! A mail server's answer: a code, and lines of text that may contain any bytes.
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reply {
@@ -16,8 +16,8 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Reads `250-text`, `250 text` or a bare `250`; `None` for anything else. The text is read
-    /// lossily, since servers answer in whatever encoding they were installed with.
+    /// Reads `250-text`, `250 text` or a bare `250`; `None` for anything else. The text is decoded
+    /// lossily, since servers answer in any encoding.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let digit = |place: usize| {
             let digit = bytes.get(place).filter(|b| b.is_ascii_digit())?;
@@ -52,17 +52,18 @@ impl Reply {
         self.code / 100 == 5
     }
 
-    /// Whether a smaller mail could be taken: 552 and 523, or what RFC 3463 says of a message that is
-    /// too large for the system (5.3.4) or for the recipient (5.2.3).
+    /// Whether a smaller mail could be accepted: 552 and 523, or the codes of RFC 3463 for a
+    /// message that is too large for the system (5.3.4) or for the recipient (5.2.3).
     pub(super) fn is_too_large(&self) -> bool {
         let enhanced = self.enhanced();
         self.is_no()
             && (matches!(self.code, 523 | 552) || matches!(enhanced, Some("5.3.4" | "5.2.3")))
     }
 
-    /// Whether the server refuses us, and not this mail: it wants another order of commands, a
-    /// login, encryption, or takes no mail at all. That can be mended, and the mail is good. By the code,
-    /// or by what RFC 4954 and RFC 5248 say of logins and encryption (5.7.8 to 5.7.11, 5.7.13, 5.7.14).
+    /// Whether the server refuses the client and not this mail: it wants another order of commands,
+    /// a login, encryption, or accepts no mail at all. The configuration can be repaired, and the
+    /// mail is good. Decided by the code, or by the codes of RFC 4954 and RFC 5248 for logins and
+    /// encryption (5.7.8 to 5.7.11, 5.7.13, 5.7.14).
     pub(super) fn is_about_us(&self) -> bool {
         const OF_LOGINS: [&str; 6] = ["5.7.8", "5.7.9", "5.7.10", "5.7.11", "5.7.13", "5.7.14"];
         matches!(self.code, 500 | 502 | 503 | 521 | 530 | 534 | 535 | 538)
@@ -84,7 +85,7 @@ impl Reply {
         (whole && parts.next().is_none()).then_some(word)
     }
 
-    /// For people: the code and what was said.
+    /// For people: the code and the text.
     pub(super) fn text(&self) -> String {
         format!("{} {}", self.code, self.lines.join(" "))
             .trim()

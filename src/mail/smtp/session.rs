@@ -25,31 +25,31 @@ use super::reply::Reply;
 use super::wire::{Wire, WireError};
 use crate::config::SmtpTls;
 
-/// How long a goodbye, a sign of life or a last word may take.
+/// The time limit for QUIT, for NOOP, and for a last answer of a server that breaks off.
 const COURTESY: Duration = Duration::from_secs(2);
 
-/// A stream to talk over, protected or not.
+/// A plain or TLS stream.
 trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 
 type Stream = Box<dyn Duplex>;
 
-/// How TLS is made with the server.
+/// How TLS is set up with the server.
 pub(super) type Tls = (Arc<ClientConfig>, ServerName<'static>);
 
-/// The way to a mail server.
+/// How to reach a mail server.
 pub(super) struct Way {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) mode: SmtpTls,
     pub(super) tls: Option<Tls>,
     pub(super) login: Option<(String, SecretString)>,
-    /// What EHLO says; absent: the address that the connection comes from.
+    /// The name for EHLO; absent: the address that the connection comes from.
     pub(super) hello: Option<String>,
 }
 
-/// Who a mail is from and to.
+/// A mail's sender and recipient.
 pub(super) struct Envelope {
     pub(super) from: Address,
     pub(super) to: Address,
@@ -68,7 +68,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Connects, protects the connection and logs in, as the way says.
+    /// Connects, sets up TLS and logs in, as configured.
     pub(super) async fn open(way: &Way, limits: Limits) -> Result<Self, Failure> {
         let stream = connect(way, limits.connect).await?;
         let hello = match (&way.hello, stream.local_addr()) {
@@ -98,12 +98,12 @@ impl Session {
         Ok(session)
     }
 
-    /// The largest mail that the server says it takes.
+    /// The largest mail that the server says it accepts.
     pub(super) fn size(&self) -> Option<u64> {
         self.offers.size
     }
 
-    /// Introduces us, and learns what the server offers.
+    /// Sends EHLO, and reads what the server offers.
     async fn hello(&mut self, name: &str) -> Result<(), Failure> {
         let limit = self.limits.answer;
         let answer = self.wire.ask(&format!("EHLO {name}"), limit).await;
@@ -120,7 +120,7 @@ impl Session {
         Ok(())
     }
 
-    /// Goes over to TLS. What was learned before is forgotten: anybody could have said it.
+    /// Switches to TLS, and forgets what was read before: anybody could have sent it.
     async fn start_tls(mut self, way: &Way) -> Result<Self, Failure> {
         let limits = self.limits;
         if !self.offers.starttls {
@@ -160,7 +160,7 @@ impl Session {
         expect(Stage::Login, 235..=235, answer).map(drop)
     }
 
-    /// Sends all of a mail but the dot that ends it: what is broken off here was not taken.
+    /// Sends a mail without the dot that ends it: a mail that is aborted here was not accepted.
     pub(super) async fn upload(
         &mut self,
         envelope: &Envelope,
@@ -183,14 +183,14 @@ impl Session {
         }
     }
 
-    /// Ends the mail, and waits for the yes to it.
+    /// Ends the mail, and waits for the answer to it.
     pub(super) async fn settle(&mut self) -> Result<(), Failure> {
         if let Err(error) = self.wire.is_quiet() {
             return Err(self.cut_short(&error).await);
         }
         match self.wire.send(b".\r\n", self.limits.answer).await {
             Ok(()) => {}
-            // The connection was gone before the dot: without it no server takes a mail.
+            // The connection was closed before the dot: without it no server accepts a mail.
             Err(error @ WireError::Io(_)) => return Err(self.cut_short(&error).await),
             Err(error) => return Err(Failure::broken(Stage::Answer, &error)),
         }
@@ -198,7 +198,8 @@ impl Session {
         expect(Stage::Answer, 250..=259, answer).map(drop)
     }
 
-    /// Why a server broke a mail off: it may have said so. A yes before the end is none.
+    /// The server's reason for breaking off a mail, if it gave one. A positive answer before the
+    /// end does not count.
     async fn cut_short(&mut self, error: &WireError) -> Failure {
         match self.wire.reply(COURTESY).await {
             Ok(reply) if reply.code >= 400 => Failure::answered(Stage::Content, &reply),
@@ -206,7 +207,7 @@ impl Session {
         }
     }
 
-    /// What the sender's command has to ask for.
+    /// The parameters of MAIL FROM.
     fn parameters(&self, envelope: &Envelope, content: &Content) -> Result<String, Failure> {
         let lacks = |what: &str| Failure {
             stage: Stage::Content,
@@ -242,13 +243,13 @@ impl Session {
         matches!(self.wire.ask("NOOP", COURTESY).await, Ok(reply) if reply.is_yes())
     }
 
-    /// Leaves politely, but does not wait long for it.
+    /// Sends QUIT, but does not wait long for the answer.
     pub(super) async fn quit(mut self) {
         let _ = self.wire.ask("QUIT", COURTESY).await;
     }
 }
 
-/// The answer, where it is one of these codes.
+/// The answer, if it has one of these codes.
 fn expect(
     stage: Stage,
     codes: std::ops::RangeInclusive<u16>,
@@ -261,7 +262,7 @@ fn expect(
     }
 }
 
-/// Connects to the first address of the host that can be had.
+/// Connects to the first address of the host that accepts.
 async fn connect(way: &Way, limit: Duration) -> Result<TcpStream, Failure> {
     let failed = |text: &str| Failure::new(Stage::Connect, text);
     let silent = || failed(&WireError::Silent(limit).to_string());
@@ -271,7 +272,7 @@ async fn connect(way: &Way, limit: Duration) -> Result<TcpStream, Failure> {
         .map_err(|error| failed(&error.to_string()))?
         .collect();
     let mut last = failed("the host has no address");
-    // A part for each, so that a dead first one does not use up all.
+    // A share for each, so that a dead first address does not use up all the time.
     let part = limit / u32::try_from(addresses.len().clamp(1, 3)).unwrap_or(1);
     for address in addresses {
         match timeout(part, TcpStream::connect(address)).await {

@@ -1,4 +1,5 @@
-//! One side of an SMTP connection: commands out one by one, answers in, each within bounds.
+//! The client's side of an SMTP connection: sends commands one by one, and reads answers within
+//! bounds.
 
 use std::io;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use super::reply::{Line, Reply};
 
 /// The longest line of an answer. RFC 5321 (4.5.3.1.5) says 512 bytes; servers say more.
 const LONGEST_LINE: usize = 4096;
-/// Lines of one answer; the longest lists of extensions have some twenty.
+/// The most lines of one answer; the longest lists of extensions have some twenty.
 const MOST_LINES: usize = 128;
 /// A mail is written in pieces of this size, each within its own time.
 const PIECE: usize = 64 * 1024;
@@ -30,15 +31,15 @@ pub(super) enum WireError {
     TooLong,
     #[error("this is no answer of a mail server: {0}")]
     NotReply(String),
-    /// What came before it was asked for cannot be an answer: somebody in between may have put it
-    /// there, and every later answer would be taken for the one before.
+    /// Data that came before a command was sent cannot be its answer: somebody in between may have
+    /// put it there, and each later answer would be read as that of the command before.
     #[error("the mail server, or somebody in between, said something before it was asked")]
     Unasked,
     #[error("a command would hold a line break")]
     Unfit,
 }
 
-/// A stream, and what was read of it and not yet taken.
+/// A stream with a read buffer.
 pub(super) struct Wire<S> {
     stream: S,
     read: Vec<u8>,
@@ -52,7 +53,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// The stream alone, for TLS: nothing that was said without it may count as said under it.
+    /// The stream alone, for TLS: nothing that was received before may count as received under TLS.
     pub(super) fn into_stream(self) -> Result<S, WireError> {
         self.nothing_waits()?;
         Ok(self.stream)
@@ -84,8 +85,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
             .map_err(|_| WireError::Silent(limit))?
     }
 
-    /// Looks, without waiting, whether the server is still there and has said nothing. What it has
-    /// said is kept.
+    /// Checks, without waiting, whether the server is still connected and has sent nothing. What it
+    /// has sent is kept.
     pub(super) fn is_quiet(&mut self) -> Result<(), WireError> {
         let mut buffer = [0; 1024];
         match self.stream.read(&mut buffer).now_or_never() {
