@@ -8,6 +8,10 @@ use crate::clock;
 use crate::domain::{Flags, Provided, Provider, Target};
 use crate::store::{Kept, Ledger, Lock, Lost, NewGrant, Same};
 
+/// Why nothing is given back to an address that somebody else has.
+const TAKEN_OVER: &str =
+    "the address is another member's now; grant gives access to an address of their own";
+
 /// So many people are named who need an end.
 const NAMED: usize = 20;
 
@@ -40,6 +44,18 @@ struct Plan {
 }
 
 impl Plan {
+    fn leave_out_taken_over(&mut self, lost: &[Lost]) {
+        let is_taken_over = |request: &Request| {
+            let grant = &request.grant;
+            let same = |lost: &&Lost| lost.email == grant.email && *lost.target == grant.target;
+            lost.iter().filter(same).any(|lost| lost.taken_over)
+        };
+        let requests = self.requests.iter().enumerate();
+        let taken_over = requests.filter(|(_, request)| is_taken_over(request));
+        let taken_over = taken_over.map(|(place, _)| (place, TAKEN_OVER.to_owned()));
+        self.leave_out(taken_over.collect());
+    }
+
     /// Takes out what cannot be given, as in a team that is not there any more: the rest can.
     fn leave_out(&mut self, faults: Vec<(usize, String)>) {
         for (place, why) in faults.into_iter().rev() {
@@ -94,6 +110,9 @@ impl Requests<'_> {
         }
         let (seen, faults) = self.check(&plan.requests, Same::Running).await?;
         plan.leave_out(faults);
+        // The look at the teams may have shown that by now.
+        let lost = self.store.read(move |db| Ledger::lost(db, &run, at));
+        plan.leave_out_taken_over(&lost.await?.unwrap_or_default());
         let mut results = self
             .give_checked(lock, plan.requests, Same::Running, &seen)
             .await?;
@@ -119,8 +138,7 @@ fn plan(lost: Vec<Lost>, run: &str, end: Option<Option<Timestamp>>) -> Plan {
             plan.not_given.push(NotGiven {
                 email: lost.email.written().to_owned(),
                 target: (*lost.target).clone(),
-                why: "the address is another member's now; grant gives access to an address of their own"
-                    .to_owned(),
+                why: TAKEN_OVER.to_owned(),
             });
             continue;
         }

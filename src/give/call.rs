@@ -74,6 +74,10 @@ async fn post(
         }
         Err(_) => {}
     }
+    if provision.asked.command == "entry" && is_on_record(give, provision, &entry).await? {
+        // Nobody asked for another one, and taking it off would risk what is there.
+        return Ok(done(Provided::AlreadyExists));
+    }
     let (row, at) = (provision.clone(), clock::now());
     give.store
         .write_before_call(move |db| Provisions::replacing(db, &row, at))
@@ -116,6 +120,23 @@ async fn post(
         },
         Err(error) => failed(&error),
     })
+}
+
+/// Whether the entry that was taken last is this one.
+async fn is_on_record(
+    give: &Give<'_>,
+    provision: &Provision,
+    entry: &Entry,
+) -> Result<bool, StoreError> {
+    let (target, person) = (provision.target.id(), provision.email.key().to_owned());
+    let taken = give
+        .store
+        .read(move |db| entry::last(db, target, &person))
+        .await?;
+    Ok(taken.is_some_and(|taken| {
+        let has = taken.entry.permissions.iter().map(|p| p.as_str());
+        taken.is_known && taken.entry.end == entry.end && has.eq(entry.permissions.iter())
+    }))
 }
 
 /// Posts the old entry again at once: it was removed for a new one that was refused.

@@ -105,8 +105,13 @@ pub(super) fn may_mean_that_it_exists(status: u16, message: &str) -> bool {
     status == 409 && !clauses(&plain(message)).any(|words| words.iter().any(speaks_against))
 }
 
+/// In lower case, and without addresses: their dots end no clause.
 fn plain(message: &str) -> String {
-    message.to_lowercase().replace(['\'', '’'], "")
+    let message = message.to_lowercase().replace(['\'', '’'], "");
+    let words = message
+        .split_whitespace()
+        .filter(|word| !word.contains('@'));
+    words.collect::<Vec<_>>().join(" ")
 }
 
 /// The words of each clause: "not" in one says nothing about the next.
@@ -121,8 +126,9 @@ fn says_so(words: &[&str]) -> bool {
     if words.iter().any(|word| NOT.contains(word)) {
         return false;
     }
+    let is_about_another = words.iter().any(|word| OTHERS.contains(word));
     if words.iter().any(|word| PLAIN.contains(word)) {
-        return true;
+        return !is_about_another;
     }
     let already = words.iter().position(|word| *word == "already");
     let already = already.and_then(|at| {
@@ -138,7 +144,6 @@ fn says_so(words: &[&str]) -> bool {
     }
     let is_alone = words.len() <= 2;
     let is_about_it = words.iter().any(|word| SUBJECTS.contains(word));
-    let is_about_another = words.iter().any(|word| OTHERS.contains(word));
     (is_alone || is_about_it) && !is_about_another
 }
 
@@ -162,6 +167,8 @@ mod tests {
             ("User already in your organization", true),
             ("the email has been added: it exists already", true),
             ("user already added, not changed", true),
+            ("Email jane@example.com already exists", true),
+            ("duplicate request, try again", false),
             ("no contract exists beyond 2027-01-01", false),
             ("No account exists for this email", false),
             ("this domain does not exist", false),

@@ -372,15 +372,22 @@ async fn two_grants_of_which_the_first_is_over_before_a_pass_come_to_the_entry_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_entry_is_posted_in_the_spelling_that_was_written_for_it() {
+async fn an_entry_that_two_records_tell_of_is_not_taken_off_to_be_posted_as_it_is_on_record() {
     let world = World::new().await;
-    let target = ["--target", "sentius:acme"];
-    let old = [&["grant", "Jane@example.com"][..], &target].concat();
-    let old = [&old[..], &["--record-only", "--end", "30m"]].concat();
-    assert_eq!(ask(&world, &old).await.code, 0);
+    world.whitelist(&[JANE]);
+    let target = ["grant", JANE, "--target", "sentius:acme", "--record-only"];
+    for end in ["30m", FUTURE] {
+        let grant = [&target[..], &["--end", end]].concat();
+        assert_eq!(ask(&world, &grant).await.code, 0);
+    }
+    world.later(31);
+    let exists = refusal(409, "user already exists");
+    world.sentius.faults().once(When::method("POST"), exists);
+    let post = When::method("POST");
+    world.sentius.faults().always(post, refusal(422, "no"));
 
-    let new = [&["grant", JANE][..], &target, &["--end", FUTURE]].concat();
-    assert_eq!(ask(&world, &new).await.code, 0);
+    assert_eq!(world.run().await.code, 0);
 
-    assert!(of_jane(&world).is_some(), "{:?}", world.whitelisted());
+    assert_eq!(deletes(&world), 0, "{:?}", world.writes());
+    assert!(of_jane(&world).is_some());
 }

@@ -150,11 +150,11 @@ async fn who_gave_no_name_is_called_as_on_record_or_by_the_address() {
         ],
     )
     .await;
-    // The address and the name as they were last given, the last end: none.
+    // The address as it was first written, the name as it was last given, the last end: none.
     let entry = entry(&world);
     assert_eq!(
         (entry.name.as_str(), entry.email.as_str()),
-        ("Jane", "JANE@example.com")
+        ("Jane", "jane@example.com")
     );
     assert_eq!((entry.permissions.len(), entry.end_date), (2, None));
 }

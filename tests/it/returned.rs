@@ -267,3 +267,23 @@ async fn who_was_seen_before_the_end_goes_whatever_date_the_provider_gives_by_th
         assert_eq!(world.members("Core"), ["amy@example.com"], "{hours}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_for_the_first_time_after_a_proven_absence_is_told_without_a_date_too() {
+    let world = World::new().await;
+    core(&world, &["amy@example.com".to_owned()]);
+    end_in_core(&world, &[BOB.to_owned()], "30m").await;
+    for _ in 0..3 {
+        world.later(20);
+        assert_eq!(world.run().await.code, 0);
+    }
+    world.later(30 * 24 * 60);
+    let ahead = world.now() + jiff::SignedDuration::from_hours(9);
+    join(&world, &ahead.to_string());
+
+    let run = world.run().await;
+
+    assert_eq!((run.code, run.actions()), (0, vec![]));
+    let told = ["sapling:acme/Core bob@example.com"];
+    assert_eq!(run.found("member.returned"), told);
+}

@@ -223,6 +223,9 @@ async fn what_a_whitelist_does_not_take_is_given_up_and_not_given_later() {
         world.sentius.faults().clear();
     }
     assert!(world.whitelisted().is_empty());
+    // Asked for again, it is given.
+    assert_eq!(world.lapsed(&grant).await.code, 0);
+    assert_eq!(world.whitelisted(), [JANE]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,7 +54,7 @@ impl Ledger {
         let names = targets::names(db)?;
         // What was absent at the second try was removed by the first, which got no answer.
         let mut statement = db.prepare_cached(
-            "SELECT id, kind, target, email, reason, role, remote_id, tried_at FROM action
+            "SELECT id, kind, target, email, reason, role, remote_id FROM action
              WHERE run = :run AND (state = 'done' OR (state = 'absent' AND attempts > 1))
              ORDER BY target, email_key, kind <> 'member.remove', kind = 'member.demote', id",
         )?;
@@ -82,7 +82,6 @@ impl Ledger {
                 continue;
             }
             let was_member = kind == ActionKind::MemberRemove;
-            let tried_at = row.get("tried_at")?;
             all.push(Lost {
                 access: kind != ActionKind::MemberDemote,
                 was_member,
@@ -94,7 +93,7 @@ impl Ledger {
                 reason,
                 closed,
                 running: running(db, target, &email, at)?,
-                taken_over: is_taken_over(db, target.id(), &email, id, tried_at)?,
+                taken_over: is_taken_over(db, target.id(), &email, id)?,
                 target: target.clone(),
                 email,
             });
@@ -119,27 +118,23 @@ fn bears_now(
     Ok(found.map(|email| Email::observed(&email)))
 }
 
-/// Whether a member has this address who had another one when `id` was removed: who came back under
-/// another id was not there then.
+/// Whether another membership than `id` has this address and has had another one: who came back under
+/// another id came with their own.
 fn is_taken_over(
     db: &Connection,
     team: TargetId,
     email: &Email,
     id: Option<&str>,
-    removed_at: Option<i64>,
 ) -> Result<bool, StoreError> {
     Ok(db
         .prepare_cached(
             "SELECT EXISTS (
                  SELECT 1 FROM member m JOIN member was ON was.target = m.target AND was.remote_id = m.remote_id
                  WHERE m.target = :target AND m.email_key = :key AND m.valid_to IS NULL
-                   AND m.remote_id IS NOT :id AND was.email_key <> :key
-                   AND was.valid_from <= :at AND was.valid_to > :at)",
+                   AND m.remote_id IS NOT :id AND was.email_key <> :key)",
         )?
         .query_row(
-            named_params! {
-                ":target": team.0, ":key": email.key(), ":id": id, ":at": removed_at,
-            },
+            named_params! { ":target": team.0, ":key": email.key(), ":id": id },
             |row| row.get(0),
         )?)
 }

@@ -251,19 +251,20 @@ pub(in crate::store) fn begin(
     reopen(db, team, email, shown.at)
 }
 
-/// Whether a person who was never seen there joined only after the access on record had ended.
+/// Whether a person who was never seen there joined only after the access on record had ended: by the
+/// date of joining, or without one because their absence was proven since.
 fn let_in_anew(
     db: &Connection,
     team: TargetId,
     person: &str,
     shown: Shown<'_>,
 ) -> Result<bool, StoreError> {
-    let end: Option<i64> = db
+    let found: Option<(Option<i64>, bool)> = db
         .prepare_cached(
-            "SELECT max(ends_at) FROM (
-                 SELECT ends_at FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
-                   AND role IS NULL
-                 UNION ALL SELECT ends_at FROM grants WHERE target = :target AND person = :person
+            "SELECT max(ends_at), sum(removed_at IS NULL) = 0 FROM (
+                 SELECT ends_at, removed_at FROM grants WHERE target = :target AND person = :person
+                   AND removed_at IS NULL AND role IS NULL
+                 UNION ALL SELECT ends_at, removed_at FROM grants WHERE target = :target AND person = :person
                    AND removed_at IS NOT NULL AND role IS NULL AND NOT refused)
              HAVING sum(ends_at IS NULL OR ends_at > :at) = 0",
         )?
@@ -271,12 +272,17 @@ fn let_in_anew(
             named_params! {
                 ":target": team.0, ":person": person, ":at": values::stored(shown.at),
             },
-            |row| row.get(0),
+            |row| Ok((row.get(0)?, row.get::<_, Option<bool>>(1)?.unwrap_or_default())),
         )
-        .optional()?
-        .flatten();
-    let end = values::read_if_any(end);
-    Ok(shown.id.is_some() && end.is_some_and(|end| joined_after(end, shown.created_at)))
+        .optional()?;
+    let (end, proven_absent) = found.unwrap_or_default();
+    let Some(end) = values::read_if_any(end).filter(|_| shown.id.is_some()) else {
+        return Ok(false);
+    };
+    Ok(match shown.created_at {
+        Some(_) => joined_after(end, shown.created_at),
+        None => proven_absent,
+    })
 }
 
 /// Reopens the last of the closed grants of a person who turns out to be still there: access is

@@ -35,6 +35,8 @@ pub(crate) struct Taken {
     pub(crate) entry: Entry,
     /// Whether its content is known.
     pub(crate) is_known: bool,
+    /// Whether it was only sent: nobody has ever said that it is there.
+    pub(crate) is_only_typed: bool,
 }
 
 /// Records the entry that is on the whitelist for an address now.
@@ -166,6 +168,7 @@ pub(crate) fn last(
                             .collect(),
                     },
                     is_known: matches!(how.as_str(), "posted" | "recorded"),
+                    is_only_typed: how == "typed",
                 })
             },
         )

@@ -122,6 +122,28 @@ async fn undo_gives_nothing_to_another_member_who_has_the_address_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn undo_gives_nothing_to_a_member_whose_change_of_address_only_undo_sees() {
+    let world = robert(FUTURE).await;
+    says(&world, &["revoke", ROBERT]).await;
+    let run = world.texts("SELECT id FROM run ORDER BY rowid DESC LIMIT 1");
+    world.later(11);
+    world.member("Core", "carl@example.com");
+    assert_eq!(world.run().await.code, 0);
+    rename(&world, "carl@example.com", ROBERT);
+
+    let said = world.lapsed(&["undo", &run[0]]).await;
+
+    assert_eq!(said.code, 3, "{}{}", said.stdout, said.stderr);
+    assert!(
+        world
+            .list()
+            .await
+            .iter()
+            .all(|grant| grant["end"] != FUTURE)
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn undo_gives_a_role_back_to_the_membership_that_lost_it() {
     let world = core().await;
     let role = ["grant", BOB, "--role", "manager", "--end", "30m"];

@@ -36,11 +36,9 @@ impl Grants {
     ) -> Result<Recorded, StoreError> {
         let target = Targets::ensure(db, &grant.target)?;
         let mut grant = grant.clone();
-        let is_whitelist = target.provider() == Provider::Sentius;
-        if !is_whitelist {
-            grant.email = Self::first_written(db, &target, &grant.email)?;
-        }
+        grant.email = Self::first_written(db, &target, &grant.email)?;
         let email = grant.email.clone();
+        let is_whitelist = target.provider() == Provider::Sentius;
         let before = Self::on_whitelist(db, &target, &email, at)?;
         let was = before.entry(at);
         let had = Self::team_flags(db, &target, &email, at)?;
@@ -62,6 +60,10 @@ impl Grants {
         let due = if is_whitelist {
             let on = Self::on_whitelist(db, &target, &email, at)?;
             match on.entry(at) {
+                // What was given up, or never came about, is asked for again.
+                is if is == was && is.is_some() && Self::is_untaken(db, &target, &email)? => {
+                    Some(at)
+                }
                 is if is == was => on.next_change(at).filter(|_| take_back.is_some()),
                 _ => Some(at),
             }
@@ -157,6 +159,12 @@ impl Grants {
             true => on.renew(db, target, at),
             false => Ok(()),
         }
+    }
+
+    /// Whether no whitelist has ever taken an entry of a person, nor said that it has one.
+    fn is_untaken(db: &Connection, target: &TargetRef, email: &Email) -> Result<bool, StoreError> {
+        let last = entry::last(db, target.id(), email.key())?;
+        Ok(last.is_none_or(|taken| taken.is_only_typed))
     }
 
     /// Whether all open grants of a person on a whitelist were recorded at this moment, from one

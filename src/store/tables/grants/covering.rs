@@ -13,7 +13,7 @@ use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, db::val
 #[derive(Debug, Clone)]
 pub(crate) struct OnWhitelist {
     spans: Vec<Span>,
-    /// As it was written last: the exact address that the person signs in with.
+    /// The first recorded spelling: the exact address that the person signs in with.
     email: Email,
     name: Option<String>,
     /// Whether an entry may be there.
@@ -101,18 +101,16 @@ impl Grants {
         )?;
         let mut rows = statement
             .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
-        let (mut running, mut over): (Option<Email>, Option<Email>) = (None, None);
+        let mut first: Option<Email> = None;
         let mut name = None;
         let mut spans = Vec::new();
         while let Some(row) = rows.next()? {
-            let written = Email::observed(row.get_ref(0)?.as_str()?);
+            first.get_or_insert(Email::observed(row.get_ref(0)?.as_str()?));
             name = row.get::<_, Option<String>>(1)?.or(name);
             let end = values::read_if_any(row.get(4)?);
             if end.is_some_and(|end| end <= at) {
-                over = Some(written);
                 continue;
             }
-            running = Some(written);
             spans.push(Span {
                 permissions: row
                     .get_ref(2)?
@@ -129,7 +127,7 @@ impl Grants {
         }
         Ok(OnWhitelist {
             spans,
-            email: running.or(over).unwrap_or_else(|| email.clone()),
+            email: first.unwrap_or_else(|| email.clone()),
             name,
             may_be_there: entry::last(db, target.id(), email.key())?.is_some(),
         })
