@@ -223,7 +223,14 @@ async fn what_a_whitelist_does_not_take_is_given_up_and_not_given_later() {
         world.sentius.faults().clear();
     }
     assert!(world.whitelisted().is_empty());
-    // Asked for again, it is given.
+    // The same file again changes nothing.
+    let row = format!("email,target,end\n{JANE},sentius:acme,{FUTURE}\n");
+    world.write("again.csv", &row);
+    let file = world.path("again.csv");
+    let import = ["import", file.to_str().unwrap()];
+    assert_eq!(world.lapsed(&import).await.code, 0);
+    assert!(world.whitelisted().is_empty());
+    // Asked for again by hand, it is given.
     assert_eq!(world.lapsed(&grant).await.code, 0);
     assert_eq!(world.whitelisted(), [JANE]);
 }

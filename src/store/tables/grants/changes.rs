@@ -60,8 +60,12 @@ impl Grants {
         let due = if is_whitelist {
             let on = Self::on_whitelist(db, &target, &email, at)?;
             match on.entry(at) {
-                // What was given up, or never came about, is asked for again.
-                is if is == was && is.is_some() && Self::is_untaken(db, &target, &email)? => {
+                // By hand, what was given up or never came about is asked for again.
+                is if is == was
+                    && is.is_some()
+                    && same == Same::Running
+                    && Self::is_untaken(db, &target, &email)? =>
+                {
                     Some(at)
                 }
                 is if is == was => on.next_change(at).filter(|_| take_back.is_some()),
