@@ -1,9 +1,9 @@
-//! Who notices that lapsed is dead, or that it waits: a heartbeat that others miss when it stops, and
-//! a webhook that hears once of each episode.
+//! Alarms for others: a heartbeat whose absence shows that lapsed is dead, and a webhook that is
+//! called once an episode.
 //!
-//! Both hang on whole passes alone. Neither holds anything up, and how they go changes no outcome:
-//! a failure is logged and counted, and an episode that the webhook did not take is told again after
-//! the next pass.
+//! Both follow whole passes only. Neither delays anything or changes an outcome: a failure is
+//! logged and counted, and an episode that the webhook did not accept is sent again after the next
+//! pass.
 
 mod episode;
 
@@ -25,11 +25,11 @@ use episode::Told;
 
 /// The longest that one call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest that all of them may take where somebody waits for a command.
+/// The longest that all of them may take while somebody waits for a command.
 const HURRY: Duration = Duration::from_secs(5);
 
-/// Notes which episodes have begun and which are over after a whole pass. Where no webhook is
-/// configured none is kept, so that one that is configured later hears of what lasts.
+/// Records which episodes have begun and which are over after a whole pass. Without a webhook none
+/// are kept, so that one that is configured later is told what still lasts.
 ///
 /// # Errors
 /// When the database cannot be read or written.
@@ -45,7 +45,7 @@ pub(crate) async fn note(
     follow(store, told).await
 }
 
-/// Keeps the episodes that are so now: new ones are to be told, and the others are over.
+/// Stores the present episodes: new ones are to be sent, and all others are over.
 async fn follow(store: &Store, now: BTreeMap<Kind, Told>) -> Result<(), StoreError> {
     let kept = store.read(Episodes::kept).await?;
     let is_so = |name: &str| now.keys().any(|kind| kind.as_str() == name);
@@ -73,7 +73,7 @@ async fn follow(store: &Store, now: BTreeMap<Kind, Told>) -> Result<(), StoreErr
         .await
 }
 
-/// Sends the heartbeat if the pass converged, and tells the webhook of what it has not heard yet.
+/// Sends the heartbeat if the pass converged, and sends the webhook its new episodes.
 ///
 /// # Errors
 /// When the database cannot be read or written. What could not be sent is logged and counted.

@@ -1,21 +1,21 @@
 //! A circuit breaker for one account: how many calls may be under way, and when no more may. Pure.
 //!
-//! A fault of the provider, or of ours, shows before everything was tried: few calls go first, more
-//! as they succeed, and none once most of the last ones failed.
+//! A fault of the provider, or of ours, shows before everything was tried: few calls are made at
+//! first, more as they succeed, and none once most of the last ones failed.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// So many go first, to see whether the provider takes them.
+/// How many calls are made at first.
 const FIRST: usize = 5;
-/// So many more may be under way for each call that succeeded.
+/// How many more may be under way for each call that succeeded.
 const GROWS: usize = 4;
-/// So many of the last calls say how the provider is now.
+/// How many of the last calls are considered.
 const RECENT: usize = 20;
-/// So many failures that tell of the provider are needed before their share says anything.
+/// How many failures are needed before their share counts.
 const FAILURES: usize = 5;
 
-/// How an account's calls go, for all that is under way there.
+/// The state of an account's calls, shared by all that are under way.
 #[derive(Debug)]
 pub(crate) struct Breaker(Mutex<State>);
 
@@ -26,7 +26,7 @@ struct State {
 }
 
 impl Breaker {
-    /// `most` may be under way at last.
+    /// `most` is the highest number of calls under way.
     pub(crate) fn new(most: usize) -> Self {
         Self(Mutex::new(State {
             pace: Pace::new(most),
@@ -45,9 +45,9 @@ impl Breaker {
         self.state().stopped.clone()
     }
 
-    /// A call ended: with an answer about the one thing that was asked, or by a failure that tells
-    /// of the provider as a whole. `stop` says why nothing more is to begin, should this be one
-    /// failure too many.
+    /// Notes how a call ended: with an answer about the one thing that was asked, or with a failure
+    /// of the provider as a whole. `stop` gives the reason for stopping, if this is one failure too
+    /// many.
     pub(crate) fn note(&self, failed: bool, stop: impl FnOnce(Failures) -> String) {
         let mut state = self.state();
         state.pace.note(failed);
@@ -56,7 +56,7 @@ impl Breaker {
         }
     }
 
-    /// There is another reason that nothing more is to begin.
+    /// Stops for another reason.
     pub(crate) fn stop(&self, why: String) {
         self.state().stopped.get_or_insert(why);
     }

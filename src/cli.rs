@@ -1,4 +1,4 @@
-//! The command line: what may be written, and which command it means.
+//! The command line: its options and commands.
 
 mod accept;
 mod approve;
@@ -78,7 +78,7 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
-/// Where the configuration is looked for.
+/// The default path of the configuration.
 const CONFIG: &str = "/etc/lapsed/lapsed.toml";
 
 /// Options of every command.
@@ -173,7 +173,7 @@ enum RowFormat {
     Csv,
 }
 
-/// Reads the command line, does what it says, and tells how that ended.
+/// Reads the command line, runs the command, and returns its exit code.
 #[must_use]
 pub fn main() -> ExitCode {
     match complete::answer() {
@@ -248,7 +248,7 @@ impl Common {
         Ok((settings, store))
     }
 
-    /// Settings and a database that must be there: asking makes none, and needs no right to write.
+    /// Settings and a database that must exist: reading creates none, and needs no right to write.
     fn open_to_read(&self) -> Result<(Settings, Store), Failure> {
         let settings = self.settings(Keys::Leave)?;
         let store = Store::open_to_read(&settings.database)?;
@@ -268,7 +268,7 @@ fn when(
         .map_err(|error| Failure::usage(format!("{option}: {error}")))
 }
 
-/// Reads an option that holds a moment, where it is given: of a date, the last.
+/// Reads an optional moment: of a date, the last one.
 fn moment(
     option: &str,
     text: Option<&str>,

@@ -1,6 +1,5 @@
-//! Files that are lapsed's own: readable by their owner alone, and that owner is the service's user
-//! also when root runs a command. No link is followed, and a file is replaced either completely or
-//! not at all.
+//! lapsed's own files: readable by their owner alone, who is the service's user also when root runs
+//! a command. No link is followed, and a file is replaced completely or not at all.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -10,10 +9,10 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 const ROOT: u32 = 0;
-/// How the name of a file ends that is still being written.
+/// The suffix of a file that is still being written.
 const UNFINISHED: &str = ".new";
 
-/// Which file it is, whatever its name.
+/// The identity of a file, whatever its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Identity {
     device: u64,
@@ -39,8 +38,8 @@ impl std::fmt::Display for Identity {
 /// not use it otherwise.
 ///
 /// # Errors
-/// When there is anything of that name, be it a link that leads nowhere: whoever owns the directory
-/// must not lead root to another file.
+/// When anything of that name exists, even a dangling link: the owner of the directory must not
+/// lead root to another file.
 pub(crate) fn make(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new()
         .write(true)
@@ -54,7 +53,7 @@ pub(crate) fn make(path: &Path) -> io::Result<File> {
 /// Opens a file for reading and writing as it is, or makes it.
 ///
 /// # Errors
-/// When it can be neither opened nor made, or is no file of its own: a link, say.
+/// When it can be neither opened nor created, or is no regular file of its own, such as a link.
 pub(crate) fn open_or_make(path: &Path) -> io::Result<File> {
     match make(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
@@ -72,7 +71,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     own(OpenOptions::new().read(true), path)
 }
 
-/// What such a file holds: the first so many bytes, which ought to be all.
+/// The content of such a file, up to a limit that it should not reach.
 ///
 /// # Errors
 /// The same.
@@ -84,7 +83,7 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 
 /// Opens what is there, unless it leads elsewhere: a link of either kind, a device, a pipe.
 fn own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
-    // A pipe that nobody reads would be waited for.
+    // Opening a pipe would wait for its reader.
     let opened = options
         .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
         .open(path);
@@ -98,7 +97,7 @@ fn own(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Looks whether what is there may be opened by somebody who follows links and waits for pipes.
+/// Checks whether the path may be opened by code that follows links and waits for pipes.
 ///
 /// # Errors
 /// When something is there and is no file of its own.
@@ -126,8 +125,8 @@ fn leads_elsewhere(what: &str) -> io::Error {
     io::Error::other(format!("{what}, and lapsed follows none; remove it"))
 }
 
-/// A file that is still being written, under a name that nobody else has. It comes to its own name
-/// once it is whole; it is gone when dropped before.
+/// A file that is still being written, under a temporary name. It gets its final name once it is
+/// complete, and is deleted when dropped before.
 #[derive(Debug)]
 pub(crate) struct Draft {
     file: NamedTempFile,
@@ -155,7 +154,7 @@ impl Draft {
         })
     }
 
-    /// Where it is until it is whole.
+    /// Its temporary path.
     pub(crate) fn unfinished(&self) -> &Path {
         self.file.path()
     }
@@ -164,10 +163,10 @@ impl Draft {
         self.file.write_all(bytes)
     }
 
-    /// Gives it its name, in the place of the file that is there.
+    /// Gives it its final name, replacing the file that has it.
     ///
     /// # Errors
-    /// When what is there is no regular file: a link is not followed, and not replaced either.
+    /// When the existing one is no regular file: a link is neither followed nor replaced.
     pub(crate) fn replace(self) -> io::Result<()> {
         match fs::symlink_metadata(&self.path) {
             Ok(there) if there.is_symlink() => {
@@ -184,10 +183,10 @@ impl Draft {
         keep_names(&self.path)
     }
 
-    /// Gives it its name, if there is nothing of that name.
+    /// Gives it its final name, if nothing has it.
     ///
     /// # Errors
-    /// When there is, be it a link that leads nowhere.
+    /// When something has it, even a dangling link.
     pub(crate) fn publish(self) -> io::Result<()> {
         self.file.as_file().sync_all()?;
         let published = self.file.persist_noclobber(&self.path);
@@ -195,16 +194,16 @@ impl Draft {
         keep_names(&self.path)
     }
 
-    /// The owner of its directory gets it, where root made it.
+    /// Gives it to the owner of its directory, where root made it.
     pub(crate) fn hand_over(&self) -> io::Result<()> {
         hand_over(&self.path, self.file.as_file())
     }
 }
 
-/// Writes a file whole, in the place of what is there, for the owner's eyes only.
+/// Writes a file completely, replacing the present one, readable by its owner alone.
 ///
 /// # Errors
-/// When it cannot be written; what was there is there still.
+/// When it cannot be written; the present file is kept.
 pub(crate) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut draft = Draft::of(path)?;
     draft.write(bytes)?;
@@ -224,7 +223,7 @@ pub(crate) fn remove_unfinished(path: &Path) {
         let name = entry.file_name();
         let bytes = name.as_encoded_bytes();
         if bytes.starts_with(prefix.as_encoded_bytes()) && bytes.ends_with(UNFINISHED.as_bytes()) {
-            // Whether it is gone is of no consequence: nobody reads it.
+            // A failure does not matter: nobody reads the file.
             let _ = fs::remove_file(entry.path());
         }
     }
@@ -235,7 +234,7 @@ fn folder(path: &Path) -> &Path {
     parent.unwrap_or(Path::new("."))
 }
 
-/// A name is on disk once its directory is.
+/// Syncs the directory: only then is a new name on disk.
 fn keep_names(path: &Path) -> io::Result<()> {
     File::open(folder(path))?.sync_all()
 }
@@ -260,7 +259,7 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
         make_directory(parent)?;
     }
     match DirBuilder::new().mode(0o700).create(path) {
-        // Another process was faster.
+        // Another process has just made it.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => match path.is_dir() {
             true => Ok(()),
             false => Err(io::ErrorKind::NotADirectory.into()),
@@ -275,7 +274,7 @@ pub(crate) fn make_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// To whom a thing that root has just made goes: the owner of its directory, unless that is root.
+/// The new owner of something that root has made: the owner of its directory, unless that is root.
 fn heir(path: &Path, made: &fs::Metadata) -> io::Result<Option<(u32, u32)>> {
     let directory = fs::metadata(folder(path))?;
     let differs = made.uid() == ROOT && directory.uid() != ROOT;

@@ -1,5 +1,5 @@
 //! Reads grants from a CSV file: all rows are checked before anything is recorded, and every fault
-//! is told with its line.
+//! is reported with its line.
 
 mod row;
 
@@ -26,7 +26,7 @@ const COLUMNS: [&str; 9] = [
     "reason",
 ];
 
-/// So many faults are told at once: enough to see the pattern.
+/// How many faults are reported at once: enough to see the pattern.
 const SHOWN: usize = 20;
 
 /// A file that cannot be imported.
@@ -141,7 +141,7 @@ fn parse(
         }
     }
     if rows.is_empty() && faults.is_empty() {
-        // More likely an export that failed than somebody's wish.
+        // This is more likely a failed export than somebody's wish.
         faults.push((first, "no row stands below the columns".to_owned()));
     }
     if faults.is_empty() {
@@ -168,7 +168,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The line on which the record begins that was read from here on.
+    /// The line on which the next record begins.
     fn at(&mut self, place: Option<&csv::Position>) -> u64 {
         let place = place.and_then(|place| usize::try_from(place.byte()).ok());
         let mut start = place.unwrap_or(self.counted).max(self.counted);

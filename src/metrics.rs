@@ -1,4 +1,4 @@
-//! What the process counts while it works, and the text in which Prometheus reads it.
+//! The process's counters and histograms, and their text for Prometheus.
 
 mod gauges;
 mod kinds;
@@ -24,8 +24,8 @@ pub use kinds::{NotMade, PassKind};
 /// The `Content-Type` of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// From an end to its removal: at its moment, some retries, the next pass, and access that stayed
-/// for hours or days while nobody could or might remove it.
+/// From an end to its removal: at its moment, after some retries, with the next pass, or hours and
+/// days later where it could not be removed.
 const LAG_BUCKETS: [f64; 16] = [
     0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 21_600.0,
     86_400.0, 604_800.0,
@@ -135,8 +135,8 @@ impl Counted {
         );
     }
 
-    /// A series that appears with its first event hides that event from `rate()`: what is known
-    /// beforehand is there from the start.
+    /// A series that appears with its first event hides that event from `rate()`, so known series
+    /// exist from the start.
     fn begin_at_zero(&self) {
         for kind in labels::PASS_KINDS.map(PassKind::as_str) {
             drop(
@@ -237,18 +237,18 @@ impl Metrics {
         }
     }
 
-    /// Counts how a try to remove ended, so long after the moment for which it was meant.
+    /// Counts how a try to remove ended, and its delay after the end.
     pub(crate) fn tried(&self, action: &Action, state: ActionState, lag: SignedDuration) {
         let labels = removal(action.kind, state);
         self.0.removals.get_or_create(&labels).inc();
         if state.is_settled() {
             let histogram = self.0.lag.get_or_create(&why(action.reason));
-            // Early by a clock that was set back is not early.
+            // A negative delay comes from a clock that was set back.
             histogram.observe(lag.as_secs_f64().max(0.0));
         }
     }
 
-    /// Counts a removal that found nothing to do, so long after the moment for which it was meant.
+    /// Counts a removal that found nothing to do, and its delay after the end.
     pub(crate) fn found_absent(&self, kind: ActionKind, reason: Reason, lag: SignedDuration) {
         let labels = removal(kind, ActionState::Absent);
         self.0.removals.get_or_create(&labels).inc();

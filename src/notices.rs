@@ -1,5 +1,5 @@
-//! Who is to be told of which end, and when: pure. One mail a recipient and day, with all that
-//! concerns them.
+//! Who is told of which end, and when. One mail a recipient and day, with all that concerns them.
+//! Pure.
 
 mod turn;
 
@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::domain::{AccessEnd, Email};
 pub(crate) use turn::Turn;
 
-/// How long before an end who is told.
+/// Who is told of an end, and how long before.
 #[derive(Debug, Clone)]
 pub(crate) struct Rules {
     /// How long before.
@@ -20,20 +20,20 @@ pub(crate) struct Rules {
 }
 
 impl Rules {
-    /// Until when ends matter, for a mail that has to reach until `next`.
+    /// The last end that a mail has to mention, if the next mail is at `next`.
     pub(crate) fn until(&self, next: Timestamp) -> Timestamp {
         let longest = self.windows.iter().max().copied().unwrap_or_default();
         next.checked_add(longest).unwrap_or(Timestamp::MAX)
     }
 
-    /// The narrowest window that the end comes into before `next`.
+    /// The narrowest window that the end enters before `next`.
     fn window(&self, end: Timestamp, next: Timestamp) -> Option<SignedDuration> {
         let left = end.duration_since(next);
         self.windows.iter().copied().filter(|w| left <= *w).min()
     }
 }
 
-/// What a recipient was told last of a grant's end.
+/// The last notice of a grant's end to a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Told {
     /// The end as it was then.
@@ -72,15 +72,15 @@ impl Notice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
     pub end: AccessEnd,
-    /// The window that is told with it.
+    /// The window that the notice is for.
     pub window: SignedDuration,
     /// Of the event in the recipient's calendar: counts how often its end moved.
     pub sequence: u32,
 }
 
-/// Decides who is mailed in this turn. Each window of an end is told once to each recipient, the
-/// narrowest one for all wider ones; an end that moved is told anew. Where there is no owner, nobody
-/// is told for them: such ends stand in the report.
+/// Decides who is mailed in this turn. Each recipient is told once for each window of an end; the
+/// narrowest window counts for all wider ones. An end that moved is told again. Ends without an
+/// owner are in the report only.
 pub(crate) fn decide(
     ends: &[AccessEnd],
     memory: &Memory,

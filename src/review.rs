@@ -1,5 +1,5 @@
-//! The review: who is asked whether access is still needed, who is reminded, and what nobody
-//! answered for. Pure.
+//! The review: who is asked whether access is still needed, who is reminded, and which grants end
+//! unanswered. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,9 +13,9 @@ const WAIT: SignedDuration = SignedDuration::from_hours(14 * 24);
 /// How often access is reviewed.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
-    /// A grant falls due so long after it was last confirmed.
+    /// How long after its last confirmation a grant is due for review.
     pub every: SignedDuration,
-    /// Whether what nobody answers for ends.
+    /// Whether a grant ends if nobody answers.
     pub unanswered_ends: bool,
 }
 
@@ -25,13 +25,13 @@ impl Rules {
         WAIT.min(self.every)
     }
 
-    /// What was confirmed until then has fallen due.
+    /// Grants confirmed before this moment are due for review.
     pub(crate) fn due_before(&self, now: Timestamp) -> Timestamp {
         now.checked_sub(self.every).unwrap_or(Timestamp::MIN)
     }
 }
 
-/// An open grant that has fallen due for review.
+/// An open grant that is due for review.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Open {
     /// The grant's number.
@@ -53,12 +53,12 @@ pub(crate) struct Open {
     pub asked_at: Option<Timestamp>,
     /// When they were last reminded.
     pub reminded_at: Option<Timestamp>,
-    /// When the mail server took that reminder.
+    /// When the mail server accepted that reminder.
     pub delivered_at: Option<Timestamp>,
 }
 
 impl Open {
-    /// Whether it is time to ask, or to remind: once, and then at each further review.
+    /// Whether it is time to ask or to remind: once, and then at each further review.
     pub(crate) fn is_to_be_asked(&self, rules: &Rules, now: Timestamp) -> bool {
         let (last, wait) = match (self.asked_at, self.reminded_at) {
             (None, _) => return true,
@@ -68,7 +68,7 @@ impl Open {
         now.duration_since(last) >= wait
     }
 
-    /// When it ends if nobody answers: so long after the reminder has arrived.
+    /// When it ends if nobody answers, counted from when the reminder was delivered.
     pub(crate) fn ends_at(&self, rules: &Rules) -> Option<Timestamp> {
         let delivered = self.delivered_at.filter(|_| rules.unanswered_ends)?;
         delivered.checked_add(rules.wait()).ok()
@@ -90,12 +90,11 @@ pub(crate) struct Recipients {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Letter {
     pub to: Email,
-    /// What has no end first, then what was confirmed longest ago.
+    /// Grants without an end first, then those confirmed longest ago.
     pub questions: Vec<Open>,
 }
 
-/// The mails that are to go out: one a recipient and round, in which all is asked that has fallen
-/// due meanwhile.
+/// The mails to send: one a recipient and round, with all that is due by then.
 pub(crate) fn letters(
     open: &[Open],
     rules: &Rules,
@@ -130,7 +129,7 @@ pub(crate) fn letters(
     letters
 }
 
-/// What ends now, since nobody answered for it.
+/// The grants that end now, since nobody answered.
 pub(crate) fn unanswered<'a>(
     open: &'a [Open],
     rules: &Rules,

@@ -29,9 +29,9 @@ pub(crate) fn previous(line: &str, zone: &TimeZone, now: Timestamp) -> Option<Ti
     previous.ok().map(|at| at.timestamp())
 }
 
-/// The occurrence of the report's line that is due now: the latest one, if it was not served yet. One
-/// that was served ahead of now was served by another clock: it counts as now, since a second report
-/// of the same period would do harm.
+/// The occurrence of the report's line that is due now: the latest one, if it was not served yet.
+/// One served in the future was served by another clock: it counts as now, since a second report of
+/// the same period would do harm.
 #[must_use]
 pub(crate) fn report(
     lines: &Schedule,
@@ -42,10 +42,10 @@ pub(crate) fn report(
     previous(&lines.report, zone, now).filter(|slot| *slot > served.min(now))
 }
 
-/// The longest wait: what is due is asked again then, whatever the timers and clocks do.
+/// The longest wait: then what is due is read again, whatever the timers and clocks do.
 const LONGEST: SignedDuration = SignedDuration::from_secs(60);
 
-/// The occurrences of the cron lines that were last served, as the database remembers them.
+/// The occurrences of the cron lines that were last served, from the database.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Served {
     /// Of the pass's line, or when the pass was made.
@@ -61,7 +61,7 @@ pub(crate) struct Served {
 pub(crate) enum Moment {
     /// A whole pass, and what it serves.
     Pass(Slots),
-    /// What is due between passes: ends, tries that come again, and what was approved.
+    /// What is due between passes: ends, retries, and approved actions.
     Ends,
     /// Nothing, until then.
     Until(Timestamp),
@@ -76,8 +76,8 @@ pub(crate) struct Slots {
     pub report: Option<Timestamp>,
 }
 
-/// Decides. Of several occurrences that were missed only the latest counts; `ends` is when the next
-/// thing between passes is to be done.
+/// Decides what to do now. Of several missed occurrences only the latest counts; `ends` is when the
+/// next action between passes is due.
 #[must_use]
 pub(crate) fn moment(
     lines: &Schedule,
@@ -86,7 +86,7 @@ pub(crate) fn moment(
     ends: Option<Timestamp>,
     now: Timestamp,
 ) -> Moment {
-    // A clock that was ahead has served what lies in the future: a pass more does no harm.
+    // A clock that was ahead has served future occurrences: one more pass does no harm.
     let pass_served = served.pass.filter(|at| *at <= now);
     let slots = Slots {
         pass: previous(&lines.pass, zone, now).filter(|slot| Some(*slot) > pass_served),
@@ -96,8 +96,8 @@ pub(crate) fn moment(
     let ends_now = ends.is_some_and(|at| at <= now);
     let slot = slots.pass.max(slots.report);
     if pass_served.is_none() || slot.is_some() {
-        // Reading everything takes its time, and most ends lie where passes do, as at midnight: they
-        // go first. But once for each occurrence, or a pass might never come.
+        // A whole reading takes time, and most ends are at the same moment as passes, such as
+        // midnight: they go first. But only once for each occurrence, or the pass might never come.
         let ends_first = ends_now && pass_served.is_some() && served.ends < slot;
         if !ends_first {
             return Moment::Pass(slots);

@@ -20,7 +20,7 @@ pub struct Services {
     pub(crate) teams: BTreeMap<String, TeamAccount>,
     /// Calls at once, for each account.
     pub(crate) concurrency: usize,
-    /// What counts the work that is done with them.
+    /// Counts the calls and passes made with them.
     pub(crate) metrics: Metrics,
 }
 
@@ -37,13 +37,13 @@ pub(crate) struct TeamAccount {
 }
 
 impl TeamAccount {
-    /// Whether the provider's clock, as far as it has told, agrees with ours.
+    /// Whether the provider's clock agrees with ours, as far as it is known.
     pub(crate) fn is_clock_trusted(&self) -> bool {
         let within = |skew: SignedDuration| skew.unsigned_abs() <= self.max_skew.unsigned_abs();
         self.reader.skew().is_none_or(within)
     }
 
-    /// The same, whose readings go out only while they are still wanted.
+    /// The same account, whose readings are sent only while they are still wanted.
     pub(crate) fn while_due(&self, still: StillDue) -> Self {
         Self {
             reader: self.reader.while_due(still),
@@ -66,7 +66,8 @@ impl TeamAccount {
 }
 
 impl Services {
-    /// Makes the clients; calls nobody. `metrics` counts their calls, and the passes made with them.
+    /// Makes the clients without calling anybody. `metrics` counts their calls, and the passes made
+    /// with them.
     ///
     /// # Errors
     /// When a key or a limit cannot be used, or TLS cannot start.
@@ -120,8 +121,8 @@ impl Services {
         whitelists.chain(self.teams.values().map(|team| team.reader.proof()))
     }
 
-    /// Learns from the database which accounts have answered with success before, by the same
-    /// address and key: before writes go out. Returns those that have not.
+    /// Reads from the database which accounts have answered with success before, with the same
+    /// address and key; called before writes. Returns those that have not.
     pub(crate) async fn recall_proofs(&self, store: &Store) -> Result<Vec<Proof>, StoreError> {
         let unknown: Vec<Proof> = self.proofs().filter(|p| !p.is_given()).cloned().collect();
         if unknown.is_empty() {
@@ -145,8 +146,8 @@ impl Services {
             .await
     }
 
-    /// Writes down which accounts have just answered with success for the first time; what of
-    /// theirs was answered with a 404 that proved nothing is tried again at once.
+    /// Records which accounts have just answered with success for the first time. Their removals
+    /// that were answered with a 404, which proved nothing, are tried again at once.
     pub(crate) async fn keep_proofs(&self, store: &Store) -> Result<(), StoreError> {
         if !self.proofs().any(Proof::is_news) {
             return Ok(());
@@ -168,7 +169,7 @@ impl Services {
         Ok(())
     }
 
-    /// How far each account's clock is ahead of ours (behind: negative), as far as they have told.
+    /// How far each account's clock is ahead of ours (behind: negative), where known.
     pub(crate) fn skews(&self) -> BTreeMap<String, SignedDuration> {
         let whitelists = self
             .whitelists
@@ -184,7 +185,7 @@ impl Services {
             .collect()
     }
 
-    /// Asks the whitelists in scope for the time, at once: nothing else is read there that
+    /// Asks the whitelists in scope for the time, all at once: nothing else is read there that
     /// would tell it.
     pub(crate) async fn look_at_clocks(&self, scope: &Scope) {
         let asked = self.whitelists.iter().filter(|(name, _)| match scope {
@@ -197,7 +198,7 @@ impl Services {
         futures_util::future::join_all(looks).await;
     }
 
-    /// Forgets what the providers' clocks said: it was true at the time.
+    /// Forgets the providers' clocks, whose difference may have changed.
     pub(crate) fn forget_clocks(&self) {
         for whitelist in self.whitelists.values() {
             whitelist.forget_clock();
@@ -208,8 +209,8 @@ impl Services {
     }
 }
 
-/// Has what was answered with a 404 that proved nothing tried again at once, at those of these
-/// accounts that have proven themselves meanwhile. Returns the rows of those actions.
+/// Makes removals that were answered with a 404, which proved nothing, due at once, at those of
+/// these accounts that have answered with success since. Returns the rows of those actions.
 pub(crate) async fn try_again(
     store: &Store,
     unproven: Vec<Proof>,

@@ -1,5 +1,5 @@
-//! What is so after a pass that a person should hear of, and in which words. Pure. Nobody's name or
-//! address is in it: a chat is no place for who loses access.
+//! The conditions after a pass that a person should know, and their words. Pure. They contain no
+//! names or addresses: a chat is no place for who loses access.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,7 +49,7 @@ impl Kind {
         word.parse().ok()
     }
 
-    /// The finding that says so; what is held is no finding but the state of actions.
+    /// The finding of this kind; none for held actions, which are no finding.
     fn finding(self) -> Option<&'static str> {
         match self {
             Self::Held => None,
@@ -67,19 +67,19 @@ pub(super) struct Told {
     alarm: Kind,
     /// The same for people; chats show a key of this name.
     text: String,
-    /// Whose lapsed it is: the accounts' names.
+    /// The installation: the accounts' names.
     organization: String,
     /// How many actions, accounts or mails it is about.
     count: usize,
     /// At which accounts, such as `sentius:acme`; empty where it is about none.
     accounts: BTreeSet<String>,
-    /// The pass after which it was so first.
+    /// The pass after which it began.
     run: String,
     outcome: Verdict,
     since: Timestamp,
 }
 
-/// All that is so after this pass.
+/// All conditions after this pass.
 pub(super) fn now(settings: &Settings, outcome: &PassOutcome) -> BTreeMap<Kind, Told> {
     let told = |kind| {
         let (count, accounts) = seen(kind, outcome);

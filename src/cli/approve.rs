@@ -1,4 +1,4 @@
-//! `lapsed approve`: a person's word that what the guard held may go ahead.
+//! `lapsed approve`: a person lets what the guard holds go ahead.
 
 use clap::Args;
 use serde::Serialize;
@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::Keys;
 use crate::store::{Approval, Holds};
 
-/// What names the newest run that held something.
+/// The word for the newest run that held something.
 const LAST: &str = "last";
 
 /// What is approved.
@@ -49,7 +49,8 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
     let by = by.unwrap_or_else(|| "unknown".to_owned());
     let restored = store.looks_restored().await?;
     let named = match args.run.as_str() {
-        // A database that waits for its confirmation is confirmed by the run that said so.
+        // A database that waits for a confirmation is confirmed by naming the run that asked for
+        // it.
         LAST if restored.is_none() => {
             let last = store.read(Holds::last).await?;
             last.ok_or_else(|| Failure::usage(format!("{LAST}: nothing was held in any run")))?
@@ -69,7 +70,7 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
     }
     let run = named.clone();
     if restored.is_some() {
-        // The plan that this database makes is judged once it is the one that acts here.
+        // The plan of this database is checked once it is confirmed.
         store
             .write(move |db| Holds::confirm_database(db, &run, &by, clock::now()))
             .await?;

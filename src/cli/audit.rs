@@ -47,7 +47,7 @@ struct Found {
     unchecked: Vec<String>,
 }
 
-/// What to do about a trail that does not hold.
+/// What a person can do about a trail that does not verify.
 const WHAT_TO_DO: &str = "compare it with the last backup and with the heads that reports carried (--head), \
                           and see \"When audit verify finds something\" in OPERATIONS.md";
 
@@ -121,7 +121,7 @@ pub(super) async fn run(common: &Common, command: AuditCommand) -> Result<Exit, 
     }
 }
 
-/// The first of so many, one after the other.
+/// The first differences, joined.
 fn listed(named: &[String], count: usize) -> String {
     let more = match count.saturating_sub(named.len()) {
         0 => String::new(),

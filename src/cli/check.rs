@@ -27,7 +27,7 @@ pub(super) struct CheckArgs {
 #[serde(rename_all = "lowercase")]
 enum Health {
     Ok,
-    /// Could not be told without changing something.
+    /// Could not be checked without changing something.
     Unknown,
     Failed,
 }
@@ -40,7 +40,7 @@ struct Checked {
     detail: String,
 }
 
-/// What was found so far: people read it as it comes, scripts all of it at the end.
+/// The lines so far: printed at once for people, all at the end for scripts.
 struct Findings {
     form: Form,
     all: Vec<Checked>,
@@ -169,8 +169,8 @@ async fn mail(settings: &Settings, found: &mut Findings) -> Result<bool, Failure
     Ok(checked.is_ok())
 }
 
-/// Whether the hosts of `[alarm]` take connections. Nothing is sent: a beat of ours would hide that
-/// the daemon's own is missing, and an alarm would be a false one.
+/// Checks that the hosts of `[alarm]` accept connections. Nothing is sent: a heartbeat would hide
+/// that the daemon's own is missing, and an alarm would be a false one.
 async fn alarm(settings: &Settings, found: &mut Findings) -> Result<bool, Failure> {
     let Some(alarm) = &settings.alarm else {
         return Ok(true);

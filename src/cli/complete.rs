@@ -1,7 +1,7 @@
 //! Completion in the shell: commands and options, and the targets and addresses on record.
 //!
-//! The shell asks this program, with `LAPSED_COMPLETE` set to the shell's name. What cannot be found out is
-//! not offered: no word about it, no database made, and no key needed.
+//! The shell runs this program with `LAPSED_COMPLETE` set to the shell's name. What cannot be read
+//! is not offered: without a message, without creating a database, and without a key.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -15,11 +15,11 @@ use crate::config;
 use crate::domain::{Permission, Role};
 use crate::store::{Store, Targets, queries::person};
 
-/// How many targets or addresses are offered at most: more nobody reads.
+/// How many targets or addresses are offered at most.
 const OFFERED: usize = 100;
-/// Tells that the shell asks, and which.
+/// The variable by which a shell asks.
 const VARIABLE: &str = "LAPSED_COMPLETE";
-/// The script of bash is our own: the usual one takes a target apart at its colon.
+/// Bash has a script of our own: the usual one splits a target at its colon.
 const BASH: &str = include_str!("complete/lapsed.bash");
 
 const ZSH_REGISTERS: &str = "compdef _clap_dynamic_completer_lapsed lapsed";
@@ -38,7 +38,7 @@ pub(super) fn answer() -> Result<bool, clap::Error> {
         .try_complete(std::env::args_os(), here.as_deref())
 }
 
-/// The command with all that is named alike in every command: targets and addresses.
+/// The command, with completion for targets and addresses in every subcommand.
 fn knowing(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_id().as_str() {
         "target" => arg.add(ArgValueCompleter::new(targets)),
@@ -92,7 +92,7 @@ fn people(current: &OsStr) -> Vec<CompletionCandidate> {
         let begin = Store::glance(&path, |db| person::beginning_with(db, &key, OFFERED));
         begin.ok()
     });
-    // The shell drops what does not begin as it was typed.
+    // The shell drops candidates that do not begin as it was typed.
     let typed = found
         .unwrap_or_default()
         .into_iter()
@@ -121,7 +121,7 @@ fn words<const N: usize>(current: &OsStr, words: [&str; N]) -> Vec<CompletionCan
     offered(words.map(str::to_owned))
 }
 
-/// Those of the texts that can stand on a command line, and not too many.
+/// The texts that can be used on a command line, up to the limit.
 fn offered(texts: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {
     let harmless = texts.filter(|text| !text.chars().any(crate::domain::is_active));
     harmless

@@ -21,7 +21,7 @@ use crate::services::Services;
 use crate::store::{Same, Store, queries};
 use stage::Stage;
 
-/// How long before the demo somebody looked at the teams: long enough for an invite to go stale.
+/// How long before the demo the teams were read: long enough for an invite to become stale.
 const LAST_LOOK: SignedDuration = SignedDuration::from_hours(20 * 24);
 
 /// What the demo leaves.
@@ -36,8 +36,8 @@ pub(super) struct DemoArgs {
 pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let now = clock::now();
     let stage = Stage::set(now).await?;
-    // Without the environment: what overrides a real configuration must not lead the demo to a
-    // real database or a real provider.
+    // Without the environment: overrides of a real configuration must not lead the demo to a real
+    // database or provider.
     let settings = crate::config::load_with(&stage.config(), Keys::Read, [])
         .map_err(|error| Failure::usage(error.to_string()))?;
     let store = Store::open(&settings.database)?;
@@ -103,8 +103,8 @@ fn heading(text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Looks at the teams as if some weeks ago, so that the invites which were there already have an
-/// age: providers give them no date.
+/// Reads the teams as if some weeks ago, so that the invites have an age: providers give them no
+/// date.
 async fn earlier_look(stage: &Stage, services: &Services, store: &Store) -> Result<(), Failure> {
     let newer = stage.without_newer_invites();
     let then = clock::now()

@@ -39,7 +39,7 @@ impl From<Verdict> for Exit {
     }
 }
 
-/// Why a command did not do what it was asked to, and how the program ends for it.
+/// Why a command failed, and its exit code.
 #[derive(Debug)]
 pub(super) struct Failure {
     exit: Exit,
@@ -117,11 +117,11 @@ impl From<PassError> for Failure {
     }
 }
 
-/// Ends the program: an error is told once, here, with what caused it.
+/// Ends the program. An error is reported once, here, with its causes.
 pub(super) fn report(result: Result<Exit, Failure>) -> ExitCode {
     let exit = match result {
         Ok(exit) => exit,
-        // Whoever read our output has had enough.
+        // The reader of our output has closed it.
         Err(failure) if is_broken_pipe(&failure.error) => Exit::Done,
         Err(failure) => {
             complain(&told(&failure.error));
@@ -131,7 +131,7 @@ pub(super) fn report(result: Result<Exit, Failure>) -> ExitCode {
     ExitCode::from(exit as u8)
 }
 
-/// In the journal an error stands as one; where logs go elsewhere, or nowhere, it is a line.
+/// In the journal an error is logged as such; elsewhere it is a line on stderr.
 fn complain(error: &str) {
     if logging::stderr_is_journal() && tracing::enabled!(tracing::Level::ERROR) {
         tracing::error!("{error}");
@@ -160,7 +160,7 @@ pub(super) fn told(error: &anyhow::Error) -> String {
 pub(super) fn usage(error: &clap::Error) -> ExitCode {
     let plain = error.to_string();
     if error.use_stderr() && plain.chars().any(|c| c != '\n' && is_active(c)) {
-        // It repeats what was typed, or pasted.
+        // The message repeats what was typed or pasted.
         output::complain(plain.trim_end());
     } else {
         // A closed stdout is no reason to fail.

@@ -1,4 +1,5 @@
-//! What the commands that give access share: who asks, waiting for the lock, and how it is told.
+//! What the commands that give access share: who asks, waiting for the lock, and printing the
+//! result.
 
 use std::io;
 
@@ -91,7 +92,7 @@ pub(super) fn in_options(error: GiveError) -> Failure {
     }
 }
 
-/// Tells what came of each request, and how the program ends for it.
+/// Prints the result of each request, and returns the exit code.
 pub(super) fn tell(given: &[Given], form: Form) -> Result<Exit, Failure> {
     output::if_read(match form {
         Form::Json => output::json(&Results { results: given }),

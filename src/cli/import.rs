@@ -168,7 +168,7 @@ fn with_lines(error: Failed, file: &Path, lines: &[u64]) -> Failure {
     }
 }
 
-/// What became of the records, then of those who were to be given something.
+/// Prints the results: first of the records, then of the gifts.
 fn text(args: &ImportArgs, given: &[Given]) -> Result<(), Failure> {
     let number = |is: fn(&Imported) -> bool| given.iter().filter(|g| is(&g.imported)).count();
     let words = if args.dry_run {
@@ -205,7 +205,7 @@ fn text(args: &ImportArgs, given: &[Given]) -> Result<(), Failure> {
             || (args.dry_run && g.provision.is_some())
             || (is_invite(g) && g.detail.is_some())
     };
-    // Several grants of a person on a target are one wish, and told of once.
+    // Several grants of a person on a target are printed once.
     let mut once = HashSet::new();
     let mut told = Vec::new();
     for one in given.iter().filter(is_told) {

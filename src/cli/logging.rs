@@ -1,5 +1,4 @@
-//! Logs: to the journal with fields when systemd runs us, else to stderr, and never with another's
-//! secrets.
+//! Logging: to the journal with fields when started by systemd, else to stderr; never with secrets.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -28,15 +27,15 @@ pub(super) enum LogFormat {
     Json,
 }
 
-/// Starts logging. Without a form that was asked for, what would end in the journal as lines of
-/// stderr goes there with its fields.
+/// Starts logging. Unless a form is given, logs go to the journal with their fields where stderr is
+/// connected to it.
 pub(super) fn start(filter: &str, format: Option<LogFormat>) -> Result<(), Failure> {
     let wanted = EnvFilter::try_new(filter).map_err(|error| {
         Failure::usage(format!(
             "--log-level: {filter:?} is neither a level (error, warn, info, debug, trace) nor a filter: {error}"
         ))
     })?;
-    // Libraries are heard when something is wrong. Below that, those for HTTP, TLS and mail log
+    // Libraries log warnings and errors only: below that, those for HTTP, TLS and mail log
     // addresses and headers, and with them keys.
     let ours = FilterFn::new(|metadata| {
         metadata.target().starts_with("lapsed") || *metadata.level() <= tracing::Level::WARN
@@ -82,8 +81,8 @@ fn journal<S: Subscriber + for<'s> LookupSpan<'s>>() -> io::Result<Sink<S>> {
     Ok(layer.boxed())
 }
 
-/// Whether what is written to stderr ends in the journal: systemd then names the stream that it
-/// gave us. The variable alone says nothing, since children with another stderr inherit it.
+/// Whether stderr is connected to the journal: systemd then names the stream in a variable. The
+/// variable alone is not enough, since children with another stderr inherit it.
 pub(super) fn stderr_is_journal() -> bool {
     let named = std::env::var_os("JOURNAL_STREAM");
     named.is_some_and(|stream| is_stream(io::stderr(), &stream).unwrap_or(false))

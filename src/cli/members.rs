@@ -156,7 +156,7 @@ fn table(rows: &[MemberRow], is_whole: bool) -> Result<(), Failure> {
     if !rows.is_empty() {
         output::show(&table)?;
     }
-    // None is not the same as unknown.
+    // "Nobody" is not the same as "not known".
     if is_whole || !rows.is_empty() {
         output::complain(&output::count(rows.len(), "member"));
     }

@@ -1,4 +1,4 @@
-//! What is printed: stdout for results, stderr for people, tables that fit.
+//! Printing: results to stdout, messages to stderr, tables that fit.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -27,7 +27,7 @@ pub(super) fn file(path: &Path, text: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints a document: on a terminal without what could do something to it, else as it is.
+/// Prints a document: without control characters on a terminal, else as it is.
 pub(super) fn document(text: &str) -> io::Result<()> {
     if io::stdout().is_terminal() {
         print(&for_terminal(text))
@@ -82,8 +82,7 @@ impl Formatter for Calm {
     }
 }
 
-/// The result of printing what tells of work that is done: whether anybody reads it to its end
-/// does not change how the work ended.
+/// The result of printing about finished work: a closed output does not change how the work ended.
 pub(super) fn if_read(printed: io::Result<()>) -> io::Result<()> {
     match printed {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -91,8 +90,8 @@ pub(super) fn if_read(printed: io::Result<()>) -> io::Result<()> {
     }
 }
 
-/// Says something to a person on stderr; if that is closed, nobody is there to hear. What it tells of
-/// may be named by others, and was perhaps only copied here.
+/// Prints a message to stderr, and ignores that it may be closed. The text may contain foreign
+/// names, and is cleaned.
 pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", for_terminal(text));
 }
@@ -107,7 +106,7 @@ pub(super) fn table(columns: &[&str]) -> Table {
     table
 }
 
-/// Lines below a heading: a word, and what is said of it.
+/// Lines below a heading: a word and its text.
 pub(super) fn lines(said: &[(&str, String)]) -> Table {
     let mut table = arranged();
     for (word, said) in said {

@@ -1,4 +1,4 @@
-//! What the commands about one person share: the address, and what is said of one nobody knows.
+//! What the commands about one person share: the address, and the message about an unknown one.
 
 use super::exit::Failure;
 use crate::domain::Email;
@@ -11,7 +11,7 @@ pub(super) fn person(text: &str) -> Result<Email, Failure> {
     }
 }
 
-/// That nobody of this address is on record, and who may be meant.
+/// The message that nobody of this address is on record, with similar addresses.
 pub(super) fn unknown(email: &Email, near: &[String]) -> String {
     let mut said = format!(
         "{email} is not on record: no grant, no membership, no invite, and no event of the audit trail"

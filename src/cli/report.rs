@@ -57,7 +57,7 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
     let from = match args.since.as_deref() {
         None => pass::last_report(&store).await?,
         Some("never") => None,
-        // What lies behind is asked for: a span counts back from now.
+        // A report is about the past: a span counts back from now.
         Some(text) => match parse_span(text) {
             Ok(span) => now.checked_sub(span).ok(),
             Err(_) => when("--since", text, &settings, Edge::Start)?,

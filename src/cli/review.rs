@@ -128,7 +128,7 @@ async fn list(settings: &Settings, store: &Store, format: RowFormat) -> Result<E
 
 async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
     let about = args.about;
-    // A whitelist keeps the end with its entry, which is posted again; a team knows none.
+    // A whitelist keeps the end in its entry, which is posted again; a team has none.
     let posts = args.end.is_some() && about.target.provider() == Provider::Sentius;
     let keys = if posts { Keys::Read } else { Keys::Leave };
     let (settings, store) = common.open(keys)?;
@@ -147,7 +147,7 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
     let restored = store.looks_restored().await?;
     let mut unposted = None;
     if posts {
-        // What nobody answered for before has no end that could be moved.
+        // A grant that ended unanswered has no end that could be moved.
         let (email, target, asked) = (email.clone(), target.clone(), asked.clone());
         let reopen = move |db: &_| Reviews::reopen(db, &email, &target, &asked, now);
         store.write(reopen).await?;

@@ -1,4 +1,4 @@
-//! `lapsed --run-now`: one pass, and what is printed of it.
+//! `lapsed --run-now`: one pass, and its output.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,7 +15,7 @@ use crate::pass::{self, Options};
 use crate::report::one_line;
 use crate::services::Services;
 
-/// So many findings of a kind are shown to people; JSON has all.
+/// How many findings of a kind are shown to people; JSON has all.
 const SHOWN: usize = 10;
 
 /// Options of a pass.
@@ -77,7 +77,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
         Some(RunFormat::Json) => output::json(&outcome),
         _ => text(&outcome),
     });
-    // The result is decided and told: how this goes changes nothing of it.
+    // The outcome is decided and printed: a failure here does not change it.
     alarm::after_command(&settings, &store, &services.metrics, &outcome).await;
     printed?;
     Ok(outcome.outcome.into())

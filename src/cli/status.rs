@@ -32,7 +32,7 @@ enum StatusFormat {
 pub(super) async fn run(common: &Common, args: StatusArgs) -> Result<Exit, Failure> {
     let (settings, store) = common.open_to_read()?;
     let status = store.status(&settings, args.no_daemon).await?;
-    // Who closes the output early is still told by the exit code.
+    // A closed output still leaves the exit code.
     output::if_read(match args.format {
         StatusFormat::Json => output::json(&status),
         StatusFormat::Text => output::line(&status::lines(&status, &settings.timezone).join("\n")),

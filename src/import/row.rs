@@ -1,4 +1,4 @@
-//! One row of the file: every field checked, and what does not fit together refused.
+//! One row of the file: checks every field, and whether they fit together.
 
 use jiff::Timestamp;
 
@@ -194,7 +194,7 @@ fn permissions(text: &str, target: &Target) -> Result<Vec<Permission>, String> {
     }
     match provider {
         Provider::Sapling => Ok(permissions),
-        // Nobody named any: the least that gives access.
+        // Without permissions, the least that gives access.
         Provider::Sentius if permissions.is_empty() => Ok(vec![Permission::CanRead]),
         Provider::Sentius if permissions.contains(&Permission::CanRead) => Ok(permissions),
         Provider::Sentius => {

@@ -1,4 +1,4 @@
-//! What the database knows at the moment of a scrape.
+//! Gauges from the database at the moment of a scrape.
 
 use std::sync::atomic::AtomicU64;
 
@@ -24,7 +24,7 @@ pub struct Gauges {
     pub held: Backlog,
     /// Removals whose last try failed, or was not answered.
     pub failing: Backlog,
-    /// Mails that are decided and not handed over.
+    /// Mails in the outbox that are not delivered.
     pub outbox: Backlog,
     /// When the last pass ended, however it ended.
     pub last_pass: Option<Timestamp>,
@@ -32,7 +32,7 @@ pub struct Gauges {
     pub last_success: Option<Timestamp>,
     /// The next end of a grant, where there is one.
     pub next_end: Option<Timestamp>,
-    /// Sources that the last reading could not use.
+    /// Sources whose last reading could not be used.
     pub unread: Vec<Unread>,
     /// All that is owed.
     pub owed: Owed,
@@ -146,7 +146,7 @@ impl Gauges {
 
     fn age(&self, backlog: Backlog) -> ConstGauge<f64> {
         let age = backlog.oldest.map(|since| self.at.duration_since(since));
-        // What begins later than now began by another clock.
+        // A begin in the future comes from another clock.
         ConstGauge::new(age.map_or(0.0, |age| age.as_secs_f64().max(0.0)))
     }
 

@@ -1,4 +1,4 @@
-//! The day's mail: when it goes out, and how far it has to reach.
+//! The day's mail: when it is sent, and how far ahead it looks.
 
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -6,10 +6,10 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 
 use crate::schedule;
 
-/// From when on people are mailed: before, nobody reads it, and phones ring.
+/// The first hour at which people are mailed: earlier, nobody reads it, and phones ring.
 const MORNING: i8 = 7;
-/// So many days ahead the next good hour is looked for; a pass that comes less than once a week
-/// tells at once.
+/// How many days ahead a good hour is searched; passes that come less than once a week mail at
+/// once.
 const AHEAD: i64 = 8;
 
 /// The day's mail.
@@ -18,9 +18,9 @@ pub(crate) struct Turn {
     pub now: Timestamp,
     /// The local day, which a recipient gets one mail of.
     pub day: Date,
-    /// When a later day's mail can go out: this one has to tell all that comes up before.
+    /// When a later day's mail can be sent: this one has to mention all ends before.
     pub next: Timestamp,
-    /// Until when it is better to wait, now being no good hour.
+    /// Until when it is better to wait, if this is no good hour.
     wait: Option<Timestamp>,
 }
 
@@ -50,7 +50,7 @@ const HABITS: [Habit; 3] = [
 ];
 
 impl Turn {
-    /// For a pass that somebody asked for: now is the hour that they chose.
+    /// For a pass that a person started: they chose the hour.
     pub(crate) fn asked_for(now: Timestamp, zone: &TimeZone) -> Self {
         let day = now.to_zoned(zone.clone()).date();
         let next = HABITS[0].days(day.saturating_add(1.day()), zone).next();
@@ -87,7 +87,7 @@ impl Turn {
         }
     }
 
-    /// Whether a mail about these ends goes out now: at a good hour, or if one of them comes before
+    /// Whether a mail about these ends is sent now: at a good hour, or if one of them comes before
     /// the next.
     pub(crate) fn goes_out(&self, mut ends: impl Iterator<Item = Timestamp>) -> bool {
         self.wait.is_none_or(|until| ends.any(|end| end <= until))

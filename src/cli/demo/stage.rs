@@ -1,5 +1,4 @@
-//! The demo's stage: the providers, the mail server, and a folder with a configuration that vanishes
-//! with it.
+//! The demo's providers, mail server and temporary folder with a configuration.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -23,7 +22,7 @@ pub(super) struct Stage {
     mail: MailSink,
 }
 
-/// How many have access: the whitelist, then each team with its members and invites.
+/// The numbers of people with access: on the whitelist, then members and invites of each team.
 pub(super) type Numbers = Vec<(String, usize, usize)>;
 
 impl Stage {

@@ -7,7 +7,7 @@ use super::super::output;
 use crate::domain::Role;
 use crate::store::ReviewRow;
 
-/// How far a question has come.
+/// The state of a question.
 fn stage(row: &ReviewRow, now: Timestamp) -> String {
     let since = |at: Timestamp| {
         let days = now.duration_since(at).as_hours() / 24;
