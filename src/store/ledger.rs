@@ -30,16 +30,8 @@ pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 pub(super) use list::obligation;
 pub(crate) use undo::{Kept, Lost};
 
-/// The people with a removal under way.
-pub(crate) type UnderWay = HashMap<String, Sending>;
-
-/// A removal that was sent, or was about to be.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Sending {
-    pub(crate) at: Timestamp,
-    /// Without the provider's yes it may never have been done.
-    pub(crate) acknowledged: bool,
-}
+/// The people with a removal under way, and when it was sent.
+pub(crate) type UnderWay = HashMap<String, Timestamp>;
 
 /// The ledger's SQL.
 #[derive(Debug)]
@@ -252,18 +244,12 @@ impl Ledger {
         kind: ActionKind,
     ) -> Result<UnderWay, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT person, ifnull(tried_at, planned_at), state IN ('done', 'absent') FROM action
-             WHERE target = :target AND kind = :kind
+            "SELECT person, ifnull(tried_at, planned_at) FROM action WHERE target = :target AND kind = :kind
              AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged'))",
         )?;
         let params = named_params! { ":target": team.0, ":kind": kind.as_str() };
-        let rows = statement.query_map(params, |row| {
-            let sending = Sending {
-                at: values::read(row.get(1)?),
-                acknowledged: row.get(2)?,
-            };
-            Ok((row.get(0)?, sending))
-        })?;
+        let rows =
+            statement.query_map(params, |row| Ok((row.get(0)?, values::read(row.get(1)?))))?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

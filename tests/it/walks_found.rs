@@ -454,29 +454,3 @@ async fn a_role_whose_end_is_moved_before_its_removal_is_proven_is_given_back() 
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(is_admin(&world));
 }
-
-/// Walk 30008795.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_removal_that_was_perhaps_never_sent_is_not_proven_by_one_reading_without_the_person() {
-    let mut world = World::new().await;
-    world.config.sapling = String::new();
-    world.team("Core", &["cy@example.com", "free@example.com"]);
-    world
-        .grants(&[&format!("cy@example.com,sapling:acme/Core,{PAST}")])
-        .await;
-    world.dies("after-intent").await;
-    world.later(11);
-    let cy = world.sapling.with(|state| {
-        let core = state.team_mut("Core").unwrap();
-        core.remove_member("cy@example.com").unwrap()
-    });
-    assert_eq!(world.run().await.code, 0);
-    world
-        .sapling
-        .with(|state| state.team_mut("Core").unwrap().add_member(cy));
-
-    let run = world.run().await;
-
-    assert_eq!(run.code, 0, "{:?}", run.errors());
-    assert_eq!(world.members("Core"), ["free@example.com"]);
-}

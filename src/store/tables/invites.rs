@@ -200,14 +200,15 @@ fn missing(
 ) -> Result<bool, StoreError> {
     let missed = missed_again(known.missed, look.counts, look.at);
     let sent = look.revoked.get(known.email.key());
-    let by = match sent {
-        Some(sent) => Some(look.gone_by(*sent)),
-        None if look.counts && missed.is_believed(look.doubtful, look.at) => {
-            Some((GoneBy::Readings, true))
-        }
-        None => None,
+    let by = if sent.is_some() {
+        Some(GoneBy::Ours)
+    } else if look.counts && missed.is_believed(look.doubtful, look.at) {
+        Some(GoneBy::Readings)
+    } else {
+        None
     };
-    if let Some((by, proven)) = by {
+    if let Some(by) = by {
+        let proven = sent.is_none_or(|sent| look.proves(*sent));
         end_stay(db, known.row, by, proven, look.at)?;
         changed.gone.push(known.email.written().to_owned());
         return Ok(false);

@@ -10,7 +10,7 @@ use crate::domain::{
     Changes, Email, FlagChange, Flags, GoneBy, KnownMember, Missed, ReadMember, Shown, TargetId,
     believed_date,
 };
-use crate::store::ledger::{Sending, UnderWay};
+use crate::store::ledger::UnderWay;
 use crate::store::{StoreError, db::values, queries::stays};
 
 /// The rows of the memberships of one person, `:email_key`: current ones by team, and past ones.
@@ -256,8 +256,15 @@ impl Look<'_> {
             let ours = self.ours.get(&member.remote_id);
             let missed = missed_again(member.missed, self.counts, self.at);
             if let Some(sent) = ours {
-                let (by, proven) = self.gone_by(*sent);
-                end_stay(db, member.row, by, proven, self.last_seen, self.at)?;
+                let proven = self.proves(*sent);
+                end_stay(
+                    db,
+                    member.row,
+                    GoneBy::Ours,
+                    proven,
+                    self.last_seen,
+                    self.at,
+                )?;
                 absent.left.push(member);
             } else if self.counts && missed.is_believed(self.doubtful, self.at) {
                 end_stay(
@@ -285,16 +292,9 @@ impl Look<'_> {
         Ok(absent)
     }
 
-    /// What made somebody disappear for whom a removal was sent, and whether that is proven by now.
-    /// Without the provider's yes only this reading says so: who is shown again was never gone.
-    pub(in crate::store) fn gone_by(&self, sent: Sending) -> (GoneBy, bool) {
-        match sent.acknowledged {
-            true => (
-                GoneBy::Ours,
-                self.counts && self.at.duration_since(sent.at) >= PROOF_AFTER,
-            ),
-            false => (GoneBy::Readings, true),
-        }
+    /// Whether this reading can prove that an earlier call of lapsed had its effect.
+    pub(in crate::store) fn proves(&self, sent: Timestamp) -> bool {
+        self.counts && self.at.duration_since(sent) >= PROOF_AFTER
     }
 
     /// Stores new members. In a team that was read before, each may be a person who was never gone.
