@@ -122,17 +122,19 @@ async fn post(
     })
 }
 
+async fn last_taken(give: &Give<'_>, provision: &Provision) -> Result<Option<Taken>, StoreError> {
+    let (target, person) = (provision.target.id(), provision.email.key().to_owned());
+    let last = move |db: &_| entry::last(db, target, &person);
+    give.store.read(last).await
+}
+
 /// Whether the entry that was taken last is this one.
 async fn is_on_record(
     give: &Give<'_>,
     provision: &Provision,
     entry: &Entry,
 ) -> Result<bool, StoreError> {
-    let (target, person) = (provision.target.id(), provision.email.key().to_owned());
-    let taken = give
-        .store
-        .read(move |db| entry::last(db, target, &person))
-        .await?;
+    let taken = last_taken(give, provision).await?;
     Ok(taken.is_some_and(|taken| {
         let has = taken.entry.permissions.iter().map(|p| p.as_str());
         taken.is_known && taken.entry.end == entry.end && has.eq(entry.permissions.iter())
@@ -146,11 +148,7 @@ async fn put_back(
     provision: &Provision,
     refused: Answered,
 ) -> Result<Answered, StoreError> {
-    let (target, person) = (provision.target.id(), provision.email.key().to_owned());
-    let taken = give
-        .store
-        .read(move |db| entry::last(db, target, &person))
-        .await?;
+    let taken = last_taken(give, provision).await?;
     let now = clock::now();
     let runs = |taken: &Taken| taken.is_known && taken.entry.end.is_none_or(|end| end > now);
     let Some(old) = taken.filter(runs) else {

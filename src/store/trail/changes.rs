@@ -31,7 +31,7 @@ thread_local! {
 pub(in crate::store) struct Untold {
     /// By person, in the order of the first change.
     of_person: BTreeMap<Option<String>, Vec<Changed>>,
-    /// The person under whom a row is kept: the first one it concerned.
+    /// The person of each row: the first one it concerned.
     whose: HashMap<Row, Option<String>>,
 }
 
