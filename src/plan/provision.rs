@@ -14,12 +14,7 @@ pub(crate) const FLAGS_WAIT: SignedDuration = SignedDuration::from_hours(24);
 /// Whether a person is in a team, as last read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum InTeam {
-    Member {
-        id: String,
-        has: Flags,
-        /// Whether the membership was first seen after the provision was planned.
-        is_new: bool,
-    },
+    Member { id: String, has: Flags },
     Invited,
     Absent,
 }
@@ -35,6 +30,8 @@ pub(crate) struct Wanted {
     /// Whether an attempt got no answer: it may have been done.
     pub(crate) unanswered: bool,
     pub(crate) there: InTeam,
+    /// Whether they were first seen as a member after this was planned. Only asked if unanswered.
+    pub(crate) is_new: bool,
     /// The flags with which the person was added since this was planned, for roles and flags.
     pub(crate) just_added: Option<Flags>,
 }
@@ -94,7 +91,7 @@ pub(crate) fn shown_by(wanted: &Wanted, now: Timestamp) -> Option<ToGive> {
         done @ ToGive::Done { .. } => Some(done),
         // The person was added and lacks only flags, which follow separately.
         ToGive::Promote(..) => match wanted.there {
-            InTeam::Member { has, is_new, .. } if is_new && is_addition(wanted) => {
+            InTeam::Member { has, .. } if wanted.is_new && is_addition(wanted) => {
                 Some(ToGive::Done {
                     result: Provided::Added,
                     detail: None,
@@ -115,14 +112,14 @@ fn membership_to_give(wanted: &Wanted, now: Timestamp) -> ToGive {
     let only_flags = wanted.kind == ProvisionKind::MemberPromote;
     let after = |wait: SignedDuration| now.checked_add(wait).unwrap_or(now);
     match &wanted.there {
-        InTeam::Member { id, has, is_new } => {
+        InTeam::Member { id, has } => {
             let lacks = wanted.flags.without(*has);
             if !lacks.is_empty() {
                 return ToGive::Promote(id.clone(), lacks);
             }
             ToGive::Done {
                 result: match wanted.unanswered {
-                    true if !only_flags && *is_new => Provided::Added,
+                    true if !only_flags && wanted.is_new => Provided::Added,
                     true => Provided::Promoted,
                     false => Provided::AlreadyExists,
                 },

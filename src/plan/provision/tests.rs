@@ -17,19 +17,21 @@ fn now() -> Timestamp {
     "2026-06-01T00:00:00Z".parse().unwrap()
 }
 
-fn member(has: Flags, is_new: bool) -> InTeam {
+/// A member, and whether they are a new one.
+fn member(has: Flags, is_new: bool) -> (InTeam, bool) {
     let id = "m-1".to_owned();
-    InTeam::Member { id, has, is_new }
+    (InTeam::Member { id, has }, is_new)
 }
 
 /// A membership with this flag that is asked for.
-fn wanted(flags: Flags, there: InTeam) -> Wanted {
+fn wanted(flags: Flags, (there, is_new): (InTeam, bool)) -> Wanted {
     Wanted {
         kind: ProvisionKind::MemberAdd,
         role: None,
         flags,
         unanswered: false,
         there,
+        is_new,
         just_added: None,
     }
 }
@@ -42,14 +44,14 @@ fn unanswered(wanted: Wanted) -> Wanted {
 }
 
 /// The flags alone of a membership.
-fn flags(there: InTeam) -> Wanted {
+fn flags(there: (InTeam, bool)) -> Wanted {
     Wanted {
         kind: ProvisionKind::MemberPromote,
         ..wanted(EDIT, there)
     }
 }
 
-fn role(there: InTeam) -> Wanted {
+fn role(there: (InTeam, bool)) -> Wanted {
     Wanted {
         role: Some(Role::Edit),
         ..flags(there)
@@ -84,7 +86,7 @@ fn told(wanted: &Wanted) -> String {
 
 #[test]
 fn what_is_left_to_do_depends_on_how_the_person_is_there() {
-    let (invited, absent) = (|| InTeam::Invited, || InTeam::Absent);
+    let (invited, absent) = (|| (InTeam::Invited, false), || (InTeam::Absent, false));
     let waits_for_invite = "wait 1440 min, for an invite: true";
     for (case, left) in [
         // A membership.
@@ -144,12 +146,15 @@ fn a_reading_settles_a_call_without_an_answer_only_by_what_it_shows() {
         // The flags follow by a call of their own.
         (wanted(EDIT, member(NONE, true)), Some(Provided::Added)),
         (wanted(EDIT, member(NONE, false)), None),
-        (wanted(EDIT, InTeam::Invited), Some(Provided::Invited)),
-        (wanted(EDIT, InTeam::Absent), None),
+        (
+            wanted(EDIT, (InTeam::Invited, false)),
+            Some(Provided::Invited),
+        ),
+        (wanted(EDIT, (InTeam::Absent, false)), None),
         (flags(member(NONE, true)), None),
         (role(member(NONE, true)), None),
         (role(member(EDIT, true)), Some(Provided::Promoted)),
-        (role(InTeam::Absent), None),
+        (role((InTeam::Absent, false)), None),
     ] {
         assert_eq!(settled(case.clone()), result, "{case:?}");
     }

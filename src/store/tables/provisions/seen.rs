@@ -15,11 +15,7 @@ impl Provisions {
         email: &Email,
     ) -> Result<InTeam, StoreError> {
         Ok(match member(db, team, email)? {
-            Some((id, has)) => InTeam::Member {
-                id,
-                has,
-                is_new: false,
-            },
+            Some((id, has)) => InTeam::Member { id, has },
             None if is_invited(db, team, email)? => InTeam::Invited,
             None => InTeam::Absent,
         })

@@ -139,14 +139,6 @@ pub(super) fn team(
 /// What decides about it, by the grants and the last reading.
 fn wanted(db: &Connection, provision: &Provision, at: Timestamp) -> Result<Wanted, StoreError> {
     let there = Provisions::in_team(db, provision.target.id(), &provision.email)?;
-    let there = match there {
-        InTeam::Member { id, has, .. } => InTeam::Member {
-            id,
-            has,
-            is_new: provision.unanswered && came_since(db, provision)?,
-        },
-        other => other,
-    };
     Ok(Wanted {
         kind: provision.kind,
         role: provision.role,
@@ -160,6 +152,7 @@ fn wanted(db: &Connection, provision: &Provision, at: Timestamp) -> Result<Wante
             _ if provision.kind == ProvisionKind::MemberAdd => None,
             _ => just_added(db, provision)?,
         },
+        is_new: provision.unanswered && came_since(db, provision)?,
         there,
     })
 }
