@@ -9,6 +9,14 @@ use crate::world::{HOLDER, PAST, World};
 
 const LONG: Duration = Duration::from_secs(60);
 
+/// These teams cannot be read any more.
+fn stop_answering(world: &World, teams: &[String]) {
+    for id in teams {
+        let when = When::method("GET").path(id);
+        world.sapling.faults().always(when, Fault::status(501));
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn many_teams_that_hang_cost_about_two_timeouts_and_the_rest_is_not_asked() {
     let mut world = World::new().await;
@@ -59,10 +67,7 @@ async fn teams_that_have_long_been_failing_do_not_keep_others_from_being_read() 
         .collect();
     world.team("Core", &["bob@example.com", "amy@example.com"]);
     assert_eq!(world.run().await.code, 0);
-    for id in &broken {
-        let when = When::method("GET").path(id);
-        world.sapling.faults().always(when, Fault::status(501));
-    }
+    stop_answering(&world, &broken);
     world.run().await;
     world
         .grants(&[&format!("bob@example.com,sapling:acme/Core,{PAST}")])
@@ -123,10 +128,7 @@ async fn a_team_that_answers_is_read_after_some_passes_however_many_others_do_no
         .sapling
         .faults()
         .once(When::method("GET").path(&core), Fault::status(501));
-    for id in &broken {
-        let when = When::method("GET").path(id);
-        world.sapling.faults().always(when, Fault::status(501));
-    }
+    stop_answering(&world, &broken);
 
     for _ in 0..16 {
         assert_eq!(world.run().await.code, 3);
