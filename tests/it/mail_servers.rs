@@ -141,9 +141,10 @@ async fn what_is_held_is_told_before_all_other_mail_that_waits_for_a_slow_server
     "notify_before = [\"14d\"]\nnotify_people = true\n".clone_into(&mut world.config.notices);
     "max_removals = 0\n".clone_into(&mut world.config.guard);
     world.whitelist(&["jane@example.com"]);
-    // At night notices wait for the morning.
-    let since_ten = world.now().as_second() / 60 - 10 * 60;
-    world.later(24 * 60 - since_ten.rem_euclid(24 * 60));
+    // At night and at weekends notices wait: it is a Wednesday at ten. 1970 began on a Thursday.
+    let since_wednesday_at_ten = world.now().as_second() / 60 - (6 * 24 + 10) * 60;
+    let week = 7 * 24 * 60;
+    world.later(week - since_wednesday_at_ten.rem_euclid(week));
     let end = (world.now() + SignedDuration::from_hours(5 * 24)).strftime("%F");
     let rows: Vec<String> = (0..60)
         .map(|n| format!("person{n:02}@example.com,sentius:acme,{end}"))
