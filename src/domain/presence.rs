@@ -14,8 +14,10 @@ const SAME_INVITE: SignedDuration = SignedDuration::from_hours(24);
 /// What made a person disappear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GoneBy {
-    /// A call of ours.
+    /// A call of ours that the provider acknowledged.
     Ours,
+    /// A call of ours that was never answered, or perhaps never sent.
+    Unanswered,
     /// Nothing we know of: readings were without them.
     Readings,
 }
@@ -52,6 +54,8 @@ impl Gone {
     pub fn returned_as(&self, shown: Shown<'_>) -> bool {
         match (self.by, &self.id, shown.id) {
             (GoneBy::Ours, ..) => self.proven,
+            // Who is shown under the same id was never gone: the call was not done.
+            (GoneBy::Unanswered, was, is) => self.proven && (is.is_none() || was.as_deref() != is),
             // An invite that was missed and is a member now was accepted.
             (GoneBy::Readings, None, Some(_)) => false,
             (GoneBy::Readings, _, None) => shown.at.duration_since(self.missed_at) > SAME_INVITE,
@@ -100,7 +104,7 @@ mod tests {
 
     #[test]
     fn only_a_proven_absence_makes_who_comes_back_a_new_matter() {
-        use GoneBy::{Ours, Readings};
+        use GoneBy::{Ours, Readings, Unanswered};
         for (by, was, proven, is, joined, minute, returned) in [
             // Readings alone: the same id, or a date from before, was never gone.
             (Readings, Some("a"), true, Some("a"), None, 99_999, false),
@@ -120,6 +124,21 @@ mod tests {
             (Ours, Some("a"), true, Some("b"), None, 15, true),
             (Ours, None, true, Some("b"), None, 15, true),
             (Ours, None, false, Some("b"), None, 5, false),
+            // Without an answer: the same, except that the same id was never gone.
+            (
+                Unanswered,
+                Some("a"),
+                true,
+                Some("a"),
+                Some(-5),
+                99_999,
+                false,
+            ),
+            (Unanswered, Some("a"), true, Some("b"), Some(-5), 15, true),
+            (Unanswered, Some("a"), true, None, None, 15, true),
+            (Unanswered, Some("a"), false, Some("b"), None, 5, false),
+            (Unanswered, None, true, Some("b"), None, 15, true),
+            (Unanswered, None, false, None, None, 5, false),
         ] {
             let shown = Shown {
                 id: is,

@@ -20,7 +20,9 @@ use super::tables::{entry, targets};
 use super::trail;
 use super::{Provisions, Sources, StoreError};
 use crate::domain::event::{ActionOnly, Attempted, Tried};
-use crate::domain::{Action, ActionKind, ActionState, Email, Event, Evidence, Role, TargetId};
+use crate::domain::{
+    Action, ActionKind, ActionState, Email, Event, Evidence, GoneBy, Role, TargetId,
+};
 
 /// The first backoff after a failure, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
@@ -30,8 +32,27 @@ pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 pub(super) use list::obligation;
 pub(crate) use undo::{Kept, Lost};
 
-/// The people with a removal under way, and when it was sent.
-pub(crate) type UnderWay = HashMap<String, Timestamp>;
+/// The people with a removal under way.
+pub(crate) type UnderWay = HashMap<String, Sent>;
+
+/// A removal that was sent, or was about to be.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    /// When.
+    pub(crate) at: Timestamp,
+    /// Whether the provider said yes.
+    pub(crate) acknowledged: bool,
+}
+
+impl Sent {
+    /// What made somebody disappear who was shown before the call, and is not any more.
+    pub(super) fn gone_by(self) -> GoneBy {
+        match self.acknowledged {
+            true => GoneBy::Ours,
+            false => GoneBy::Unanswered,
+        }
+    }
+}
 
 /// The ledger's SQL.
 #[derive(Debug)]
@@ -244,12 +265,17 @@ impl Ledger {
         kind: ActionKind,
     ) -> Result<UnderWay, StoreError> {
         let mut statement = db.prepare_cached(
-            "SELECT person, ifnull(tried_at, planned_at) FROM action WHERE target = :target AND kind = :kind
-             AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged'))",
+            "SELECT person, ifnull(tried_at, planned_at), state IN ('done', 'absent') FROM action
+             WHERE target = :target AND kind = :kind AND (state IN ('intent', 'unknown') OR (state IN ('done', 'absent') AND evidence = 'acknowledged'))",
         )?;
         let params = named_params! { ":target": team.0, ":kind": kind.as_str() };
-        let rows =
-            statement.query_map(params, |row| Ok((row.get(0)?, values::read(row.get(1)?))))?;
+        let rows = statement.query_map(params, |row| {
+            let sent = Sent {
+                at: values::read(row.get(1)?),
+                acknowledged: row.get(2)?,
+            };
+            Ok((row.get(0)?, sent))
+        })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }

@@ -2,7 +2,9 @@
 
 use jiff::SignedDuration;
 use lapsed_sandbox::{Answer, Fault, Rule, When};
+use serde_json::json;
 
+use crate::evidence::says;
 use crate::persons::rename;
 use crate::world::{FUTURE, PAST, World};
 
@@ -453,4 +455,60 @@ async fn a_role_whose_end_is_moved_before_its_removal_is_proven_is_given_back() 
 
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(is_admin(&world));
+}
+
+/// Walk 30008795.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_was_perhaps_never_sent_is_not_proven_by_one_reading_without_the_person() {
+    let mut world = World::new().await;
+    world.config.sapling = String::new();
+    world.team("Core", &["cy@example.com", "free@example.com"]);
+    world
+        .grants(&[&format!("cy@example.com,sapling:acme/Core,{PAST}")])
+        .await;
+    world.dies("after-intent").await;
+    world.later(11);
+    let free = world.sapling.with(|state| {
+        let members = state.team("Core").unwrap().members();
+        json!(
+            members
+                .filter(|one| one.login_email == "free@example.com")
+                .collect::<Vec<_>>()
+        )
+    });
+    let without = json!({ "users": free, "pending_users": [] });
+    let lists = When::method("GET").path("team_user");
+    world.sapling.faults().once(lists, says(&without));
+    assert_eq!(world.run().await.code, 0);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert_eq!(world.members("Core"), ["free@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invite_whose_revocation_was_perhaps_never_sent_is_revoked_after_a_reading_without_it() {
+    let mut world = World::new().await;
+    world.config.sapling = String::new();
+    world.team("Core", &["free@example.com"]);
+    world.invite("Core", "cy@example.com");
+    world
+        .grants(&[&format!("cy@example.com,sapling:acme/Core,{PAST}")])
+        .await;
+    world.dies("after-intent").await;
+    world.later(11);
+    let invite = world.sapling.with(|state| {
+        let core = state.team_mut("Core").unwrap();
+        core.remove_invite("cy@example.com").unwrap()
+    });
+    assert_eq!(world.run().await.code, 0);
+    world
+        .sapling
+        .with(|state| state.team_mut("Core").unwrap().add_invite(invite));
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert!(world.invited("Core").is_empty());
 }

@@ -27,10 +27,10 @@ pub(in crate::store) struct Before {
     gone: Option<Gone>,
 }
 
-/// The word in the database.
+/// The word in the database; that a call was not answered is kept beside it.
 pub(in crate::store) fn word(by: GoneBy) -> &'static str {
     match by {
-        GoneBy::Ours => "ours",
+        GoneBy::Ours | GoneBy::Unanswered => "ours",
         GoneBy::Readings => "readings",
     }
 }
@@ -97,7 +97,7 @@ fn past_member(
     let found = db
         .prepare_cached(&format!(
             "SELECT id, first_seen, there_since, returned_at, remote_id, gone_by, valid_to,
-                    proven_at IS NOT NULL, was_invite, email_key
+                    proven_at IS NOT NULL, was_invite, email_key, unanswered
              FROM member WHERE target = :target AND {which} AND valid_to IS NOT NULL AND gone_by IS NOT NULL
              ORDER BY valid_to DESC, id DESC LIMIT 1"
         ))?
@@ -111,7 +111,7 @@ fn past_member(
                 returned_at: values::read_if_any(row.get(3)?),
                 gone: Some(Gone {
                     id: Some(row.get(4)?),
-                    by: by(row.get_ref(5)?.as_str()?),
+                    by: by(row.get_ref(5)?.as_str()?, row.get(10)?),
                     missed_at: values::read(row.get(6)?),
                     proven: row.get(7)?,
                 }),
@@ -144,7 +144,7 @@ fn past_invite(
                 returned_at: values::read_if_any(row.get(3)?),
                 gone: Some(Gone {
                     id: None,
-                    by: by(row.get_ref(4)?.as_str()?),
+                    by: by(row.get_ref(4)?.as_str()?, false),
                     missed_at: values::read(row.get(5)?),
                     proven: row.get(6)?,
                 }),
@@ -153,9 +153,10 @@ fn past_invite(
         .optional()?)
 }
 
-fn by(word: &str) -> GoneBy {
-    match word {
-        "ours" => GoneBy::Ours,
+fn by(word: &str, unanswered: bool) -> GoneBy {
+    match (word, unanswered) {
+        ("ours", false) => GoneBy::Ours,
+        ("ours", true) => GoneBy::Unanswered,
         _ => GoneBy::Readings,
     }
 }

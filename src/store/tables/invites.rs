@@ -200,15 +200,17 @@ fn missing(
 ) -> Result<bool, StoreError> {
     let missed = missed_again(known.missed, look.counts, look.at);
     let sent = look.revoked.get(known.email.key());
-    let by = if sent.is_some() {
-        Some(GoneBy::Ours)
+    let by = if let Some(sent) = sent {
+        Some(sent.gone_by())
     } else if look.counts && missed.is_believed(look.doubtful, look.at) {
         Some(GoneBy::Readings)
     } else {
         None
     };
     if let Some(by) = by {
-        let proven = sent.is_none_or(|sent| look.proves(*sent));
+        // An invite has no id by which it could be known again. Without an answer a second reading
+        // without it is the proof.
+        let proven = sent.is_none_or(|sent| sent.acknowledged && look.proves(*sent));
         end_stay(db, known.row, by, proven, look.at)?;
         changed.gone.push(known.email.written().to_owned());
         return Ok(false);

@@ -10,7 +10,7 @@ use crate::domain::{
     Changes, Email, FlagChange, Flags, GoneBy, KnownMember, Missed, ReadMember, Shown, TargetId,
     believed_date,
 };
-use crate::store::ledger::UnderWay;
+use crate::store::ledger::{Sent, UnderWay};
 use crate::store::{StoreError, db::values, queries::stays};
 
 /// The rows of the memberships of one person, `:email_key`: current ones by team, and past ones.
@@ -260,7 +260,7 @@ impl Look<'_> {
                 end_stay(
                     db,
                     member.row,
-                    GoneBy::Ours,
+                    sent.gone_by(),
                     proven,
                     self.last_seen,
                     self.at,
@@ -293,8 +293,8 @@ impl Look<'_> {
     }
 
     /// Whether this reading can prove that an earlier call of lapsed had its effect.
-    pub(in crate::store) fn proves(&self, sent: Timestamp) -> bool {
-        self.counts && self.at.duration_since(sent) >= PROOF_AFTER
+    pub(in crate::store) fn proves(&self, sent: Sent) -> bool {
+        self.counts && self.at.duration_since(sent.at) >= PROOF_AFTER
     }
 
     /// Stores new members. In a team that was read before, each may be a person who was never gone.
@@ -382,13 +382,13 @@ pub(in crate::store) fn end_stay(
 ) -> Result<(), StoreError> {
     db.prepare_cached(
         "UPDATE member SET valid_to = ifnull(missing_since, :at), missing_since = NULL, gone_by = :by,
-                proven_at = iif(:proven, :at, NULL),
+                unanswered = :unanswered, proven_at = iif(:proven, :at, NULL),
                 last_seen = ifnull(last_seen, min(:last_seen, ifnull(missing_since, :at)))
          WHERE id = :id",
     )?
     .execute(named_params! {
         ":id": row, ":at": values::stored(at), ":last_seen": values::stored(last_seen),
-        ":by": stays::word(by), ":proven": proven,
+        ":by": stays::word(by), ":unanswered": by == GoneBy::Unanswered, ":proven": proven,
     })?;
     Ok(())
 }
