@@ -76,6 +76,29 @@ const DONE: [&str; 7] = [
     "added",
 ];
 
+/// Fields in which an error stands; names are compared without case, `_` and `-`.
+const ERROR: [&str; 19] = [
+    "error",
+    "errors",
+    "err",
+    "errorcode",
+    "errorcount",
+    "errordescription",
+    "errordetail",
+    "errordetails",
+    "errormessage",
+    "errormessages",
+    "errormsg",
+    "errno",
+    "exception",
+    "failed",
+    "failure",
+    "failures",
+    "haserror",
+    "haserrors",
+    "iserror",
+];
+
 /// What a text says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Says {
@@ -123,7 +146,7 @@ pub(super) fn is_error(value: &Value) -> bool {
 fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
     let get = |name: &str| {
         let mut found = fields.iter();
-        found.find_map(|(key, value)| key.eq_ignore_ascii_case(name).then_some(value))
+        found.find_map(|(key, value)| is_named(key, name).then_some(value))
     };
     let field = |names: &[&str]| names.iter().find_map(|name| get(name));
     let text = || {
@@ -132,7 +155,7 @@ fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
     };
     let told = |what: String| text().map_or(what, str::to_owned);
 
-    for name in ["error", "errors", "err"] {
+    for name in ERROR {
         if let Some(error) = get(name).filter(|error| is_error(error)) {
             let own = words_of(error);
             return Some(own.unwrap_or_else(|| told(format!("{name}: {error}"))));
@@ -147,11 +170,10 @@ fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
             Says::Neither => {}
         }
     }
-    if let Some(code) = get("code").filter(|code| code.is_number() && status_says(code) == Says::No)
-    {
+    if let Some(code) = get("code").filter(|code| status_says(code) == Says::No) {
         return Some(told(format!("code: {code}")));
     }
-    if let Some(status) = field(&["status", "status_code", "statusCode"]) {
+    if let Some(status) = field(&["status", "statuscode"]) {
         match status_says(status) {
             Says::No => return Some(told(format!("status: {status}"))),
             Says::Yes => agrees = true,
@@ -166,6 +188,14 @@ fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
                         return Some(no);
                     }
                 }
+                Some(Value::Array(items)) => {
+                    let objects = items.iter().filter_map(Value::as_object);
+                    let mut said = objects.map(|item| in_object(item, levels - 1));
+                    if let Some(no) = said.find_map(|no| no) {
+                        return Some(no);
+                    }
+                }
+                Some(Value::Bool(false)) => return Some(told(format!("{name}: false"))),
                 Some(Value::String(text)) if says(text) == Says::No => return Some(text.clone()),
                 _ => {}
             }
@@ -185,13 +215,26 @@ fn in_object(fields: &Map<String, Value>, levels: u8) -> Option<String> {
     (says(message) == Says::No).then(|| message.to_owned())
 }
 
+/// Whether a field has this name, which is given in lower case and without separators.
+fn is_named(key: &str, name: &str) -> bool {
+    let letters = key.chars().filter(|c| !matches!(c, '_' | '-'));
+    letters.map(|c| c.to_ascii_lowercase()).eq(name.chars())
+}
+
 /// What a text says: one word of "no" outweighs all words of "yes".
 fn says(text: &str) -> Says {
     let text = text.to_lowercase().replace(['\'', '’'], "");
     // An address may contain any of the words.
     let words = text.split_whitespace().filter(|word| !word.contains('@'));
+    let mut words = words
+        .flat_map(|word| word.split(|c: char| !c.is_alphanumeric()))
+        .peekable();
     let mut said = Says::Neither;
-    for word in words.flat_map(|word| word.split(|c: char| !c.is_alphanumeric())) {
+    while let Some(word) = words.next() {
+        let of_nothing = |next: &&str| matches!(*next, "content" | "error" | "errors");
+        if word == "no" && words.next_if(of_nothing).is_some() {
+            continue;
+        }
         if NO.contains(&word) {
             return Says::No;
         }
@@ -215,13 +258,17 @@ fn truth(value: &Value) -> Says {
 }
 
 fn status_says(value: &Value) -> Says {
+    let of_number = |number: Option<u64>| match number {
+        Some(200..300) => Says::Yes,
+        Some(400..600) => Says::No,
+        _ => Says::Neither,
+    };
     match value {
-        Value::Number(number) => match number.as_u64() {
-            Some(200..300) => Says::Yes,
-            Some(400..600) => Says::No,
-            _ => Says::Neither,
+        Value::Number(number) => of_number(number.as_u64()),
+        Value::String(text) => match text.trim().parse() {
+            Ok(number) => of_number(Some(number)),
+            Err(_) => says(text),
         },
-        Value::String(text) => says(text),
         other => truth(other),
     }
 }
@@ -267,6 +314,16 @@ mod tests {
             (r#"{"Error": "no contract"}"#, "no contract"),
             (r#"{"err": "no contract"}"#, "no contract"),
             (r#"{"deleted": false}"#, "deleted: false"),
+            (r#"{"errorCode": "E17"}"#, "E17"),
+            (r#"{"error_message": "quota"}"#, "quota"),
+            (r#"{"isError": true}"#, "iserror: true"),
+            (r#"{"hasErrors": true, "message": "quota"}"#, "quota"),
+            (r#"{"failed": 1}"#, "failed: 1"),
+            (r#"{"failures": [{"reason": "quota"}]}"#, "quota"),
+            (r#"{"result": false}"#, "result: false"),
+            (r#"{"results": [{"ok": true}, {"ok": false}]}"#, "ok: false"),
+            (r#"{"code": "403", "message": "key"}"#, "key"),
+            (r#"{"code": "FORBIDDEN"}"#, "code: \"FORBIDDEN\""),
             (r#"{"code": 403, "message": "key"}"#, "key"),
             (r#"{"status": "error"}"#, "status: \"error\""),
             (r#"{"status": "failed", "reason": "busy"}"#, "busy"),
@@ -313,6 +370,10 @@ mod tests {
             r#"{"status": 200}"#,
             r#"{"code": 7, "deleted": 1, "added": "2026-06-01"}"#,
             r#"{"status": "active"}"#,
+            r#"{"errorCode": 0, "isError": false, "failed": [], "error_count": 0}"#,
+            r#"{"code": "200", "result": {"id": 7}}"#,
+            r#"{"code": "NO_CONTENT", "message": "no errors"}"#,
+            r#"{"code": "SUCCESS", "results": [{"ok": true}]}"#,
             r#"{"detail": "User removed from whitelist"}"#,
             r#"{"message": "jane@example.com"}"#,
             r#"{"message": "Deleted."}"#,
