@@ -372,6 +372,43 @@ async fn two_grants_of_which_the_first_is_over_before_a_pass_come_to_the_entry_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_grant_allowed_that_was_over_when_it_was_recorded_is_taken_from_the_entry() {
+    for turned in [false, true] {
+        let world = World::new().await;
+        world.sentius.with(|state| {
+            let entry = Entry {
+                name: "Jane".to_owned(),
+                email: JANE.to_owned(),
+                permissions: vec!["can_read".to_owned(), "can_use_api".to_owned()],
+                start_date: PAST.parse().unwrap(),
+                end_date: None,
+            };
+            state.entries.insert(JANE.to_owned(), entry);
+        });
+        let mut rows = [
+            format!("{JANE},sentius:acme,{PAST},can_read;can_use_api"),
+            format!("{JANE},sentius:acme,{FUTURE},can_read"),
+        ];
+        if turned {
+            rows.reverse();
+        }
+        let rows = rows.join("\n");
+        world
+            .import(&format!("email,target,end,permissions\n{rows}\n"))
+            .await;
+
+        let run = world.run().await;
+
+        assert_eq!(run.code, 0, "{:?} {:?}", run.errors(), run.json["owed"]);
+        let entry = of_jane(&world).expect("the other grant covers her");
+        assert_eq!(entry.permissions, ["can_read"], "turned: {turned}");
+        world.forget_calls();
+        assert_eq!(world.run().await.code, 0);
+        assert!(world.writes().is_empty(), "{:?}", world.writes());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_entry_that_two_records_tell_of_is_not_taken_off_to_be_posted_as_it_is_on_record() {
     let world = World::new().await;
     world.whitelist(&[JANE]);

@@ -140,8 +140,14 @@ impl Grants {
             };
         }
         if Self::is_all_recorded(db, target, &grant.email, at)? {
-            // All grants were recorded together, so the entry is what they add up to.
-            return Self::entry_is_there(db, target, &grant.email, How::Recorded, at);
+            // All grants were recorded together, so the entry is what they add up to, with what ended
+            // before it was recorded.
+            let on = Self::on_whitelist(db, target, &grant.email, at)?;
+            let (email, name) = (&grant.email, grant.name.as_deref());
+            return match on.entry_with_ended(at) {
+                Some(entry) => entry::put(db, target.id(), How::Recorded, email, name, &entry, at),
+                None => Self::entry_is_there(db, target, email, How::Recorded, at),
+            };
         }
         // The entry as recorded; the next pass posts what all grants of the person add up to.
         let (start, end) = Self::dates(db, id)?;

@@ -13,6 +13,8 @@ use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, db::val
 #[derive(Debug, Clone)]
 pub(crate) struct OnWhitelist {
     spans: Vec<Span>,
+    /// What open grants allowed that are over.
+    ended: Vec<Permission>,
     /// The first recorded spelling: the exact address that the person signs in with.
     email: Email,
     name: Option<String>,
@@ -41,6 +43,17 @@ impl OnWhitelist {
             start: entry.start,
             end: entry.end,
         })
+    }
+
+    /// The entry that is right now, with what ended grants allow beyond it: nobody has taken that from
+    /// the whitelist yet. `None` where it is no more.
+    pub(super) fn entry_with_ended(&self, at: Timestamp) -> Option<Entry> {
+        let mut entry = self.entry(at)?;
+        let right = entry.permissions.len();
+        entry.permissions.extend(&self.ended);
+        entry.permissions.sort_unstable();
+        entry.permissions.dedup();
+        (entry.permissions.len() > right).then_some(entry)
     }
 
     /// When the right entry will next be another one.
@@ -104,20 +117,19 @@ impl Grants {
         let mut first: Option<Email> = None;
         let mut name = None;
         let mut spans = Vec::new();
+        let mut ended = Vec::new();
         while let Some(row) = rows.next()? {
             first.get_or_insert(Email::observed(row.get_ref(0)?.as_str()?));
             name = row.get::<_, Option<String>>(1)?.or(name);
             let end = values::read_if_any(row.get(4)?);
+            let words = row.get_ref(2)?.as_str()?.split(';');
+            let permissions = words.filter_map(|word| word.parse::<Permission>().ok());
             if end.is_some_and(|end| end <= at) {
+                ended.extend(permissions);
                 continue;
             }
             spans.push(Span {
-                permissions: row
-                    .get_ref(2)?
-                    .as_str()?
-                    .split(';')
-                    .filter_map(|word| word.parse::<Permission>().ok())
-                    .collect(),
+                permissions: permissions.collect(),
                 start: values::read(row.get(3)?),
                 end,
             });
@@ -127,6 +139,7 @@ impl Grants {
         }
         Ok(OnWhitelist {
             spans,
+            ended,
             email: first.unwrap_or_else(|| email.clone()),
             name,
             may_be_there: entry::last(db, target.id(), email.key())?.is_some(),
