@@ -24,8 +24,10 @@ use crate::domain::{
     Action, ActionKind, ActionState, Email, Event, Evidence, GoneBy, Role, TargetId,
 };
 
-/// The first backoff after a failure, doubled with each further one.
+/// The first backoff after a refusal, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
+/// The same where the provider as a whole failed: that is often over in seconds.
+const FIRST_GENERAL_WAIT: SignedDuration = SignedDuration::from_secs(15);
 /// The longest backoff: what fails for days is still tried a few times a day.
 pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 
@@ -174,7 +176,9 @@ impl Ledger {
             .query_row(named_params! { ":id": tracked.row }, |row| row.get(0))?;
         let is_over = settled.state.is_settled();
         let next_try = (!is_over).then(|| {
-            let own = at.checked_add(wait_after(attempts)).unwrap_or(at);
+            let own = at
+                .checked_add(wait_after(attempts, settled.is_general))
+                .unwrap_or(at);
             settled.not_before.map_or(own, |asked| own.max(asked))
         });
         let detail = [&settled.detail, &action.note];
@@ -305,10 +309,15 @@ pub(super) fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Resul
     }
 }
 
-/// Exponential backoff from five minutes to six hours, with a jitter of a fifth so that retries do
+/// Exponential backoff up to six hours: from five minutes on after a refusal, from a few seconds on
+/// where the provider as a whole failed (`is_general`). With a jitter of a fifth so that retries do
 /// not come all at once.
-pub(super) fn wait_after(attempts: u32) -> SignedDuration {
-    let doubled = FIRST_WAIT.saturating_mul(1_i32 << attempts.saturating_sub(1).min(10));
+pub(super) fn wait_after(attempts: u32, is_general: bool) -> SignedDuration {
+    let first = match is_general {
+        true => FIRST_GENERAL_WAIT,
+        false => FIRST_WAIT,
+    };
+    let doubled = first.saturating_mul(1_i32 << attempts.saturating_sub(1).min(12));
     let wait = doubled.min(LONGEST_WAIT);
     let mut byte = [0_u8; 1];
     // Without random numbers there is no jitter, which does little harm.

@@ -31,6 +31,36 @@ async fn what_a_daemon_could_not_try_at_the_moment_of_its_end_is_tried_soon_afte
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_whitelist_that_fails_for_seconds_at_the_moment_of_an_end_is_asked_again_within_seconds()
+{
+    let mut world = World::new().await;
+    world.config.schedule = NEVER.to_owned();
+    world.whitelist(&[BOB]);
+    let daemon = Daemon::past_first_pass(&world).await;
+    world
+        .sentius
+        .faults()
+        .always(When::method("DELETE"), Fault::status(503));
+    let end = lapsed::clock::now() + jiff::SignedDuration::from_millis(1000);
+    world.grants(&[&format!("{BOB},sentius:acme,{end}")]).await;
+    let tried = || {
+        world
+            .sentius
+            .calls()
+            .iter()
+            .any(|call| call.method == "DELETE")
+    };
+    until("it was tried", tried).await;
+    world.sentius.faults().clear();
+    let begin = std::time::Instant::now();
+    while !world.sentius.with(|state| state.entries.is_empty()) {
+        assert!(begin.elapsed().as_secs() < 60, "{}", daemon.log());
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_list_that_is_refused_whole_is_sent_one_by_one() {
     for status in [422, 413, 404, 500, 400] {
         let mut world = World::new().await;

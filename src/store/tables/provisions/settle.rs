@@ -68,7 +68,7 @@ impl Provisions {
             Try::Soon => SOON,
             Try::Rarely => LONGEST_WAIT,
             Try::Mend => SignedDuration::ZERO,
-            Try::Never | Try::Backoff => wait_after(attempts.max(1)),
+            Try::Never | Try::Backoff => wait_after(attempts.max(1), false),
         };
         let own = at.checked_add(wait).unwrap_or(at);
         let asked = answered.not_before.filter(|_| next != Try::Mend);
@@ -171,7 +171,7 @@ impl Provisions {
             .query_row(named_params! { ":id": provision.row }, |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
-        let due = at.checked_add(wait_after(1)).unwrap_or(at);
+        let due = at.checked_add(wait_after(1, false)).unwrap_or(at);
         // An unknown result stays unknown: that it is not tried now does not mean that it failed.
         db.prepare_cached(
             "UPDATE provision SET detail = :why, due_at = :due,
