@@ -32,7 +32,7 @@ use jiff::tz::TimeZone;
 use lettre::message::Mailbox;
 use secrecy::SecretString;
 
-use crate::domain::{Email, Target};
+use crate::domain::{Email, GuardPolicy, Policy, ReviewPolicy, Target};
 
 /// Everything the configuration says, checked and with defaults filled in.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ pub struct Settings {
     /// When things run.
     pub schedule: Schedule,
     /// What time makes due.
-    pub policy: PolicySettings,
+    pub policy: Policy,
     /// What is never done, and what is held.
     pub guard: GuardSettings,
     /// Who is mailed, and how; absent: nobody.
@@ -60,7 +60,7 @@ pub struct Settings {
     /// Who else is told how it goes; absent: nobody.
     pub alarm: Option<AlarmSettings>,
     /// Periodic confirmation by owners; absent: none.
-    pub review: Option<ReviewSettings>,
+    pub review: Option<ReviewPolicy>,
 }
 
 impl Settings {
@@ -71,6 +71,11 @@ impl Settings {
         names.sort_unstable();
         names.dedup();
         names.join(", ")
+    }
+
+    /// The rules of all teams.
+    pub(crate) fn team_rules(&self) -> impl Iterator<Item = &TeamRule> {
+        self.sapling.iter().flat_map(|account| &account.teams)
     }
 
     /// The keys' holders by account, who need no grant.
@@ -123,10 +128,10 @@ pub enum SaplingAuth {
 /// `[[sapling.team]]`.
 #[derive(Debug, Clone)]
 pub struct TeamRule {
-    /// The team's name or id.
-    pub team: String,
+    /// The team, by name or id.
+    pub team: Target,
     /// Members older than this are removed, unless a grant covers them.
-    pub max_age: Option<Duration>,
+    pub max_age: Option<SignedDuration>,
     /// A whitelist whose grants decide about membership.
     pub follow: Option<Target>,
 }
@@ -151,39 +156,13 @@ pub struct Schedule {
     pub report: String,
 }
 
-/// `[policy]`.
-#[derive(Debug, Clone)]
-pub struct PolicySettings {
-    /// How long after an end access is left alone.
-    pub grace: Duration,
-    /// How long an invite may be pending, from when it was first seen.
-    pub invite_stale_after: Duration,
-    /// Whether an invite to an address that bounces is taken back.
-    pub revoke_suppressed_invites: bool,
-    /// Whether somebody who came back after a proven removal, without a grant, is removed again.
-    pub remove_returned: bool,
-}
-
-impl PolicySettings {
-    /// `grace` as moments are counted with it; the configuration's limit keeps it far from overflow.
-    pub(crate) fn grace(&self) -> SignedDuration {
-        SignedDuration::try_from(self.grace).unwrap_or(SignedDuration::MAX)
-    }
-}
-
 /// `[guard]`.
 #[derive(Debug, Clone)]
 pub struct GuardSettings {
-    /// Removals in any 24 hours over everything, above which a plan is held whole.
-    pub max_removals: u64,
-    /// Removals in any 24 hours, in percent of one target's known people.
-    pub max_removal_percent: f64,
-    /// Addresses and `*` patterns that are never removed, in lower case.
-    pub protected: Vec<String>,
-    /// Admins that every team keeps.
-    pub min_team_admins: u64,
+    /// What is never removed, and what is held.
+    pub limits: GuardPolicy,
     /// How far our clock and a provider's may differ.
-    pub max_clock_skew: Duration,
+    pub max_clock_skew: SignedDuration,
 }
 
 /// `[mail]`.
@@ -194,7 +173,7 @@ pub struct MailSettings {
     /// Who gets reports.
     pub to: Vec<Mailbox>,
     /// How long before an end notices go out, longest first.
-    pub notify_before: Vec<Duration>,
+    pub notify_before: Vec<SignedDuration>,
     /// Whether the person is told too, not only the owner.
     pub notify_people: bool,
     /// Where mail goes.
@@ -245,13 +224,4 @@ pub struct StatusSettings {
     pub listen: SocketAddr,
     /// The token that every request must have; absent: none.
     pub token: Option<SecretString>,
-}
-
-/// `[review]`.
-#[derive(Debug, Clone)]
-pub struct ReviewSettings {
-    /// How often owners are asked.
-    pub every: Duration,
-    /// Whether access ends that nobody answered for after a second reminder.
-    pub unanswered_ends: bool,
 }

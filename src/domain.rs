@@ -8,8 +8,10 @@ pub(crate) mod event;
 mod grant;
 mod obligation;
 mod outcome;
+mod pattern;
 mod plan;
 mod plausible;
+mod policy;
 pub(crate) mod presence;
 mod provision;
 mod reading;
@@ -23,7 +25,7 @@ mod word;
 
 pub use change::{Changes, FlagChange, KnownMember, believed_date};
 pub use email::{Email, EmailError};
-pub(crate) use email::{canonical, canonical_domain, composed_lower};
+pub(crate) use email::{canonical, canonical_domain};
 pub use ending::AccessEnd;
 pub use entry::{Entry, Span};
 pub(crate) use event::Event;
@@ -33,9 +35,11 @@ pub use outcome::{
     ActionResult, ActionState, Counts, Evidence, Finding, FindingKind, MailResult, PassOutcome,
     Place, TargetMessage, Verdict,
 };
+pub use pattern::Pattern;
 pub(crate) use plan::UNREADABLE;
 pub use plan::{Action, ActionKind, LeftAlone, Means, Plan, Reason, Why};
 pub use plausible::{Missed, Signs};
+pub use policy::{GuardPolicy, Policy, ReviewPolicy, TeamPolicy};
 pub use presence::{Gone, GoneBy, Shown};
 pub(crate) use provision::TakeBack;
 pub(crate) use provision::{Answered, Standing};
@@ -43,7 +47,7 @@ pub use provision::{Provided, ProvisionKind, ProvisionState};
 pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
 pub use scope::Scope;
 pub(crate) use shown::{breaks, is_active};
-pub use snapshot::{Holder, Invite, Member, Snapshot, SourceHealth, TeamPolicy};
+pub use snapshot::{Holder, Invite, Member, Snapshot, SourceHealth};
 pub use span::{SpanError, parse_span};
 pub use target::{Provider, Target, TargetError, TargetId, TargetRef};
 pub use when::{Edge, When, WhenError};

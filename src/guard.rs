@@ -2,31 +2,18 @@
 //! is over a limit is held as a whole until a person approves it.
 
 pub(crate) mod clocks;
-mod pattern;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::domain::{Action, Email, Holder, Means, Obligation, Plan, Reason, TargetRef};
-pub(crate) use pattern::Pattern;
+use crate::domain::{
+    Action, Email, GuardPolicy, Holder, Means, Obligation, Plan, Reason, TargetRef,
+};
 
 /// A target's removals are limited in percent only from this many on: below it a percentage of a
 /// small team would hold every single removal.
 const PERCENT_COUNTS_FROM: u64 = 10;
-
-/// The guard's limits.
-#[derive(Debug, Clone)]
-pub(crate) struct GuardPolicy {
-    /// Removals in any 24 hours over everything.
-    pub max_removals: u64,
-    /// Removals in any 24 hours, in percent of one target's known people.
-    pub max_removal_percent: f64,
-    /// Never removed.
-    pub protected: Vec<Pattern>,
-    /// How many admins each team keeps.
-    pub min_team_admins: u64,
-}
 
 /// Earlier removals and the people who are there: what the limits are measured against.
 #[derive(Debug, Clone, Default)]

@@ -256,7 +256,7 @@ impl<'a> Pass<'a> {
     }
 
     fn grace(&self) -> SignedDuration {
-        self.settings.policy.grace()
+        self.settings.policy.grace
     }
 
     /// Notes that the pass begins, and what is left of others.
@@ -281,9 +281,4 @@ impl<'a> Pass<'a> {
         }
         Ok(())
     }
-}
-
-/// A configured span; the configuration's limit keeps it far from overflow.
-fn span(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

@@ -11,26 +11,12 @@ mod team;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::domain::{
-    Action, Email, Grant, Invite, LeftAlone, Member, Obligation, Plan, Snapshot, SourceHealth,
-    TargetRef, Why,
+    Action, Email, Grant, Invite, LeftAlone, Member, Obligation, Plan, Policy, Snapshot,
+    SourceHealth, TargetRef, Why,
 };
-
-/// The waiting times of the plan.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Policy {
-    /// How long after an end access is left alone.
-    pub grace: SignedDuration,
-    /// How long an invite may be pending.
-    pub invite_stale_after: SignedDuration,
-    /// Whether invites to addresses that bounce are taken back.
-    pub revoke_suppressed_invites: bool,
-    /// Whether a person who came back without a grant after a proven removal is removed again, at
-    /// most once an hour.
-    pub remove_returned: bool,
-}
 
 /// The plan for `now`. The rules apply in this order: ended grants and roles, a team that follows a
 /// whitelist, a team's `max_age`, suppressed and stale invites, and who came back.

@@ -5,21 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::domain::{Email, Role, TargetRef};
+use crate::domain::{Email, ReviewPolicy, Role, TargetRef};
 
 /// How long an answer may take, until the reminder and again after it.
 const WAIT: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// How often access is reviewed.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rules {
-    /// How long after its last confirmation a grant is due for review.
-    pub every: SignedDuration,
-    /// Whether a grant ends if nobody answers.
-    pub unanswered_ends: bool,
-}
-
-impl Rules {
+impl ReviewPolicy {
     /// How long an answer may take: never longer than from one review to the next.
     pub(crate) fn wait(&self) -> SignedDuration {
         WAIT.min(self.every)
@@ -59,7 +50,7 @@ pub(crate) struct Open {
 
 impl Open {
     /// Whether it is time to ask or to remind: once, and then at each further review.
-    pub(crate) fn is_to_be_asked(&self, rules: &Rules, now: Timestamp) -> bool {
+    pub(crate) fn is_to_be_asked(&self, rules: &ReviewPolicy, now: Timestamp) -> bool {
         let (last, wait) = match (self.asked_at, self.reminded_at) {
             (None, _) => return true,
             (Some(asked), None) => (asked, rules.wait()),
@@ -69,7 +60,7 @@ impl Open {
     }
 
     /// When it ends if nobody answers, counted from when the reminder was delivered.
-    pub(crate) fn ends_at(&self, rules: &Rules) -> Option<Timestamp> {
+    pub(crate) fn ends_at(&self, rules: &ReviewPolicy) -> Option<Timestamp> {
         let delivered = self.delivered_at.filter(|_| rules.unanswered_ends)?;
         delivered.checked_add(rules.wait()).ok()
     }
@@ -97,7 +88,7 @@ pub(crate) struct Letter {
 /// The mails to send: one a recipient and round, with all that is due by then.
 pub(crate) fn letters(
     open: &[Open],
-    rules: &Rules,
+    rules: &ReviewPolicy,
     who: &Recipients,
     now: Timestamp,
 ) -> Vec<Letter> {
@@ -132,7 +123,7 @@ pub(crate) fn letters(
 /// The grants that end now, since nobody answered.
 pub(crate) fn unanswered<'a>(
     open: &'a [Open],
-    rules: &Rules,
+    rules: &ReviewPolicy,
     now: Timestamp,
 ) -> impl Iterator<Item = &'a Open> {
     open.iter()

@@ -78,8 +78,7 @@ impl Services {
             whitelists.insert(account.name.clone(), client);
         }
         let mut teams = BTreeMap::new();
-        let max_skew = SignedDuration::try_from(settings.guard.max_clock_skew);
-        let max_skew = max_skew.unwrap_or(SignedDuration::MAX);
+        let max_skew = settings.guard.max_clock_skew;
         for account in &settings.sapling {
             let (reader, writer) = sapling::connect(account, &settings.http, metrics)?;
             let account_of = TeamAccount {

@@ -58,7 +58,7 @@ pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Fail
         as_of,
         uncovered: args.uncovered,
         holders: settings.sapling.iter().filter_map(holder).collect(),
-        grace: settings.policy.grace(),
+        grace: settings.policy.grace,
     };
     let now = clock::now();
     let (rows, unread) = store

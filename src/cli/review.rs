@@ -108,11 +108,8 @@ pub(super) async fn run(common: &Common, args: ReviewArgs) -> Result<Exit, Failu
 /// What has fallen due, what has no end first.
 async fn list(settings: &Settings, store: &Store, format: RowFormat) -> Result<Exit, Failure> {
     let now = clock::now();
-    let rows = match &settings.review {
-        Some(review) => {
-            let rules = review.into();
-            store.read(move |db| Reviews::rows(db, &rules, now)).await?
-        }
+    let rows = match settings.review {
+        Some(rules) => store.read(move |db| Reviews::rows(db, &rules, now)).await?,
         None => {
             output::complain("nothing falls due: the configuration has no [review]");
             Vec::new()

@@ -49,7 +49,8 @@ pub(super) fn sapling(
             let auth = section.read("auth", |leaf| checks::one_of(leaf, &words));
             let organization_id = section.read("organization_id", checks::line);
             let self_email = section.read("self_email", checks::email);
-            let teams = teams(&mut section, whitelists);
+            let account = name.as_deref().unwrap_or_default();
+            let teams = teams(&mut section, account, whitelists);
             section.finish();
             Some(SaplingAccount {
                 name: name?,
@@ -75,9 +76,9 @@ fn unique_name(section: &mut Section<'_>, names: &mut HashSet<String>) -> Option
     Some(name)
 }
 
-fn teams(account: &mut Section<'_>, whitelists: &HashSet<String>) -> Vec<TeamRule> {
+fn teams(section: &mut Section<'_>, account: &str, whitelists: &HashSet<String>) -> Vec<TeamRule> {
     let mut seen = HashSet::new();
-    account
+    section
         .sections("team")
         .into_iter()
         .filter_map(|mut section| {
@@ -97,7 +98,10 @@ fn teams(account: &mut Section<'_>, whitelists: &HashSet<String>) -> Vec<TeamRul
             }
             section.finish();
             Some(TeamRule {
-                team: team?,
+                team: Target::Sapling {
+                    account: account.to_owned(),
+                    team: team?,
+                },
                 max_age,
                 follow,
             })

@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use lettre::message::Mailbox;
 use reqwest::Url;
 
 use super::section::{Leaf, Read};
-use crate::domain::{Email, parse_span};
+use crate::domain::{Email, Pattern, parse_span};
 
 /// An account's name: it becomes part of targets and of file and metric names.
 pub(super) fn name(leaf: Leaf) -> Read<String> {
@@ -31,7 +33,7 @@ pub(super) fn line(leaf: Leaf) -> Read<String> {
     Ok(text.trim().to_owned())
 }
 
-pub(super) fn span(leaf: Leaf) -> Read<Duration> {
+pub(super) fn span(leaf: Leaf) -> Read<SignedDuration> {
     let text = leaf
         .text()
         .map_err(|_| "this is not a span; write one in quotes, such as \"30s\" or \"14d\"")?;
@@ -39,11 +41,16 @@ pub(super) fn span(leaf: Leaf) -> Read<Duration> {
 }
 
 /// A span that must not be zero.
-pub(super) fn positive_span(leaf: Leaf) -> Read<Duration> {
+pub(super) fn positive_span(leaf: Leaf) -> Read<SignedDuration> {
     above_zero(span(leaf)?)
 }
 
-fn above_zero(span: Duration) -> Read<Duration> {
+/// How long a call may take.
+pub(super) fn timeout(leaf: Leaf) -> Read<Duration> {
+    Ok(positive_span(leaf)?.unsigned_abs())
+}
+
+fn above_zero(span: SignedDuration) -> Read<SignedDuration> {
     if span.is_zero() {
         Err("this must be longer than zero".to_owned())
     } else {
@@ -52,7 +59,7 @@ fn above_zero(span: Duration) -> Read<Duration> {
 }
 
 /// Spans without repetition, the longest first.
-pub(super) fn spans_longest_first(leaf: Leaf) -> Read<Vec<Duration>> {
+pub(super) fn spans_longest_first(leaf: Leaf) -> Read<Vec<SignedDuration>> {
     let mut spans = leaf
         .list()?
         .iter()
@@ -61,7 +68,7 @@ pub(super) fn spans_longest_first(leaf: Leaf) -> Read<Vec<Duration>> {
                 .map_err(|e| e.to_string())
                 .and_then(above_zero)
         })
-        .collect::<Read<Vec<Duration>>>()?;
+        .collect::<Read<Vec<SignedDuration>>>()?;
     spans.sort_unstable_by(|a, b| b.cmp(a));
     spans.dedup();
     Ok(spans)
@@ -184,8 +191,8 @@ fn parse_mailbox(text: &str) -> Read<Mailbox> {
     Ok(found)
 }
 
-/// Addresses and patterns with `*`, in lower case.
-pub(super) fn patterns(leaf: Leaf) -> Read<Vec<String>> {
+/// Addresses and patterns with `*`.
+pub(super) fn patterns(leaf: Leaf) -> Read<Vec<Pattern>> {
     leaf.list()?
         .iter()
         .map(|text| {
@@ -201,7 +208,7 @@ pub(super) fn patterns(leaf: Leaf) -> Read<Vec<String>> {
                     "{text:?} matches no address; write one, or a pattern such as \"*@example.com\""
                 ))
             } else {
-                Ok(pattern)
+                Ok(Pattern::new(&pattern))
             }
         })
         .collect()

@@ -1,13 +1,12 @@
 //! `[mail]`, `[mail.smtp]` and `[mail.directory]`.
 
 use std::path::PathBuf;
-use std::time::Duration;
+
+use jiff::SignedDuration;
 
 use super::secrets::{PASSWORD, Secrets};
 use super::section::{Leaf, Read, Section};
 use super::{MailRoute, MailSettings, SmtpSettings, SmtpTls, checks};
-
-const DAY: u64 = 24 * 60 * 60;
 
 /// Reads `[mail]`; nobody is mailed without it.
 pub(super) fn mail(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<MailSettings> {
@@ -23,7 +22,7 @@ pub(super) fn mail(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Mail
         to: to?,
         notify_before: notify_before.unwrap_or_else(|| {
             [14, 3, 1]
-                .map(|days| Duration::from_secs(days * DAY))
+                .map(|days| SignedDuration::from_hours(days * 24))
                 .into()
         }),
         notify_people: notify_people.unwrap_or(false),

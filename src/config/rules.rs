@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use secrecy::ExposeSecret as _;
 
 use super::secrets::{Keys, Secrets};
 use super::section::{Leaf, Read, Section};
-use super::{
-    GuardSettings, HttpSettings, PolicySettings, ReviewSettings, StatusSettings, checks, secrets,
-};
+use super::{GuardSettings, HttpSettings, StatusSettings, checks, secrets};
+use crate::domain::{GuardPolicy, Policy, ReviewPolicy};
 
-const DAY: u64 = 24 * 60 * 60;
+/// In hours.
+const DAY: i64 = 24;
 
 /// Shorter tokens could be guessed: wrong ones are not counted.
 const SHORTEST_TOKEN: usize = 16;
@@ -35,10 +36,7 @@ pub(super) fn http(root: &mut Section<'_>) -> HttpSettings {
         requests_per_second: 10.0,
     };
     if let Some(mut section) = root.section("http") {
-        put(
-            &mut http.timeout,
-            section.read("timeout", checks::positive_span),
-        );
+        put(&mut http.timeout, section.read("timeout", checks::timeout));
         let calls = section.read("concurrency", |leaf| checks::whole_in(leaf, 1, 256));
         put(
             &mut http.concurrency,
@@ -56,10 +54,10 @@ pub(super) fn http(root: &mut Section<'_>) -> HttpSettings {
 }
 
 /// Reads `[policy]`.
-pub(super) fn policy(root: &mut Section<'_>) -> PolicySettings {
-    let mut policy = PolicySettings {
-        grace: Duration::ZERO,
-        invite_stale_after: Duration::from_secs(14 * DAY),
+pub(super) fn policy(root: &mut Section<'_>) -> Policy {
+    let mut policy = Policy {
+        grace: SignedDuration::ZERO,
+        invite_stale_after: SignedDuration::from_hours(14 * DAY),
         revoke_suppressed_invites: true,
         remove_returned: false,
     };
@@ -81,27 +79,29 @@ pub(super) fn policy(root: &mut Section<'_>) -> PolicySettings {
 /// Reads `[guard]`.
 pub(super) fn guard(root: &mut Section<'_>) -> GuardSettings {
     let mut guard = GuardSettings {
-        max_removals: 100,
-        max_removal_percent: 25.0,
-        protected: Vec::new(),
-        min_team_admins: 1,
-        max_clock_skew: Duration::from_secs(5 * 60),
+        limits: GuardPolicy {
+            max_removals: 100,
+            max_removal_percent: 25.0,
+            protected: Vec::new(),
+            min_team_admins: 1,
+        },
+        max_clock_skew: SignedDuration::from_mins(5),
     };
     if let Some(mut section) = root.section("guard") {
         put(
-            &mut guard.max_removals,
+            &mut guard.limits.max_removals,
             section.read("max_removals", Leaf::whole),
         );
         let percent = section.read("max_removal_percent", |leaf| {
             checks::number_in(leaf, 0.0, 100.0)
         });
-        put(&mut guard.max_removal_percent, percent);
+        put(&mut guard.limits.max_removal_percent, percent);
         put(
-            &mut guard.protected,
+            &mut guard.limits.protected,
             section.read("protected", checks::patterns),
         );
         put(
-            &mut guard.min_team_admins,
+            &mut guard.limits.min_team_admins,
             section.read("min_team_admins", Leaf::whole),
         );
         // Date headers have whole seconds: with zero, nothing could ever be removed.
@@ -157,14 +157,14 @@ fn listen(leaf: Leaf) -> Read<SocketAddr> {
 }
 
 /// Reads `[review]`.
-pub(super) fn review(root: &mut Section<'_>) -> Option<ReviewSettings> {
+pub(super) fn review(root: &mut Section<'_>) -> Option<ReviewPolicy> {
     let mut section = root.section("review")?;
     let every = section.read("every", checks::positive_span);
     let words = [("keep", false), ("end", true)];
     let unanswered = section.read("unanswered", |leaf| checks::one_of(leaf, &words));
     section.finish();
-    Some(ReviewSettings {
-        every: every.unwrap_or(Duration::from_secs(90 * DAY)),
+    Some(ReviewPolicy {
+        every: every.unwrap_or(SignedDuration::from_hours(90 * DAY)),
         unanswered_ends: unanswered.unwrap_or(false),
     })
 }

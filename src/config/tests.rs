@@ -114,7 +114,7 @@ fn an_empty_file_is_all_defaults() {
     assert_eq!(settings.database, Path::new("/var/lib/lapsed/lapsed.db"));
     assert!(settings.sentius.is_empty() && settings.sapling.is_empty());
     assert!(settings.mail.is_none() && settings.status.is_none() && settings.review.is_none());
-    assert!(settings.guard.protected.is_empty());
+    assert!(settings.guard.limits.protected.is_empty());
 }
 
 #[test]
@@ -164,7 +164,7 @@ fn notices_are_sorted_longest_first_without_repetition() {
     let settings = accept(&format!(
         "{MAIL}notify_before = [\"1d\", \"2w\", \"24h\", \"3d\"]\n[mail.directory]\npath = \"out\""
     ));
-    let days: Vec<u64> = settings
+    let days: Vec<i64> = settings
         .mail
         .unwrap()
         .notify_before
@@ -177,10 +177,9 @@ fn notices_are_sorted_longest_first_without_repetition() {
 #[test]
 fn protected_patterns_are_kept_in_lower_case() {
     let settings = accept("guard.protected = [\"CEO@Acme.com\", \"*@Board.acme.com\", \"*\"]");
-    assert_eq!(
-        settings.guard.protected,
-        ["ceo@acme.com", "*@board.acme.com", "*"]
-    );
+    let protected = settings.guard.limits.protected.iter();
+    let protected: Vec<String> = protected.map(ToString::to_string).collect();
+    assert_eq!(protected, ["ceo@acme.com", "*@board.acme.com", "*"]);
 }
 
 #[test]
@@ -191,11 +190,9 @@ fn a_team_is_told_by_name_or_by_id() {
          [[sapling.team]]\nid = \"42\"\nfollow = \"sentius:acme\""
     ));
     let teams = &settings.sapling[0].teams;
-    assert_eq!(
-        (teams[0].team.as_str(), teams[1].team.as_str()),
-        ("Core", "42")
-    );
-    assert_eq!(teams[0].max_age.map(|age| age.as_secs() / 86_400), Some(90));
+    let names: Vec<String> = teams.iter().map(|rule| rule.team.to_string()).collect();
+    assert_eq!(names, ["sapling:acme/Core", "sapling:acme/42"]);
+    assert_eq!(teams[0].max_age.map(|age| age.as_hours() / 24), Some(90));
     assert_eq!(
         teams[1].follow.as_ref().map(ToString::to_string).as_deref(),
         Some("sentius:acme")

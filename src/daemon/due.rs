@@ -53,7 +53,7 @@ pub(super) async fn ask(
     now: Timestamp,
     elsewhere: bool,
 ) -> Result<Asked, StoreError> {
-    let grace = settings.policy.grace();
+    let grace = settings.policy.grace;
     let (served, agenda) = store
         .read(move |db| {
             let served = Served {

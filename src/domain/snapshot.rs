@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Email, Flags, Grant, Role, TargetRef};
+use super::{Email, Flags, Grant, Role, TargetRef, TeamPolicy};
 
 /// The input of the plan. It holds only candidates, not everything that is stored: nobody appears
 /// without something that is due.
@@ -129,13 +129,4 @@ pub struct Invite {
     pub returned_at: Option<Timestamp>,
     /// When lapsed last removed them there.
     pub removed_at: Option<Timestamp>,
-}
-
-/// The rules of one team, from `[[sapling.team]]`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TeamPolicy {
-    /// Members older than this are removed, unless a grant covers them.
-    pub max_age: Option<jiff::SignedDuration>,
-    /// Membership ends with the grants on this target.
-    pub follow: Option<TargetRef>,
 }

@@ -158,10 +158,8 @@ fn from_now(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
         SpanError::Malformed(text) => WhenError::Malformed(text),
         error => WhenError::Span(error),
     })?;
-    SignedDuration::try_from(span)
-        .ok()
-        .and_then(|span| now.checked_add(span).ok())
-        .ok_or_else(|| WhenError::OutOfRange(text.to_owned()))
+    now.checked_add(span)
+        .map_err(|_| WhenError::OutOfRange(text.to_owned()))
 }
 
 /// The first or the last moment that carries this date in the zone.

@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::facts::{Facts, Over};
 use super::rules::Rules;
-use crate::domain::{Action, ActionKind, LeftAlone, Plan, Snapshot, SourceHealth, TargetRef, Why};
-use crate::guard::{self, GuardPolicy, Record};
+use crate::domain::{
+    Action, ActionKind, GuardPolicy, LeftAlone, Plan, Snapshot, SourceHealth, TargetRef, Why,
+};
+use crate::guard::{self, Record};
 use crate::plan;
 
 /// The plan for one person on one target.

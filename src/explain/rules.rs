@@ -1,17 +1,13 @@
 //! The configured rules, and which of them concern a person.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::facts::{Facts, OnTarget};
 use super::words::span;
-use crate::config::Settings;
-use crate::domain::{Email, Provider, Target, TargetRef};
-use crate::guard::{GuardPolicy, Pattern};
-use crate::plan::Policy;
+use crate::config::{Settings, TeamRule};
+use crate::domain::{Email, GuardPolicy, Pattern, Policy, Provider, TargetRef};
 
 /// What decides about access beside the grants.
 #[derive(Debug, Clone)]
@@ -21,14 +17,6 @@ pub(crate) struct Rules {
     pub(crate) teams: Vec<TeamRule>,
     /// The keys' holders by account.
     pub(crate) holders: BTreeMap<String, Email>,
-}
-
-/// A `[[sapling.team]]`.
-#[derive(Debug, Clone)]
-pub(crate) struct TeamRule {
-    pub(crate) team: Target,
-    pub(crate) max_age: Option<SignedDuration>,
-    pub(crate) follow: Option<Target>,
 }
 
 /// A rule that concerns a person on a target.
@@ -41,34 +29,11 @@ pub(crate) struct Applies {
 
 impl Rules {
     pub(crate) fn of(settings: &Settings) -> Self {
-        let guard = &settings.guard;
-        let holder =
-            |a: &crate::config::SaplingAccount| Some((a.name.clone(), a.self_email.clone()?));
-        let teams = settings.sapling.iter().flat_map(|account| {
-            account.teams.iter().map(|rule| TeamRule {
-                team: Target::Sapling {
-                    account: account.name.clone(),
-                    team: rule.team.clone(),
-                },
-                max_age: rule.max_age.map(signed),
-                follow: rule.follow.clone(),
-            })
-        });
         Self {
-            policy: Policy {
-                grace: settings.policy.grace(),
-                invite_stale_after: signed(settings.policy.invite_stale_after),
-                revoke_suppressed_invites: settings.policy.revoke_suppressed_invites,
-                remove_returned: settings.policy.remove_returned,
-            },
-            guard: GuardPolicy {
-                max_removals: guard.max_removals,
-                max_removal_percent: guard.max_removal_percent,
-                protected: guard.protected.iter().map(|p| Pattern::new(p)).collect(),
-                min_team_admins: guard.min_team_admins,
-            },
-            holders: settings.sapling.iter().filter_map(holder).collect(),
-            teams: teams.collect(),
+            policy: settings.policy.clone(),
+            guard: settings.guard.limits.clone(),
+            holders: settings.holders(),
+            teams: settings.team_rules().cloned().collect(),
         }
     }
 
@@ -117,9 +82,4 @@ impl Rules {
         }
         applies
     }
-}
-
-/// A configured span; the configuration's limit keeps it far from overflow.
-fn signed(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
 }

@@ -10,7 +10,7 @@ mod simulation;
 use jiff::Timestamp;
 
 use super::*;
-use crate::domain::{ActionKind, Reason, Role, TargetId};
+use crate::domain::{ActionKind, Pattern, Reason, Role, TargetId};
 
 const KINDS: [ActionKind; 4] = [
     ActionKind::WhitelistRemove,

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{Delivery, Options, Pass, PassError, mailing, span};
+use super::{Delivery, Options, Pass, PassError, mailing};
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
@@ -26,7 +26,7 @@ impl Pass<'_> {
         }
         let soonest = self.settings.mail.as_ref().map(|m| &m.notify_before);
         let soon = soonest.and_then(|windows| windows.iter().max().copied());
-        let soon = soon.map_or(SignedDuration::from_hours(14 * 24), span);
+        let soon = soon.unwrap_or(SignedDuration::from_hours(14 * 24));
         let holders = self.settings.holders();
         let now = self.moment;
         // Most of a first look at many teams is this: it is read in two parts at once.

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::SignedDuration;
 
-use super::{Pass, span};
+use super::Pass;
 use crate::clock;
 use crate::domain::{
     Finding, FindingKind, Means, Place, Plan, Snapshot, TargetId, TargetMessage, TargetRef,
 };
 use crate::guard::clocks::Clocks;
-use crate::guard::{self, GuardPolicy, Pattern, Record, Reviewed};
+use crate::guard::{self, Record, Reviewed};
 use crate::observe::Observation;
 use crate::store::{Holds, Ledger, StoreError, Teams, tables};
 
@@ -20,13 +20,7 @@ impl Pass<'_> {
         plan: Plan,
         snapshot: &Snapshot,
     ) -> Result<Reviewed, StoreError> {
-        let settings = &self.settings.guard;
-        let policy = GuardPolicy {
-            max_removals: settings.max_removals,
-            max_removal_percent: settings.max_removal_percent,
-            protected: settings.protected.iter().map(|p| Pattern::new(p)).collect(),
-            min_team_admins: settings.min_team_admins,
-        };
+        let policy = &self.settings.guard.limits;
         let mut planned: BTreeMap<TargetRef, u64> = BTreeMap::new();
         let mut again = HashSet::new();
         for action in &plan.actions {
@@ -77,7 +71,7 @@ impl Pass<'_> {
                 Ok(record)
             })
             .await?;
-        Ok(guard::review(plan, &policy, &record))
+        Ok(guard::review(plan, policy, &record))
     }
 
     /// Reports that a person has to confirm the database; the run is the one to approve.
@@ -137,6 +131,6 @@ impl Pass<'_> {
     }
 
     pub(super) fn max_skew(&self) -> SignedDuration {
-        span(self.settings.guard.max_clock_skew)
+        self.settings.guard.max_clock_skew
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Pass, span};
+use super::Pass;
 use crate::apply::Apply;
 use crate::clock;
 use crate::domain::{
@@ -14,7 +14,7 @@ use crate::domain::{
 };
 use crate::guard::{Refused, Reviewed};
 use crate::observe::{self, Observation, ReadOptions};
-use crate::plan::{self, Policy};
+use crate::plan;
 use crate::progress::Stage;
 use crate::store::queries::plan_input::{self, Wanted};
 use crate::store::{Ledger, ReadTeam, StoreError, closing, upgrade};
@@ -56,12 +56,7 @@ impl Pass<'_> {
         rules: &BTreeMap<TargetRef, TeamPolicy>,
         scope: &Scope,
     ) -> Result<(Snapshot, Plan), StoreError> {
-        let policy = Policy {
-            grace: self.grace(),
-            invite_stale_after: span(self.settings.policy.invite_stale_after),
-            revoke_suppressed_invites: self.settings.policy.revoke_suppressed_invites,
-            remove_returned: self.settings.policy.remove_returned,
-        };
+        let policy = &self.settings.policy;
         let wanted = Wanted {
             now: self.moment,
             policy: policy.clone(),
@@ -74,7 +69,7 @@ impl Pass<'_> {
             .store
             .read(move |db| plan_input::load(db, wanted))
             .await?;
-        let plan = plan::plan(&snapshot, &policy, self.moment);
+        let plan = plan::plan(&snapshot, policy, self.moment);
         for left in &plan.left_alone {
             tracing::debug!(target = %left.target, email = %left.email, why = ?left.why, "left alone");
         }

@@ -1,10 +1,10 @@
 //! Notices and reviews: whether and when people may be notified, and which grants end because
 //! nobody answered the review.
 
-use super::{Pass, span};
+use super::Pass;
 use crate::clock;
+use crate::domain::ReviewPolicy;
 use crate::notices::Turn;
-use crate::review::Rules;
 use crate::store::{Reviews, StoreError};
 
 impl Pass<'_> {
@@ -32,8 +32,8 @@ impl Pass<'_> {
         }
     }
 
-    pub(super) fn review_rules(&self) -> Option<Rules> {
-        self.settings.review.as_ref().map(Rules::from)
+    pub(super) fn review_rules(&self) -> Option<ReviewPolicy> {
+        self.settings.review
     }
 
     /// Ends what nobody answered for, so that plan and guard find it like any other end.
@@ -56,14 +56,5 @@ impl Pass<'_> {
             );
         }
         Ok(())
-    }
-}
-
-impl From<&crate::config::ReviewSettings> for Rules {
-    fn from(settings: &crate::config::ReviewSettings) -> Self {
-        Self {
-            every: span(settings.every),
-            unanswered_ends: settings.unanswered_ends,
-        }
     }
 }

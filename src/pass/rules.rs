@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Pass, span};
+use super::Pass;
 use crate::config::TeamRule;
-use crate::domain::{Finding, FindingKind, Place, Scope, Target, TargetId, TargetRef, TeamPolicy};
+use crate::domain::{Finding, FindingKind, Place, Scope, TargetId, TargetRef, TeamPolicy};
 use crate::observe::Observation;
 use crate::store::{StoreError, Targets};
 
 /// A rule with what it means in the database; nothing where it means nothing there.
 struct Ruled<'a> {
     rule: &'a TeamRule,
-    team: Target,
     found: Option<TargetRef>,
     follows: Option<TargetRef>,
     namesakes: Option<String>,
@@ -44,13 +43,13 @@ impl Pass<'_> {
             let listed = |t: &TargetRef| seen.team_ids.contains_key(&t.id());
             if let Some(found) = ruled.found.filter(listed) {
                 let policy = TeamPolicy {
-                    max_age: ruled.rule.max_age.map(span),
+                    max_age: ruled.rule.max_age,
                     follow: ruled.follows,
                 };
                 rules.insert(found, policy);
                 continue;
             }
-            let account = ruled.team.account();
+            let account = ruled.rule.team.account();
             let is_listed = seen.sources.keys().any(|t| t.account() == account);
             if is_listed && self.scope.is_everything() {
                 let detail = match ruled.namesakes {
@@ -61,7 +60,7 @@ impl Pass<'_> {
                 };
                 seen.findings.push(Finding {
                     finding: FindingKind::TargetUnknown,
-                    place: Place::Target(TargetRef::new(TargetId(0), ruled.team)),
+                    place: Place::Target(TargetRef::new(TargetId(0), ruled.rule.team.clone())),
                     email: None,
                     detail: Some(detail),
                 });
@@ -72,30 +71,23 @@ impl Pass<'_> {
 
     async fn ruled(&self) -> Result<Vec<Ruled<'_>>, StoreError> {
         let mut all = Vec::new();
-        for account in &self.settings.sapling {
-            for rule in &account.teams {
-                let team = Target::Sapling {
-                    account: account.name.clone(),
-                    team: rule.team.clone(),
-                };
-                let (wanted, followed) = (team.clone(), rule.follow.clone());
-                let (found, follows, namesakes) = self
-                    .store
-                    .read(move |db| {
-                        let followed = followed.as_ref().map(|t| Targets::find(db, t));
-                        let namesakes = Targets::namesakes(db, &wanted)?;
-                        let found = Targets::find(db, &wanted)?;
-                        Ok((found, followed.transpose()?.flatten(), namesakes))
-                    })
-                    .await?;
-                all.push(Ruled {
-                    rule,
-                    team,
-                    found,
-                    follows,
-                    namesakes,
-                });
-            }
+        for rule in self.settings.team_rules() {
+            let (wanted, followed) = (rule.team.clone(), rule.follow.clone());
+            let (found, follows, namesakes) = self
+                .store
+                .read(move |db| {
+                    let followed = followed.as_ref().map(|t| Targets::find(db, t));
+                    let namesakes = Targets::namesakes(db, &wanted)?;
+                    let found = Targets::find(db, &wanted)?;
+                    Ok((found, followed.transpose()?.flatten(), namesakes))
+                })
+                .await?;
+            all.push(Ruled {
+                rule,
+                found,
+                follows,
+                namesakes,
+            });
         }
         Ok(all)
     }

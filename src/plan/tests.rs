@@ -8,6 +8,8 @@ mod random;
 mod roles;
 mod team;
 
+use jiff::SignedDuration;
+
 use super::*;
 use crate::domain::{ActionKind, Flags, Means, Reason, Role, TeamPolicy};
 use builder::*;

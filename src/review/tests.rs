@@ -33,8 +33,8 @@ fn open(grant: i64, owner: Option<&str>, confirmed: i64) -> Open {
     }
 }
 
-fn rules() -> Rules {
-    Rules {
+fn rules() -> ReviewPolicy {
+    ReviewPolicy {
         every: SignedDuration::from_hours(24 * 90),
         unanswered_ends: true,
     }
@@ -178,7 +178,7 @@ fn a_reminder_that_did_not_arrive_ends_nothing() {
         unanswered(&[waiting.clone()], &rules(), day(124)).count(),
         1
     );
-    let keeps = Rules {
+    let keeps = ReviewPolicy {
         unanswered_ends: false,
         ..rules()
     };
@@ -187,7 +187,7 @@ fn a_reminder_that_did_not_arrive_ends_nothing() {
 
 #[test]
 fn what_may_stay_unanswered_is_asked_again_at_each_review() {
-    let keeps = Rules {
+    let keeps = ReviewPolicy {
         unanswered_ends: false,
         ..rules()
     };

@@ -4,6 +4,8 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::{Fixture, MAIL, SAPLING, SENTIUS, Settings};
 
 fn load(toml: &str, variables: &[(&str, &str)]) -> Result<Settings, String> {
@@ -41,8 +43,8 @@ fn every_kind_of_value_can_be_overridden() {
     assert_eq!(settings.database, Path::new("00123"));
     assert_eq!(settings.http.timeout, Duration::from_secs(5));
     assert!((settings.http.requests_per_second - 2.5).abs() < f64::EPSILON);
-    assert_eq!(settings.guard.max_removals, 5);
-    assert!(settings.guard.protected.is_empty());
+    assert_eq!(settings.guard.limits.max_removals, 5);
+    assert!(settings.guard.limits.protected.is_empty());
     assert!(!settings.policy.revoke_suppressed_invites);
     assert!(settings.status.is_some());
     let mail = settings.mail.unwrap();
@@ -85,7 +87,7 @@ fn one_of_several_accounts_is_meant_by_index_or_by_name() {
     assert_eq!(settings.sapling[0].auth, super::super::SaplingAuth::Bearer);
     assert_eq!(
         settings.sapling[0].teams[0].max_age,
-        Some(Duration::from_secs(2 * 86_400))
+        Some(SignedDuration::from_hours(48))
     );
 }
 

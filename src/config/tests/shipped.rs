@@ -34,7 +34,7 @@ fn the_shipped_file_is_taken_as_it_is_once_two_keys_are_there() {
         "https://api.sapling.ai/"
     );
     // Nobody is mailed at a made-up address, and nobody is protected who does not exist.
-    assert!(settings.mail.is_none() && settings.guard.protected.is_empty());
+    assert!(settings.mail.is_none() && settings.guard.limits.protected.is_empty());
     assert!(settings.status.is_none() && settings.review.is_none());
     assert!(settings.alarm.is_none());
     assert!(load(TEXT, &["sentius-key"]).is_err());
@@ -76,7 +76,7 @@ fn the_shipped_file_shows_the_defaults() {
         format!("{:?}", default.policy)
     );
     let mut guard = shown.guard;
-    guard.protected.clear();
+    guard.limits.protected.clear();
     assert_eq!(format!("{guard:?}"), format!("{:?}", default.guard));
     let (shown, default) = (shown.mail.unwrap(), default.mail.unwrap());
     assert_eq!(shown.notify_before, default.notify_before);

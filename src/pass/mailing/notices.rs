@@ -6,7 +6,7 @@ use super::{MailError, is_ours, mailbox};
 use crate::config::MailSettings;
 use crate::mail::{self, ComposeError, Event};
 use crate::notices::{self, Item, Notice, Rules, Turn};
-use crate::pass::{Pass, PassError, span};
+use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
 use crate::store::{NewMail, Notices, Outbox, ending};
 
@@ -28,7 +28,7 @@ pub(super) async fn queue(
         return Ok(Vec::new());
     }
     let rules = Rules {
-        windows: settings.notify_before.iter().map(|w| span(*w)).collect(),
+        windows: settings.notify_before.clone(),
         people: settings.notify_people,
     };
     let (now, until) = (turn.now, rules.until(turn.next));

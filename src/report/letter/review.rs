@@ -4,12 +4,13 @@ use super::super::clean::{one_line, quoted};
 use super::super::view::{Row, joined};
 use super::super::words::{count, hours};
 use super::{Letter, Part, Scene};
-use crate::review::{self, Open, Rules};
+use crate::domain::ReviewPolicy;
+use crate::review::{self, Open};
 
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed review";
 
-pub(crate) fn review(asked: &review::Letter, rules: &Rules, scene: &Scene) -> Letter {
+pub(crate) fn review(asked: &review::Letter, rules: &ReviewPolicy, scene: &Scene) -> Letter {
     let number = asked.questions.len() as u64;
     let waits = count(number, "grant waits", "grants wait");
     let (again, new): (Vec<&Open>, Vec<&Open>) = asked
@@ -64,7 +65,7 @@ pub(crate) fn review(asked: &review::Letter, rules: &Rules, scene: &Scene) -> Le
     }
 }
 
-fn days(rules: &Rules) -> String {
+fn days(rules: &ReviewPolicy) -> String {
     hours(u64::try_from(rules.wait().as_hours()).unwrap_or(0))
 }
 

@@ -4,9 +4,9 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::domain::{AccessEnd, Email, Role, Target, TargetId, TargetRef};
+use crate::domain::{AccessEnd, Email, ReviewPolicy, Role, Target, TargetId, TargetRef};
 use crate::notices::{Item, Notice};
-use crate::review::{self, Open, Rules};
+use crate::review::{self, Open};
 
 fn scene() -> Scene {
     Scene {
@@ -113,7 +113,7 @@ fn a_review_asks_with_the_commands_that_answer_it() {
             question("bob@acme.example", "sapling:acme/Core", Some(""), false),
         ],
     };
-    let rules = Rules {
+    let rules = ReviewPolicy {
         every: SignedDuration::from_hours(90 * 24),
         unanswered_ends: true,
     };

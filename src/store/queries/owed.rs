@@ -31,7 +31,7 @@ impl OwedAt {
     pub(crate) fn new(settings: &Settings, now: Timestamp, unconfirmed: bool) -> Self {
         Self {
             now,
-            grace: settings.policy.grace(),
+            grace: settings.policy.grace,
             unconfirmed,
             import_runs: false,
             untried: UNTRIED,

@@ -6,10 +6,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
 use crate::domain::{
-    Email, Flags, Grant, Holder, Invite, Member, Role, Scope, Snapshot, SourceHealth, TargetId,
-    TargetRef, TeamPolicy,
+    Email, Flags, Grant, Holder, Invite, Member, Policy, Role, Scope, Snapshot, SourceHealth,
+    TargetId, TargetRef, TeamPolicy,
 };
-use crate::plan::Policy;
 use crate::store::queries::bearer::is_meant;
 use crate::store::queries::sql::{COVERS, EARLIER};
 use crate::store::tables::members::OF_PERSON;

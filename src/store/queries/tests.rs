@@ -10,9 +10,9 @@ use rusqlite::{Connection, Row, ToSql, named_params};
 
 use super::sql;
 use crate::domain::{
-    ActionState, Email, Flags, Grant, Role, Scope, Snapshot, SourceHealth, TargetId,
+    ActionState, Email, Flags, Grant, Policy, Role, Scope, Snapshot, SourceHealth, TargetId,
 };
-use crate::plan::{Policy, plan};
+use crate::plan::plan;
 use crate::store::{db::open, db::values, queries::plan_input, tables::targets};
 
 const PEOPLE: [&str; 3] = ["ann@example.com", "bob@example.com", "cyd@example.com"];

@@ -8,8 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, named_params};
 use serde::Serialize;
 
-use crate::domain::{Email, Role, TargetId, TargetRef};
-use crate::review::{Letter, Open, Recipients, Rules};
+use crate::domain::{Email, ReviewPolicy, Role, TargetId, TargetRef};
+use crate::review::{Letter, Open, Recipients};
 use crate::store::tables::outbox::bounces;
 use crate::store::{Outbox, StoreError, db::values, tables::targets};
 pub(crate) use answers::ReviewAnswer;
@@ -51,7 +51,7 @@ impl Reviews {
     /// The grants whose review is due, those without an end first.
     pub(crate) fn due(
         db: &Connection,
-        rules: &Rules,
+        rules: &ReviewPolicy,
         now: Timestamp,
     ) -> Result<Vec<Open>, StoreError> {
         let names = targets::names(db)?;
@@ -83,7 +83,7 @@ impl Reviews {
     /// The rows of `review`.
     pub(crate) fn rows(
         db: &Connection,
-        rules: &Rules,
+        rules: &ReviewPolicy,
         now: Timestamp,
     ) -> Result<Vec<ReviewRow>, StoreError> {
         let row = |open: Open| ReviewRow {
@@ -148,7 +148,7 @@ impl Reviews {
     pub(crate) fn asked(
         db: &Connection,
         letter: &Letter,
-        rules: &Rules,
+        rules: &ReviewPolicy,
         unique_key: &str,
         at: Timestamp,
     ) -> Result<(), StoreError> {

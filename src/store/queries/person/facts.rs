@@ -7,15 +7,16 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::near;
+use crate::config::TeamRule;
 use crate::domain::event::About;
 use crate::domain::{
     Email, Event, Flags, GrantState, Provider, Scope, SourceHealth, TargetId, TargetRef, TeamPolicy,
 };
+use crate::explain::Rules;
 use crate::explain::facts::{
     ActionFact, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Over, Proof, ProvisionFact,
     SourceFact,
 };
-use crate::explain::{Rules, TeamRule};
 use crate::store::queries::bearer::is_meant;
 use crate::store::queries::plan_input::{self, Wanted};
 use crate::store::queries::sql::{HELD, STANDS, TO_APPROVE};

@@ -5,8 +5,8 @@ use rusqlite::{Connection, Row, ToSql, named_params};
 
 use super::{Reviews, role};
 use crate::domain::event::{Moved, Reviewed};
-use crate::domain::{Email, Event, Role, TargetRef};
-use crate::review::{self, Rules};
+use crate::domain::{Email, Event, ReviewPolicy, Role, TargetRef};
+use crate::review;
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
 use crate::store::trail;
@@ -116,7 +116,7 @@ impl Reviews {
     /// Ends the grants whose review nobody answered in time.
     pub(crate) fn end_unanswered(
         db: &Connection,
-        rules: &Rules,
+        rules: &ReviewPolicy,
         at: Timestamp,
     ) -> Result<usize, StoreError> {
         let due = Self::due(db, rules, at)?;

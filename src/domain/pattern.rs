@@ -5,11 +5,11 @@ use std::fmt;
 
 use idna::uts46::{AsciiDenyList, Hyphens, Uts46};
 
-use crate::domain::{Email, canonical_domain, composed_lower};
+use super::email::{Email, canonical_domain, composed_lower};
 
 /// `ceo@acme.com` or `*@board.acme.com`; matched by the canonical form of addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pattern {
+pub struct Pattern {
     /// In lower case, as a person reads it.
     written: String,
     /// With the domain in IDNA-ASCII, but for labels with a `*`: what keys are compared with.
@@ -21,7 +21,7 @@ pub(crate) struct Pattern {
 impl Pattern {
     /// Takes a pattern as it was written.
     #[must_use]
-    pub(crate) fn new(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         let written = composed_lower(text.trim());
         Self {
             ascii: with_labels(&written, |label| {
@@ -34,7 +34,7 @@ impl Pattern {
 
     /// Whether the address is meant. `*` stands for any run of characters, also an empty one.
     #[must_use]
-    pub(crate) fn matches(&self, email: &Email) -> bool {
+    pub fn matches(&self, email: &Email) -> bool {
         let key = email.key();
         if glob(&self.ascii, key) {
             return true;
