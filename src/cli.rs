@@ -257,14 +257,8 @@ impl Common {
 }
 
 /// Reads an option that holds a WHEN.
-fn when(
-    option: &str,
-    text: &str,
-    settings: &Settings,
-    edge: Edge,
-) -> Result<Option<jiff::Timestamp>, Failure> {
+fn when(option: &str, text: &str, settings: &Settings, edge: Edge) -> Result<When, Failure> {
     When::parse(text, clock::now(), &settings.timezone, edge)
-        .map(When::at)
         .map_err(|error| Failure::usage(format!("{option}: {error}")))
 }
 
@@ -276,8 +270,8 @@ fn moment(
 ) -> Result<Option<jiff::Timestamp>, Failure> {
     let Some(text) = text else { return Ok(None) };
     match when(option, text, settings, Edge::End)? {
-        Some(at) => Ok(Some(at)),
-        None => Err(Failure::usage(format!(
+        When::At(at) => Ok(Some(at)),
+        When::Never => Err(Failure::usage(format!(
             "{option}: \"never\" is no moment; give a time, a date or a span"
         ))),
     }

@@ -38,7 +38,7 @@ pub(super) struct ExtendArgs {
 
 pub(super) async fn run(common: &Common, args: ExtendArgs) -> Result<Exit, Failure> {
     let (settings, store) = common.open(Keys::Read)?;
-    let end = when("--end", &args.end, &settings, Edge::End)?;
+    let end = when("--end", &args.end, &settings, Edge::End)?.at();
     let email = giving::person(&store, &args.email).await?;
     let services = Services::connect(&settings, &Metrics::default())?;
     let requests = args.asked.requests("extend", &settings, &services, &store);

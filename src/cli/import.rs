@@ -12,7 +12,7 @@ use super::{Common, output};
 use crate::clock;
 use crate::commands::{self, GiveError, Given, Request, Requests};
 use crate::config::Keys;
-use crate::domain::{Flags, Provided, ProvisionState};
+use crate::domain::{Flags, Provided, ProvisionState, When};
 use crate::import::{self, Faults, Row};
 use crate::metrics::Metrics;
 use crate::progress::Stop;
@@ -224,7 +224,10 @@ fn outlasted(file: &Path, lines: &[u64], given: &[Given]) {
         else {
             continue;
         };
-        let until = until.map_or_else(|| "has no end".to_owned(), |end| format!("ends {end}"));
+        let until = match until {
+            When::Never => "has no end".to_owned(),
+            When::At(end) => format!("ends {end}"),
+        };
         output::complain(&format!(
             "{}: line {line}: note: another grant of this person on this target {until}, and the last end counts",
             file.display()

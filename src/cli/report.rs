@@ -60,7 +60,7 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
         // A report is about the past: a span counts back from now.
         Some(text) => match parse_span(text) {
             Ok(span) => now.checked_sub(span).ok(),
-            Err(_) => when("--since", text, &settings, Edge::Start)?,
+            Err(_) => when("--since", text, &settings, Edge::Start)?.at(),
         },
     };
     if let Some(from) = from.filter(|from| *from > now) {

@@ -10,7 +10,7 @@ use super::giving::{self, AskedArgs, Form};
 use super::{Common, RowFormat, output, progress, run, when};
 use crate::clock;
 use crate::config::{Keys, Settings};
-use crate::domain::{Edge, Email, Provider, ProvisionState, Scope, Target, TargetRef};
+use crate::domain::{Edge, Email, Provider, ProvisionState, Scope, Target, TargetRef, When};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options, PassError};
 use crate::report::one_line;
@@ -134,7 +134,7 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
     let mut end = end
         .map(|text| when("--end", text, &settings, Edge::End))
         .transpose()?;
-    if let Some(past) = end.flatten().filter(|end| *end <= now) {
+    if let Some(past) = end.and_then(When::at).filter(|end| *end <= now) {
         return Err(Failure::usage(format!(
             "--end: {past} is past; review end ends access now"
         )));
@@ -155,7 +155,12 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
             .asked
             .requests(&asked.command, &settings, &services, &store);
         let given = requests
-            .extend(email.clone(), about.target.clone(), moved, giving::waiting)
+            .extend(
+                email.clone(),
+                about.target.clone(),
+                moved.at(),
+                giving::waiting,
+            )
             .await
             .map_err(giving::in_options)?;
         unposted = given.into_iter().find(|g| g.state != ProvisionState::Done);

@@ -1,11 +1,10 @@
 //! Gives back what a run removed, and says what cannot be given back as it was.
 
-use jiff::Timestamp;
 use serde::Serialize;
 
 use super::requests::{GiveError, Given, Request, Requests};
 use crate::clock;
-use crate::domain::{Flags, Provided, Provider, Target};
+use crate::domain::{Flags, Provided, Provider, Target, When};
 use crate::store::{Kept, Ledger, Lock, Lost, NewGrant, Same};
 
 /// Why nothing is given back to an address that somebody else has.
@@ -72,7 +71,7 @@ impl Plan {
 
 impl Requests<'_> {
     /// Gives back what a run removed, with the same permissions, flags and ends. `end` is for those
-    /// whose end has passed, or who never had one; `Some(None)` is never.
+    /// whose end has passed, or who never had one.
     ///
     /// # Errors
     /// When there is no such run, or an end is needed and none is given.
@@ -80,11 +79,11 @@ impl Requests<'_> {
         &self,
         lock: Lock,
         run: String,
-        end: Option<Option<Timestamp>>,
+        end: Option<When>,
     ) -> Result<Undone, GiveError> {
         let fault = |why: String| GiveError::Faults(vec![(0, why)]);
         let (at, wanted) = (clock::now(), run.clone());
-        if let Some(past) = end.flatten().filter(|end| *end <= at) {
+        if let Some(past) = end.and_then(When::at).filter(|end| *end <= at) {
             return Err(fault(format!("end: {past} is past")));
         }
         let lost = self
@@ -131,7 +130,7 @@ impl Requests<'_> {
     }
 }
 
-fn plan(lost: Vec<Lost>, run: &str, end: Option<Option<Timestamp>>) -> Plan {
+fn plan(lost: Vec<Lost>, run: &str, end: Option<When>) -> Plan {
     let mut plan = Plan::default();
     for lost in lost {
         if lost.taken_over {
@@ -196,7 +195,7 @@ enum Access {
     Unknown(String),
 }
 
-fn access(lost: &Lost, run: &str, end: Option<Option<Timestamp>>) -> Access {
+fn access(lost: &Lost, run: &str, end: Option<When>) -> Access {
     if let Some(running) = lost.running.iter().find(|grant| grant.role.is_none()) {
         return Access::Grants(vec![running.clone()]);
     }
@@ -232,7 +231,7 @@ fn access(lost: &Lost, run: &str, end: Option<Option<Timestamp>>) -> Access {
             permissions: Vec::new(),
             role: None,
             start: None,
-            end,
+            end: end.at(),
             owner: None,
             reason: Some(format!("undo of {run} ({})", lost.reason.as_str())),
             as_written: format!("undo {run}"),
@@ -246,9 +245,9 @@ fn running(lost: &Lost, kept: &Kept) -> Option<NewGrant> {
 }
 
 /// The same grant anew, until then.
-fn until(kept: &Kept, end: Option<Timestamp>) -> NewGrant {
+fn until(kept: &Kept, end: When) -> NewGrant {
     NewGrant {
-        end,
+        end: end.at(),
         ..kept.grant.clone()
     }
 }

@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use super::span::{SpanError, parse_span};
 
-/// What WHEN on the command line, or a cell of an import, means.
+/// What WHEN on the command line, or a cell of an import, means; also when access ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum When {
     /// At this moment, to the millisecond.
@@ -83,6 +83,18 @@ impl When {
         Timestamp::from_millisecond(at.min(last).as_millisecond())
             .map(Self::At)
             .map_err(|_| WhenError::OutOfRange(text.to_owned()))
+    }
+
+    /// The end that is on record, where absent means never.
+    #[must_use]
+    pub fn of(end: Option<Timestamp>) -> Self {
+        end.map_or(Self::Never, Self::At)
+    }
+
+    /// Whether it lies after this moment.
+    #[must_use]
+    pub fn is_after(self, now: Timestamp) -> bool {
+        self.at().is_none_or(|at| at > now)
     }
 
     /// The moment, where there is one.

@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Ledger;
-use crate::domain::{ActionKind, Email, Flags, Permission, Reason, Role, TargetId, TargetRef};
+use crate::domain::{
+    ActionKind, Email, Flags, Permission, Reason, Role, TargetId, TargetRef, When,
+};
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
 use crate::store::{NewGrant, StoreError, db::values, tables::members, tables::targets};
 
@@ -33,9 +35,8 @@ pub(crate) struct Lost {
 #[derive(Debug, Clone)]
 pub(crate) struct Kept {
     pub(crate) grant: NewGrant,
-    /// The end that it had before it was revoked, if that is in the future; `Some(None)`: it had
-    /// none.
-    pub(crate) end: Option<Option<Timestamp>>,
+    /// The end that it had before it was revoked, if that is in the future.
+    pub(crate) end: Option<When>,
 }
 
 impl Ledger {
@@ -176,18 +177,14 @@ fn closed_by(
                 start: Some(values::read(row.get("starts_at")?)).filter(|start| *start > at),
                 ..read(row, email, target)?
             },
-            end: end.filter(|end| end.is_none_or(|end| end > at)),
+            end: end.filter(|end| end.is_after(at)),
         });
     }
     Ok(closed)
 }
 
 /// The end that a grant had before it was revoked, by the trail.
-fn end_before(
-    db: &Connection,
-    grant: i64,
-    email: &Email,
-) -> Result<Option<Option<Timestamp>>, StoreError> {
+fn end_before(db: &Connection, grant: i64, email: &Email) -> Result<Option<When>, StoreError> {
     let was: Option<Option<String>> = db
         .prepare_cached(
             "SELECT p.body ->> 'was' FROM event_payload p JOIN event e USING (seq)
@@ -202,8 +199,8 @@ fn end_before(
         .optional()?;
     Ok(match was {
         None => None,
-        Some(None) => Some(None),
-        Some(Some(text)) => text.parse().ok().map(Some),
+        Some(None) => Some(When::Never),
+        Some(Some(text)) => text.parse().ok().map(When::At),
     })
 }
 

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::domain::event::GrantForm;
-use crate::domain::{Email, Event, Flags, Permission, Role, Target, TargetRef};
+use crate::domain::{Email, Event, Flags, Permission, Role, Target, TargetRef, When};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::GIVES;
 use crate::store::trail;
@@ -67,8 +67,8 @@ impl NewGrant {
 pub enum Imported {
     /// It is new; with the end of another grant that keeps the access longer, if there is one.
     Recorded {
-        /// `Some(None)`: another grant has no end.
-        outlasted_by: Option<Option<Timestamp>>,
+        /// The last of their ends.
+        outlasted_by: Option<When>,
     },
     /// It was there already; name, owner, reason or permissions were brought up to date.
     Amended,
@@ -232,7 +232,7 @@ impl Grants {
         target: &TargetRef,
         grant: &NewGrant,
         at: Timestamp,
-    ) -> Result<Option<Option<Timestamp>>, StoreError> {
+    ) -> Result<Option<When>, StoreError> {
         let Some(end) = grant.end else {
             return Ok(None);
         };
@@ -252,7 +252,7 @@ impl Grants {
                 |row| row.get::<_, Option<i64>>(0),
             )
             .optional()?;
-        Ok(latest.map(values::read_if_any))
+        Ok(latest.map(|end| When::of(values::read_if_any(end))))
     }
 }
 

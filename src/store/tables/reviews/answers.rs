@@ -5,7 +5,7 @@ use rusqlite::{Connection, Row, ToSql, named_params};
 
 use super::{Reviews, role};
 use crate::domain::event::{Moved, Reviewed};
-use crate::domain::{Email, Event, ReviewPolicy, Role, TargetRef};
+use crate::domain::{Email, Event, ReviewPolicy, Role, TargetRef, When};
 use crate::review;
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
@@ -37,7 +37,7 @@ impl Reviews {
         db: &Connection,
         email: &Email,
         target: &TargetRef,
-        end: Option<Option<Timestamp>>,
+        end: Option<When>,
         asked: &Asked,
         at: Timestamp,
     ) -> Result<ReviewAnswer, StoreError> {
@@ -50,7 +50,7 @@ impl Reviews {
             });
         }
         if let Some(end) = end
-            && let Err(why) = Grants::extend(db, email, target, end, asked, at)?
+            && let Err(why) = Grants::extend(db, email, target, end.at(), asked, at)?
         {
             return Ok(ReviewAnswer::Refused(why));
         }
