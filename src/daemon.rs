@@ -422,9 +422,7 @@ impl Daemon {
 
     fn local(&self, at: Timestamp) -> String {
         let zone = self.settings.borrow().timezone.clone();
-        at.to_zoned(zone)
-            .strftime("%Y-%m-%d %H:%M:%S %Z")
-            .to_string()
+        crate::text::second(at, &zone)
     }
 
     fn begin_to_stop(&self) {

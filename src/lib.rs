@@ -12,6 +12,7 @@ pub mod clock;
 mod failpoint;
 mod files;
 mod progress;
+mod text;
 
 // The vocabulary, and what the configuration says.
 pub mod config;

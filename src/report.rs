@@ -1,6 +1,5 @@
 //! Renders the audit report as text, HTML, CSV or JSON. Pure, and without a clock.
 
-mod clean;
 mod csv;
 mod html;
 mod json;
@@ -14,7 +13,6 @@ mod text;
 mod view;
 pub(crate) mod words;
 
-pub(crate) use clean::{for_terminal, one_line};
 pub(crate) use csv::{defused, render_within as csv_within};
 pub(crate) use shown::Shown;
 pub(crate) use subject::subject;

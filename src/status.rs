@@ -13,7 +13,7 @@ use strum::IntoStaticStr;
 use crate::domain::{Counts, Owed, Verdict};
 use crate::report::Trail;
 
-pub(crate) use judge::{age, hindrances, judge};
+pub(crate) use judge::{hindrances, judge};
 pub(crate) use lines::{lines, outcome};
 
 /// The status: what `status --format json` prints.

@@ -8,9 +8,9 @@ use serde::Serialize;
 use super::exit::{Exit, Failure};
 use super::giving::Form;
 use super::{Common, output};
-use crate::report::one_line;
 use crate::store::StoreError;
 use crate::store::trail::{self, Head, Unchecked, Verified};
+use crate::text::one_line;
 
 /// What to do with the audit trail.
 #[derive(Debug, Subcommand)]

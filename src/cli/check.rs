@@ -203,7 +203,7 @@ impl Findings {
             Health::Failed => "FAILED ",
         };
         if self.form == Form::Text {
-            let line = format!("{mark}  {subject}: {}", crate::report::one_line(detail));
+            let line = format!("{mark}  {subject}: {}", crate::text::one_line(detail));
             output::if_read(output::line(&line))?;
         }
         self.all.push(Checked {

@@ -123,7 +123,7 @@ fn words<const N: usize>(current: &OsStr, words: [&str; N]) -> Vec<CompletionCan
 
 /// The texts that can be used on a command line, up to the limit.
 fn offered(texts: impl Iterator<Item = String>) -> Vec<CompletionCandidate> {
-    let harmless = texts.filter(|text| !text.chars().any(crate::domain::is_active));
+    let harmless = texts.filter(|text| !text.chars().any(crate::text::is_active));
     harmless
         .take(OFFERED)
         .map(CompletionCandidate::new)

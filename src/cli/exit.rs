@@ -4,11 +4,12 @@ use std::io;
 use std::process::ExitCode;
 
 use crate::daemon::DaemonError;
-use crate::domain::{Verdict, is_active};
+use crate::domain::Verdict;
 use crate::listener::ListenError;
 use crate::pass::PassError;
 use crate::providers::BuildError;
 use crate::store::StoreError;
+use crate::text::is_active;
 
 use super::{logging, output};
 

@@ -8,8 +8,8 @@ use super::{Common, moment, output};
 use crate::clock;
 use crate::config::SaplingAccount;
 use crate::domain::{Email, Permission, Target};
-use crate::report::one_line;
 use crate::store::{Listing, MemberFilter, MemberRow};
+use crate::text::one_line;
 
 /// Which members.
 #[derive(Debug, Args)]

@@ -8,9 +8,9 @@ use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::exit::Failure;
-use crate::domain::is_active;
 use crate::files;
-use crate::report::{defused, for_terminal, one_line};
+use crate::report::defused;
+use crate::text::{self, for_terminal, is_active, one_line};
 
 /// Prints a text as it is.
 pub(super) fn print(text: &str) -> io::Result<()> {
@@ -211,9 +211,5 @@ pub(super) fn raw_csv<const N: usize>(
 
 /// `1 grant`, `2 grants`.
 pub(super) fn count(number: usize, one: &str) -> String {
-    if number == 1 {
-        format!("1 {one}")
-    } else {
-        format!("{number} {one}s")
-    }
+    text::count(number as u64, one, &format!("{one}s"))
 }

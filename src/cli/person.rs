@@ -20,5 +20,5 @@ pub(super) fn unknown(email: &Email, near: &[String]) -> String {
         said.push_str("; nearly the same: ");
         said.push_str(&near.join(", "));
     }
-    crate::report::one_line(&said)
+    crate::text::one_line(&said)
 }

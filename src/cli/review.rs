@@ -13,9 +13,9 @@ use crate::config::{Keys, Settings};
 use crate::domain::{Edge, Email, Provider, ProvisionState, Scope, Target, TargetRef, When};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options, PassError};
-use crate::report::one_line;
 use crate::services::Services;
 use crate::store::{ReviewAnswer, Reviews, Store, Targets};
+use crate::text::one_line;
 
 /// What waits, or its answer.
 #[derive(Debug, Args)]

@@ -9,8 +9,8 @@ use crate::commands::{Foreseen, Revocation, Revoked};
 use crate::config::Keys;
 use crate::domain::{Email, Target, TargetMessage};
 use crate::metrics::Metrics;
-use crate::report::one_line;
 use crate::services::Services;
+use crate::text::one_line;
 
 /// Whose access ends, and where.
 #[derive(Debug, Args)]

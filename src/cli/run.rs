@@ -12,8 +12,8 @@ use crate::config::Keys;
 use crate::domain::{ActionResult, Finding, PassOutcome};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options};
-use crate::report::one_line;
 use crate::services::Services;
+use crate::text::one_line;
 
 /// How many findings of a kind are shown to people; JSON has all.
 const SHOWN: usize = 10;

@@ -8,8 +8,8 @@ use super::{Common, output, when};
 use crate::config::Keys;
 use crate::domain::Edge;
 use crate::metrics::Metrics;
-use crate::report::one_line;
 use crate::services::Services;
+use crate::text::one_line;
 
 /// What is undone.
 #[derive(Debug, Args)]

@@ -11,8 +11,8 @@ use crate::clock;
 use crate::domain::{Email, Target};
 use crate::explain::words::Words;
 use crate::explain::{Access, Explanation, Rules, explain, lines};
-use crate::report::one_line;
 use crate::store::{Targets, queries::person as on_record};
+use crate::text::one_line;
 
 /// Whose access.
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 pub(crate) use canonical::{canonical, canonical_domain, composed_lower};
 
-use super::shown::escaped;
+use crate::text::escaped;
 
 /// The longest address a mail system must carry (RFC 5321, 4.5.3.1.3, less the angle brackets).
 const LONGEST: usize = 254;

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::facts::{Facts, OnTarget};
-use super::words::span;
 use crate::config::{Settings, TeamRule};
 use crate::domain::{Email, GuardPolicy, Pattern, Policy, Provider, TargetRef};
+use crate::text::span;
 
 /// What decides about access beside the grants.
 #[derive(Debug, Clone)]

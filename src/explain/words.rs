@@ -1,7 +1,9 @@
 //! Moments for people: absolute in their zone, and how far away.
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp};
+
+use crate::text::{self, span};
 
 /// Whose zone it is, and what time it is there.
 #[derive(Debug, Clone)]
@@ -13,9 +15,7 @@ pub(crate) struct Words {
 impl Words {
     /// `2026-12-31 23:59:59 CET`.
     pub(crate) fn moment(&self, at: Timestamp) -> String {
-        at.to_zoned(self.zone.clone())
-            .strftime("%Y-%m-%d %H:%M:%S %Z")
-            .to_string()
+        text::second(at, &self.zone)
     }
 
     /// `2026-12-31 23:59:59 CET (in 39 days)`.
@@ -66,19 +66,6 @@ pub(crate) fn given(result: &str, has_role: bool) -> &str {
         "already_invited" => "was invited already",
         other => other,
     }
-}
-
-/// A span in its largest sufficient unit: up to two days in hours.
-pub(crate) fn span(span: SignedDuration) -> String {
-    let seconds = span.as_secs();
-    let (number, unit) = match seconds {
-        0..120 => (seconds, "second"),
-        120..7_200 => (seconds / 60, "minute"),
-        7_200..172_800 => (seconds / 3_600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {unit}{plural}")
 }
 
 #[cfg(test)]

@@ -13,11 +13,12 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::config::Settings;
-use crate::report::{self, Row, Section, Tone, Week, one_line, zone_name};
+use crate::report::{self, Row, Section, Tone, Week, zone_name};
 use crate::status::{self, Health, Pass, Status};
 use crate::store::queries::page::{self, Board, People, Team};
 use crate::store::queries::status::Wanted;
 use crate::store::{Store, StoreError};
+use crate::text::{self, one_line};
 
 /// The one stylesheet; the policy names its digest.
 const STYLE: &str = include_str!("templates/page.css");
@@ -283,6 +284,5 @@ fn names(people: &People, left: &mut usize) -> Names {
 
 /// To the minute, in one piece: the space does not break.
 fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    let at = at.to_zoned(zone.clone());
-    at.strftime("%Y-%m-%d\u{a0}%H:%M").to_string()
+    text::minute(at, zone).replace(' ', "\u{a0}")
 }

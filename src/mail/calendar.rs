@@ -3,7 +3,7 @@
 use icalendar::{Calendar, Component, Property};
 use jiff::Timestamp;
 
-use crate::report::one_line;
+use crate::text::one_line;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Event {

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use super::words::ascii_domain;
 use crate::report::letter::Letter;
-use crate::report::{self, Format, RenderError, Shown, Summary, one_line};
+use crate::report::{self, Format, RenderError, Shown, Summary};
+use crate::text::one_line;
 
 /// The most bytes of the table in a mail: base64 adds a third, and 10 MB is what mail servers
 /// commonly accept.

@@ -16,7 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use views::View;
 
-use crate::domain::is_active;
+use crate::text::is_active;
 
 /// The longest text that is taken from an answer or a library, in characters.
 const LONGEST: usize = 200;

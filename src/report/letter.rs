@@ -9,12 +9,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::RenderError;
-use super::clean::one_line;
 use super::html::Rows;
 use super::summary::zone_name;
 use super::text::Page;
 use super::view::{MOST_ROWS, Row};
 use super::words::hours;
+use crate::text::{self, one_line};
 
 pub(crate) use notice::notice;
 pub(crate) use review::review;
@@ -60,8 +60,7 @@ impl Scene {
     }
 
     fn day(&self, at: Timestamp) -> String {
-        let local = at.to_zoned(self.zone.clone());
-        local.strftime("%Y-%m-%d").to_string()
+        text::day(at, &self.zone)
     }
 
     fn ahead(&self, at: Timestamp) -> String {

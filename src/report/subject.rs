@@ -1,8 +1,7 @@
 //! The subject line, and the same gist as the report's headline.
 
-use super::clean::one_line;
 use super::summary::Summary;
-use super::words::count;
+use crate::text::{count, one_line};
 
 /// Letters of a label kept in a subject: mail lists show fewer still.
 const LONGEST_LABEL: usize = 80;

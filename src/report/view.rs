@@ -4,11 +4,11 @@ mod rows;
 
 use jiff::Timestamp;
 
-use super::clean::one_line;
 use super::subject::gist;
 use super::summary::{Summary, Week, weeks, zone_name};
-use super::words::{count, hours};
+use super::words::hours;
 use crate::domain::Owed;
+use crate::text::{count, one_line};
 pub(super) use rows::joined;
 
 /// The most rows shown of a list; the rest is in the CSV.

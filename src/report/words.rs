@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::summary::Summary;
+use crate::text::{self, count};
 
 pub(crate) fn done(action: &str) -> &str {
     match action {
@@ -58,11 +59,6 @@ pub(super) fn debt_state(state: &str) -> &str {
     }
 }
 
-/// A number with its noun.
-pub(super) fn count(number: u64, one: &str, many: &str) -> String {
-    format!("{number} {}", if number == 1 { one } else { many })
-}
-
 /// Hours for people: up to two days in hours, then in days.
 pub(super) fn hours(hours: u64) -> String {
     match hours {
@@ -75,16 +71,12 @@ pub(super) fn hours(hours: u64) -> String {
 impl Summary {
     /// A moment in the reader's zone, to the minute; the report names the zone once.
     pub(super) fn moment(&self, at: Timestamp) -> String {
-        at.to_zoned(self.timezone.clone())
-            .strftime("%Y-%m-%d %H:%M")
-            .to_string()
+        text::minute(at, &self.timezone)
     }
 
     /// A day in the reader's zone.
     pub(super) fn day(&self, at: Timestamp) -> String {
-        at.to_zoned(self.timezone.clone())
-            .strftime("%Y-%m-%d")
-            .to_string()
+        text::day(at, &self.timezone)
     }
 
     /// How far ahead of the period's end a moment is.

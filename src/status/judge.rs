@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Health, Status};
 use crate::domain::Verdict;
 use crate::report::what_is_owed;
+use crate::text::{count, span};
 
 /// A daemon begins a pass within seconds of its time, and the machine may be busy.
 const LATE: SignedDuration = SignedDuration::from_mins(2);
@@ -30,7 +31,7 @@ pub(crate) fn judge(
 ) {
     let now = status.at;
     let mut reasons = Vec::new();
-    let age = |since: Timestamp| age(now.duration_since(since));
+    let age = |since: Timestamp| span(now.duration_since(since));
 
     if let Some(why) = &status.unconfirmed {
         reasons.push(format!(
@@ -42,7 +43,7 @@ pub(crate) fn judge(
         let since = held.oldest.map(|at| format!(", due for {}", age(at)));
         reasons.push(format!(
             "{} for an approval{}",
-            plural(held.count, "removal waits", "removals wait"),
+            count(held.count, "removal waits", "removals wait"),
             since.unwrap_or_default()
         ));
     }
@@ -75,23 +76,23 @@ pub(crate) fn judge(
         };
         reasons.push(format!(
             "{} and {so}, for {}",
-            plural(overdue.untouched, "end has come", "ends have come"),
+            count(overdue.untouched, "end has come", "ends have come"),
             age(since)
         ));
     }
     if overdue.planned > 0 && waits {
-        let what = plural(overdue.planned, "removal is", "removals are");
+        let what = count(overdue.planned, "removal is", "removals are");
         let since = overdue.oldest.map(|at| format!(", due for {}", age(at)));
         let since = since.unwrap_or_default();
         reasons.push(format!("{what} planned and not done{since}"));
     }
     if overdue.failed > 0 {
-        let what = plural(overdue.failed, "removal failed", "removals failed");
+        let what = count(overdue.failed, "removal failed", "removals failed");
         let since = overdue.oldest.map(|at| format!(", due for {}", age(at)));
         reasons.push(format!("{what}{}", since.unwrap_or_default()));
     }
     if overdue.unknown > 0 && !passes.running {
-        let were = plural(overdue.unknown, "removal was", "removals were");
+        let were = count(overdue.unknown, "removal was", "removals were");
         reasons.push(format!("{were} sent and not answered"));
     }
     for (account, since) in &status.clocks {
@@ -101,23 +102,23 @@ pub(crate) fn judge(
         ));
     }
     if status.owed.give > 0 && !passes.running {
-        let were = plural(status.owed.give, "grant is", "grants are");
+        let were = count(status.owed.give, "grant is", "grants are");
         reasons.push(format!("{were} not given yet"));
     }
     let sources = &status.sources;
     if sources.failing > 0 {
-        let what = plural(sources.failing, "source", "sources");
+        let what = count(sources.failing, "source", "sources");
         reasons.push(format!("{what} cannot be read or believed"));
     }
     let mail = &status.mail;
     let stuck = mail.due.is_some_and(|due| is_over(due, UNSENT, now)) && !passes.running;
     if mail.failed > 0 || stuck {
-        let what = plural(mail.unsent, "mail is", "mails are");
+        let what = count(mail.unsent, "mail is", "mails are");
         let since = mail.oldest.map(|at| format!(", for {}", age(at)));
         reasons.push(format!("{what} not sent{}", since.unwrap_or_default()));
     }
     if mail.refused > 0 {
-        let were = plural(mail.refused, "mail was", "mails were");
+        let were = count(mail.refused, "mail was", "mails were");
         reasons.push(format!("{were} refused by the mail server, for good"));
     }
     // Whatever else it was that the last pass could not do.
@@ -130,7 +131,7 @@ pub(crate) fn judge(
     {
         reasons.push(match mail.unsent {
             0 => "the last pass could not read all that it should".to_owned(),
-            unsent => format!("{} not sent", plural(unsent, "mail is", "mails are")),
+            unsent => format!("{} not sent", count(unsent, "mail is", "mails are")),
         });
     }
 
@@ -156,7 +157,7 @@ fn is_in_hand(status: &Status) -> bool {
 /// Why passes are not made as they should, worst first; nothing when they are.
 pub(crate) fn hindrances(status: &Status) -> Vec<String> {
     let now = status.at;
-    let age = |since: Timestamp| age(now.duration_since(since));
+    let age = |since: Timestamp| span(now.duration_since(since));
     let passes = &status.passes;
     let mut reasons = Vec::new();
     if let Some(since) = passes.late_since {
@@ -249,22 +250,6 @@ fn late_since(
 
 fn is_over(since: Timestamp, patience: SignedDuration, now: Timestamp) -> bool {
     now.duration_since(since) > patience
-}
-
-fn plural(count: u64, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// A span as people say it: up to two minutes in seconds, up to two hours in minutes, up to two days
-/// in hours, then in days.
-pub(crate) fn age(span: SignedDuration) -> String {
-    let seconds = u64::try_from(span.as_secs()).unwrap_or(0);
-    match seconds {
-        0..120 => plural(seconds, "second", "seconds"),
-        120..7_200 => plural(seconds / 60, "minute", "minutes"),
-        7_200..172_800 => plural(seconds / 3_600, "hour", "hours"),
-        _ => plural(seconds / 86_400, "day", "days"),
-    }
 }
 
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::{Pass, Refusal, Status, age};
+use super::{Pass, Refusal, Status};
 use crate::domain::Counts;
-use crate::report::{one_line, what_is_owed, zone_name};
+use crate::report::{what_is_owed, zone_name};
+use crate::text::{self, one_line, span};
 
 /// Reasons in the first line; the others show in the lines below, and all in JSON.
 const MOST_REASONS: usize = 3;
@@ -216,18 +217,17 @@ impl Words<'_> {
     }
 
     fn age(&self, since: Timestamp) -> String {
-        age(self.status.at.duration_since(since))
+        span(self.status.at.duration_since(since))
     }
 
     fn moment(&self, at: Timestamp) -> String {
-        let at = at.to_zoned(self.zone.clone());
-        at.strftime("%Y-%m-%d %H:%M").to_string()
+        text::minute(at, self.zone)
     }
 }
 
 /// How long a pass took, how it ended and what it did.
 pub(crate) fn outcome(pass: &Pass) -> String {
-    let took = age(pass.finished_at.duration_since(pass.started_at));
+    let took = span(pass.finished_at.duration_since(pass.started_at));
     let done = counted(pass.counts);
     let colon = if done.is_empty() { "" } else { ": " };
     format!("took {took}, {}{colon}{done}", pass.outcome.as_str())

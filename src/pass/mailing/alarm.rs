@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::report::{Summary, one_line};
+use crate::report::Summary;
+use crate::text::one_line;
 
 /// So many are named in the mail; `lapsed report` has all.
 const NAMED: usize = 50;

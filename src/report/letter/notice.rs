@@ -1,9 +1,9 @@
 //! The notice of ends, to the owner of a grant and to the person.
 
-use super::super::clean::quoted;
 use super::super::view::{Row, joined};
 use super::{Letter, Part, Scene};
 use crate::notices::{Item, Notice};
+use crate::text::quoted;
 
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed list --ending-within 30d";

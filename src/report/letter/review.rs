@@ -1,11 +1,11 @@
 //! The review's questions: is this access still needed?
 
-use super::super::clean::{one_line, quoted};
 use super::super::view::{Row, joined};
-use super::super::words::{count, hours};
+use super::super::words::hours;
 use super::{Letter, Part, Scene};
 use crate::domain::ReviewPolicy;
 use crate::review::{self, Open};
+use crate::text::{count, one_line, quoted};
 
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed review";

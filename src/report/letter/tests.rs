@@ -152,7 +152,7 @@ proptest! {
         let letter = notice(&one, &Scene { organization: hostile, ..scene() });
         prop_assert!(!letter.html().unwrap().contains("<script"));
         let written = letter.text();
-        let acts = |c: char| c != '\n' && crate::domain::is_active(c);
+        let acts = |c: char| c != '\n' && text::is_active(c);
         prop_assert!(!written.contains(acts));
         prop_assert!(!letter.subject.contains(char::is_control));
     }

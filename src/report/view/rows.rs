@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::super::clean::one_line;
 use super::super::summary::Summary;
-use super::super::words::{change, count, debt_state, done, reason, todo};
+use super::super::words::{change, debt_state, done, reason, todo};
 use super::{Row, age};
+use crate::text::{count, one_line};
 
 /// Turns the first entries of a list into cleaned rows.
 fn rows<'a, T>(summary: &Summary, list: &'a [T], row: impl Fn(&'a T) -> Row) -> Vec<Row> {

@@ -332,19 +332,3 @@ fn each_thing_that_failed_is_a_reason() {
         assert_eq!(judged(&mut status), [""; 0]);
     }
 }
-
-#[test]
-fn ages_are_told_in_the_unit_that_fits() {
-    for (seconds, said) in [
-        (-5, "0 seconds"),
-        (1, "1 second"),
-        (119, "119 seconds"),
-        (120, "2 minutes"),
-        (7_199, "119 minutes"),
-        (7_200, "2 hours"),
-        (172_799, "47 hours"),
-        (172_800, "2 days"),
-    ] {
-        assert_eq!(age(SignedDuration::from_secs(seconds)), said);
-    }
-}
