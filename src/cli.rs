@@ -106,21 +106,21 @@ struct Common {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Give access at the provider and record it
+    /// Give access at the provider, and record it
     Grant(grant::GrantArgs),
     /// Move the end of access
     Extend(extend::ExtendArgs),
-    /// End access now and remove it at once
+    /// End access now, and remove it at the provider at once
     Revoke(revoke::RevokeArgs),
     /// Give back what a run removed
     Undo(undo::UndoArgs),
-    /// Give many grants from a CSV file, or record them
+    /// Give the access that a CSV file lists, or only record it
     Import(import::ImportArgs),
     /// Show grants
     List(list::ListArgs),
     /// Show who is or was in which team, and whether a grant covers them
     Members(members::MembersArgs),
-    /// Show what holds for one person, why, and what comes next
+    /// Explain one person's access: what there is, why, and what comes next
     Why(why::WhyArgs),
     /// Show all that happened to one person, oldest first
     History(history::HistoryArgs),
@@ -129,15 +129,15 @@ enum Command {
     /// Verify or export the audit trail
     #[command(subcommand, after_help = "Example:\n  lapsed audit verify")]
     Audit(audit::AuditCommand),
-    /// Let the plan that the guard held in a run go ahead, once
+    /// Approve the removals that the guard held in a run, once
     Approve(approve::ApproveArgs),
     /// Believe what a doubtful reading shows, once
     Accept(accept::AcceptArgs),
     /// Give up what is owed at a target that can no longer be reached
     WriteOff(write_off::WriteOffArgs),
-    /// Show what waits for an owner's yes, or answer it
+    /// Show which grants wait for their owner's answer, or answer for one
     Review(review::ReviewArgs),
-    /// Copy the database consistently while passes run
+    /// Copy the database to a file, also while passes run
     Backup(backup::BackupArgs),
     /// Check configuration, database, each provider's key, and the mail server
     #[command(after_help = "Example:\n  lapsed check && systemctl start lapsed")]

@@ -11,9 +11,10 @@ use crate::config::Keys;
 /// What is accepted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A reading is in doubt when it is empty, or lacks more than half of the people who were known. Whoever
-it shows is there; who is missing is believed to be gone after three readings over half an hour, or
-when you accept it. A reading without the key's own holder is impossible: mend self_email instead.
+A reading is in doubt when it is empty, or lacks more than half of the people who were known. \
+Everybody it shows is there. Those who are missing are believed to be gone after three readings \
+over half an hour, or when you accept the reading. A reading without the key's own holder is \
+impossible: correct self_email instead.
 
 Example:
   lapsed accept sapling:acme/Core")]

@@ -16,20 +16,20 @@ const LAST: &str = "last";
 /// What is approved.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Lets exactly the actions go ahead that were held in that run, once; the next pass does them. What
-is no longer due drops out, and nothing new slips in.
+Approves exactly the removals that were held in that run, once. The next pass makes them. A \
+removal that is no longer due is dropped, and nothing is added.
 
 Example:
   lapsed approve 01a20149-fd16-7322-a797-13fd24b3d3a7 && lapsed --run-now")]
 pub(super) struct ApproveArgs {
-    /// The run, as the alarm, the report and --run-now name it, or last for the newest that held something
+    /// The id of the run, as alarms, reports and --run-now show it; or last, the newest run with something held
     run: String,
 
     /// Who approves [default: the system's user]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 
-    /// What stdout carries
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: Form,
 }

@@ -21,11 +21,11 @@ pub(super) enum AuditCommand {
         after_help = "Example:\n  lapsed audit verify --head 1841:6f0c…   the head that a report carried"
     )]
     Verify {
-        /// A head noted earlier, as reports carry it: COUNT:HASH; it must lie on the chain
+        /// A head that was noted earlier, as reports show it: COUNT:HASH; it must be part of the chain
         #[arg(long, value_name = "COUNT:HASH")]
         head: Option<Head>,
 
-        /// What stdout carries
+        /// The form of the output
         #[arg(long, value_name = "FORM", default_value = "text")]
         format: Form,
     },

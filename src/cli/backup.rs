@@ -13,10 +13,10 @@ use super::{Common, output};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  lapsed backup /var/backups/lapsed-$(date +%F).db")]
 pub(super) struct BackupArgs {
-    /// The copy; a file that is there already is not overwritten
+    /// The file to write; an existing file is not overwritten
     file: PathBuf,
 
-    /// What stdout carries
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: Form,
 }

@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError, trail};
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  lapsed check")]
 pub(super) struct CheckArgs {
-    /// What stdout carries
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: Form,
 }

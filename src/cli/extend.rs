@@ -13,18 +13,18 @@ use crate::services::Services;
 /// Whose end is moved, and where to.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The last end of a person's grants on the target becomes this one; an earlier one shortens all that
-would last longer. A whitelist gets the entry again with its new end; a team gets the person again
-whose access was already removed for the old one. Where only a role is held for a time, its end
-moves.
+This becomes the last end of the person's grants on the target. An earlier end than now on \
+record shortens every grant that would last longer. On a whitelist, the entry is posted again \
+with its new end. In a team, a person who was already removed for the old end is added again. \
+Where only a role was granted for a time, its end moves.
 
 Example:
   lapsed extend jane@example.com --target sentius:acme --end 2027-06-30")]
 pub(super) struct ExtendArgs {
-    /// Who
+    /// The person's address
     email: String,
 
-    /// What: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
+    /// Where: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
     #[arg(long)]
     target: Target,
 

@@ -18,11 +18,11 @@ use crate::store::{Asked, Lock, Store};
 /// Options of every command that gives or takes.
 #[derive(Debug, Args)]
 pub(super) struct AskedArgs {
-    /// Who asks, for the audit trail [default: the system's user]
+    /// Your name, for the audit trail [default: the system's user]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
 
-    /// What stdout carries
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "text")]
     pub(super) format: Form,
 }

@@ -17,24 +17,24 @@ use crate::store::{NewGrant, Same};
 /// What is granted.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Everything is checked before the first call; what was sent and not answered is settled by the next
-pass. Who is a member or invited already is not invited again.
+Everything is checked before the first call. A call without an answer is settled by the next \
+pass. Somebody who is a member already, or invited, is not invited again.
 
-In a team, --permission gives the membership with edit or inspect: a member who lacks it is given it,
-and somebody who is invited gets it once a reading shows that the invite was accepted. It ends with
-the membership. --role is a flag for a time, for a member: it is taken back at its end, and the
-membership stays.
+In a team, --permission edit or inspect comes with the membership: a member who lacks it gets \
+it, and somebody who is invited gets it once a reading shows that the invite was accepted. It \
+ends with the membership. --role is for a member and for a time: at its end the role is taken \
+back, and the membership stays.
 
 Examples:
-  lapsed grant jane@example.com --target sentius:acme --permission can_read --permission can_use_api \\
-      --end 2026-12-31 --owner it@example.com --reason 'audit'
+  lapsed grant jane@example.com --target sentius:acme --end 2026-12-31 \\
+      --permission can_read --permission can_use_api --owner it@example.com --reason 'audit'
   lapsed grant bob@example.com --target sapling:acme/Core --permission edit --end 90d
   lapsed grant bob@example.com --target sapling:acme/Core --role manager --end 14d")]
 pub(super) struct GrantArgs {
-    /// Who; a whitelist needs the exact address that the person signs in with
+    /// The person's address; a whitelist needs the exact one that they sign in with
     email: String,
 
-    /// What: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
+    /// Where: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
     #[arg(long)]
     target: String,
 
@@ -42,7 +42,7 @@ pub(super) struct GrantArgs {
     #[arg(long)]
     name: Option<String>,
 
-    /// What it allows: on a whitelist can_read [default], can_use_api, can_use_whitelist, can_delegate, with
+    /// What is allowed: on a whitelist can_read [default], can_use_api, can_use_whitelist, can_delegate, with
     /// can_read always among them; in a team edit, inspect [default: neither]
     #[arg(long = "permission", value_name = "P")]
     permissions: Vec<String>,
@@ -51,19 +51,19 @@ pub(super) struct GrantArgs {
     #[arg(long)]
     role: Option<String>,
 
-    /// From when on: a time, a date (its first moment) or a span [default: now]
+    /// When access begins: a time, a date (its first moment) or a span [default: now]
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     start: Option<String>,
 
-    /// Until when: a time, a date (its last moment), a span or never [default: never]
+    /// When access ends: a time, a date (its last moment), a span or never [default: never]
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     end: Option<String>,
 
-    /// Who answers for it
+    /// The address of the person who answers for this access
     #[arg(long, value_name = "EMAIL")]
     owner: Option<String>,
 
-    /// Why
+    /// Why access is given, for lists and reports
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 

@@ -13,16 +13,16 @@ use crate::store::queries::person;
 /// Whose history.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Events of the audit trail have their number and hash; what a reading showed stands in the event of
-that reading, and has none of its own here.
+Each event of the audit trail is shown with its number and hash. What a reading showed is part \
+of the event of that reading, and has no number and hash of its own.
 
 Example:
   lapsed history jane@example.com --format csv")]
 pub(super) struct HistoryArgs {
-    /// Who, in any case
+    /// The person's address, in upper or lower case
     email: String,
 
-    /// How rows are shown
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "table")]
     format: RowFormat,
 }

@@ -22,13 +22,15 @@ use crate::store::{Imported, NewGrant, Same};
 /// What is imported.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The first line names the columns, in any order: email, target, and where wanted name, permissions
-(joined by ;), role, start, end, owner, reason. An empty end is never. All rows are checked first,
-and one bad row stops the whole file. Importing the same file again changes nothing, and goes on
-where an import was interrupted. A span such as 90d counts from the import: once that time is over,
-the same row gives access anew. Permissions are those of --permission: can_read and so on for a
-whitelist, edit and inspect for a team. While it gives, passes and other commands get their turn each
-few seconds.
+The first line names the columns, in any order: email and target, and as needed name, \
+permissions (joined by ;), role, start, end, owner and reason. A row with an empty end never \
+ends. Permissions are those of --permission: can_read and so on for a whitelist, edit and \
+inspect for a team.
+
+All rows are checked first, and one bad row stops the whole file. Importing the same file again \
+changes nothing, and continues an import that was interrupted. A span such as 90d counts from \
+the import: once that time is over, the same row gives access again. Passes and other commands \
+take turns with a long import.
 
 Examples:
   lapsed import people.csv --dry-run

@@ -30,7 +30,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     as_of: Option<String>,
 
-    /// How rows are shown
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "table")]
     format: RowFormat,
 }

@@ -33,7 +33,7 @@ pub(super) struct MembersArgs {
     #[arg(long)]
     uncovered: bool,
 
-    /// How rows are shown
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "table")]
     format: MembersFormat,
 }

@@ -18,7 +18,7 @@ use crate::store::queries;
     after_help = "Example:\n  lapsed report --since 2026-10-01 --format html --output audit.html"
 )]
 pub(super) struct ReportArgs {
-    /// From when on things are news: a time, a date, or a span back from now such as 7d
+    /// Where the period of the report begins: a time, a date, or a span back from now such as 7d
     /// [default: the last mailed report]
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     since: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct ReportArgs {
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: ReportFormat,
 
-    /// Where it is written, for its owner's eyes only; without this, to stdout
+    /// The file to write, which only its owner may read; without this, stdout
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -22,8 +22,8 @@ use crate::text::one_line;
 #[command(
     args_conflicts_with_subcommands = true,
     after_help = "\
-A grant falls due for review ([review] every) after it was recorded, or last kept. Its owner is asked
-by mail, and reminded once.
+A grant is due for review ([review] every) some time after it was recorded, or last kept. Its \
+owner is asked by mail, and reminded once.
 
 Examples:
   lapsed review
@@ -34,7 +34,7 @@ pub(super) struct ReviewArgs {
     #[command(subcommand)]
     answer: Option<Answer>,
 
-    /// How rows are shown
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "table")]
     format: RowFormat,
 }
@@ -48,7 +48,7 @@ Example:
     Keep(KeepArgs),
     /// Say that it is not: it ends now, and is removed at once
     #[command(after_help = "\
-Ends the person's access to this target in the records and makes a pass on this target alone; its
+Ends the person's access to this target on record, and makes a pass on this target alone. Its \
 outcome is printed, and the exit code is that of --run-now.
 
 Example:
@@ -61,7 +61,7 @@ struct KeepArgs {
     #[command(flatten)]
     about: AboutArgs,
 
-    /// Until when: a time, a date (its last moment), a span from now, or never
+    /// When access ends: a time, a date (its last moment), a span from now, or never
     /// [default: as it is]
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     end: Option<String>,
@@ -69,10 +69,10 @@ struct KeepArgs {
 
 #[derive(Debug, Args)]
 struct AboutArgs {
-    /// Whose access
+    /// The person's address
     email: String,
 
-    /// To what: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
+    /// Where: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
     #[arg(long)]
     target: Target,
 
@@ -264,7 +264,7 @@ fn grants(answer: ReviewAnswer, email: &Email, target: &TargetRef) -> Result<usi
         ReviewAnswer::TooLate => Err(Failure::of(
             Exit::Incomplete,
             anyhow::anyhow!(
-                "too late: nobody had answered the review, and the access of {email} to {target} is being removed or gone; grant gives it anew"
+                "too late: nobody had answered the review, and the access of {email} to {target} is being removed, or is gone; lapsed grant gives it again"
             ),
         )),
         ReviewAnswer::Refused(why) => Err(Failure::usage(giving::option(&why))),

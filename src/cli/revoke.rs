@@ -15,25 +15,26 @@ use crate::text::one_line;
 /// Whose access ends, and where.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without --target, everywhere: all grants, every team where the person is a member or invited, and
-each whitelist. An address that is on no record and in no reading is refused as a typing error, unless
---unlisted is given. The guard has its say: nobody protected, no key's
-holder and no team's last admin is removed, and what passes a limit is held. A role alone ends
-without the membership, unless everything ends.
+Without --target, access ends everywhere: all grants, every team where the person is a member or \
+invited, and each whitelist. An address that lapsed has never seen is refused, since it is \
+probably a typing error; --unlisted removes it from the whitelists all the same. The guard \
+applies: protected people, the key's holder and a team's last admin are never removed, and what \
+passes a limit is held. Where only a role was granted, the role ends and the membership stays, \
+unless access ends everywhere.
 
 Examples:
   lapsed revoke jane@example.com --dry-run
   lapsed revoke jane@example.com
   lapsed revoke bob@example.com --target sapling:acme/Core")]
 pub(super) struct RevokeArgs {
-    /// Who
+    /// The person's address
     email: String,
 
-    /// Only there: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
+    /// Only at this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
     #[arg(long)]
     target: Option<Target>,
 
-    /// Show what would be ended: only GETs go out, and nothing is changed
+    /// Show what would end; providers are only read, and nothing is changed
     #[arg(long)]
     dry_run: bool,
 

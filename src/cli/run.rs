@@ -39,7 +39,7 @@ pub(super) struct RunArgs {
     )]
     at: Option<String>,
 
-    /// What stdout carries
+    /// The form of the output
     #[arg(long, value_name = "FORM", requires = "run_now")]
     format: Option<RunFormat>,
 }

@@ -12,7 +12,7 @@ use crate::status::{self, Health};
     after_help = "Exit codes: 0 all is well, 3 something is late, failed, or waits for a pass of the timer, 4 the guard holds something.\n\nExample:\n  lapsed status || mail -s 'lapsed is not well' it@acme.com"
 )]
 pub(super) struct StatusArgs {
-    /// What stdout carries
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: StatusFormat,
 

@@ -14,18 +14,19 @@ use crate::text::one_line;
 /// What is undone.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Everything that the run removed is given back with the same permissions, flags and ends, as new
-grants. Who needs an end, because theirs has passed or they never had a grant, gets --end. A member
-without an account becomes an invite, and gets the flags once a reading shows that it was accepted; it
-is said what could not be given back as it was. Doing it twice changes nothing.
+Everything that the run removed is given back with the same permissions, flags and ends, as new \
+grants. --end is for those whose end has passed and for those who never had a grant. A member \
+who has no account becomes an invite, and gets the flags once a reading shows that it was \
+accepted. What could not be given back as it was is listed. A second undo of the same run \
+changes nothing.
 
 Example:
   lapsed undo 01a20149-fd16-7322-a797-13fd24b3d3a7 --end 30d")]
 pub(super) struct UndoArgs {
-    /// The run, as the report, --run-now and revoke name it
+    /// The id of the run, as reports, --run-now and revoke show it
     run: String,
 
-    /// Until when, for those who have no end that lies ahead: a time, a date, a span or never
+    /// When access ends for those who have no future end: a time, a date (its last moment), a span or never
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     end: Option<String>,
 

@@ -17,21 +17,21 @@ use crate::text::one_line;
 /// Whose access.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For each target: whether there is access and until when, the grants, memberships and invites, what
-the providers answered last, the rules that apply, and what comes next. Nobody is called: this is
-what is on record.
+For each target: whether there is access and until when, the grants, memberships and invites, \
+what the providers answered last, the rules that apply, and what comes next. No provider is \
+called: this is what is on record.
 
 Example:
   lapsed why jane@example.com --target sentius:acme")]
 pub(super) struct WhyArgs {
-    /// Who, in any case
+    /// The person's address, in upper or lower case
     email: String,
 
     /// Only on this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
     #[arg(long)]
     target: Option<Target>,
 
-    /// What stdout carries
+    /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "text")]
     format: WhyFormat,
 }

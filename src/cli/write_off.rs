@@ -12,20 +12,21 @@ use crate::domain::Target;
 /// What is given up.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For a team that was deleted, or a provider that is gone: what is owed there can never be done. It
-is on record as written off, with the reason, and owed again only when somebody is seen there again.
+For a team that was deleted, or a provider that is gone: what is owed there can never be done. \
+It is recorded as written off, with the reason, and is owed again only if the person is seen \
+there again.
 
 Example:
   lapsed write-off jane@example.com --target sapling:acme/Old --reason 'the team was deleted'")]
 pub(super) struct WriteOffArgs {
-    /// Whose access
+    /// The person's address
     email: String,
 
     /// Where: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
     #[arg(long)]
     target: Target,
 
-    /// Why, for the audit trail
+    /// Why it is given up, for the audit trail
     #[arg(long, value_name = "TEXT")]
     reason: String,
 

@@ -103,7 +103,7 @@ impl Requests<'_> {
                 String::new()
             };
             return Err(fault(format!(
-                "end: these have no end that lies ahead; say until when with --end WHEN (or --end never): {}{more}",
+                "end: these have no end in the future; say when access ends with --end WHEN (or --end never): {}{more}",
                 plan.endless[..plan.endless.len().min(NAMED)].join(", ")
             )));
         }

@@ -47,7 +47,7 @@ pub(crate) fn to_give(provision: &str, has_role: bool) -> &str {
     match provision {
         "member.promote" if !has_role => "flags to be set",
         "whitelist.add" => "to be put on the whitelist",
-        "whitelist.renew" => "whitelist entry to be posted anew",
+        "whitelist.renew" => "whitelist entry to be posted again",
         "member.add" => "to be added to the team",
         "member.promote" => "role to be given",
         other => other,

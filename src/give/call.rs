@@ -66,7 +66,7 @@ async fn post(
             let ours = provision.unanswered;
             return Ok(Answered {
                 detail: (!ours).then(|| {
-                    "is on the whitelist already; what that entry allows and until when is not known, and extend posts it anew"
+                    "is on the whitelist already; what that entry allows, and until when, is not known; lapsed extend posts it again"
                         .to_owned()
                 }),
                 ..done(if ours { Provided::Posted } else { Provided::AlreadyExists })

@@ -17,7 +17,7 @@ impl Pass<'_> {
         let clocks = self.clocks();
         if !clocks.is_confirmed() {
             tracing::warn!(
-                "nobody is told of ends, nor asked whether access is needed: no provider has confirmed this machine's clock, or one has contradicted it"
+                "no notices and no review questions are sent: no provider has confirmed this machine's clock, or one has contradicted it"
             );
         }
         clocks.is_confirmed()

@@ -158,7 +158,7 @@ async fn an_end_that_has_passed_needs_another_one() {
     let printed = world.lapsed(&["undo", run.id()]).await;
     assert_eq!((printed.code, printed.stdout.as_str()), (2, ""));
     assert!(
-        printed.stderr.contains("--end: these have no end that lies ahead; say until when with --end WHEN (or --end never): jane@example.com on sentius:acme, bob@example.com on sapling:acme/Core"),
+        printed.stderr.contains("--end: these have no end in the future; say when access ends with --end WHEN (or --end never): jane@example.com on sentius:acme, bob@example.com on sapling:acme/Core"),
         "{}", printed.stderr
     );
     assert!(world.whitelisted().is_empty());

@@ -116,7 +116,7 @@ fn answered_for(item: &Item, scene: &Scene) -> Row {
 fn own(item: &Item, scene: &Scene) -> Row {
     let owner = match &item.end.owner {
         Some(owner) => format!("owner {owner}"),
-        None => "no owner on record: ask whoever gave it to you".to_owned(),
+        None => "no owner on record: ask the person who gave it to you".to_owned(),
     };
     Row {
         lead: item.end.target.to_string(),

@@ -25,13 +25,13 @@ pub(crate) fn review(asked: &review::Letter, rules: &ReviewPolicy, scene: &Scene
     ];
     intro.push(match (rules.unanswered_ends, again.is_empty()) {
         (true, true) => format!(
-            "There is one reminder, after {wait}; what nobody has answered for {wait} after that ends."
+            "There is one reminder, after {wait}. A grant that nobody answers for within {wait} after it ends."
         ),
         (true, false) => format!(
             "This is the reminder: what nobody answers for within {wait} ends. What is asked for the \
              first time gets a reminder before."
         ),
-        (false, _) => "What nobody answers for stays, and stands in each report.".to_owned(),
+        (false, _) => "A grant that nobody answers for stays, and is listed in each report.".to_owned(),
     });
     let part = |title: &str, list: &[&Open]| Part {
         title: if new.is_empty() || again.is_empty() {

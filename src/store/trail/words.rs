@@ -83,7 +83,7 @@ fn sentence(db: &Connection, fault: &Fault, told: &Told) -> Result<String, Store
         each.collect::<Vec<_>>()
     };
     Ok(match &fault.what {
-        What::Added => format!("{name} is there, and no event tells of it"),
+        What::Added => format!("{name} is there, and no event is about it"),
         What::Missing => {
             let seq = last.map_or_else(String::new, |seq| format!(" (last: event {seq})"));
             format!("{name} is gone, and no event tells that it went{seq}")

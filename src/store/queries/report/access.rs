@@ -184,7 +184,7 @@ fn sources(read: &Reader<'_>) -> Result<Vec<Source>, StoreError> {
     for (account, since) in tables::clock::doubted(read.db)? {
         sources.push(Source {
             target: account,
-            problem: "its clock and this machine's differ: nothing is removed there meanwhile"
+            problem: "its clock and this machine's differ: until they agree, nothing is removed there"
                 .to_owned(),
             since,
         });
