@@ -283,7 +283,8 @@ async fn nobody_is_told_of_ends_while_the_clocks_disagree() {
     let (run, letters) = world.run_at("2030-03-05T09:00:00Z").await;
     assert!(letters.is_empty());
     assert!(
-        run.stderr.contains("no notices and no review questions are sent"),
+        run.stderr
+            .contains("no notices and no review questions are sent"),
         "{}",
         run.stderr
     );

@@ -184,8 +184,9 @@ fn sources(read: &Reader<'_>) -> Result<Vec<Source>, StoreError> {
     for (account, since) in tables::clock::doubted(read.db)? {
         sources.push(Source {
             target: account,
-            problem: "its clock and this machine's differ: until they agree, nothing is removed there"
-                .to_owned(),
+            problem:
+                "its clock and this machine's differ: until they agree, nothing is removed there"
+                    .to_owned(),
             since,
         });
     }
