@@ -2,8 +2,10 @@
 //! only wake it, so that a missed slot is caught up and nothing runs twice.
 
 mod alarm;
+mod asking;
 mod cron;
 mod due;
+mod error;
 mod mail;
 mod reload;
 mod signals;
@@ -13,12 +15,10 @@ mod watchdog;
 
 mod listener;
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-use thiserror::Error;
+use jiff::Timestamp;
 use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, watch};
 use tokio::task::{JoinError, JoinHandle};
@@ -28,16 +28,16 @@ use crate::clock;
 use crate::config::Settings;
 use crate::domain::{PassOutcome, Verdict};
 use crate::failpoint;
-use crate::listener::ListenError;
 use crate::metrics::Metrics;
 use crate::pass::{self, Delivery, Options, PassError};
 use crate::progress::{Progress, Stop};
-use crate::providers::BuildError;
 use crate::services::Services;
 use crate::store::{Runs, Store, StoreError};
 use alarm::{Alarm, Passed};
+use asking::Asking;
 use cron::Minutes;
 use due::{Asked, Due};
+pub(crate) use error::DaemonError;
 use listener::Listening;
 use mail::MailLoop;
 use signals::{Order, Signals};
@@ -46,8 +46,6 @@ use watchdog::Watchdog;
 
 /// How often the database is asked whether it has changed, and the clock whether it was set.
 const LOOK: Duration = Duration::from_secs(1);
-/// A clock that moves so much more or less than time goes by was set, or the machine slept.
-const JUMP: SignedDuration = SignedDuration::from_secs(5);
 /// How long the loop waits after a pass that could not be run.
 const AFTER_FAULT: Duration = Duration::from_secs(30);
 /// How often it looks whether another process still runs a pass: a long import lets others in for
@@ -55,30 +53,6 @@ const AFTER_FAULT: Duration = Duration::from_secs(30);
 const WHILE_BUSY: Duration = Duration::from_millis(200);
 /// How long calls may take to come to their end once the daemon is told to stop.
 const LAST_CALLS: Duration = Duration::from_secs(15);
-
-/// Why the daemon could not start.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub(crate) enum DaemonError {
-    /// Threads cannot be started.
-    #[error("threads cannot be started")]
-    Runtime(#[source] std::io::Error),
-    /// Signals cannot be received.
-    #[error("signals cannot be received")]
-    Signals(#[source] std::io::Error),
-    /// Another daemon lives on this database.
-    #[error("another daemon is running on {0}")]
-    Another(PathBuf),
-    /// The database or a file beside it cannot be used, or is no longer what is at its path.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The listener's address cannot be had.
-    #[error(transparent)]
-    Listen(#[from] ListenError),
-    /// An account's client could not be made.
-    #[error(transparent)]
-    Client(#[from] BuildError),
-}
 
 /// Reads the configuration anew, or says why it cannot be used.
 pub(crate) type Load = Box<dyn Fn() -> Result<Settings, String> + Send>;
@@ -196,24 +170,6 @@ struct Daemon {
     /// Another process was running a pass when one was to be made here.
     busy: bool,
     listening: Listening,
-}
-
-/// How things were when it was asked what is due.
-struct Asking {
-    at: Timestamp,
-    /// The same moment by a clock that cannot be set.
-    steady: Instant,
-    version: Option<i64>,
-}
-
-impl Asking {
-    /// How far the clock has moved more (less: negative) than time went by since, if that tells of
-    /// a clock that was set, or of a machine that slept.
-    fn jump(&self) -> Option<SignedDuration> {
-        let went_by = SignedDuration::try_from(self.steady.elapsed()).unwrap_or_default();
-        let jumped = clock::now().duration_since(self.at) - went_by;
-        (jumped.abs() > JUMP).then_some(jumped)
-    }
 }
 
 type Pass = JoinHandle<Result<PassOutcome, PassError>>;

@@ -2,6 +2,7 @@
 //! yields nothing to act on, and the others continue.
 
 mod list;
+mod problems;
 mod some;
 mod team;
 mod teams;
@@ -14,13 +15,13 @@ use crate::domain::{
     Email, Finding, FindingKind, Place, Provider, Scope, SourceHealth, TargetId, TargetMessage,
     TargetRef,
 };
-use crate::providers::CallError;
 use crate::services::{Services, TeamAccount};
 use crate::store::{
-    Db, ReadTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, Teams, Version,
+    ReadTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, Teams, Version,
     tables::invites,
 };
 use list::{List, list};
+use problems::{doubtful, note_problem, state_of};
 
 pub(crate) use some::some;
 use team::Read;
@@ -365,51 +366,4 @@ async fn suppressed(
         _ => seen.errors.push(TargetMessage { place, message }),
     }
     Ok(seen)
-}
-
-fn state_of(error: &CallError) -> SourceState {
-    match error {
-        error if error.is_forbidden() => SourceState::Forbidden,
-        CallError::Implausible { .. } => SourceState::Doubtful,
-        _ => SourceState::Unreadable,
-    }
-}
-
-async fn note_problem(
-    store: &Store,
-    account: &str,
-    kind: SourceKind,
-    state: SourceState,
-    why: &str,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let (account, why) = (account.to_owned(), why.to_owned());
-    store
-        .write(move |db| put_problem(db, &account, kind, state, &why, at))
-        .await
-}
-
-/// Notes why there is no reading.
-fn put_problem(
-    db: &Db,
-    account: &str,
-    kind: SourceKind,
-    state: SourceState,
-    why: &str,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    match state {
-        // A page of a longer list, or not what is documented: this counts as no reading.
-        SourceState::Doubtful => Sources::impossible(db, account, kind, why, at),
-        _ => Sources::problem(db, account, kind, state, why, None, at),
-    }
-}
-
-fn doubtful(place: Place, detail: String) -> Finding {
-    Finding {
-        finding: FindingKind::ObservationDoubtful,
-        place,
-        email: None,
-        detail: Some(detail),
-    }
 }

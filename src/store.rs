@@ -3,6 +3,7 @@
 
 mod db;
 mod ledger;
+mod locks;
 pub(crate) mod queries;
 pub(crate) mod tables;
 pub mod trail;
@@ -22,7 +23,7 @@ pub use db::daemon_lock::Presence;
 pub use db::error::StoreError;
 pub use db::lock::Lock;
 pub use db::open_files::Displaced;
-pub(crate) use ledger::closing::{self, ReadTeam};
+pub(crate) use ledger::absent::{self, ReadTeam};
 pub(crate) use ledger::upgrade;
 pub(crate) use ledger::{Attempt, Kept, Ledger, Lost, Settled, Tracked};
 pub(crate) use queries::due_between_passes::Agenda;
@@ -49,13 +50,6 @@ pub(crate) use tables::sources::{Doubt, SourceKind, SourceState, Sources, Versio
 pub(crate) use tables::targets::{ListedTeam, Targets};
 pub(crate) use tables::teams::{KnownTeam, Look, Taken, Teams};
 
-/// The suffixes of the lock files beside the database: held by the process that runs a pass on
-/// everything, calls the providers, or delivers mail.
-const PASS: &str = "pass";
-const CALLS: &str = "lock";
-const MAIL: &str = "mail";
-/// The same for an import so long that passes run in between.
-const GIVING: &str = "giving";
 /// A connection, for code that only passes it on.
 pub(crate) type Db = Connection;
 
@@ -318,52 +312,6 @@ impl Store {
             .as_ref()?
             .query_row("PRAGMA data_version", [], |row| row.get(0))
             .ok()
-    }
-
-    /// Takes the lock for calling the providers; `None` while another process holds it.
-    ///
-    /// # Errors
-    /// When the lock file beside the database cannot be made.
-    pub fn lock(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(self.files()?, CALLS)
-    }
-
-    /// Takes the lock for a pass on everything, which does not call the providers all the time;
-    /// `None` while another process holds it.
-    ///
-    /// # Errors
-    /// When the lock file beside the database cannot be made.
-    pub fn lock_pass(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(self.files()?, PASS)
-    }
-
-    /// Takes the lock for delivering the outbox; `None` while another process holds it.
-    ///
-    /// # Errors
-    /// When the lock file beside the database cannot be made.
-    pub fn lock_mail(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(self.files()?, MAIL)
-    }
-
-    /// Takes the lock of a long import: passes that run in between leave its rows to it. `None`
-    /// while another process holds it.
-    pub(crate) fn lock_giving(&self) -> Result<Option<Lock>, StoreError> {
-        Lock::take(self.files()?, GIVING)
-    }
-
-    /// Whether a long import is running.
-    pub(crate) fn is_giving(&self) -> Result<bool, StoreError> {
-        Lock::is_taken(self.path(), GIVING)
-    }
-
-    /// Whether a pass on everything is running now.
-    pub(crate) fn pass_runs(&self) -> Result<bool, StoreError> {
-        Lock::is_taken(self.path(), PASS)
-    }
-
-    /// Whether a process is running a pass now, or calling the providers for a person.
-    pub(crate) fn is_at_work(&self) -> Result<bool, StoreError> {
-        Ok(self.pass_runs()? || Lock::is_taken(self.path(), CALLS)?)
     }
 }
 

@@ -177,7 +177,7 @@ async fn fail(
         .write(move |db| {
             unless_overtaken(db, &team, since, || {
                 let kind = SourceKind::Team(team.id());
-                super::put_problem(db, team.account(), kind, state, &why, since.at)?;
+                super::problems::put_problem(db, team.account(), kind, state, &why, since.at)?;
                 Ok(match state {
                     SourceState::Forbidden => Read::Forbidden(why),
                     SourceState::Doubtful => Read::Doubtful(why),

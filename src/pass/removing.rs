@@ -17,7 +17,7 @@ use crate::observe::{self, Observation, ReadOptions};
 use crate::plan;
 use crate::progress::Stage;
 use crate::store::queries::plan_input::{self, Wanted};
-use crate::store::{Ledger, ReadTeam, StoreError, closing, upgrade};
+use crate::store::{Ledger, ReadTeam, StoreError, absent, upgrade};
 
 impl Pass<'_> {
     /// Closes the grants that are over and whose people are believed to be gone.
@@ -39,7 +39,7 @@ impl Pass<'_> {
                         "an older version closed {reopened} grants though their people are there; what is due for them waits for lapsed approve"
                     );
                 }
-                closing::believe(db, &run, &teams, cutoff, at)
+                absent::believe(db, &run, &teams, cutoff, at)
             })
             .await?;
         for found in found {

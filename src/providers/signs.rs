@@ -1,10 +1,13 @@
 //! Signs that a list is only a page of a longer one, or an error: fields beside it, and headers.
 //! Names are compared without case and punctuation.
 
+mod values;
+
 use reqwest::header::{CONTENT_RANGE, HeaderMap, LINK};
 use serde_json::{Map, Value};
 
 use super::denial;
+use values::{counts_more, is, names_a_page, number, plain};
 
 /// How deep fields about the list may be nested.
 const LEVELS: u8 = 3;
@@ -351,57 +354,6 @@ fn what(name: &str) -> impl Iterator<Item = Tells> {
         .iter()
         .filter(move |(_, names)| names.contains(&plain.as_str()));
     known.map(|(tells, _)| *tells)
-}
-
-/// Whether a field for the next page names one: "none" is written in many ways.
-fn names_a_page(value: &Value) -> bool {
-    match value {
-        Value::Null | Value::Bool(false) => false,
-        Value::Bool(true) => true,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => {
-            let text = text.trim().to_ascii_lowercase();
-            !["", "0", "false", "nil", "no", "none", "null"].contains(&text.as_str())
-        }
-        Value::Array(items) => !items.is_empty(),
-        // A link as HAL writes it.
-        Value::Object(fields) => fields.get("href").map_or(!fields.is_empty(), names_a_page),
-    }
-}
-
-/// Whether it says yes, or says no, and not something else.
-fn is(value: &Value, yes: bool) -> bool {
-    match value {
-        Value::Bool(says) => *says == yes,
-        Value::String(text) => {
-            let words: [&str; 2] = if yes {
-                ["true", "yes"]
-            } else {
-                ["false", "no"]
-            };
-            let text = text.trim();
-            words.iter().any(|word| text.eq_ignore_ascii_case(word))
-        }
-        _ => false,
-    }
-}
-
-/// Whether it tells how many more there are.
-fn counts_more(value: &Value) -> bool {
-    number(value).is_some_and(|more| more > 0)
-}
-
-fn number(value: &Value) -> Option<u64> {
-    match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    }
-}
-
-fn plain(value: &Value) -> String {
-    let text = value.as_str().map(|text| text.trim().to_owned());
-    text.unwrap_or_else(|| value.to_string())
 }
 
 /// Whether a `Link` header names a next page (RFC 8288).

@@ -1,6 +1,7 @@
 //! The ledger of removals, each from the time it became due until it is settled; intents, results
 //! and proofs are in the audit trail.
 
+pub(crate) mod absent;
 pub(crate) mod closing;
 mod list;
 mod plan;

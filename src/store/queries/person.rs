@@ -3,6 +3,7 @@
 mod facts;
 mod happened;
 mod near;
+mod planned;
 
 pub(crate) use facts::facts;
 pub(crate) use happened::history;

@@ -1,20 +1,19 @@
 //! Stores a complete reading of a team: judges whether to believe it, stores the changes, and
 //! settles the actions that it proves or disproves.
 
+mod told;
+
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
-use crate::domain::event::{FlagsChanged, TeamObserved};
 use crate::domain::{
-    ActionKind, Changes, Digest, Email, Event, Finding, FindingKind, FlagChange, GoneBy,
-    KnownMember, Place, Provider, Signs, TargetId, TargetRef, TeamReading,
+    ActionKind, Changes, Digest, Email, Finding, FlagChange, GoneBy, KnownMember, Provider, Signs,
+    TargetId, TargetRef, TeamReading,
 };
-use crate::store::ledger::{UnderWay, closing};
-use crate::store::tables::members::Absent;
+use crate::store::ledger::{UnderWay, absent};
 use crate::store::tables::sources::{self, Complete, Doubt, SourceKind, Sources, Version};
-use crate::store::trail;
 use crate::store::{
     Ledger, Provisions, StoreError, queries::stays, tables::invites, tables::members,
 };
@@ -131,7 +130,7 @@ impl Teams {
         let absent = stays.missing(db, &changes.missing)?;
         let (invites, awaited) =
             invites::take(db, &stays, invited, &reading.invites, &joined, first)?;
-        note(db, team, &changes, &absent, &invites, &ours, first, at)?;
+        told::note(db, team, &changes, &absent, &invites, &ours, first, at)?;
         Provisions::follow_members(db, team.id(), at)?;
         Ledger::settle_by_reading(db, run, team.id(), at)?;
         for gone in &absent.left {
@@ -144,7 +143,7 @@ impl Teams {
         }
         let mut found = Vec::new();
         if !first {
-            found = findings(team, &changes, &absent.told(&stays), &demoted);
+            found = told::findings(team, &changes, &absent.told(&stays), &demoted);
         }
         if let Some(why) = doubt {
             if counts {
@@ -185,7 +184,7 @@ impl Teams {
             }
         }
         gone.extend(invites::end_missing(db, team.id(), at)?);
-        closing::all_absent(db, team.id(), at)?;
+        absent::all_absent(db, team.id(), at)?;
         Sources::complete(
             db,
             team.account(),
@@ -327,75 +326,4 @@ fn signs(
                 0
             },
     }
-}
-
-/// One event for one reading that changed anything: who appeared, left, changed.
-#[expect(clippy::too_many_arguments, reason = "one event, told in one place")]
-fn note(
-    db: &Connection,
-    team: &TargetRef,
-    changes: &Changes<'_>,
-    absent: &Absent<'_>,
-    invites: &invites::Changed,
-    ours: &UnderWay,
-    first: bool,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    let names = |members: &[&'_ KnownMember], by_us: bool| -> Vec<String> {
-        let of = |m: &&&KnownMember| ours.contains_key(&m.remote_id) == by_us;
-        let members = members.iter().filter(of);
-        members.map(|m| m.email.written().to_owned()).collect()
-    };
-    // A person who was already missing before is no news.
-    let missing = absent.awaited.iter().filter(|m| m.missed.is_none());
-    let what = |c: &FlagChange<'_>| FlagsChanged {
-        email: c.is.email.written().to_owned(),
-        what: c.describe(),
-    };
-    let appeared = changes.appeared.iter();
-    let observed = TeamObserved {
-        appeared: appeared.map(|m| m.email.written().to_owned()).collect(),
-        missing: missing.map(|m| m.email.written().to_owned()).collect(),
-        left: names(&absent.left, false),
-        removed: names(&absent.left, true),
-        changed: changes.changed.iter().map(what).collect(),
-        invited: invites.appeared.clone(),
-        invites_missing: invites.missing.clone(),
-        invites_gone: invites.gone.clone(),
-        invites_changed: invites.changed.clone(),
-        first: first.then_some(true),
-    };
-    if observed.shows_nothing() {
-        return Ok(());
-    }
-    let event = Event::TeamObserved(observed);
-    trail::append_event(db, at, Some(team.id()), None, &event)
-}
-
-/// What a person should be told: everything but what lapsed itself did.
-fn findings(
-    team: &TargetRef,
-    changes: &Changes<'_>,
-    left: &[&KnownMember],
-    demoted: &UnderWay,
-) -> Vec<Finding> {
-    let finding = |finding, email: &Email, detail| Finding {
-        finding,
-        place: Place::Target(team.clone()),
-        email: Some(email.clone()),
-        detail,
-    };
-    let appeared = changes
-        .appeared
-        .iter()
-        .map(|m| finding(FindingKind::MemberAppeared, &m.email, None));
-    let left = left
-        .iter()
-        .map(|m| finding(FindingKind::MemberLeft, &m.email, None));
-    let changed = changes
-        .changed
-        .iter()
-        .filter(|c| !demoted.contains_key(&c.is.remote_id))
-        .map(|c| finding(FindingKind::MemberChanged, &c.is.email, Some(c.describe())));
-    appeared.chain(left).chain(changed).collect()
 }

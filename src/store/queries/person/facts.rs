@@ -7,21 +7,19 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::near;
-use crate::config::TeamRule;
+use super::planned::{over, policies, wanted};
 use crate::domain::event::About;
-use crate::domain::{
-    Email, Event, Flags, GrantState, Provider, Scope, SourceHealth, TargetId, TargetRef, TeamPolicy,
-};
+use crate::domain::{Email, Event, Flags, GrantState, Provider, TargetId, TargetRef};
 use crate::explain::Rules;
 use crate::explain::facts::{
-    ActionFact, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Over, Proof, ProvisionFact,
+    ActionFact, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Proof, ProvisionFact,
     SourceFact,
 };
 use crate::store::queries::bearer::is_meant;
-use crate::store::queries::plan_input::{self, Wanted};
+use crate::store::queries::plan_input;
 use crate::store::queries::sql::{HELD, STANDS, TO_APPROVE};
 use crate::store::tables::members::OF_PERSON;
-use crate::store::{Runs, StoreError, Targets, db::values, tables::targets};
+use crate::store::{Runs, StoreError, db::values, tables::targets};
 
 /// Everything on record about a person at `now`, in one consistent view.
 pub(crate) fn facts(
@@ -69,85 +67,6 @@ pub(crate) fn facts(
         last_pass: Runs::last_end(db)?,
         near,
     })
-}
-
-/// The configured rules by the teams they apply to.
-fn policies(
-    db: &Connection,
-    rules: &[TeamRule],
-) -> Result<BTreeMap<TargetRef, TeamPolicy>, StoreError> {
-    let mut policies = BTreeMap::new();
-    for rule in rules {
-        let follow = rule.follow.as_ref().map(|t| Targets::find(db, t));
-        let policy = TeamPolicy {
-            max_age: rule.max_age,
-            follow: follow.transpose()?.flatten(),
-        };
-        if let Some(team) = Targets::find(db, &rule.team)? {
-            policies.insert(team, policy);
-        }
-    }
-    Ok(policies)
-}
-
-/// The input of a plan made now, with the teams as last read.
-fn wanted(
-    places: &BTreeMap<TargetRef, OnTarget>,
-    rules: &Rules,
-    policies: BTreeMap<TargetRef, TeamPolicy>,
-    now: Timestamp,
-) -> Wanted {
-    let read = |(target, on): (&TargetRef, &OnTarget)| {
-        let source = on.source.as_ref().filter(|_| on.listed)?;
-        let health = match source.state.as_str() {
-            "complete" => SourceHealth::Complete,
-            "doubtful" => SourceHealth::Doubtful,
-            _ => SourceHealth::Missing,
-        };
-        Some((target.clone(), health))
-    };
-    let listed = |team: &TargetRef| places.get(team).is_some_and(|on| on.listed);
-    Wanted {
-        now,
-        policy: rules.policy.clone(),
-        rules: policies
-            .into_iter()
-            .filter(|(team, _)| listed(team))
-            .collect(),
-        sources: places.iter().filter_map(read).collect(),
-        scope: Scope::Everything,
-        holders: rules.holders.clone(),
-    }
-}
-
-/// How the access to followed whitelists changes: now, and at each future end.
-fn over(
-    db: &Connection,
-    email: &Email,
-    wanted: &Wanted,
-    places: &BTreeMap<TargetRef, OnTarget>,
-) -> Result<BTreeMap<Timestamp, Over>, StoreError> {
-    let followed = wanted
-        .rules
-        .values()
-        .filter_map(|rule| rule.follow.as_ref());
-    let grants = followed
-        .filter_map(|t| places.get(t))
-        .flat_map(|on| &on.grants);
-    let ends = grants.filter_map(|g| g.end.filter(|_| g.removed_at.is_none()));
-    let mut moments = vec![wanted.now];
-    for end in ends {
-        moments.extend(crate::explain::after_end(end, wanted.policy.grace));
-    }
-    let mut over = BTreeMap::new();
-    for now in moments.into_iter().filter(|at| *at >= wanted.now) {
-        let then = Wanted {
-            now,
-            ..wanted.clone()
-        };
-        over.insert(now, plan_input::whitelist_over(db, &then, email)?);
-    }
-    Ok(over)
 }
 
 /// The last event about each grant, action and provision.
