@@ -147,6 +147,7 @@ impl Answers {
                 detail: Some("the answer does not mention this address".to_owned()),
                 not_before: None,
                 is_general: false,
+                is_outage: false,
                 removed: Vec::new(),
             })
         }
@@ -165,6 +166,7 @@ fn gone(answer: Result<Gone, CallError>) -> Option<Settled> {
         detail: None,
         not_before: None,
         is_general: false,
+        is_outage: false,
         removed: Vec::new(),
     })
 }
@@ -186,6 +188,7 @@ fn failed(error: &CallError) -> Option<Settled> {
         detail: Some(error.to_string()),
         not_before: wait,
         is_general: error.is_general(),
+        is_outage: error.is_outage(),
         removed: Vec::new(),
     })
 }
@@ -202,6 +205,7 @@ fn not_configured(tracked: &Tracked) -> Settled {
         )),
         not_before: None,
         is_general: false,
+        is_outage: false,
         removed: Vec::new(),
     }
 }

@@ -27,8 +27,8 @@ use crate::domain::{
 
 /// The first backoff after a refusal, doubled with each further one.
 const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
-/// The same where the provider as a whole failed: that is often over in seconds.
-const FIRST_GENERAL_WAIT: SignedDuration = SignedDuration::from_secs(15);
+/// The same where the provider is down: that is often over in seconds.
+const FIRST_OUTAGE_WAIT: SignedDuration = SignedDuration::from_secs(15);
 /// The longest backoff: what fails for days is still tried a few times a day.
 pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
 
@@ -97,6 +97,8 @@ pub(crate) struct Settled {
     pub not_before: Option<Timestamp>,
     /// Whether the failure concerns the provider as a whole, not this action.
     pub is_general: bool,
+    /// The provider seems to be down or overloaded.
+    pub is_outage: bool,
     /// The spellings of the address that the provider confirmed as gone.
     pub removed: Vec<Email>,
 }
@@ -178,7 +180,7 @@ impl Ledger {
         let is_over = settled.state.is_settled();
         let next_try = (!is_over).then(|| {
             let own = at
-                .checked_add(wait_after(attempts, settled.is_general))
+                .checked_add(wait_after(attempts, settled.is_outage))
                 .unwrap_or(at);
             settled.not_before.map_or(own, |asked| own.max(asked))
         });
@@ -311,11 +313,11 @@ pub(super) fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Resul
 }
 
 /// Exponential backoff up to six hours: from five minutes on after a refusal, from a few seconds on
-/// where the provider as a whole failed (`is_general`). With a jitter of a fifth so that retries do
+/// where the provider is down. With a jitter of a fifth so that retries do
 /// not come all at once.
-pub(super) fn wait_after(attempts: u32, is_general: bool) -> SignedDuration {
-    let first = match is_general {
-        true => FIRST_GENERAL_WAIT,
+pub(super) fn wait_after(attempts: u32, is_outage: bool) -> SignedDuration {
+    let first = match is_outage {
+        true => FIRST_OUTAGE_WAIT,
         false => FIRST_WAIT,
     };
     let doubled = first.saturating_mul(1_i32 << attempts.saturating_sub(1).min(12));

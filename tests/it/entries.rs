@@ -373,7 +373,7 @@ async fn two_grants_of_which_the_first_is_over_before_a_pass_come_to_the_entry_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_grant_allowed_that_was_over_when_it_was_recorded_is_taken_from_the_entry() {
-    for turned in [false, true] {
+    for (turned, one_file) in [(false, true), (true, true), (false, false), (true, false)] {
         let world = World::new().await;
         world.sentius.with(|state| {
             let entry = Entry {
@@ -392,16 +392,21 @@ async fn what_a_grant_allowed_that_was_over_when_it_was_recorded_is_taken_from_t
         if turned {
             rows.reverse();
         }
-        let rows = rows.join("\n");
-        world
-            .import(&format!("email,target,end,permissions\n{rows}\n"))
-            .await;
+        let files = match one_file {
+            true => vec![rows.join("\n")],
+            false => rows.to_vec(),
+        };
+        for rows in files {
+            world
+                .import(&format!("email,target,end,permissions\n{rows}\n"))
+                .await;
+        }
 
         let run = world.run().await;
 
         assert_eq!(run.code, 0, "{:?} {:?}", run.errors(), run.json["owed"]);
         let entry = of_jane(&world).expect("the other grant covers her");
-        assert_eq!(entry.permissions, ["can_read"], "turned: {turned}");
+        assert_eq!(entry.permissions, ["can_read"], "{turned} {one_file}");
         world.forget_calls();
         assert_eq!(world.run().await.code, 0);
         assert!(world.writes().is_empty(), "{:?}", world.writes());

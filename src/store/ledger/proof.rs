@@ -2,10 +2,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 
-use super::{Ledger, close_grants};
+use super::{Ledger, close_grants, wait_after};
 use crate::domain::event::ActionOnly;
 use crate::domain::{Email, Event, Flags, Role, TargetId};
 use crate::store::trail;
@@ -19,6 +19,22 @@ struct Unproven {
     still_there: bool,
     /// Whether the ledger has another, open row for the same obligation.
     superseded: bool,
+    /// Whether a process died between the intent and the result.
+    interrupted: bool,
+    /// How often it was tried.
+    attempts: u32,
+}
+
+impl Unproven {
+    /// When a removal is tried again that had no effect: at once where a process died before the
+    /// call, else later with each try.
+    fn next_try(&self, at: Timestamp) -> Timestamp {
+        let wait = match self.interrupted {
+            true => SignedDuration::ZERO,
+            false => wait_after(self.attempts, true),
+        };
+        at.checked_add(wait).unwrap_or(at)
+    }
 }
 
 impl Ledger {
@@ -51,30 +67,35 @@ impl Ledger {
                 )?
                 .execute(named_params! { ":id": action.row, ":run": run })?;
             }
-            let (kind, sql): (fn(ActionOnly) -> Event, &str) = match (action.still_there, action.acknowledged) {
+            let next_try = action.next_try(at);
+            let (kind, sql, when): (fn(ActionOnly) -> Event, &str, Timestamp) = match (action.still_there, action.acknowledged) {
                 (false, _) => (
                     Event::ActionVerified,
                     "UPDATE action SET state = iif(state = 'absent', 'absent', 'done'), evidence = 'verified', detail = NULL,
-                            next_try_at = NULL, settled_at = ifnull(settled_at, :at) WHERE id = :id",
+                            next_try_at = NULL, settled_at = ifnull(settled_at, :when) WHERE id = :id",
+                    at,
                 ),
                 (true, false) => (
                     Event::ActionNotDone,
-                    "UPDATE action SET state = 'failed', next_try_at = :at,
+                    "UPDATE action SET state = 'failed', next_try_at = max(ifnull(next_try_at, 0), :when),
                             detail = 'sent without an answer, and still there' WHERE id = :id",
+                    next_try,
                 ),
                 (true, true) if action.superseded => (
                     Event::ActionContradicted,
-                    "UPDATE action SET state = 'withdrawn', evidence = NULL, settled_at = :at,
+                    "UPDATE action SET state = 'withdrawn', evidence = NULL, settled_at = :when,
                             detail = 'the provider said that it is gone, and it is still there' WHERE id = :id",
+                    at,
                 ),
                 (true, true) => (
                     Event::ActionContradicted,
-                    "UPDATE action SET state = 'failed', evidence = NULL, settled_at = NULL, next_try_at = :at,
+                    "UPDATE action SET state = 'failed', evidence = NULL, settled_at = NULL, next_try_at = :when,
                             detail = 'the provider said that it is gone, and it is still there' WHERE id = :id",
+                    next_try,
                 ),
             };
             db.prepare_cached(sql)?
-                .execute(named_params! { ":id": action.row, ":at": values::stored(at) })?;
+                .execute(named_params! { ":id": action.row, ":when": values::stored(when) })?;
             note(db, kind, team, &action, at)?;
             if !action.still_there {
                 close_grants(db, action.row, at)?;
@@ -98,7 +119,8 @@ fn unproven(db: &Connection, team: TargetId) -> Result<Vec<Unproven>, StoreError
                 AND ifnull(i.there_since, i.first_seen) <= a.tried_at),
             a.settled_at IS NOT NULL AND EXISTS (
                 SELECT 1 FROM action o WHERE o.target = a.target AND o.person = a.person AND o.what = a.what
-                AND o.settled_at IS NULL)
+                AND o.settled_at IS NULL),
+            a.state = 'intent' OR (a.state = 'unknown' AND a.next_try_at IS NULL), a.attempts
          FROM action a
          WHERE a.target = :target
            AND (a.state IN ('intent', 'unknown') OR (a.state IN ('done', 'absent') AND a.evidence = 'acknowledged'))
@@ -127,6 +149,8 @@ fn unproven(db: &Connection, team: TargetId) -> Result<Vec<Unproven>, StoreError
             acknowledged: row.get(2)?,
             still_there,
             superseded: row.get(7)?,
+            interrupted: row.get(8)?,
+            attempts: row.get(9)?,
         });
     }
     Ok(found)

@@ -200,7 +200,10 @@ fn passes(db: &Connection, running: bool) -> Result<Passes, StoreError> {
 /// The unsettled rows of the ledger.
 fn ledger(db: &Connection) -> Result<(Overdue, Held, Pile), StoreError> {
     let mut statement = db.prepare_cached(&format!(
-        "SELECT {STANDS} AS stands, count(*), min(due_at) FROM action
+        // A pass that tries again does not make well what has failed before.
+        "SELECT CASE WHEN {STANDS} = 'planned' AND attempts > 0 THEN 'failed'
+                     WHEN {STANDS} = 'unknown' AND attempts > 1 THEN 'failed' ELSE {STANDS} END AS stands,
+                count(*), min(due_at) FROM action
          WHERE settled_at IS NULL GROUP BY stands"
     ))?;
     let mut rows = statement.query([])?;

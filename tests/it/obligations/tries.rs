@@ -1,10 +1,10 @@
 //! Whatever could not be tried has a next try, and what always fails is in nobody's way.
 
-use lapsed_sandbox::{Fault, When};
+use lapsed_sandbox::{Answer, Fault, When};
 
 use super::{BOB, NEVER, also_over};
 use crate::evidence::end_in_core;
-use crate::world::{Daemon, World, until};
+use crate::world::{Daemon, PAST, World, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_daemon_could_not_try_at_the_moment_of_its_end_is_tried_soon_after() {
@@ -58,6 +58,56 @@ async fn a_whitelist_that_fails_for_seconds_at_the_moment_of_an_end_is_asked_aga
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_has_no_effect_is_tried_less_and_less_often() {
+    let lie = Fault::Status(Answer::new(204));
+    for fault in [Fault::status(500), Fault::DropBefore, lie] {
+        let told = format!("{fault:?}");
+        let mut world = World::new().await;
+        world.config.schedule = NEVER.to_owned();
+        world.team("Core", &[BOB, "amy@example.com"]);
+        let daemon = Daemon::past_first_pass(&world).await;
+        let delete = When::method("DELETE").path("team_user");
+        world.sapling.faults().always(delete, fault);
+        end_in_core(&world, &[BOB.to_owned()], "1s").await;
+        let deletes = || {
+            let calls = world.sapling.calls();
+            calls.iter().filter(|call| call.method == "DELETE").count()
+        };
+        until("it was tried", || deletes() > 0).await;
+        tokio::time::sleep(std::time::Duration::from_secs(8)).await;
+        assert_eq!(deletes(), 1, "{told}: {}", daemon.log());
+        daemon.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pass_that_tries_again_does_not_make_well_what_has_failed() {
+    let world = World::new().await;
+    world.team("Core", &[BOB, "amy@example.com"]);
+    end_in_core(&world, &[BOB.to_owned()], PAST).await;
+    let delete = || When::method("DELETE").path("team_user");
+    world.sapling.faults().once(delete(), Fault::status(500));
+    assert_eq!(world.run().await.code, 3);
+    world.forget_calls();
+    let slow = Fault::Delay(std::time::Duration::from_secs(3));
+    world.sapling.faults().once(delete(), slow);
+    let mut pass = world.start();
+    until("it is tried again", || !world.writes().is_empty()).await;
+
+    let status = world.lapsed(&["status", "--no-daemon"]).await;
+
+    assert_eq!(status.code, 3, "{}", status.stdout);
+    assert!(
+        status.stdout.contains("1 removal failed"),
+        "{}",
+        status.stdout
+    );
+    tokio::task::spawn_blocking(move || pass.wait().unwrap())
+        .await
+        .unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,15 +139,15 @@ impl Grants {
                 false => Ok(()),
             };
         }
-        if Self::is_all_recorded(db, target, &grant.email, at)? {
-            // All grants were recorded together, so the entry is what they add up to, with what ended
-            // before it was recorded.
-            let on = Self::on_whitelist(db, target, &grant.email, at)?;
-            let (email, name) = (&grant.email, grant.name.as_deref());
-            return match on.entry_with_ended(at) {
-                Some(entry) => entry::put(db, target.id(), How::Recorded, email, name, &entry, at),
-                None => Self::entry_is_there(db, target, email, How::Recorded, at),
-            };
+        let (email, name) = (&grant.email, grant.name.as_deref());
+        let on = Self::on_whitelist(db, target, email, at)?;
+        // What has ended may still stand in the entry: nobody has taken it off yet.
+        if let Some(entry) = on.entry_with_ended(at) {
+            return entry::put(db, target.id(), How::Recorded, email, name, &entry, at);
+        }
+        if Self::is_all_recorded(db, target, email, at)? {
+            // All grants were recorded together, so the entry is what they add up to.
+            return Self::entry_is_there(db, target, email, How::Recorded, at);
         }
         // The entry as recorded; the next pass posts what all grants of the person add up to.
         let (start, end) = Self::dates(db, id)?;
@@ -157,14 +157,11 @@ impl Grants {
             permissions: grant.permissions.clone(),
         };
         let before = entry::last(db, target.id(), grant.email.key())?;
-        let name = grant.name.as_deref();
-        let (how, email) = (How::Recorded, &grant.email);
-        entry::put(db, target.id(), how, email, name, &entry, at)?;
+        entry::put(db, target.id(), How::Recorded, email, name, &entry, at)?;
         // Two that are told of one entry cannot both be right: what they come to is posted.
         let differs = before.is_some_and(|before| {
             (before.entry.end, &before.entry.permissions) != (entry.end, &entry.permissions)
         });
-        let on = Self::on_whitelist(db, target, &grant.email, at)?;
         match differs && on.is_of_several(at) {
             true => on.renew(db, target, at),
             false => Ok(()),
