@@ -361,24 +361,11 @@ impl Daemon {
 
     /// Tells systemd the status, if it has changed.
     fn tell(&mut self, next_end: Option<Timestamp>) {
-        let next = match next_end {
-            Some(at) => format!("next end {}", self.local(at)),
-            None => "no end ahead".to_owned(),
-        };
-        let last = match self.last {
-            Some((at, verdict)) => format!("last pass {}: {}", self.local(at), verdict.as_str()),
-            None => "no pass yet".to_owned(),
-        };
-        let line = format!("{last}; {next}");
+        let line = systemd::status_line(self.last, next_end, &self.settings.borrow().timezone);
         if line != self.told {
             systemd::status(&line);
             self.told = line;
         }
-    }
-
-    fn local(&self, at: Timestamp) -> String {
-        let zone = self.settings.borrow().timezone.clone();
-        crate::text::second(at, &zone)
     }
 
     fn begin_to_stop(&self) {

@@ -3,10 +3,33 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use sd_notify::NotifyState;
+
+use crate::domain::Verdict;
+use crate::text;
 
 pub(super) fn ready() {
     tell(&[NotifyState::Ready]);
+}
+
+/// The line for [`status`]: the last pass and the next end.
+pub(super) fn status_line(
+    last: Option<(Timestamp, Verdict)>,
+    next_end: Option<Timestamp>,
+    zone: &TimeZone,
+) -> String {
+    let last = match last {
+        Some((at, verdict)) => {
+            format!("last pass {}: {}", text::second(at, zone), verdict.as_str())
+        }
+        None => "no pass yet".to_owned(),
+    };
+    match next_end {
+        Some(at) => format!("{last}; next end {}", text::second(at, zone)),
+        None => format!("{last}; no end ahead"),
+    }
 }
 
 /// What `systemctl status` shows.

@@ -172,13 +172,21 @@ fn every_file_says_its_job_first_and_ends_in_time() {
     for folder in [LAPSED, SANDBOX, "tests"] {
         let sources = sources(folder);
         assert!(!sources.is_empty());
-        for Source { path, text } in sources {
+        for source in sources {
+            let is_test = folder == "tests" || source.is_test();
+            let Source { path, text } = source;
             assert!(
                 text.starts_with("//! "),
                 "{path} does not say what it is for"
             );
             let lines = text.lines().count();
             assert!(lines <= 500, "{path} has {lines} lines");
+            let code = text.split("\n#[cfg(test)]").next().unwrap().lines();
+            let most = if is_test { 500 } else { 400 };
+            assert!(
+                code.count() <= most,
+                "{path} has more than {most} lines of code"
+            );
             assert!(!path.ends_with("mod.rs"), "{path}");
         }
     }
