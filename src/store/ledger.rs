@@ -297,14 +297,13 @@ pub(super) fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Resul
                  SELECT 1 FROM target t WHERE t.id = action.target AND t.provider <> 'sentius'))",
         )?
         .query_row(named_params! { ":id": action }, |row| {
-            let role: Option<String> = row.get(2)?;
+            let role: Option<Role> = row.get(2)?;
             Ok((TargetId(row.get(0)?), row.get::<_, String>(1)?, role))
         })
         .optional()?;
     let Some((target, person, role)) = found else {
         return Ok(());
     };
-    let role: Option<Role> = role.and_then(|role| role.parse().ok());
     match role {
         Some(role) => closing::role(db, target, &person, role, action, at),
         None if closing::is_there(db, target, &person)? => Ok(()),

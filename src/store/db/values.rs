@@ -1,6 +1,18 @@
-//! Instants as they are stored: milliseconds since 1970, UTC.
+//! Values as they are stored: instants as milliseconds since 1970, UTC, and roles as their words.
 
 use jiff::Timestamp;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+
+use crate::domain::Role;
+
+/// An unknown word is an error: without its role, a row would be about the access as a whole.
+impl FromSql for Role {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let word = value.as_str()?;
+        word.parse()
+            .map_err(|_| FromSqlError::Other(format!("{word:?} is no role").into()))
+    }
+}
 
 pub(in crate::store) fn stored(at: Timestamp) -> i64 {
     at.as_millisecond()

@@ -138,13 +138,12 @@ fn ended(
             ":target": team.0, ":now": values::stored(at), ":cutoff": values::stored(cutoff),
         },
         |row| {
-            let role: Option<String> = row.get(4)?;
             Ok(Ended {
                 person: row.get(0)?,
                 email: row.get(1)?,
                 revoked: row.get(2)?,
                 due: row.get(3)?,
-                role: role.and_then(|role| role.parse().ok()),
+                role: row.get(4)?,
             })
         },
     )?;

@@ -138,8 +138,7 @@ fn unproven(db: &Connection, team: TargetId) -> Result<Vec<Unproven>, StoreError
                 Some(members) => members,
                 none => none.insert(shown(db, team)?),
             };
-            let role: Option<String> = row.get(5)?;
-            let role: Option<Role> = role.and_then(|role| role.parse().ok());
+            let role: Option<Role> = row.get(5)?;
             let flags = members.get(row.get_ref(4)?.as_str()?);
             flags.is_some_and(|flags| role.is_none_or(|role| flags.has(role)))
         };

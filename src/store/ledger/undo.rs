@@ -71,8 +71,7 @@ impl Ledger {
             let remote_id: Option<String> = row.get("remote_id")?;
             let id = remote_id.as_deref();
             let email = bears_now(db, target.id(), id)?.unwrap_or(email);
-            let role: Option<String> = row.get("role")?;
-            let role: Option<Role> = role.and_then(|role| role.parse().ok());
+            let role: Option<Role> = row.get("role")?;
             let reason = Reason::from_word(row.get_ref("reason")?.as_str()?)
                 .ok_or_else(|| unexpected("reason"))?;
             let closed = closed_by(db, row.get("id")?, &email, target, at)?;
@@ -232,7 +231,6 @@ fn running(
 /// A grant of a person, to the address that the person had last: an earlier one may be another's.
 fn read(row: &Row<'_>, person: &Email, target: &TargetRef) -> Result<NewGrant, StoreError> {
     let written = Email::observed(row.get_ref("email")?.as_str()?);
-    let role: Option<String> = row.get("role")?;
     let owner: Option<String> = row.get("owner")?;
     let permissions = row.get_ref("permissions")?.as_str()?.split(';');
     Ok(NewGrant {
@@ -245,7 +243,7 @@ fn read(row: &Row<'_>, person: &Email, target: &TargetRef) -> Result<NewGrant, S
         permissions: permissions
             .filter_map(|word| word.parse::<Permission>().ok())
             .collect(),
-        role: role.and_then(|role| role.parse().ok()),
+        role: row.get("role")?,
         start: None,
         end: values::read_if_any(row.get("ends_at")?),
         owner: owner.map(|owner| Email::observed(&owner)),

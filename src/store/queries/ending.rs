@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
-use crate::domain::{AccessEnd, Email, Role, TargetId};
+use crate::domain::{AccessEnd, Email, TargetId};
 use crate::store::{StoreError, db::values, tables::targets};
 
 /// What ends after `after`, until `until`, soonest first.
@@ -23,14 +23,13 @@ pub(crate) fn ending(
     while let Some(row) = rows.next()? {
         let target = TargetId(row.get("target")?);
         let known = names.get(&target).cloned();
-        let role: Option<String> = row.get("role")?;
         let owner: Option<String> = row.get("owner")?;
         ends.push(AccessEnd {
             grant: row.get("id")?,
             target: known
                 .ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", target.0)))?,
             email: Email::observed(row.get_ref("email")?.as_str()?),
-            role: role.and_then(|role| role.parse::<Role>().ok()),
+            role: row.get("role")?,
             end: values::read(row.get("ends_at")?),
             owner: owner.map(|owner| Email::observed(&owner)),
             reason: row.get("reason")?,

@@ -274,14 +274,13 @@ fn select(
 }
 
 fn read(row: &Row<'_>, target: TargetRef) -> Result<Provision, StoreError> {
-    let role: Option<String> = row.get("role")?;
     Ok(Provision {
         row: row.get("id")?,
         kind: ProvisionKind::from_word(row.get_ref("kind")?.as_str()?)
             .ok_or_else(|| StoreError::Corrupt("a provision's kind".to_owned()))?,
         target,
         email: Email::observed(row.get_ref("email")?.as_str()?),
-        role: role.and_then(|role| role.parse().ok()),
+        role: row.get("role")?,
         flags: flags(row.get_ref("flags")?.as_str()?),
         due: values::read(row.get("due_at")?),
         tried: row.get::<_, u32>("attempts")? > 0,

@@ -174,18 +174,13 @@ impl Reviews {
     }
 }
 
-fn role(row: &Row<'_>) -> rusqlite::Result<Option<Role>> {
-    let role: Option<String> = row.get("role")?;
-    Ok(role.and_then(|role| role.parse().ok()))
-}
-
 fn read(row: &Row<'_>, target: TargetRef) -> rusqlite::Result<Open> {
     let owner: Option<String> = row.get("owner")?;
     Ok(Open {
         grant: row.get("id")?,
         target,
         email: Email::observed(row.get_ref("email")?.as_str()?),
-        role: role(row)?,
+        role: row.get("role")?,
         end: values::read_if_any(row.get("ends_at")?),
         owner: owner.map(|owner| Email::observed(&owner)),
         reason: row.get("reason")?,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::named_params;
 
 use super::{Key, Loader};
-use crate::domain::{Email, Flags, Grant, Invite, Member, Role, Snapshot, TargetId};
+use crate::domain::{Email, Flags, Grant, Invite, Member, Snapshot, TargetId};
 use crate::store::{StoreError, db::values, tables::grants};
 
 impl Loader<'_> {
@@ -27,7 +27,6 @@ impl Loader<'_> {
         )?;
         let mut rows = statement.query(named_params! { ":target": target, ":person": person })?;
         while let Some(row) = rows.next()? {
-            let role: Option<String> = row.get("role")?;
             let email = Email::observed(row.get_ref("email")?.as_str()?);
             let person = row.get_ref("person")?.as_str()?;
             into.push(Grant {
@@ -38,7 +37,7 @@ impl Loader<'_> {
                     Email::observed(person)
                 },
                 email,
-                role: role.and_then(|r| r.parse::<Role>().ok()),
+                role: row.get("role")?,
                 flags: grants::flags(row.get_ref("permissions")?.as_str()?),
                 start: values::read(row.get("starts_at")?),
                 end: values::read_if_any(row.get("ends_at")?),

@@ -156,9 +156,7 @@ fn open(db: &Connection, target: &TargetRef, email: &Email) -> Result<Vec<Open>,
 pub(super) fn read(row: &Row<'_>) -> rusqlite::Result<Open> {
     Ok(Open {
         id: row.get(0)?,
-        role: row
-            .get::<_, Option<String>>(1)?
-            .and_then(|role| role.parse().ok()),
+        role: row.get(1)?,
         start: values::read(row.get(2)?),
         end: values::read_if_any(row.get(3)?),
         member_id: row.get(4)?,

@@ -36,12 +36,11 @@ impl Provisions {
                              AND g.person = a.email_key AND g.removed_at IS NULL)",
             )?
             .query_row(named_params! { ":id": action }, |row| {
-                let role: Option<String> = row.get("role")?;
                 Ok(Taken {
                     kind: row.get("kind")?,
                     target: TargetId(row.get("target")?),
                     email: Email::observed(row.get_ref("email")?.as_str()?),
-                    role: role.and_then(|role| role.parse().ok()),
+                    role: row.get("role")?,
                     membership: row.get("remote_id")?,
                 })
             })
@@ -171,12 +170,10 @@ fn flags_taken(
     let params = named_params! {
         ":target": target.id().0, ":person": email.key(), ":at": values::stored(at),
     };
-    let over = statement.query_map(params, |row| row.get::<_, String>(0))?;
+    let over = statement.query_map(params, |row| row.get::<_, Role>(0))?;
     let mut flags = had;
     for role in over {
-        if let Ok(role) = role?.parse::<Role>() {
-            flags = flags.without(Flags::only(role));
-        }
+        flags = flags.without(Flags::only(role?));
     }
     Ok(flags)
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, ToSql, named_params};
 
-use super::{Reviews, role};
+use super::Reviews;
 use crate::domain::event::{Moved, Reviewed};
 use crate::domain::{Email, Event, ReviewPolicy, Role, TargetRef, When};
 use crate::review;
@@ -223,7 +223,7 @@ impl OpenGrant {
             id: row.get("id")?,
             target: target.clone(),
             email: Email::observed(row.get_ref("email")?.as_str()?),
-            role: role(row)?,
+            role: row.get("role")?,
             end: values::read_if_any(row.get("ends_at")?),
         })
     }
