@@ -1,9 +1,11 @@
-//! Values as they are stored: instants as milliseconds since 1970, UTC, and roles as their words.
+//! Values as they are stored: instants as milliseconds since 1970, UTC, roles as their words, flags as
+//! four columns.
 
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use rusqlite::{Row, RowIndex};
 
-use crate::domain::Role;
+use crate::domain::{Flags, Role};
 
 /// An unknown word is an error: without its role, a row would be about the access as a whole.
 impl FromSql for Role {
@@ -30,4 +32,15 @@ pub(in crate::store) fn read(millis: i64) -> Timestamp {
 
 pub(in crate::store) fn read_if_any(millis: Option<i64>) -> Option<Timestamp> {
     millis.map(read)
+}
+
+/// A membership's flags: the column `is_admin`, and after it those of the other three.
+pub(in crate::store) fn flags(row: &Row<'_>, is_admin: impl RowIndex) -> rusqlite::Result<Flags> {
+    let first = is_admin.idx(row.as_ref())?;
+    Ok(Flags {
+        is_admin: row.get(first)?,
+        is_manager: row.get(first + 1)?,
+        edit_permission: row.get(first + 2)?,
+        inspect_permission: row.get(first + 3)?,
+    })
 }

@@ -32,12 +32,7 @@ pub(in crate::store) fn known(
             row: row.get(0)?,
             remote_id: row.get(1)?,
             email: Email::observed(row.get_ref(2)?.as_str()?),
-            flags: Flags {
-                is_admin: row.get(3)?,
-                is_manager: row.get(4)?,
-                edit_permission: row.get(5)?,
-                inspect_permission: row.get(6)?,
-            },
+            flags: values::flags(row, 3)?,
             created_at: values::read_if_any(row.get(7)?),
             missed: match values::read_if_any(row.get(8)?) {
                 Some(since) => Some(Missed {
@@ -69,14 +64,7 @@ pub(in crate::store) fn flags(
         )?
         .query_row(
             named_params! { ":target": team.0, ":remote_id": remote_id },
-            |row| {
-                Ok(Flags {
-                    is_admin: row.get(0)?,
-                    is_manager: row.get(1)?,
-                    edit_permission: row.get(2)?,
-                    inspect_permission: row.get(3)?,
-                })
-            },
+            |row| values::flags(row, 0),
         )
         .optional()?;
     Ok(flags.unwrap_or_default())

@@ -9,7 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use super::near;
 use super::planned::{over, policies, wanted};
 use crate::domain::event::About;
-use crate::domain::{Email, Event, Flags, GrantState, Provider, TargetId, TargetRef};
+use crate::domain::{Email, Event, GrantState, Provider, TargetId, TargetRef};
 use crate::explain::Rules;
 use crate::explain::facts::{
     ActionFact, Facts, GrantFact, InviteFact, MemberFact, OnTarget, Proof, ProvisionFact,
@@ -180,12 +180,7 @@ impl Reader<'_> {
         while let Some(row) = rows.next()? {
             let first_seen = values::read(row.get("first_seen")?);
             let member = MemberFact {
-                flags: Flags {
-                    is_admin: row.get("is_admin")?,
-                    is_manager: row.get("is_manager")?,
-                    edit_permission: row.get("edit_permission")?,
-                    inspect_permission: row.get("inspect_permission")?,
-                },
+                flags: values::flags(row, "is_admin")?,
                 created_at: values::read_if_any(row.get("created_at")?),
                 first_seen,
                 last_seen: values::read_if_any(row.get("last_seen")?).unwrap_or(first_seen),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 use serde_json::{Value, json};
 
-use crate::domain::{Email, Event, FlagChange, Flags, KnownMember, ReadMember, TargetId};
+use crate::domain::{Email, Event, FlagChange, KnownMember, ReadMember, TargetId};
 use crate::explain::facts::flags;
 use crate::explain::{Actions, Happened, Seen, What};
 use crate::store::tables::members::OF_PERSON;
@@ -218,12 +218,7 @@ impl Version {
                 row: row.get("id")?,
                 remote_id: row.get("remote_id")?,
                 email: Email::observed(row.get_ref("email")?.as_str()?),
-                flags: Flags {
-                    is_admin: row.get("is_admin")?,
-                    is_manager: row.get("is_manager")?,
-                    edit_permission: row.get("edit_permission")?,
-                    inspect_permission: row.get("inspect_permission")?,
-                },
+                flags: values::flags(row, "is_admin")?,
                 created_at: values::read_if_any(row.get("created_at")?),
                 missed: None,
                 left_told: false,

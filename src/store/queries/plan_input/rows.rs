@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rusqlite::named_params;
 
 use super::{Key, Loader};
-use crate::domain::{Email, Flags, Grant, Invite, Member, Snapshot, TargetId};
+use crate::domain::{Email, Grant, Invite, Member, Snapshot, TargetId};
 use crate::store::{StoreError, db::values, tables::grants};
 
 impl Loader<'_> {
@@ -70,12 +70,7 @@ impl Loader<'_> {
                 target: self.target(row)?,
                 remote_id: row.get("remote_id")?,
                 email: Email::observed(row.get_ref("email")?.as_str()?),
-                flags: Flags {
-                    is_admin: row.get("is_admin")?,
-                    is_manager: row.get("is_manager")?,
-                    edit_permission: row.get("edit_permission")?,
-                    inspect_permission: row.get("inspect_permission")?,
-                },
+                flags: values::flags(row, "is_admin")?,
                 created_at: values::read_if_any(row.get("created_at")?),
                 first_seen: values::read(row.get("first_seen")?),
                 there_since: values::read_if_any(row.get("there_since")?),

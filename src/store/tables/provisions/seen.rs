@@ -5,7 +5,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use super::{Provision, Provisions};
 use crate::domain::{Email, Flags, TargetId};
 use crate::plan::provision::InTeam;
-use crate::store::StoreError;
+use crate::store::{StoreError, db::values};
 
 impl Provisions {
     /// Whether a person is in a team, as last read.
@@ -37,12 +37,7 @@ fn member(
         .query_row(
             named_params! { ":target": target.0, ":email_key": email.key() },
             |row| {
-                let flags = Flags {
-                    is_admin: row.get(1)?,
-                    is_manager: row.get(2)?,
-                    edit_permission: row.get(3)?,
-                    inspect_permission: row.get(4)?,
-                };
+                let flags = values::flags(row, 1)?;
                 Ok((row.get(0)?, flags))
             },
         )
