@@ -1,6 +1,8 @@
 //! The only place that reads the time.
 
-use jiff::Timestamp;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 use uuid::{NoContext, Uuid};
 
@@ -27,6 +29,12 @@ pub fn now() -> Timestamp {
         Timestamp::MAX
     };
     Timestamp::from_millisecond(now).unwrap_or(nearest)
+}
+
+/// How far the clock has moved more (less: negative) than time went by since it showed `since`: it was
+/// set, or the machine slept.
+pub(crate) fn moved(since: Timestamp, went_by: Duration) -> SignedDuration {
+    now().duration_since(since) - SignedDuration::try_from(went_by).unwrap_or_default()
 }
 
 /// Whether the clock can be right at all: TLS, mail and identifiers know no time before 1970, so

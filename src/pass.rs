@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use thiserror::Error;
 
 use crate::clock::{self, ClockError};
@@ -253,10 +253,6 @@ impl<'a> Pass<'a> {
         if self.restored.is_none() {
             self.store.set_mark().await;
         }
-    }
-
-    fn grace(&self) -> SignedDuration {
-        self.settings.policy.grace
     }
 
     /// Notes that the pass begins, and what is left of others.

@@ -20,8 +20,7 @@ impl Asking {
     /// How far the clock has moved more (less: negative) than time went by since, if that tells of
     /// a clock that was set, or of a machine that slept.
     pub(super) fn jump(&self) -> Option<SignedDuration> {
-        let went_by = SignedDuration::try_from(self.steady.elapsed()).unwrap_or_default();
-        let jumped = clock::now().duration_since(self.at) - went_by;
+        let jumped = clock::moved(self.at, self.steady.elapsed());
         (jumped.abs() > JUMP).then_some(jumped)
     }
 }

@@ -107,7 +107,7 @@ impl Pass<'_> {
 
     /// Waits until something is due that was not at `since`, and says where.
     async fn comes_due(&self, since: Timestamp) -> Result<Scope, StoreError> {
-        let grace = self.grace();
+        let grace = self.settings.policy.grace;
         loop {
             let now = clock::now();
             let agenda = self

@@ -120,17 +120,12 @@ impl Pass<'_> {
         Clocks {
             accounts: self.services.skews(),
             jumped: self.jumped(),
-            most: self.max_skew(),
+            most: self.settings.guard.max_clock_skew,
         }
     }
 
     /// How far the clock moved more than time went by since the pass began.
     pub(super) fn jumped(&self) -> SignedDuration {
-        let went_by = SignedDuration::try_from(self.begun.elapsed()).unwrap_or_default();
-        clock::now().duration_since(self.started_at) - went_by
-    }
-
-    pub(super) fn max_skew(&self) -> SignedDuration {
-        self.settings.guard.max_clock_skew
+        clock::moved(self.started_at, self.begun.elapsed())
     }
 }

@@ -27,7 +27,9 @@ impl Pass<'_> {
             return Ok(());
         }
         let (run, at, now) = (self.run.clone(), self.started_at, self.moment);
-        let cutoff = now.checked_sub(self.grace()).unwrap_or(Timestamp::MIN);
+        let cutoff = now
+            .checked_sub(self.settings.policy.grace)
+            .unwrap_or(Timestamp::MIN);
         let read = seen.readable();
         let found = self
             .store
@@ -115,7 +117,7 @@ impl Pass<'_> {
             store: self.store,
             run: &self.run,
             team_ids: &seen.team_ids,
-            grace: self.grace(),
+            grace: self.settings.policy.grace,
             respect_backoff: self.options.respect_backoff,
             clocks: &clocks,
             stop: &self.options.stop,
