@@ -147,7 +147,7 @@ impl Grants {
         }
         if Self::is_all_recorded(db, target, email, at)? {
             // All grants were recorded together, so the entry is what they add up to.
-            return Self::entry_is_there(db, target, email, How::Recorded, at);
+            return on.is_there(db, target, email, How::Recorded, at);
         }
         // The entry as recorded; the next pass posts what all grants of the person add up to.
         let (start, end) = Self::dates(db, id)?;

@@ -89,6 +89,33 @@ impl OnWhitelist {
         self.spans.iter().filter(|span| span.covers(at)).count() > 1
     }
 
+    /// Records that a whitelist has the entry that these grants add up to.
+    pub(super) fn is_there(
+        &self,
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+        how: How,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let over = || Entry {
+            start: at,
+            end: Some(at),
+            permissions: Vec::new(),
+        };
+        let entry = self.entry(at).unwrap_or_else(over);
+        entry::put(
+            db,
+            target.id(),
+            how,
+            email,
+            self.name.as_deref(),
+            &entry,
+            at,
+        )?;
+        entry::right_until(db, target.id(), email.key(), self.looked_at_next(at))
+    }
+
     /// When the entry has to be compared again: at its next change, or at once if nothing covers
     /// it.
     fn looked_at_next(&self, at: Timestamp) -> Option<Timestamp> {
@@ -156,14 +183,7 @@ impl Grants {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let on = Self::on_whitelist(db, target, email, at)?;
-        let over = || Entry {
-            start: at,
-            end: Some(at),
-            permissions: Vec::new(),
-        };
-        let entry = on.entry(at).unwrap_or_else(over);
-        entry::put(db, target.id(), how, email, on.name.as_deref(), &entry, at)?;
-        entry::right_until(db, target.id(), email.key(), on.looked_at_next(at))
+        on.is_there(db, target, email, how, at)
     }
 
     /// Compares the entries that may be outdated with the current grants, and plans to post those
