@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::SignedDuration;
-
 use lettre::message::Mailbox;
 use reqwest::Url;
 
@@ -196,7 +195,7 @@ pub(super) fn patterns(leaf: Leaf) -> Read<Vec<Pattern>> {
     leaf.list()?
         .iter()
         .map(|text| {
-            let pattern = text.trim().to_lowercase();
+            let pattern = text.trim();
             let odd = |c: char| c.is_control() || c.is_whitespace();
             if pattern.is_empty() {
                 Err(
@@ -208,7 +207,7 @@ pub(super) fn patterns(leaf: Leaf) -> Read<Vec<Pattern>> {
                     "{text:?} matches no address; write one, or a pattern such as \"*@example.com\""
                 ))
             } else {
-                Ok(Pattern::new(&pattern))
+                Ok(Pattern::new(pattern))
             }
         })
         .collect()
