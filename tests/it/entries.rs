@@ -26,6 +26,20 @@ fn deletes(world: &World) -> usize {
     writes.iter().filter(|w| w.starts_with("DELETE")).count()
 }
 
+/// Jane's entry on the whitelist allows more than reading, without an end.
+fn jane_may_use_the_api(world: &World) {
+    world.sentius.with(|state| {
+        let entry = Entry {
+            name: "Jane".to_owned(),
+            email: JANE.to_owned(),
+            permissions: vec!["can_read".to_owned(), "can_use_api".to_owned()],
+            start_date: PAST.parse().unwrap(),
+            end_date: None,
+        };
+        state.entries.insert(JANE.to_owned(), entry);
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_extension_that_the_provider_does_not_allow_leaves_the_entry_as_it_is() {
     for (status, words) in [
@@ -348,16 +362,7 @@ async fn what_our_own_call_took_from_somebody_who_is_covered_again_is_given_back
 #[tokio::test(flavor = "multi_thread")]
 async fn two_grants_of_which_the_first_is_over_before_a_pass_come_to_the_entry_of_the_other() {
     let world = World::new().await;
-    world.sentius.with(|state| {
-        let entry = Entry {
-            name: "Jane".to_owned(),
-            email: JANE.to_owned(),
-            permissions: vec!["can_read".to_owned(), "can_use_api".to_owned()],
-            start_date: PAST.parse().unwrap(),
-            end_date: None,
-        };
-        state.entries.insert(JANE.to_owned(), entry);
-    });
+    jane_may_use_the_api(&world);
     let target = ["grant", JANE, "--target", "sentius:acme", "--record-only"];
     let api = ["--permission", "can_read", "--permission", "can_use_api"];
     let short = [&target[..], &["--end", "30m"], &api].concat();
@@ -375,16 +380,7 @@ async fn two_grants_of_which_the_first_is_over_before_a_pass_come_to_the_entry_o
 async fn what_a_grant_allowed_that_was_over_when_it_was_recorded_is_taken_from_the_entry() {
     for (turned, one_file) in [(false, true), (true, true), (false, false), (true, false)] {
         let world = World::new().await;
-        world.sentius.with(|state| {
-            let entry = Entry {
-                name: "Jane".to_owned(),
-                email: JANE.to_owned(),
-                permissions: vec!["can_read".to_owned(), "can_use_api".to_owned()],
-                start_date: PAST.parse().unwrap(),
-                end_date: None,
-            };
-            state.entries.insert(JANE.to_owned(), entry);
-        });
+        jane_may_use_the_api(&world);
         let mut rows = [
             format!("{JANE},sentius:acme,{PAST},can_read;can_use_api"),
             format!("{JANE},sentius:acme,{FUTURE},can_read"),
