@@ -142,13 +142,8 @@ impl Answers {
             gone(Ok(Gone::Absent))
         } else {
             Some(Settled {
-                state: ActionState::Unknown,
-                evidence: None,
                 detail: Some("the answer does not mention this address".to_owned()),
-                not_before: None,
-                is_general: false,
-                is_outage: false,
-                removed: Vec::new(),
+                ..Settled::new(ActionState::Unknown)
             })
         }
     }
@@ -161,13 +156,8 @@ fn gone(answer: Result<Gone, CallError>) -> Option<Settled> {
         Err(error) => return failed(&error),
     };
     Some(Settled {
-        state,
         evidence: Some(Evidence::Acknowledged),
-        detail: None,
-        not_before: None,
-        is_general: false,
-        is_outage: false,
-        removed: Vec::new(),
+        ..Settled::new(state)
     })
 }
 
@@ -178,34 +168,27 @@ fn failed(error: &CallError) -> Option<Settled> {
     let wait = error
         .retry_after()
         .and_then(|wait| clock::now().checked_add(wait).ok());
+    let state = match error.is_unknown_outcome() {
+        true => ActionState::Unknown,
+        false => ActionState::Failed,
+    };
     Some(Settled {
-        state: if error.is_unknown_outcome() {
-            ActionState::Unknown
-        } else {
-            ActionState::Failed
-        },
-        evidence: None,
         detail: Some(error.to_string()),
         not_before: wait,
         is_general: error.is_general(),
         is_outage: error.is_outage(),
-        removed: Vec::new(),
+        ..Settled::new(state)
     })
 }
 
 fn not_configured(tracked: &Tracked) -> Settled {
     let target = &tracked.action.target;
     Settled {
-        state: ActionState::Failed,
-        evidence: None,
         detail: Some(format!(
             "no [[{}]] account named {:?} is configured",
             target.provider(),
             target.account()
         )),
-        not_before: None,
-        is_general: false,
-        is_outage: false,
-        removed: Vec::new(),
+        ..Settled::new(ActionState::Failed)
     }
 }

@@ -103,6 +103,21 @@ pub(crate) struct Settled {
     pub removed: Vec<Email>,
 }
 
+impl Settled {
+    /// A try that ended so, about which nothing else is known.
+    pub(crate) fn new(state: ActionState) -> Self {
+        Self {
+            state,
+            evidence: None,
+            detail: None,
+            not_before: None,
+            is_general: false,
+            is_outage: false,
+            removed: Vec::new(),
+        }
+    }
+}
+
 impl Ledger {
     /// Marks intents without a result as unknown: the process died before it recorded the result.
     /// Returns how many there were.
