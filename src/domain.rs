@@ -41,7 +41,7 @@ pub use plausible::{Missed, Signs};
 pub use policy::{GuardPolicy, Policy, ReviewPolicy, TeamPolicy};
 pub use presence::{Gone, GoneBy, Shown};
 pub(crate) use provision::TakeBack;
-pub(crate) use provision::{Answered, Standing};
+pub(crate) use provision::{AcceptedEntry, Answered, Standing};
 pub use provision::{Provided, ProvisionKind, ProvisionState};
 pub use reading::{Digest, Flags, ReadInvite, ReadMember, TeamReading};
 pub use scope::Scope;

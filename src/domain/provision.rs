@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr};
 
-use super::Flags;
+use super::{Email, Entry, Flags};
 
 /// What a provision does.
 #[derive(
@@ -121,6 +121,15 @@ impl Provided {
     }
 }
 
+/// A whitelist's entry for one spelling of an address, as the provider says it has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AcceptedEntry {
+    pub(crate) email: Email,
+    pub(crate) entry: Entry,
+    /// It was posted, or there was one of unknown content.
+    pub(crate) result: Provided,
+}
+
 /// How a call ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answered {
@@ -135,6 +144,8 @@ pub(crate) struct Answered {
     pub(crate) kept: bool,
     /// The flags that the member certainly has.
     pub(crate) has: Flags,
+    /// The whitelist's entries that the provider has now, also where another spelling failed.
+    pub(crate) accepted: Vec<AcceptedEntry>,
 }
 
 impl Answered {
@@ -146,6 +157,7 @@ impl Answered {
             not_before: None,
             kept: false,
             has: Flags::default(),
+            accepted: Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who a person is: a membership in a team, whatever address it bears, and else an address in its
 //! canonical form, whatever its spelling.
 
+mod entries;
 mod gifts;
 mod spellings;
 mod takeovers;

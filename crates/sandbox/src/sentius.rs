@@ -29,6 +29,10 @@ pub struct SentiusState {
     pub can_use_whitelist: bool,
     /// The whitelist by address, byte for byte.
     pub entries: BTreeMap<String, Entry>,
+    /// Whether an address in other letters is the same one. The document does not say.
+    pub ignores_case: bool,
+    /// Whether a second entry for an address is refused instead of taking the first one's place.
+    pub refuses_second: bool,
 }
 
 impl SentiusState {
@@ -39,12 +43,29 @@ impl SentiusState {
             api_key: api_key.to_owned(),
             can_use_whitelist: true,
             entries: BTreeMap::new(),
+            ignores_case: false,
+            refuses_second: false,
         }
     }
 
     /// Puts an entry on the whitelist, in the place of one with the same address.
     pub fn add(&mut self, entry: Entry) {
+        self.remove(&entry.email);
         self.entries.insert(entry.email.clone(), entry);
+    }
+
+    fn remove(&mut self, email: &str) -> Option<Entry> {
+        let written = self.find(email)?;
+        self.entries.remove(&written)
+    }
+
+    /// How the address is written there.
+    fn find(&self, email: &str) -> Option<String> {
+        let is = |there: &&String| match self.ignores_case {
+            true => there.to_lowercase() == email.to_lowercase(),
+            false => *there == email,
+        };
+        self.entries.keys().find(is).cloned()
     }
 }
 
@@ -77,6 +98,9 @@ async fn add(State(shared): StateOf, Extension(asked): Call) -> Result<Json<Entr
             Content::Malformed(why) => return Err(Refusal::bad_request(why)),
         };
         let entry = Entry::read(json).map_err(Refusal::bad_request)?;
+        if state.refuses_second && state.find(&entry.email).is_some() {
+            return Err(Refusal::conflict("the address is on the whitelist already"));
+        }
         state.add(entry.clone());
         Ok(Json(entry))
     })
@@ -88,7 +112,7 @@ async fn remove(State(shared): StateOf, Extension(asked): Call) -> Result<Respon
         let email = asked
             .param("email")
             .ok_or_else(|| Refusal::bad_request("email is missing"))?;
-        match state.entries.remove(email) {
+        match state.remove(email) {
             Some(_) => Ok(nothing()),
             None => Err(Refusal::not_found("the address is not on the whitelist")),
         }

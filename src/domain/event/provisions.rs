@@ -48,6 +48,9 @@ pub(crate) enum Sends {
 pub(crate) struct SendsEntry {
     pub(crate) end: Option<Timestamp>,
     pub(crate) permissions: Vec<String>,
+    /// In which spellings of the address, if in several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) spellings: Vec<Email>,
     pub(crate) start: Timestamp,
 }
 

@@ -2,14 +2,14 @@
 //! read, so this is all that is known of it.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params};
-use strum::IntoStaticStr;
+use rusqlite::{Connection, named_params};
+use strum::{EnumString, IntoStaticStr};
 
 use crate::domain::{Email, Entry, Permission, TargetId};
 use crate::store::{StoreError, db::values};
 
 /// Where an entry comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString)]
 #[strum(serialize_all = "snake_case")]
 pub(crate) enum How {
     /// The provider accepted it.
@@ -18,6 +18,8 @@ pub(crate) enum How {
     Recorded,
     /// The provider said that an entry exists, but not what it allows.
     Exists,
+    /// It was only sent, or named by a person: nobody has ever said that it is there.
+    Typed,
 }
 
 impl How {
@@ -28,25 +30,43 @@ impl How {
 
 /// An entry that may be on a whitelist.
 #[derive(Debug, Clone)]
-pub(crate) struct Taken {
+pub(crate) struct OnRecord {
     /// The address as it was sent.
     pub(crate) email: Email,
     pub(crate) name: Option<String>,
     pub(crate) entry: Entry,
-    /// Whether its content is known.
-    pub(crate) is_known: bool,
-    /// Whether it was only sent: nobody has ever said that it is there.
-    pub(crate) is_only_typed: bool,
+    pub(crate) how: How,
+}
+
+impl OnRecord {
+    /// Whether what it allows, and until when, is known for certain.
+    pub(crate) fn is_known(&self) -> bool {
+        matches!(self.how, How::Posted | How::Recorded)
+    }
+
+    /// Whether it counts as this entry.
+    pub(crate) fn is(&self, wanted: &Entry) -> bool {
+        self.how != How::Typed
+            && self.entry.end == wanted.end
+            && self.entry.permissions == wanted.permissions
+    }
+
+    /// Whether it certainly gives no more than this entry.
+    pub(crate) fn is_within(&self, wanted: &Entry) -> bool {
+        let ends = match (self.entry.end, wanted.end) {
+            (_, None) => true,
+            (end, Some(wanted)) => end.is_some_and(|end| end <= wanted),
+        };
+        let mut allows = self.entry.permissions.iter();
+        self.how != How::Typed && ends && allows.all(|p| wanted.permissions.contains(p))
+    }
 }
 
 /// Records the entry that is on the whitelist for an address now.
 pub(crate) fn put(
     db: &Connection,
     target: TargetId,
-    how: How,
-    email: &Email,
-    name: Option<&str>,
-    entry: &Entry,
+    on: &OnRecord,
     at: Timestamp,
 ) -> Result<(), StoreError> {
     db.prepare_cached(
@@ -56,9 +76,9 @@ pub(crate) fn put(
             permissions = :permissions, starts_at = :start, ends_at = :end, taken_at = :at, look_at = 0",
     )?
     .execute(named_params! {
-        ":target": target.0, ":person": email.key(), ":email": email.written(),
-        ":how": how.as_str(), ":name": name, ":permissions": words(&entry.permissions),
-        ":start": values::stored(entry.start), ":end": entry.end.map(values::stored),
+        ":target": target.0, ":person": on.email.key(), ":email": on.email.written(),
+        ":how": on.how.as_str(), ":name": on.name, ":permissions": words(&on.entry.permissions),
+        ":start": values::stored(on.entry.start), ":end": on.entry.end.map(values::stored),
         ":at": values::stored(at),
     })?;
     Ok(())
@@ -83,17 +103,20 @@ pub(crate) fn may_be_there(
     Ok(())
 }
 
-/// Forgets an entry that the provider refused, if nothing else says that it exists.
+/// Forgets what was only sent for a provision that the provider refused: nothing else says that it
+/// exists.
 pub(crate) fn was_refused(
     db: &Connection,
     target: TargetId,
     email: &Email,
+    provision: i64,
 ) -> Result<(), StoreError> {
     db.prepare_cached(
-        "DELETE FROM entry WHERE target = :target AND person = :person AND email = :email AND how = 'typed'",
+        "DELETE FROM entry WHERE target = :target AND person = :person AND how = 'typed'
+           AND taken_at >= (SELECT planned_at FROM provision WHERE id = :provision)",
     )?
     .execute(named_params! {
-        ":target": target.0, ":person": email.key(), ":email": email.written(),
+        ":target": target.0, ":person": email.key(), ":provision": provision,
     })?;
     Ok(())
 }
@@ -139,40 +162,34 @@ pub(crate) fn to_compare(
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-/// The last entry that a whitelist accepted for a person.
-pub(crate) fn last(
+/// The entries that a whitelist may have for a person, the last one that it accepted first.
+pub(crate) fn of(
     db: &Connection,
     target: TargetId,
     person: &str,
-) -> Result<Option<Taken>, StoreError> {
-    Ok(db
-        .prepare_cached(
-            "SELECT email, name, permissions, starts_at, ends_at, how FROM entry
-             WHERE target = :target AND person = :person
-             ORDER BY how = 'typed', taken_at DESC LIMIT 1",
-        )?
-        .query_row(
-            named_params! { ":target": target.0, ":person": person },
-            |row| {
-                let how: String = row.get(5)?;
-                let permissions: String = row.get(2)?;
-                Ok(Taken {
-                    email: Email::from(row.get::<_, String>(0)?),
-                    name: row.get(1)?,
-                    entry: Entry {
-                        start: values::read(row.get(3)?),
-                        end: values::read_if_any(row.get(4)?),
-                        permissions: permissions
-                            .split(';')
-                            .filter_map(|word| word.parse::<Permission>().ok())
-                            .collect(),
-                    },
-                    is_known: matches!(how.as_str(), "posted" | "recorded"),
-                    is_only_typed: how == "typed",
-                })
+) -> Result<Vec<OnRecord>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT email, name, permissions, starts_at, ends_at, how FROM entry
+         WHERE target = :target AND person = :person
+         ORDER BY how = 'typed', taken_at DESC, email",
+    )?;
+    let params = named_params! { ":target": target.0, ":person": person };
+    let rows = statement.query_map(params, |row| {
+        let permissions = row.get_ref(2)?.as_str()?.split(';');
+        Ok(OnRecord {
+            email: Email::from(row.get::<_, String>(0)?),
+            name: row.get(1)?,
+            entry: Entry {
+                start: values::read(row.get(3)?),
+                end: values::read_if_any(row.get(4)?),
+                permissions: permissions
+                    .filter_map(|word| word.parse::<Permission>().ok())
+                    .collect(),
             },
-        )
-        .optional()?)
+            how: row.get_ref(5)?.as_str()?.parse().unwrap_or(How::Typed),
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Permissions as they are stored: joined by `;`.

@@ -28,6 +28,9 @@ pub(crate) use team::Outlook;
 #[derive(Debug)]
 pub(crate) struct Provisions;
 
+/// The command word of what a removal took although a grant gives it.
+const AFTER_REMOVAL: &str = "removal";
+
 /// Who asked for something, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
@@ -38,6 +41,11 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// Whether lapsed has just taken this access off itself, and gives it back.
+    pub(crate) fn is_after_removal(&self) -> bool {
+        self.command == AFTER_REMOVAL
+    }
+
     /// Whether the command gives to many people, and so in batches. See `queries::owed`.
     pub(crate) fn is_for_many(&self) -> bool {
         matches!(self.command.as_str(), "import" | "undo")

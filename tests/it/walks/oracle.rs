@@ -198,7 +198,10 @@ impl Oracle {
             let of = entries.filter(|e| person(&e.email) == Some(at.who));
             of.map(|e| e.end_date).collect()
         });
-        (!ends.contains(&wanted.end)).then(|| {
+        // In another spelling it may end before, but none may last longer than the grants.
+        let is_within = |end: &Option<Timestamp>| end.is_some_and(|end| Some(end) <= wanted.end);
+        let is_right = ends.contains(&wanted.end) && ends.iter().all(is_within);
+        (!is_right).then(|| {
             format!(
                 "{at} should be there until {:?}, is until {ends:?}",
                 wanted.end

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
+use super::covering::OnWhitelist;
 use super::{Grants, Imported, NewGrant, Same};
 use crate::domain::{Email, Entry, Flags, Provider, ProvisionKind, Role, TakeBack, TargetRef};
 use crate::store::tables::entry::{self, How};
@@ -82,7 +83,7 @@ impl Grants {
             (asks || gained).then_some(start)
         };
         if let Some(due) = due.filter(|_| grant.end.is_none_or(|end| end > at)) {
-            let kind = match (is_whitelist, before.may_be_there, grant.role) {
+            let kind = match (is_whitelist, before.may_be_there(), grant.role) {
                 (true, false, _) => ProvisionKind::WhitelistAdd,
                 (true, true, _) => ProvisionKind::WhitelistRenew,
                 (false, _, None) if !only_flags => ProvisionKind::MemberAdd,
@@ -132,22 +133,20 @@ impl Grants {
         imported: &Imported,
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        if *imported == Imported::Unchanged {
-            // The grant is the same; its entry may be on the whitelist in this spelling too.
-            return match Self::is_open(db, id)? {
-                true => entry::may_be_there(db, target.id(), &grant.email, at),
-                false => Ok(()),
-            };
+        let email = &grant.email;
+        let mut on = Self::on_whitelist(db, target, email, at)?;
+        let before = on.entry_in(email).cloned();
+        if *imported == Imported::Unchanged && (before.is_some() || !Self::is_open(db, id)?) {
+            return Ok(());
         }
-        let (email, name) = (&grant.email, grant.name.as_deref());
-        let on = Self::on_whitelist(db, target, email, at)?;
         // What has ended may still stand in the entry: nobody has taken it off yet.
-        if let Some(entry) = on.entry_with_ended(at) {
-            return entry::put(db, target.id(), How::Recorded, email, name, &entry, at);
+        if let Some(entry) = on.entry_with_ended(email, at) {
+            return on.put(db, target, (How::Recorded, email, entry), at);
         }
         if Self::is_all_recorded(db, target, email, at)? {
             // All grants were recorded together, so the entry is what they add up to.
-            return on.is_there(db, target, email, How::Recorded, at);
+            let entry = on.entry_or_over(at);
+            return on.put(db, target, (How::Recorded, email, entry), at);
         }
         // The entry as recorded; the next pass posts what all grants of the person add up to.
         let (start, end) = Self::dates(db, id)?;
@@ -156,22 +155,19 @@ impl Grants {
             end,
             permissions: grant.permissions.clone(),
         };
-        let before = entry::last(db, target.id(), grant.email.key())?;
-        entry::put(db, target.id(), How::Recorded, email, name, &entry, at)?;
         // Two that are told of one entry cannot both be right: what they come to is posted.
-        let differs = before.is_some_and(|before| {
-            (before.entry.end, &before.entry.permissions) != (entry.end, &entry.permissions)
-        });
+        let differs = before.is_some_and(|before| !before.is(&entry));
+        on.put(db, target, (How::Recorded, email, entry), at)?;
         match differs && on.is_of_several(at) {
-            true => on.renew(db, target, at),
+            true => OnWhitelist::renew(db, target, email, at),
             false => Ok(()),
         }
     }
 
     /// Whether no whitelist has ever taken an entry of a person, nor said that it has one.
     fn is_untaken(db: &Connection, target: &TargetRef, email: &Email) -> Result<bool, StoreError> {
-        let last = entry::last(db, target.id(), email.key())?;
-        Ok(last.is_none_or(|taken| taken.is_only_typed))
+        let entries = entry::of(db, target.id(), email.key())?;
+        Ok(entries.iter().all(|on| on.how == How::Typed))
     }
 
     /// Whether all open grants of a person on a whitelist were recorded at this moment, from one

@@ -4,22 +4,27 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Grants, flags};
-use crate::domain::{Email, Entry, Flags, Permission, ProvisionKind, Role, Scope, Span, TargetRef};
+use crate::domain::{
+    AcceptedEntry, Email, Entry, Flags, Permission, Provided, ProvisionKind, Role, Scope, Span,
+    TargetRef,
+};
 use crate::store::queries::sql::OPEN_OF_PERSON;
-use crate::store::tables::entry::{self, How};
-use crate::store::{Asked, NewProvision, Posting, Provisions, StoreError, db::values};
+use crate::store::tables::entry::{self, How, OnRecord};
+use crate::store::{Asked, NewProvision, Posting, Provision, Provisions, StoreError, db::values};
 
-/// A person's open grants on a whitelist.
+/// A person's open grants on a whitelist, and what it has for them.
 #[derive(Debug, Clone)]
 pub(crate) struct OnWhitelist {
     spans: Vec<Span>,
-    /// What open grants allowed that are over.
-    ended: Vec<Permission>,
+    /// What open grants allowed that are over, by spelling.
+    ended: Vec<(Email, Permission)>,
     /// The first recorded spelling: the exact address that the person signs in with.
     email: Email,
+    /// The spellings of the grants that are not over, without repetition.
+    spellings: Vec<Email>,
     name: Option<String>,
-    /// Whether an entry may be there.
-    pub(crate) may_be_there: bool,
+    /// The entries that may be there, one for each spelling.
+    entries: Vec<OnRecord>,
 }
 
 impl OnWhitelist {
@@ -28,32 +33,68 @@ impl OnWhitelist {
         Entry::of(&self.spans, at)
     }
 
-    /// The same, as it is posted. The provider requires a name; without one, the address is sent.
-    pub(crate) fn posting(&self, at: Timestamp) -> Option<Posting> {
+    /// Whether an entry may be there.
+    pub(crate) fn may_be_there(&self) -> bool {
+        !self.entries.is_empty()
+    }
+
+    /// What is to be posted now for this provision: the entry that all grants come to, in each
+    /// spelling that is wrong.
+    pub(crate) fn posting(&self, provision: &Provision, at: Timestamp) -> Option<Posting> {
         let entry = self.entry(at)?;
-        let name = self.name.clone();
+        let written = |email: &&Email| email.written() == provision.email.written();
+        let asked = self.on_record().find(written).unwrap_or(&self.email);
+        let mut emails = vec![asked.clone()];
+        // After a try that was cut short, nobody knows which of them are there.
+        let wrong = match provision.gap || provision.unanswered {
+            true => self.on_record().cloned().collect(),
+            false => self.wrong(&entry),
+        };
+        for email in wrong {
+            push(&mut emails, &email);
+        }
         Some(Posting {
-            name: name.unwrap_or_else(|| self.email.written().to_owned()),
-            email: self.email.clone(),
-            permissions: entry
-                .permissions
-                .iter()
-                .map(|p| p.as_str().to_owned())
-                .collect(),
-            start: entry.start,
-            end: entry.end,
+            name: self.name.clone(),
+            emails,
+            entry,
         })
     }
 
-    /// The entry that is right now, with what ended grants allow beyond it: nobody has taken that from
-    /// the whitelist yet. `None` where it is no more.
-    pub(super) fn entry_with_ended(&self, at: Timestamp) -> Option<Entry> {
-        let mut entry = self.entry(at)?;
-        let right = entry.permissions.len();
-        entry.permissions.extend(&self.ended);
-        entry.permissions.sort_unstable();
-        entry.permissions.dedup();
-        (entry.permissions.len() > right).then_some(entry)
+    /// What the whitelist may have in this spelling.
+    pub(super) fn entry_in(&self, email: &Email) -> Option<&OnRecord> {
+        let mut entries = self.entries.iter();
+        entries.find(|on| on.email.written() == email.written())
+    }
+
+    /// The spellings in which the whitelist may have something, or should have.
+    fn on_record(&self) -> impl Iterator<Item = &Email> {
+        let there = self.entries.iter().map(|on| &on.email);
+        self.spellings.iter().chain(there)
+    }
+
+    /// The spellings that do not have what they should. A whitelist that matches text exactly keeps
+    /// an entry for each: in a spelling of a grant that is not over, the person has what all grants
+    /// come to; in another one, no more than that.
+    fn wrong(&self, wanted: &Entry) -> Vec<Email> {
+        let mut wrong = Vec::new();
+        for email in &self.spellings {
+            if !self.entry_in(email).is_some_and(|on| on.is(wanted)) {
+                push(&mut wrong, email);
+            }
+        }
+        for on in self.entries.iter().filter(|on| !on.is_within(wanted)) {
+            push(&mut wrong, &on.email);
+        }
+        wrong
+    }
+
+    /// The entry that is right now; one that gives nothing, if no grant runs or begins later.
+    pub(super) fn entry_or_over(&self, at: Timestamp) -> Entry {
+        self.entry(at).unwrap_or_else(|| Entry {
+            start: at,
+            end: Some(at),
+            permissions: Vec::new(),
+        })
     }
 
     /// When the right entry will next be another one.
@@ -61,17 +102,35 @@ impl OnWhitelist {
         Entry::next_change(&self.spans, at)
     }
 
-    /// Plans to post what the grants come to in the place of what may be there.
+    /// The entry that a person says is there in this spelling: what all grants come to, and what
+    /// ended ones of this spelling allow beyond it, since nobody has taken that off yet. `None` where
+    /// it is no more.
+    pub(super) fn entry_with_ended(&self, email: &Email, at: Timestamp) -> Option<Entry> {
+        let mut entry = self.entry_or_over(at);
+        let right = entry.permissions.len();
+        let ended = self
+            .ended
+            .iter()
+            .filter(|(e, _)| e.written() == email.written());
+        entry
+            .permissions
+            .extend(ended.map(|(_, permission)| permission));
+        entry.permissions.sort_unstable();
+        entry.permissions.dedup();
+        (entry.permissions.len() > right).then_some(entry)
+    }
+
+    /// Plans to post what the grants come to in the place of what may be there in this spelling.
     pub(super) fn renew(
-        &self,
         db: &Connection,
         target: &TargetRef,
+        email: &Email,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let new = NewProvision {
             kind: ProvisionKind::WhitelistRenew,
             target,
-            email: &self.email,
+            email,
             role: None,
             flags: Flags::default(),
             due: at,
@@ -89,40 +148,42 @@ impl OnWhitelist {
         self.spans.iter().filter(|span| span.covers(at)).count() > 1
     }
 
-    /// Records that a whitelist has the entry that these grants add up to.
-    pub(super) fn is_there(
-        &self,
+    /// Records what the whitelist has in a spelling.
+    pub(super) fn put(
+        &mut self,
         db: &Connection,
         target: &TargetRef,
-        email: &Email,
-        how: How,
+        (how, email, entry): (How, &Email, Entry),
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let over = || Entry {
-            start: at,
-            end: Some(at),
-            permissions: Vec::new(),
-        };
-        let entry = self.entry(at).unwrap_or_else(over);
-        entry::put(
-            db,
-            target.id(),
+        let on = OnRecord {
+            email: email.clone(),
+            name: self.name.clone(),
+            entry,
             how,
-            email,
-            self.name.as_deref(),
-            &entry,
-            at,
-        )?;
-        entry::right_until(db, target.id(), email.key(), self.looked_at_next(at))
+        };
+        entry::put(db, target.id(), &on, at)?;
+        self.entries
+            .retain(|old| old.email.written() != email.written());
+        self.entries.push(on);
+        self.look(db, target, at)
     }
 
-    /// When the entry has to be compared again: at its next change, or at once if nothing covers
-    /// it.
-    fn looked_at_next(&self, at: Timestamp) -> Option<Timestamp> {
+    /// Notes until when all entries are right, unless one is wrong now.
+    fn look(&self, db: &Connection, target: &TargetRef, at: Timestamp) -> Result<(), StoreError> {
         match self.entry(at) {
-            Some(_) => self.next_change(at),
-            None => Some(at),
+            Some(wanted) if self.wrong(&wanted).is_empty() => {
+                entry::right_until(db, target.id(), self.email.key(), self.next_change(at))
+            }
+            _ => Ok(()),
         }
+    }
+}
+
+/// Adds a spelling that is not there yet.
+fn push(emails: &mut Vec<Email>, email: &Email) {
+    if emails.iter().all(|e| e.written() != email.written()) {
+        emails.push(email.clone());
     }
 }
 
@@ -142,19 +203,22 @@ impl Grants {
         let mut rows = statement
             .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
         let mut first: Option<Email> = None;
+        let mut spellings = Vec::new();
         let mut name = None;
         let mut spans = Vec::new();
         let mut ended = Vec::new();
         while let Some(row) = rows.next()? {
-            first.get_or_insert(Email::observed(row.get_ref(0)?.as_str()?));
+            let written = Email::observed(row.get_ref(0)?.as_str()?);
+            first.get_or_insert(written.clone());
             name = row.get::<_, Option<String>>(1)?.or(name);
             let end = values::read_if_any(row.get(4)?);
             let words = row.get_ref(2)?.as_str()?.split(';');
             let permissions = words.filter_map(|word| word.parse::<Permission>().ok());
             if end.is_some_and(|end| end <= at) {
-                ended.extend(permissions);
+                ended.extend(permissions.map(|p| (written.clone(), p)));
                 continue;
             }
+            push(&mut spellings, &written);
             spans.push(Span {
                 permissions: permissions.collect(),
                 start: values::read(row.get(3)?),
@@ -168,22 +232,37 @@ impl Grants {
             spans,
             ended,
             email: first.unwrap_or_else(|| email.clone()),
+            spellings,
             name,
-            may_be_there: entry::last(db, target.id(), email.key())?.is_some(),
+            entries: entry::of(db, target.id(), email.key())?,
         })
     }
 
-    /// Records that a whitelist has the entry that a person's grants add up to: the provider
-    /// accepted it, or a person said that it is there.
-    pub(crate) fn entry_is_there(
+    /// Records what a whitelist has now.
+    pub(crate) fn accepted(
         db: &Connection,
         target: &TargetRef,
-        email: &Email,
-        how: How,
+        person: &Email,
+        accepted: &[AcceptedEntry],
         at: Timestamp,
     ) -> Result<(), StoreError> {
-        let on = Self::on_whitelist(db, target, email, at)?;
-        on.is_there(db, target, email, how, at)
+        if accepted.is_empty() {
+            return Ok(());
+        }
+        let mut on = Self::on_whitelist(db, target, person, at)?;
+        for AcceptedEntry {
+            email,
+            entry,
+            result,
+        } in accepted
+        {
+            let how = match result {
+                Provided::AlreadyExists => How::Exists,
+                _ => How::Posted,
+            };
+            on.put(db, target, (how, email, entry.clone()), at)?;
+        }
+        Ok(())
     }
 
     /// Compares the entries that may be outdated with the current grants, and plans to post those
@@ -206,15 +285,10 @@ impl Grants {
             if Provisions::open(db, target.id(), &email, None)?.is_some() {
                 continue;
             }
-            let taken = entry::last(db, target.id(), &person)?;
-            let is_right = taken.is_some_and(|taken| {
-                taken.entry.end == wanted.end && taken.entry.permissions == wanted.permissions
-            });
-            if is_right {
-                entry::right_until(db, target.id(), &person, on.looked_at_next(at))?;
-                continue;
+            match on.wrong(&wanted).first() {
+                Some(wrong) => OnWhitelist::renew(db, target, wrong, at)?,
+                None => on.look(db, target, at)?,
             }
-            on.renew(db, target, at)?;
         }
         Ok(())
     }

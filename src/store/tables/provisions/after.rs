@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::{Asked, NewProvision, Provisions};
+use super::{AFTER_REMOVAL, Asked, NewProvision, Provisions};
 use crate::domain::{ActionKind, Email, Flags, ProvisionKind, Role, TargetId, TargetRef};
 use crate::store::queries::sql::ALL_OF_PERSON;
 use crate::store::{Grants, StoreError, db::values, tables::members, tables::targets};
@@ -60,7 +60,7 @@ impl Provisions {
         let target = &targets::shown(db, taken.target)?;
         let is_owed = match kind {
             ProvisionKind::WhitelistAdd => Grants::on_whitelist(db, target, &email, at)?
-                .posting(at)
+                .entry(at)
                 .is_some(),
             _ => Grants::covers_or_begins(db, target, &email, role, at)?
                 .is_some_and(|begins| begins <= at),
@@ -80,7 +80,7 @@ impl Provisions {
             due: at,
             take_back: Vec::new(),
             asked: &Asked {
-                command: "removal".to_owned(),
+                command: AFTER_REMOVAL.to_owned(),
                 by: "lapsed".to_owned(),
             },
         };

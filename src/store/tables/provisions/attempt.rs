@@ -7,7 +7,9 @@ use rusqlite::{Connection, named_params};
 use super::team::{later, team};
 use super::{Provision, Provisions};
 use crate::domain::event::{ProvisionOnly, Sends, SendsEntry, Sent};
-use crate::domain::{Answered, Email, Event, Flags, ProvisionKind, ProvisionState, Standing};
+use crate::domain::{
+    Answered, Email, Entry, Event, Flags, Permission, ProvisionKind, ProvisionState, Standing,
+};
 use crate::plan::provision::Turn;
 use crate::store::tables::entry;
 use crate::store::trail;
@@ -26,14 +28,12 @@ pub(crate) enum Intent {
     Nothing(Standing),
 }
 
-/// A whitelist entry to be sent.
+/// A whitelist entry to be sent, in each of these spellings of the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Posting {
-    pub(crate) name: String,
-    pub(crate) email: Email,
-    pub(crate) permissions: Vec<String>,
-    pub(crate) start: Timestamp,
-    pub(crate) end: Option<Timestamp>,
+    pub(crate) name: Option<String>,
+    pub(crate) emails: Vec<Email>,
+    pub(crate) entry: Entry,
 }
 
 impl Provisions {
@@ -56,15 +56,21 @@ impl Provisions {
         let (intent, sends) = match provision.kind {
             ProvisionKind::WhitelistAdd | ProvisionKind::WhitelistRenew => {
                 let grants = Grants::on_whitelist(db, &provision.target, &provision.email, at)?;
-                let Some(posting) = grants.posting(at) else {
+                let Some(posting) = grants.posting(provision, at) else {
                     return over(db, provision, at);
                 };
-                // From now on the entry may exist, whatever the answer is.
-                entry::may_be_there(db, provision.target.id(), &posting.email, at)?;
+                // From now on the entries may exist, whatever the answer is.
+                for email in &posting.emails {
+                    entry::may_be_there(db, provision.target.id(), email, at)?;
+                }
                 let sends = Sends::Entry(SendsEntry {
-                    end: posting.end,
-                    permissions: posting.permissions.clone(),
-                    start: posting.start,
+                    end: posting.entry.end,
+                    permissions: words(&posting.entry.permissions),
+                    spellings: match posting.emails.len() {
+                        1 => Vec::new(),
+                        _ => posting.emails.clone(),
+                    },
+                    start: posting.entry.start,
                 });
                 (Intent::Post(posting), sends)
             }
@@ -125,6 +131,12 @@ impl Provisions {
         let target = provision.target.id();
         trail::append_event(db, at, Some(target), Some(&provision.email), &event)
     }
+}
+
+/// The provider's words.
+fn words(permissions: &[Permission]) -> Vec<String> {
+    let words = permissions.iter().map(|p| p.as_str().to_owned());
+    words.collect()
 }
 
 /// The grants are over or were revoked: what may exist is left to a removal.

@@ -9,7 +9,7 @@ use crate::domain::event::{self, NotGiven, RefusedGrant};
 use crate::domain::{Answered, Email, Event, Provided, ProvisionState, Role, Standing, TargetId};
 use crate::plan::provision::{After, Tried, Try, after};
 use crate::store::ledger::{LONGEST_WAIT, wait_after};
-use crate::store::tables::entry::{self, How};
+use crate::store::tables::entry;
 use crate::store::trail;
 use crate::store::{Grants, Sources, StoreError, db::values};
 
@@ -114,7 +114,7 @@ impl Provisions {
                 for change in &take_back {
                     undo(db, provision, change, at)?;
                 }
-                entry::was_refused(db, provision.target.id(), &provision.email)?;
+                entry::was_refused(db, provision.target.id(), &provision.email, provision.row)?;
             }
             ProvisionState::Done if provision.target.team().is_some() => {
                 let follows = plan_flags(db, provision, answered, at)?;
@@ -122,9 +122,10 @@ impl Provisions {
                     plan_next_start(db, provision, &take_back, at)?;
                 }
             }
-            ProvisionState::Done => taken(db, provision, answered.result, at)?,
             _ => {}
         }
+        let (target, person) = (&provision.target, &provision.email);
+        Grants::accepted(db, target, person, &answered.accepted, at)?;
         let standing = Standing {
             state,
             result: answered.result,
@@ -198,23 +199,6 @@ impl Provisions {
             detail: Some(why.to_owned()),
         })
     }
-}
-
-/// Records what is known of an entry after a whitelist has accepted it, or already had one.
-fn taken(
-    db: &Connection,
-    provision: &Provision,
-    result: Option<Provided>,
-    at: Timestamp,
-) -> Result<(), StoreError> {
-    if provision.target.team().is_some() {
-        return Ok(());
-    }
-    let how = match result {
-        Some(Provided::AlreadyExists) => How::Exists,
-        _ => How::Posted,
-    };
-    Grants::entry_is_there(db, &provision.target, &provision.email, how, at)
 }
 
 fn undo(
