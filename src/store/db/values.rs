@@ -1,20 +1,38 @@
-//! Values as they are stored: instants as milliseconds since 1970, UTC, roles as their words, flags as
-//! four columns.
+//! Values as they are stored: instants as milliseconds since 1970, UTC, vocabularies as their words,
+//! flags as four columns.
 
 use jiff::Timestamp;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Row, RowIndex};
 
-use crate::domain::{Flags, Role};
+use crate::domain::{
+    ActionKind, Evidence, Flags, Provided, ProvisionKind, ProvisionState, Reason, Role,
+};
 
-/// An unknown word is an error: without its role, a row would be about the access as a whole.
-impl FromSql for Role {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        let word = value.as_str()?;
-        word.parse()
-            .map_err(|_| FromSqlError::Other(format!("{word:?} is no role").into()))
-    }
+/// Columns that hold a word of a vocabulary. An unknown one is an error: without its role, a row would
+/// be about the access as a whole.
+macro_rules! words {
+    ($($word:ty),* $(,)?) => {$(
+        impl FromSql for $word {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                let word = value.as_str()?;
+                let name = stringify!($word);
+                word.parse()
+                    .map_err(|_| FromSqlError::Other(format!("{word:?} is no {name}").into()))
+            }
+        }
+    )*};
 }
+
+words!(
+    ActionKind,
+    Evidence,
+    Provided,
+    ProvisionKind,
+    ProvisionState,
+    Reason,
+    Role
+);
 
 pub(in crate::store) fn stored(at: Timestamp) -> i64 {
     at.as_millisecond()

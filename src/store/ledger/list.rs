@@ -6,9 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, named_params};
 
 use super::Ledger;
-use crate::domain::{
-    ActionKind, ActionResult, ActionState, Email, Evidence, Obligation, Reason, TargetId, What,
-};
+use crate::domain::{ActionResult, ActionState, Email, Obligation, TargetId, What};
 use crate::store::queries::sql::STANDS;
 use crate::store::{StoreError, db::values, tables::targets};
 
@@ -27,21 +25,15 @@ impl Ledger {
         let mut rows = statement.query(named_params! { ":run": run })?;
         let mut actions = Vec::new();
         while let Some(row) = rows.next()? {
-            let word = |column| -> rusqlite::Result<String> { row.get(column) };
             let target = TargetId(row.get(1)?);
-            let unexpected = |what: &str| StoreError::Corrupt(format!("an action's {what}"));
+            let unexpected = || StoreError::Corrupt("an action's target".to_owned());
             actions.push(ActionResult {
-                action: ActionKind::from_word(&word(0)?).ok_or_else(|| unexpected("kind"))?,
-                target: names
-                    .get(&target)
-                    .ok_or_else(|| unexpected("target"))?
-                    .clone(),
+                action: row.get(0)?,
+                target: names.get(&target).ok_or_else(|| unexpected())?.clone(),
                 email: Email::observed(row.get_ref(2)?.as_str()?),
-                reason: Reason::from_word(&word(3)?).ok_or_else(|| unexpected("reason"))?,
-                state: ActionState::from_word(&word(4)?),
-                evidence: row
-                    .get::<_, Option<String>>(5)?
-                    .and_then(|e| Evidence::from_word(&e)),
+                reason: row.get(3)?,
+                state: ActionState::from_word(row.get_ref(4)?.as_str()?),
+                evidence: row.get(5)?,
                 detail: row.get(6)?,
             });
         }

@@ -62,18 +62,16 @@ impl Ledger {
         let mut rows = statement.query(named_params! { ":run": run })?;
         let mut all: Vec<Lost> = Vec::new();
         while let Some(row) = rows.next()? {
-            let unexpected = |what: &str| StoreError::Corrupt(format!("an action's {what}"));
-            let kind = ActionKind::from_word(row.get_ref("kind")?.as_str()?)
-                .ok_or_else(|| unexpected("kind"))?;
+            let kind: ActionKind = row.get("kind")?;
             let target = names.get(&TargetId(row.get("target")?));
-            let target = target.ok_or_else(|| unexpected("target"))?;
+            let target =
+                target.ok_or_else(|| StoreError::Corrupt("an action's target".to_owned()))?;
             let email = Email::observed(row.get_ref("email")?.as_str()?);
             let remote_id: Option<String> = row.get("remote_id")?;
             let id = remote_id.as_deref();
             let email = bears_now(db, target.id(), id)?.unwrap_or(email);
             let role: Option<Role> = row.get("role")?;
-            let reason = Reason::from_word(row.get_ref("reason")?.as_str()?)
-                .ok_or_else(|| unexpected("reason"))?;
+            let reason: Reason = row.get("reason")?;
             let closed = closed_by(db, row.get("id")?, &email, target, at)?;
             let is_same = |lost: &&mut Lost| lost.target == *target && lost.email == email;
             if let Some(lost) = all.last_mut().filter(is_same) {

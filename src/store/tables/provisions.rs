@@ -14,8 +14,7 @@ use serde_json::json;
 
 use crate::domain::event::{Planned, ProvisionOnly};
 use crate::domain::{
-    Email, Event, Flags, Provided, Provider, ProvisionKind, ProvisionState, Role, Standing,
-    TakeBack, TargetId, TargetRef,
+    Email, Event, Flags, Provider, ProvisionKind, Role, Standing, TakeBack, TargetId, TargetRef,
 };
 use crate::store::trail;
 use crate::store::{Sources, StoreError, db::values, tables::targets};
@@ -231,17 +230,15 @@ impl Provisions {
     }
 
     fn standing(db: &Connection, row: i64) -> Result<Standing, StoreError> {
-        let (state, result, detail): (String, Option<String>, Option<String>) = db
+        Ok(db
             .prepare_cached("SELECT state, result, detail FROM provision WHERE id = :id")?
             .query_row(named_params! { ":id": row }, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-        Ok(Standing {
-            state: ProvisionState::from_word(&state)
-                .ok_or_else(|| StoreError::Corrupt("a provision's state".to_owned()))?,
-            result: result.and_then(|word| Provided::from_word(&word)),
-            detail,
-        })
+                Ok(Standing {
+                    state: row.get(0)?,
+                    result: row.get(1)?,
+                    detail: row.get(2)?,
+                })
+            })?)
     }
 
     /// The open row of a person, target and role.
@@ -284,8 +281,7 @@ fn select(
 fn read(row: &Row<'_>, target: TargetRef) -> Result<Provision, StoreError> {
     Ok(Provision {
         row: row.get("id")?,
-        kind: ProvisionKind::from_word(row.get_ref("kind")?.as_str()?)
-            .ok_or_else(|| StoreError::Corrupt("a provision's kind".to_owned()))?,
+        kind: row.get("kind")?,
         target,
         email: Email::observed(row.get_ref("email")?.as_str()?),
         role: row.get("role")?,

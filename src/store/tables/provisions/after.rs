@@ -10,7 +10,7 @@ use crate::store::{Grants, StoreError, db::values, tables::members, tables::targ
 
 /// What a removal took.
 struct Taken {
-    kind: String,
+    kind: ActionKind,
     target: TargetId,
     email: Email,
     role: Option<Role>,
@@ -48,13 +48,10 @@ impl Provisions {
         let Some(taken) = found else {
             return Ok(());
         };
-        let (kind, role) = match ActionKind::from_word(&taken.kind) {
-            Some(ActionKind::WhitelistRemove) => (ProvisionKind::WhitelistAdd, None),
-            Some(ActionKind::MemberRemove | ActionKind::InviteRevoke) => {
-                (ProvisionKind::MemberAdd, None)
-            }
-            Some(ActionKind::MemberDemote) => (ProvisionKind::MemberPromote, taken.role),
-            _ => return Ok(()),
+        let (kind, role) = match taken.kind {
+            ActionKind::WhitelistRemove => (ProvisionKind::WhitelistAdd, None),
+            ActionKind::MemberRemove | ActionKind::InviteRevoke => (ProvisionKind::MemberAdd, None),
+            ActionKind::MemberDemote => (ProvisionKind::MemberPromote, taken.role),
         };
         let email = taken.email;
         let target = &targets::shown(db, taken.target)?;
