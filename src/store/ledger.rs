@@ -256,15 +256,7 @@ impl Ledger {
             return Ok(false);
         }
         let covering = db
-            .prepare_cached(&format!(
-                "SELECT 1 FROM (SELECT :role AS role) g JOIN grants o
-                 WHERE o.target IN (:target, :follows) AND o.removed_at IS NULL
-                   AND (o.person = :email_key OR (o.target = :follows AND o.person IN (
-                        SELECT e.email_key FROM {EARLIER}
-                        WHERE m.target = :target AND m.remote_id = :membership AND m.valid_to IS NULL
-                          AND o.starts_at <= e.valid_to)))
-                   AND {COVERS} AND {GIVES} LIMIT 1",
-            ))?
+            .prepare_cached(&covering())?
             .query_row(
                 named_params! {
                     ":target": action.target.id().0,
@@ -300,6 +292,20 @@ impl Ledger {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// A grant that covers a person of an action. Led by the people, not by the target, which may have a
+/// grant for everybody.
+fn covering() -> String {
+    format!(
+        "WITH g (target, person, until, role) AS (
+             VALUES (:target, :email_key, NULL, :role), (:follows, :email_key, NULL, :role)
+             UNION ALL SELECT :follows, e.email_key, e.valid_to, :role FROM {EARLIER}
+             WHERE m.target = :target AND m.remote_id = :membership AND m.valid_to IS NULL)
+         SELECT 1 FROM g CROSS JOIN grants o ON o.target = g.target AND o.person = g.person
+         WHERE o.removed_at IS NULL AND ifnull(o.starts_at <= g.until, TRUE)
+           AND {COVERS} AND {GIVES} LIMIT 1",
+    )
 }
 
 /// Closes the grants whose end was the reason of a settled action, once nobody is there.
@@ -340,4 +346,21 @@ pub(super) fn wait_after(attempts: u32, is_outage: bool) -> SignedDuration {
     // Without random numbers there is no jitter, which does little harm.
     let _ = getrandom::fill(&mut byte);
     wait + (wait / 5) * i32::from(byte[0]) / 255
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::steps_of;
+
+    #[tokio::test]
+    async fn whether_one_person_is_covered_is_asked_of_their_own_grants_alone() {
+        let steps = steps_of(&covering()).await;
+        let grants: Vec<_> = steps.iter().filter(|step| step.contains(" o ")).collect();
+        let by_person = |step: &&String| step.contains("grants_open (target=? AND person=?)");
+        assert!(
+            !grants.is_empty() && grants.iter().all(by_person),
+            "{steps:?}"
+        );
+    }
 }

@@ -137,7 +137,7 @@ impl Store {
 
     async fn move_mark(&self, whose: Whose) -> Result<(), StoreError> {
         let files = std::sync::Arc::clone(self.files()?);
-        self.read_aside(move |db| {
+        self.read(move |db| {
             let path = path(files.path());
             // The mark is read again under the lock, so that it never moves back.
             let _turn = Turn::take(files.path(), TURN)?;
