@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::note::AT_ONCE;
+use super::note;
 use crate::clock;
 use crate::config::Settings;
 use crate::domain::{
@@ -162,12 +162,9 @@ impl Requests<'_> {
     ) -> Result<Vec<Given>, GiveError> {
         let restored = self.store.looks_restored().await?;
         let at = clock::now();
-        let mut recorded = Vec::with_capacity(requests.len());
-        for some in requests.chunks(AT_ONCE) {
-            let (some, asked) = (some.to_vec(), self.asked.clone());
-            let record = move |db: &Db| record(db, &some, same, &asked, at);
-            recorded.extend(self.store.write(record).await?);
-        }
+        let asked = self.asked.clone();
+        let record = move |db: &Db, some: &[Request]| record(db, some, same, &asked, at);
+        let recorded = note::all(self.store, &requests, record).await?;
         let mut lock = Some(lock);
         let given = self.settle(&mut lock, recorded, seen).await?;
         self.store.set_mark_unless(restored.as_ref()).await;
