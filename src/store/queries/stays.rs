@@ -354,18 +354,11 @@ pub(in crate::store) fn bind(db: &Connection, team: TargetId) -> Result<(), Stor
     Ok(())
 }
 
-/// The same for one grant, as it is recorded; also to a membership that is missing, which may be shown
-/// again with another address.
-pub(in crate::store) fn bind_one(db: &Connection, grant: i64) -> Result<(), StoreError> {
-    db.prepare_cached(
-        "UPDATE grants SET member_id = (
-                SELECT m.remote_id FROM member m WHERE m.target = grants.target AND m.email_key = grants.person
-                AND m.valid_to IS NULL ORDER BY m.missing_since IS NOT NULL, m.id LIMIT 1)
-         WHERE id = :id",
-    )?
-    .execute(named_params! { ":id": grant })?;
-    Ok(())
-}
+/// The membership of `:person` at `:target` for one grant, as it is recorded; also one that is missing,
+/// which may be shown again with another address.
+pub(in crate::store) const MEMBERSHIP: &str = "(
+    SELECT m.remote_id FROM member m WHERE m.target = :target AND m.email_key = :person
+    AND m.valid_to IS NULL ORDER BY m.missing_since IS NOT NULL, m.id LIMIT 1)";
 
 /// Unbinds the grants of a membership that is gone: each belongs again to the address it was given
 /// to, and to the membership should it be shown again. Where lapsed took the membership itself, they

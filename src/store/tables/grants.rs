@@ -14,7 +14,7 @@ use crate::domain::{Email, Event, Flags, Permission, Role, Target, TargetRef, Wh
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::GIVES;
 use crate::store::trail;
-use crate::store::{StoreError, db::values, queries::stays};
+use crate::store::{StoreError, db::values, queries::stays::MEMBERSHIP};
 
 pub(crate) use changes::Recorded;
 pub use revoking::Held;
@@ -119,21 +119,20 @@ impl Grants {
         let permissions = words(&grant.permissions);
         let outlasted_by = Self::outlasting(db, target, grant, at)?;
         let start = grant.start.unwrap_or(at);
-        db.prepare_cached(
-            "INSERT INTO grants (target, email, email_key, person, name, permissions, role, starts_at, ends_at, owner,
-                                 reason, as_written, recorded_at)
-             VALUES (:target, :email, :email_key, :email_key, :name, :permissions, :role, :start, :end, :owner,
-                     :reason, :as_written, :at)",
-        )?
+        db.prepare_cached(&format!(
+            "INSERT INTO grants (target, email, email_key, person, member_id, name, permissions, role, starts_at,
+                                 ends_at, owner, reason, as_written, recorded_at)
+             VALUES (:target, :email, :person, :person, {MEMBERSHIP}, :name, :permissions, :role, :start,
+                     :end, :owner, :reason, :as_written, :at)",
+        ))?
         .execute(named_params! {
-            ":target": target.id().0, ":email": grant.email.written(), ":email_key": grant.email.key(),
+            ":target": target.id().0, ":email": grant.email.written(), ":person": grant.email.key(),
             ":name": grant.name, ":permissions": permissions, ":role": grant.role.map(Role::as_str),
             ":start": values::stored(start), ":end": grant.end.map(values::stored),
             ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
             ":as_written": grant.as_written, ":at": values::stored(at),
         })?;
         let id = db.last_insert_rowid();
-        stays::bind_one(db, id)?;
         let imported = Imported::Recorded { outlasted_by };
         with_it(id, &imported)?;
         note(db, Event::GrantRecorded, id, target, grant, at)?;

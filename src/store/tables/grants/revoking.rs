@@ -13,7 +13,7 @@ use super::moves::{Open, note, read};
 use crate::domain::{Email, Event, Provider, Role, Target, TargetId, TargetRef};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
-use crate::store::queries::stays;
+use crate::store::queries::stays::MEMBERSHIP;
 use crate::store::tables::entry;
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{Asked, Provisions, StoreError, Targets, db::values, tables::targets};
@@ -264,11 +264,12 @@ fn record_word(
     word: &Word,
 ) -> Result<(), StoreError> {
     let at = word.at;
-    db.prepare_cached(
-        "INSERT INTO grants (target, email, email_key, person, role, starts_at, ends_at, revoked, reason,
-                             recorded_at)
-         VALUES (:target, :email, :email_key, :person, :role, :at, :at, 1, 'revoked without a running grant', :at)",
-    )?
+    db.prepare_cached(&format!(
+        "INSERT INTO grants (target, email, email_key, person, member_id, role, starts_at, ends_at, revoked,
+                             reason, recorded_at)
+         VALUES (:target, :email, :email_key, :person, {MEMBERSHIP}, :role, :at, :at, 1,
+                 'revoked without a running grant', :at)",
+    ))?
     .execute(named_params! {
         ":target": target.id().0, ":email": email.written(), ":email_key": email.key(),
         ":person": person.key(), ":role": role.map(Role::as_str), ":at": values::stored(at),
@@ -280,7 +281,6 @@ fn record_word(
         end: None,
         member_id: None,
     };
-    stays::bind_one(db, grant.id)?;
     note(
         db,
         Event::GrantRevoked,
