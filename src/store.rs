@@ -13,11 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use db::high_water::Callers;
 use db::open::{self, IfMissing};
 use db::open_files::OpenFiles;
 use db::read_only::ReadOnly;
-use db::writer::Writer;
+use db::writer::{Kind, Writer};
 
 pub use db::daemon_lock::Presence;
 pub use db::error::StoreError;
@@ -64,7 +63,6 @@ struct Inner {
     access: Access,
     /// `None` once it was released.
     reader: Mutex<Option<Connection>>,
-    callers: Callers,
 }
 
 /// How a database was opened.
@@ -132,7 +130,6 @@ impl Store {
             inner: Arc::new(Inner {
                 access,
                 reader: Mutex::new(Some(reader)),
-                callers: Callers::default(),
             }),
         }
     }
@@ -149,10 +146,6 @@ impl Store {
             Access::Full { writer, .. } => Ok(writer),
             Access::Reading(_) => Err(StoreError::OnlyReads),
         }
-    }
-
-    fn callers(&self) -> &Callers {
-        &self.inner.callers
     }
 
     /// Checks that the database, its log and the locks held by this process are still the files at
@@ -217,7 +210,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.writer()?.run(false, job).await
+        self.writer()?.run(Kind::Urgent, job).await
     }
 
     /// The same for changes that are not urgent: the commit waits a little for more of them, so
@@ -230,7 +223,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        self.writer()?.run(true, job).await
+        self.writer()?.run(Kind::Patient, job).await
     }
 
     /// Runs `job` and rolls it back: returns what `write` would, and changes nothing.
@@ -243,7 +236,7 @@ impl Store {
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
         let rehearsal = move |db: &Connection| savepoint(db, "rehearsal", |_| true, || job(db));
-        self.writer()?.run(false, rehearsal).await
+        self.writer()?.run(Kind::Urgent, rehearsal).await
     }
 
     /// Reads from the database, in one consistent view.

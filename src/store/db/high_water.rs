@@ -8,19 +8,18 @@
 //! process does that. A database that is whole is never doubted: the mark is read from the database
 //! after the commit, so it names an event that is on disk, and only a person moves it back.
 //!
-//! It costs little: whoever asks while the mark is being written waits for the next writing, which
-//! serves all of them.
+//! It costs little: the writer moves it once for all that it has committed together.
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rusqlite::{Connection, OptionalExtension, named_params};
-use tokio::sync::Mutex;
 
 use crate::files::{self, Draft};
 use crate::store::db::lock::{Turn, beside, fault};
+use crate::store::db::open_files::OpenFiles;
+use crate::store::db::writer::Kind;
 use crate::store::trail::{self, Head};
 use crate::store::{Store, StoreError};
 
@@ -38,22 +37,6 @@ enum Whose {
     Persons,
 }
 
-/// Those who wait for the mark before they call.
-#[derive(Debug, Default)]
-pub(in crate::store) struct Callers {
-    /// How many have asked so far.
-    asked: AtomicU64,
-    served: Mutex<Served>,
-}
-
-#[derive(Debug, Default)]
-struct Served {
-    /// So many of those who asked need not wait any more.
-    callers: u64,
-    /// Whether the log says that the mark cannot be written.
-    is_told: bool,
-}
-
 impl Store {
     /// Changes the database before a call that is about the change, as `write` does: returns when
     /// the change is on disk and the mark has come as far. The call goes out also where the mark
@@ -66,24 +49,7 @@ impl Store {
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     {
-        let done = self.write(job).await?;
-        let callers = self.callers();
-        let place = callers.asked.fetch_add(1, Ordering::SeqCst) + 1;
-        let mut served = callers.served.lock().await;
-        if served.callers < place {
-            // Their changes are all on disk, so the mark that is written now is beyond them.
-            let all = callers.asked.load(Ordering::SeqCst);
-            match self.move_mark(Whose::Own).await {
-                Ok(()) => served.is_told = false,
-                Err(_) if served.is_told => {}
-                Err(error) => {
-                    served.is_told = true;
-                    self.warn_of(error);
-                }
-            }
-            served.callers = all;
-        }
-        Ok(done)
+        self.writer()?.run(Kind::BeforeCall, job).await
     }
 
     /// Why the database must be older than the one that lapsed last acted on here, if it is.
@@ -112,19 +78,8 @@ impl Store {
     /// and the next command or pass writes the mark.
     pub(crate) async fn set_mark(&self) {
         if let Err(error) = self.move_mark(Whose::Own).await {
-            self.warn_of(error);
+            warn_of(self.path(), error);
         }
-    }
-
-    fn warn_of(&self, error: StoreError) {
-        let path = path(self.path());
-        let error = format!("{:#}", anyhow::Error::from(error));
-        tracing::warn!(
-            path = %path.display(),
-            error,
-            "{} could not be written: {error}. Nothing is lost by that; the next command or pass that can writes it",
-            path.display()
-        );
     }
 
     /// Moves the mark because a person confirmed that this is the right database.
@@ -137,24 +92,49 @@ impl Store {
 
     async fn move_mark(&self, whose: Whose) -> Result<(), StoreError> {
         let files = std::sync::Arc::clone(self.files()?);
-        self.read(move |db| {
-            let path = path(files.path());
-            // The mark is read again under the lock, so that it never moves back.
-            let _turn = Turn::take(files.path(), TURN)?;
-            files.check()?;
-            let head = trail::head(db)?;
-            if whose == Whose::Own {
-                match look(&path)? {
-                    Found::Mark(mark) if mark.seq > 0 && mark == head => return Ok(()),
-                    Found::Mark(mark) if doubt(db, &mark)?.is_some() => return Ok(()),
-                    Found::Nonsense => return Ok(()),
-                    Found::Mark(_) | Found::Nothing => {}
-                }
-            }
-            write(&path, &head).map_err(|source| fault(&path, source))
-        })
-        .await
+        self.read(move |db| moved(db, &files, whose)).await
     }
+}
+
+/// Moves the mark before a call, once for all that were committed together. Only the first failure of
+/// several is told.
+pub(in crate::store) fn before_call(db: &Connection, files: &OpenFiles, is_told: &mut bool) {
+    match moved(db, files, Whose::Own) {
+        Ok(()) => *is_told = false,
+        Err(_) if *is_told => {}
+        Err(error) => {
+            *is_told = true;
+            warn_of(files.path(), error);
+        }
+    }
+}
+
+fn warn_of(database: &Path, error: StoreError) {
+    let path = path(database);
+    let error = format!("{:#}", anyhow::Error::from(error));
+    tracing::warn!(
+        path = %path.display(),
+        error,
+        "{} could not be written: {error}. Nothing is lost by that; the next command or pass that can writes it",
+        path.display()
+    );
+}
+
+fn moved(db: &Connection, files: &OpenFiles, whose: Whose) -> Result<(), StoreError> {
+    let path = path(files.path());
+    // The mark is read again under the lock, so that it never moves back.
+    let _turn = Turn::take(files.path(), TURN)?;
+    files.check()?;
+    let head = trail::head(db)?;
+    if whose == Whose::Own {
+        match look(&path)? {
+            Found::Mark(mark) if mark.seq > 0 && mark == head => return Ok(()),
+            Found::Mark(mark) if doubt(db, &mark)?.is_some() => return Ok(()),
+            Found::Nonsense => return Ok(()),
+            Found::Mark(_) | Found::Nothing => {}
+        }
+    }
+    write(&path, &head).map_err(|source| fault(&path, source))
 }
 
 /// What the file of the mark holds.

@@ -6,9 +6,10 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use crate::store::db::high_water;
 use crate::store::db::open_files::{Displaced, OpenFiles};
 use crate::store::{StoreError, savepoint, trail};
 
@@ -23,9 +24,19 @@ const PATIENT_AT_ONCE: usize = 64;
 /// too short to be noticed.
 const PATIENCE: Duration = Duration::from_millis(5);
 
+/// What is known of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::store) enum Kind {
+    Urgent,
+    /// The commit may wait for more patient jobs.
+    Patient,
+    /// A call follows: the mark moves before the reply.
+    BeforeCall,
+}
+
 struct Job {
     work: Work,
-    patient: bool,
+    kind: Kind,
 }
 
 /// Runs inside the transaction, or gets the reason why there is none; returns what to do once the
@@ -74,8 +85,9 @@ impl Writer {
         let thread = thread::Builder::new()
             .name("lapsed-writer".to_owned())
             .spawn(move || {
+                let mut is_told = false;
                 while let Ok(first) = waiting.recv() {
-                    commit(&mut connection, &files, first, &waiting);
+                    commit(&mut connection, &files, first, &waiting, &mut is_told);
                 }
                 // Closing would delete the log by name, and that may be another database's log by
                 // now.
@@ -98,8 +110,7 @@ impl Writer {
         })
     }
 
-    /// `patient`: the commit may wait for more patient jobs.
-    pub(in crate::store) async fn run<T, F>(&self, patient: bool, job: F) -> Result<T, StoreError>
+    pub(in crate::store) async fn run<T, F>(&self, kind: Kind, job: F) -> Result<T, StoreError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
@@ -120,7 +131,7 @@ impl Writer {
             })
         });
         let jobs = self.jobs.as_ref().ok_or(StoreError::Gone)?;
-        jobs.send(Job { work, patient })
+        jobs.send(Job { work, kind })
             .map_err(|_| StoreError::Gone)?;
         receiver.await.map_err(|_| StoreError::Gone)?
     }
@@ -158,15 +169,11 @@ fn commit(
     files: &OpenFiles,
     first: Job,
     waiting: &mpsc::Receiver<Job>,
+    is_told: &mut bool,
 ) {
-    let begun = files.check().and_then(|()| {
-        let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
-        Ok(begun?)
-    });
-    let transaction = match begun {
+    let transaction = match begin(connection, files) {
         Ok(transaction) => transaction,
-        Err(error) => {
-            let fault = Fault::from(error);
+        Err(fault) => {
             for job in std::iter::once(first).chain(waiting.try_iter()) {
                 (job.work)(Err(fault.clone()))(Ok(()));
             }
@@ -174,10 +181,11 @@ fn commit(
         }
     };
     let mut replies: Vec<Reply> = Vec::new();
-    let mut patient = true;
+    let (mut patient, mut calls) = (true, false);
     let mut next = Some(first);
     while let Some(job) = next {
-        patient &= job.patient;
+        patient &= job.kind == Kind::Patient;
+        calls |= job.kind == Kind::BeforeCall;
         replies.push((job.work)(Ok(&transaction)));
         next = match replies.len() {
             number if patient && number < PATIENT_AT_ONCE => waiting.recv_timeout(PATIENCE).ok(),
@@ -187,9 +195,18 @@ fn commit(
     }
     let committed = transaction.commit().map_err(StoreError::from);
     let committed = committed.and_then(|()| files.check()).map_err(Fault::from);
+    if calls && committed.is_ok() {
+        high_water::before_call(connection, files, is_told);
+    }
     for reply in replies {
         reply(committed.clone());
     }
+}
+
+fn begin<'a>(connection: &'a mut Connection, files: &OpenFiles) -> Result<Transaction<'a>, Fault> {
+    files.check()?;
+    let begun = connection.transaction_with_behavior(TransactionBehavior::Immediate);
+    begun.map_err(|error| StoreError::from(error).into())
 }
 
 #[cfg(test)]
