@@ -29,7 +29,7 @@ impl Ledger {
             let unexpected = || StoreError::Corrupt("an action's target".to_owned());
             actions.push(ActionResult {
                 action: row.get(0)?,
-                target: names.get(&target).ok_or_else(|| unexpected())?.clone(),
+                target: names.get(&target).ok_or_else(unexpected)?.clone(),
                 email: Email::observed(row.get_ref(2)?.as_str()?),
                 reason: row.get(3)?,
                 state: ActionState::from_word(row.get_ref(4)?.as_str()?),
