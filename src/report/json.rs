@@ -32,6 +32,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_list_has_its_own_keys_in_a_fixed_order() {
+        insta::assert_snapshot!(render(&sample::lively()).unwrap());
+    }
+
+    #[test]
     fn scripts_get_what_people_get() {
         let json: serde_json::Value =
             serde_json::from_str(&render(&sample::lively()).unwrap()).unwrap();
