@@ -21,7 +21,7 @@ pub(crate) use summary::{
     Trail, Unanswered, Unmanaged, Week,
 };
 pub(crate) use summary::{WEEKS, zone_name};
-pub(crate) use view::{Row, Section, Tone, bars, sections, what_is_owed};
+pub(crate) use view::{DisplayRow, Section, Tone, bars, sections, what_is_owed};
 
 use thiserror::Error;
 

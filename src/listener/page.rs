@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::config::Settings;
-use crate::report::{self, Row, Section, Tone, Week, zone_name};
+use crate::report::{self, DisplayRow, Section, Tone, Week, zone_name};
 use crate::status::{self, Health, Pass, Status};
 use crate::store::queries::page::{self, Board, People, Team};
 use crate::store::queries::status::Wanted;
@@ -75,7 +75,7 @@ struct List<'a> {
 
 impl List<'_> {
     /// The rows that are seen at once, and those that are folded away.
-    fn parts(&self) -> Vec<&[Row]> {
+    fn parts(&self) -> Vec<&[DisplayRow]> {
         let rows = &self.section.rows;
         let (open, folded) = rows.split_at(rows.len().min(MOST_OPEN_ROWS));
         let parts = [open, folded].into_iter();

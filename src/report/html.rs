@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::RenderError;
 use super::summary::Summary;
-use super::view::{Row, Tone, View, view};
+use super::view::{DisplayRow, Tone, View, view};
 
 #[derive(Template)]
 #[template(path = "report.html")]
@@ -16,7 +16,7 @@ struct Page {
 #[derive(Template)]
 #[template(path = "rows.html")]
 pub(super) struct Rows<'a> {
-    pub(super) rows: &'a [Row],
+    pub(super) rows: &'a [DisplayRow],
     pub(super) more: u64,
     /// Where the rest is.
     pub(super) rest: &'a str,
@@ -24,7 +24,7 @@ pub(super) struct Rows<'a> {
 
 impl Page {
     /// The rows of a list; what they hold is escaped by their own template.
-    fn rows<'a>(&self, rows: &'a [Row], more: &u64) -> Rows<'a> {
+    fn rows<'a>(&self, rows: &'a [DisplayRow], more: &u64) -> Rows<'a> {
         Rows {
             rows,
             more: *more,

@@ -12,7 +12,7 @@ use super::RenderError;
 use super::html::Rows;
 use super::summary::zone_name;
 use super::text::Page;
-use super::view::{MOST_ROWS, Row};
+use super::view::{DisplayRow, MOST_ROWS};
 use super::words::hours;
 use crate::text::{self, one_line};
 
@@ -38,7 +38,7 @@ struct Part {
     note: String,
     /// What to type, where there is something to be done.
     command: String,
-    rows: Vec<Row>,
+    rows: Vec<DisplayRow>,
     more: u64,
     /// Where the rest is.
     rest: &'static str,
@@ -85,9 +85,9 @@ impl Scene {
 
 impl Part {
     /// The first of so many rows, cleaned.
-    fn of(rows: impl ExactSizeIterator<Item = Row>, rest: &'static str) -> Self {
+    fn of(rows: impl ExactSizeIterator<Item = DisplayRow>, rest: &'static str) -> Self {
         let total = rows.len();
-        let rows: Vec<Row> = rows.take(MOST_ROWS).map(Row::cleaned).collect();
+        let rows: Vec<DisplayRow> = rows.take(MOST_ROWS).map(DisplayRow::cleaned).collect();
         Self {
             title: String::new(),
             note: String::new(),

@@ -1,7 +1,7 @@
 //! The report as plain text, 78 columns wide: numbers first, names after.
 
 use super::summary::Summary;
-use super::view::{Alarm, Bar, Row, Section, View, view};
+use super::view::{Alarm, Bar, DisplayRow, Section, View, view};
 
 /// What mail programs show without wrapping (RFC 5322, 2.1.1).
 const WIDTH: usize = 78;
@@ -102,7 +102,7 @@ pub(super) struct Page(pub(super) String);
 
 impl Page {
     /// A list's rows, and where the rest of it is.
-    pub(super) fn rows(&mut self, rows: &[Row], more: u64, rest: &str) {
+    pub(super) fn rows(&mut self, rows: &[DisplayRow], more: u64, rest: &str) {
         for row in rows {
             self.beside("  ", &row.lead, &row.side);
             self.beside("    ", &row.under, &row.side_note);

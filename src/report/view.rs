@@ -65,7 +65,7 @@ pub(crate) struct Section {
     pub(crate) note: &'static str,
     pub(crate) tone: Tone,
     pub(crate) bars: Vec<Bar>,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<DisplayRow>,
     pub(crate) more: u64,
 }
 
@@ -79,7 +79,7 @@ pub(crate) struct Bar {
 
 /// An entry: who, where and why on the left, when and how on the right.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Row {
+pub(crate) struct DisplayRow {
     pub(crate) lead: String,
     pub(crate) under: String,
     pub(crate) note: String,
@@ -89,7 +89,7 @@ pub(crate) struct Row {
     pub(crate) commands: Vec<String>,
 }
 
-impl Row {
+impl DisplayRow {
     /// The heading in two parts, where a narrow page may break it: an address after its `@`.
     pub(crate) fn halves(&self) -> (&str, &str) {
         match self.lead.rfind('@') {
@@ -209,14 +209,14 @@ fn alarm(summary: &Summary) -> Option<Alarm> {
 }
 
 /// How many of a list are not shown.
-fn more(total: u64, rows: &[Row]) -> u64 {
+fn more(total: u64, rows: &[DisplayRow]) -> u64 {
     total.saturating_sub(rows.len() as u64)
 }
 
 /// The lists that have anything to show, the worst first.
 pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
     let counts = summary.counts();
-    let section = |title, total, note, rows: Vec<Row>| Section {
+    let section = |title, total, note, rows: Vec<DisplayRow>| Section {
         title,
         total,
         note,

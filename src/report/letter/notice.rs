@@ -1,6 +1,6 @@
 //! The notice of ends, to the owner of a grant and to the person.
 
-use super::super::view::{Row, joined};
+use super::super::view::{DisplayRow, joined};
 use super::{Letter, Part, Scene};
 use crate::notices::{Item, Notice};
 use crate::text::quoted;
@@ -100,9 +100,9 @@ fn extend(items: &[Item]) -> String {
     )
 }
 
-fn answered_for(item: &Item, scene: &Scene) -> Row {
+fn answered_for(item: &Item, scene: &Scene) -> DisplayRow {
     let end = &item.end;
-    Row {
+    DisplayRow {
         lead: end.email.to_string(),
         under: joined(&[
             &end.target.to_string(),
@@ -113,23 +113,23 @@ fn answered_for(item: &Item, scene: &Scene) -> Row {
     }
 }
 
-fn own(item: &Item, scene: &Scene) -> Row {
+fn own(item: &Item, scene: &Scene) -> DisplayRow {
     let owner = match &item.end.owner {
         Some(owner) => format!("owner {owner}"),
         None => "no owner on record: ask the person who gave it to you".to_owned(),
     };
-    Row {
+    DisplayRow {
         lead: item.end.target.to_string(),
         under: joined(&[&role(item), &owner]),
         ..when(item, scene)
     }
 }
 
-fn when(item: &Item, scene: &Scene) -> Row {
-    Row {
+fn when(item: &Item, scene: &Scene) -> DisplayRow {
+    DisplayRow {
         side: scene.moment(item.end.end),
         side_note: scene.ahead(item.end.end),
-        ..Row::default()
+        ..DisplayRow::default()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The review's questions: is this access still needed?
 
-use super::super::view::{Row, joined};
+use super::super::view::{DisplayRow, joined};
 use super::super::words::hours;
 use super::{Letter, Part, Scene};
 use crate::domain::ReviewPolicy;
@@ -69,7 +69,7 @@ fn days(rules: &ReviewPolicy) -> String {
     hours(u64::try_from(rules.wait().as_hours()).unwrap_or(0))
 }
 
-fn row(open: &Open, scene: &Scene) -> Row {
+fn row(open: &Open, scene: &Scene) -> DisplayRow {
     let role = open.role.map(|role| format!("the role of {role}"));
     let owner = match &open.owner {
         Some(_) => String::new(),
@@ -77,7 +77,7 @@ fn row(open: &Open, scene: &Scene) -> Row {
     };
     let who = quoted(open.email.written());
     let what = quoted(&open.target.written());
-    Row {
+    DisplayRow {
         lead: open.email.to_string(),
         under: joined(&[
             &open.target.to_string(),

@@ -4,19 +4,23 @@ use jiff::Timestamp;
 
 use super::super::summary::Summary;
 use super::super::words::{change, debt_state, done, reason, todo};
-use super::{Row, age};
+use super::{DisplayRow, age};
 use crate::text::{count, one_line};
 
 /// Turns the first entries of a list into cleaned rows.
-fn rows<'a, T>(summary: &Summary, list: &'a [T], row: impl Fn(&'a T) -> Row) -> Vec<Row> {
+fn rows<'a, T>(
+    summary: &Summary,
+    list: &'a [T],
+    row: impl Fn(&'a T) -> DisplayRow,
+) -> Vec<DisplayRow> {
     list.iter()
         .take(summary.shown.rows())
         .map(row)
-        .map(Row::cleaned)
+        .map(DisplayRow::cleaned)
         .collect()
 }
 
-impl Row {
+impl DisplayRow {
     /// The same with all on one line.
     pub(in crate::report) fn cleaned(self) -> Self {
         Self {
@@ -49,28 +53,28 @@ fn span(summary: &Summary, since: Timestamp) -> String {
     format!("for {}", age(summary, since))
 }
 
-pub(super) fn held(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.held, |held| Row {
+pub(super) fn held(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.held, |held| DisplayRow {
         lead: held.email.clone(),
         under: joined(&[&held.target, todo(&held.action), reason(&held.reason)]),
         note: held.why.clone(),
         side: summary.moment(held.since),
         side_note: format!("{} exposed", age(summary, held.since)),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn sources(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.sources, |source| Row {
+pub(super) fn sources(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.sources, |source| DisplayRow {
         lead: source.target.clone(),
         under: source.problem.clone(),
         side: summary.moment(source.since),
         side_note: span(summary, source.since),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn debts(summary: &Summary) -> Vec<Row> {
+pub(super) fn debts(summary: &Summary) -> Vec<DisplayRow> {
     rows(summary, &summary.debts, |debt| {
         let tries = match debt.attempts {
             0 => String::new(),
@@ -80,7 +84,7 @@ pub(super) fn debts(summary: &Summary) -> Vec<Row> {
             .next_try
             .map(|next| format!("next {}", summary.moment(next)))
             .unwrap_or_default();
-        Row {
+        DisplayRow {
             lead: debt.email.clone(),
             under: joined(&[&debt.target, todo(&debt.action), reason(&debt.reason)]),
             note: joined(&[
@@ -90,13 +94,13 @@ pub(super) fn debts(summary: &Summary) -> Vec<Row> {
             ]),
             side: summary.moment(debt.since),
             side_note: span(summary, debt.since),
-            ..Row::default()
+            ..DisplayRow::default()
         }
     })
 }
 
-pub(super) fn ended(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.ended, |ended| Row {
+pub(super) fn ended(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.ended, |ended| DisplayRow {
         lead: ended.email.clone(),
         under: joined(&[&ended.target, done(&ended.action), reason(&ended.reason)]),
         note: joined(&[
@@ -112,22 +116,22 @@ pub(super) fn ended(summary: &Summary) -> Vec<Row> {
             .evidence
             .clone()
             .unwrap_or_else(|| "no evidence".to_owned()),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn ending(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.ending, |ending| Row {
+pub(super) fn ending(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.ending, |ending| DisplayRow {
         lead: ending.email.clone(),
         under: joined(&[&ending.target, &owned_by(ending.owner.as_deref())]),
         side: summary.moment(ending.end),
         side_note: summary.ahead(ending.end),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn protected(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.protected, |protected| Row {
+pub(super) fn protected(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.protected, |protected| DisplayRow {
         lead: protected.email.clone(),
         under: joined(&[
             &protected.target,
@@ -137,22 +141,22 @@ pub(super) fn protected(summary: &Summary) -> Vec<Row> {
         note: protected.why.clone(),
         side: summary.moment(protected.since),
         side_note: span(summary, protected.since),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn never_ends(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.never_ends, |grant| Row {
+pub(super) fn never_ends(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.never_ends, |grant| DisplayRow {
         lead: grant.email.clone(),
         under: joined(&[&grant.target, &owned_by(grant.owner.as_deref())]),
         side: summary.day(grant.since),
         side_note: span(summary, grant.since),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn unanswered(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.unanswered, |grant| Row {
+pub(super) fn unanswered(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.unanswered, |grant| DisplayRow {
         lead: grant.email.clone(),
         under: joined(&[&grant.target, &owned_by(grant.owner.as_deref())]),
         note: grant
@@ -160,32 +164,32 @@ pub(super) fn unanswered(summary: &Summary) -> Vec<Row> {
             .map_or_else(String::new, |at| format!("reminded {}", summary.day(at))),
         side: summary.day(grant.since),
         side_note: span(summary, grant.since),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn unmanaged(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.unmanaged, |member| Row {
+pub(super) fn unmanaged(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.unmanaged, |member| DisplayRow {
         lead: member.email.clone(),
         under: joined(&[&member.target, if member.is_admin { "admin" } else { "" }]),
         side: summary.day(member.since),
         side_note: span(summary, member.since),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn invites(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.invites, |invite| Row {
+pub(super) fn invites(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.invites, |invite| DisplayRow {
         lead: invite.email.clone(),
         under: joined(&[&invite.target, &invite.stage]),
         side: summary.day(invite.first_seen),
         side_note: span(summary, invite.first_seen),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn suppressed(summary: &Summary) -> Vec<Row> {
-    rows(summary, &summary.suppressed, |address| Row {
+pub(super) fn suppressed(summary: &Summary) -> Vec<DisplayRow> {
+    rows(summary, &summary.suppressed, |address| DisplayRow {
         lead: address.email.clone(),
         under: if address.places.is_empty() {
             "nothing depends on it".to_owned()
@@ -194,23 +198,23 @@ pub(super) fn suppressed(summary: &Summary) -> Vec<Row> {
         },
         side: summary.day(address.first_seen),
         side_note: span(summary, address.first_seen),
-        ..Row::default()
+        ..DisplayRow::default()
     })
 }
 
-pub(super) fn changes(summary: &Summary) -> Vec<Row> {
+pub(super) fn changes(summary: &Summary) -> Vec<DisplayRow> {
     rows(summary, &summary.changes, |entry| {
         let target = entry.target.as_deref().unwrap_or_default();
         let (lead, place) = match &entry.email {
             Some(email) => (email.as_str(), target),
             None => (target, ""),
         };
-        Row {
+        DisplayRow {
             lead: lead.to_owned(),
             under: joined(&[place, change(&entry.kind)]),
             note: entry.detail.clone().unwrap_or_default(),
             side: summary.moment(entry.at),
-            ..Row::default()
+            ..DisplayRow::default()
         }
     })
 }
