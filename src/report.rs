@@ -4,6 +4,8 @@ mod csv;
 mod html;
 mod json;
 pub(crate) mod letter;
+mod line;
+mod list;
 #[cfg(test)]
 pub(crate) mod sample;
 mod shown;
@@ -14,13 +16,11 @@ mod view;
 pub(crate) mod words;
 
 pub(crate) use csv::{defused, render_within as csv_within};
+pub(crate) use line::Line;
+pub(crate) use list::ReportList;
 pub(crate) use shown::Shown;
 pub(crate) use subject::subject;
-pub(crate) use summary::{
-    Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
-    Trail, Unanswered, Unmanaged, Week,
-};
-pub(crate) use summary::{WEEKS, zone_name};
+pub(crate) use summary::{Summary, Trail, WEEKS, Week, zone_name};
 pub(crate) use view::{DisplayRow, Section, Tone, bars, sections, what_is_owed};
 
 use thiserror::Error;

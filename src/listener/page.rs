@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::config::Settings;
-use crate::report::{self, DisplayRow, Section, Tone, Week, zone_name};
+use crate::report::{self, DisplayRow, ReportList, Section, Tone, Week, zone_name};
 use crate::status::{self, Health, Pass, Status};
 use crate::store::queries::page::{self, Board, People, Team};
 use crate::store::queries::status::Wanted;
@@ -170,7 +170,8 @@ pub(super) async fn render(
         let starts = week.starts;
         weeks.push(Week { starts, count });
     }
-    board.summary.totals.ending = weeks.iter().map(|week| week.count).sum();
+    let ends = weeks.iter().map(|week| week.count).sum();
+    board.summary.set_total(ReportList::Ending, ends);
     let more_teams = listed.len().saturating_sub(MOST_TEAMS);
     listed.truncate(MOST_TEAMS);
     let mut teams = Vec::with_capacity(listed.len());

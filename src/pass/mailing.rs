@@ -13,8 +13,8 @@ use crate::clock;
 use crate::config::{MailSettings, Settings};
 use crate::domain::Email;
 use crate::mail;
-use crate::report::Summary;
 use crate::report::letter::Scene;
+use crate::report::{ReportList, Summary};
 use crate::schedule;
 use crate::store::queries::OwedAt;
 use crate::store::queries::report::{self, ReportInput};
@@ -165,7 +165,7 @@ fn alarms(
 ) -> Result<Vec<NewMail>, mail::ComposeError> {
     let subject = format!(
         "lapsed holds {} removals — {}",
-        summary.held.len(),
+        summary[ReportList::Held].len(),
         summary.organization
     );
     let text = alarm::text(summary, run);

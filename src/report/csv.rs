@@ -3,9 +3,10 @@
 use std::borrow::Cow;
 
 use csv::{Terminator, Writer, WriterBuilder};
-use jiff::Timestamp;
 
 use super::RenderError;
+use super::line::Line;
+use super::list::ReportList;
 use super::summary::Summary;
 
 const COLUMNS: [&str; 15] = [
@@ -25,51 +26,8 @@ const COLUMNS: [&str; 15] = [
     "run",
     "admin",
 ];
-
-/// One row; what a section has no value for stays empty.
-#[derive(Default)]
-struct Row<'a> {
-    section: &'a str,
-    at: Option<Timestamp>,
-    action: &'a str,
-    target: &'a str,
-    email: &'a str,
-    reason: &'a str,
-    state: &'a str,
-    evidence: Option<&'a str>,
-    owner: Option<&'a str>,
-    detail: Option<&'a str>,
-    exposure_hours: Option<u64>,
-    attempts: Option<u32>,
-    next_try: Option<Timestamp>,
-    run: Option<&'a str>,
-    admin: Option<bool>,
-}
-
-impl Row<'_> {
-    fn cells(&self) -> [String; COLUMNS.len()] {
-        fn written(value: Option<impl ToString>) -> String {
-            value.map(|value| value.to_string()).unwrap_or_default()
-        }
-        [
-            self.section.to_owned(),
-            written(self.at),
-            self.action.to_owned(),
-            self.target.to_owned(),
-            self.email.to_owned(),
-            self.reason.to_owned(),
-            self.state.to_owned(),
-            written(self.evidence),
-            written(self.owner),
-            written(self.detail),
-            written(self.exposure_hours),
-            written(self.attempts),
-            written(self.next_try),
-            written(self.run),
-            written(self.admin),
-        ]
-    }
-}
+/// The place of what is told in words.
+const DETAIL: usize = 9;
 
 /// Writes the whole report; rows end with CR LF (RFC 4180), sections come worst first.
 pub(super) fn render(summary: &Summary) -> Result<String, RenderError> {
@@ -77,8 +35,12 @@ pub(super) fn render(summary: &Summary) -> Result<String, RenderError> {
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new());
     table.write_record(COLUMNS)?;
-    for row in rows(summary) {
-        write(&mut table, &row)?;
+    for list in ReportList::ALL {
+        for line in &summary[*list] {
+            for cells in rows(summary, *list, line) {
+                write(&mut table, &cells)?;
+            }
+        }
     }
     let bytes = table
         .into_inner()
@@ -103,14 +65,10 @@ pub(crate) fn render_within(summary: &Summary, bytes: usize) -> Result<String, R
     let mut note = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(Vec::new());
-    write(
-        &mut note,
-        &Row {
-            section: "cut",
-            detail: Some("too long for a mail; the rest: lapsed report --format csv"),
-            ..Row::default()
-        },
-    )?;
+    let mut cells: [String; COLUMNS.len()] = Default::default();
+    cells[0] = "cut".to_owned();
+    cells[DETAIL] = "too long for a mail; the rest: lapsed report --format csv".to_owned();
+    write(&mut note, &cells)?;
     let note = note
         .into_inner()
         .map_err(|error| csv::Error::from(error.into_error()))?;
@@ -118,8 +76,7 @@ pub(crate) fn render_within(summary: &Summary, bytes: usize) -> Result<String, R
     Ok(text)
 }
 
-fn write(table: &mut Writer<Vec<u8>>, row: &Row<'_>) -> Result<(), RenderError> {
-    let cells = row.cells();
+fn write(table: &mut Writer<Vec<u8>>, cells: &[String]) -> Result<(), RenderError> {
     table.write_record(cells.iter().map(|cell| defused(cell).into_owned()))?;
     Ok(())
 }
@@ -142,133 +99,43 @@ pub(crate) fn defused(cell: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-fn rows(summary: &Summary) -> Vec<Row<'_>> {
-    let mut rows = Vec::new();
-    rows.extend(summary.held.iter().map(|held| Row {
-        section: "held",
-        at: Some(held.since),
-        action: &held.action,
-        target: &held.target,
-        email: &held.email,
-        reason: &held.reason,
-        state: "held",
-        detail: Some(&held.why),
-        exposure_hours: Some(summary.hours_since(held.since)),
-        run: summary.run_of(held),
-        ..Row::default()
-    }));
-    rows.extend(summary.sources.iter().map(|source| Row {
-        section: "source",
-        at: Some(source.since),
-        target: &source.target,
-        detail: Some(&source.problem),
-        ..Row::default()
-    }));
-    rows.extend(summary.debts.iter().map(|debt| Row {
-        section: "overdue",
-        at: Some(debt.since),
-        action: &debt.action,
-        target: &debt.target,
-        email: &debt.email,
-        reason: &debt.reason,
-        state: &debt.state,
-        detail: debt.detail.as_deref(),
-        exposure_hours: Some(summary.hours_since(debt.since)),
-        attempts: Some(debt.attempts),
-        next_try: debt.next_try,
-        ..Row::default()
-    }));
-    rows.extend(summary.ended.iter().map(|ended| Row {
-        section: "ended",
-        at: Some(ended.at),
-        action: &ended.action,
-        target: &ended.target,
-        email: &ended.email,
-        reason: &ended.reason,
-        state: &ended.state,
-        evidence: ended.evidence.as_deref(),
-        detail: ended.detail.as_deref(),
-        run: None,
-        ..Row::default()
-    }));
-    rows.extend(summary.protected.iter().map(|protected| Row {
-        section: "protected",
-        at: Some(protected.since),
-        action: &protected.action,
-        target: &protected.target,
-        email: &protected.email,
-        reason: &protected.reason,
-        state: "protected",
-        detail: Some(&protected.why),
-        ..Row::default()
-    }));
-    rows.extend(summary.ending.iter().map(|ending| Row {
-        section: "ending",
-        at: Some(ending.end),
-        target: &ending.target,
-        email: &ending.email,
-        owner: ending.owner.as_deref(),
-        ..Row::default()
-    }));
-    rows.extend(summary.never_ends.iter().map(|grant| Row {
-        section: "never_ends",
-        at: Some(grant.since),
-        target: &grant.target,
-        email: &grant.email,
-        owner: grant.owner.as_deref(),
-        ..Row::default()
-    }));
-    rows.extend(summary.unanswered.iter().map(|grant| Row {
-        section: "unanswered",
-        at: Some(grant.since),
-        target: &grant.target,
-        email: &grant.email,
-        state: match grant.reminded_at {
-            Some(_) => "reminded",
-            None => "asked",
-        },
-        owner: grant.owner.as_deref(),
-        ..Row::default()
-    }));
-    rows.extend(summary.unmanaged.iter().map(|member| Row {
-        section: "unmanaged",
-        at: Some(member.since),
-        target: &member.target,
-        email: &member.email,
-        admin: Some(member.is_admin),
-        ..Row::default()
-    }));
-    rows.extend(summary.invites.iter().map(|invite| Row {
-        section: "invite",
-        at: Some(invite.first_seen),
-        target: &invite.target,
-        email: &invite.email,
-        state: &invite.stage,
-        ..Row::default()
-    }));
-    for address in &summary.suppressed {
-        let row = |place| Row {
-            section: "suppressed",
-            at: Some(address.first_seen),
-            email: &address.email,
-            detail: place,
-            ..Row::default()
-        };
-        if address.places.is_empty() {
-            rows.push(row(None));
-        }
-        rows.extend(address.places.iter().map(|place| row(Some(place))));
+/// The rows of a line: one for each of its places.
+fn rows(summary: &Summary, list: ReportList, line: &Line) -> Vec<[String; COLUMNS.len()]> {
+    fn written(value: Option<impl ToString>) -> String {
+        value.map(|value| value.to_string()).unwrap_or_default()
     }
-    rows.extend(summary.changes.iter().map(|change| Row {
-        section: "change",
-        at: Some(change.at),
-        action: &change.kind,
-        target: change.target.as_deref().unwrap_or_default(),
-        email: change.email.as_deref().unwrap_or_default(),
-        detail: change.detail.as_deref(),
-        ..Row::default()
-    }));
-    rows
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    let exposed = list.is_exposed().then(|| summary.hours_since(line.at));
+    let run = match list {
+        ReportList::Held => summary.run_of(line),
+        _ => None,
+    };
+    let row = [
+        list.layout().section.to_owned(),
+        line.at.to_string(),
+        text(&line.action),
+        text(&line.target),
+        text(&line.email),
+        text(&line.reason),
+        text(&line.state),
+        text(&line.evidence),
+        text(&line.owner),
+        text(&line.detail),
+        written(exposed),
+        written(line.attempts),
+        written(line.next_try),
+        written(run),
+        written(line.is_admin),
+    ];
+    if line.places.is_empty() {
+        return vec![row];
+    }
+    let places = line.places.iter().map(|place| {
+        let mut row = row.clone();
+        row[DETAIL].clone_from(place);
+        row
+    });
+    places.collect()
 }
 
 #[cfg(test)]

@@ -64,6 +64,7 @@ pub(super) fn render(summary: &Summary) -> Result<String, RenderError> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::list::ReportList;
     use super::super::sample;
     use super::*;
 
@@ -90,9 +91,9 @@ mod tests {
     #[test]
     fn a_long_list_is_cut_and_says_where_the_rest_is() {
         let mut summary = sample::quiet();
-        summary.unmanaged = sample::lively()
-            .unmanaged
-            .into_iter()
+        summary[ReportList::Unmanaged] = sample::lively()[ReportList::Unmanaged]
+            .iter()
+            .cloned()
             .cycle()
             .take(250)
             .collect();

@@ -3,10 +3,9 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use super::summary::{
-    Change, Debt, Ended, Ending, Held, Invite, NeverEnds, Protected, Source, Summary, Suppressed,
-    Trail, Unanswered, Unmanaged,
-};
+use super::line::Line;
+use super::list::ReportList;
+use super::summary::{Summary, Trail};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -31,86 +30,108 @@ pub(crate) fn quiet() -> Summary {
     summary
 }
 
+/// A line about a person on a target.
+fn line(email: &str, target: &str, when: &str) -> Line {
+    Line {
+        at: at(when),
+        email: some(email),
+        target: some(target),
+        ..Line::default()
+    }
+}
+
 /// A week with something of everything.
 pub(crate) fn lively() -> Summary {
     let mut summary = quiet();
-    summary.held = [
+    let to = summary.to;
+    summary[ReportList::Held] = [
         ("jane.doe@contractor.example", 72),
         ("o'neil@contractor.example", 24),
     ]
-    .map(|(email, hours)| Held {
+    .map(|(email, hours)| Line {
+        at: to - hours.hours(),
         run: some("01JD9Z0Q6H3C1B8FJ5E7K2M4TA"),
-        action: "member.remove".into(),
-        target: "sapling:acme/Contractors".into(),
-        email: email.into(),
-        reason: "grant.ended".into(),
-        since: summary.to - hours.hours(),
-        why: "2 of 6 people of the team in 24 hours is more than 25 %".into(),
+        action: some("member.remove"),
+        target: some("sapling:acme/Contractors"),
+        email: some(email),
+        reason: some("grant.ended"),
+        state: some("held"),
+        detail: some("2 of 6 people of the team in 24 hours is more than 25 %"),
+        ..Line::default()
     })
     .into();
-    summary.sources = vec![Source {
-        target: "sapling:acme/Finance".into(),
-        problem: "the list of members shrank from 14 to 0, which is not believed yet".into(),
-        since: at("2026-11-21T22:15:00Z"),
+    summary[ReportList::Sources] = vec![Line {
+        detail: some("the list of members shrank from 14 to 0, which is not believed yet"),
+        ..line("", "sapling:acme/Finance", "2026-11-21T22:15:00Z")
     }];
-    summary.debts = debts();
-    summary.ended = ended();
-    summary.protected = vec![Protected {
-        action: "member.remove".into(),
-        target: "sapling:acme/Board".into(),
-        email: "ceo@acme.example".into(),
-        reason: "team.max_age".into(),
-        since: at("2026-10-30T00:00:00Z"),
-        why: "protected by name in the configuration".into(),
+    summary[ReportList::Debts] = debts();
+    summary[ReportList::Ended] = ended();
+    summary[ReportList::Protected] = vec![Line {
+        action: some("member.remove"),
+        reason: some("team.max_age"),
+        state: some("protected"),
+        detail: some("protected by name in the configuration"),
+        ..line(
+            "ceo@acme.example",
+            "sapling:acme/Board",
+            "2026-10-30T00:00:00Z",
+        )
     }];
-    summary.ending = ending(summary.to);
-    summary.never_ends = vec![NeverEnds {
-        email: "root@acme.example".into(),
-        target: "sentius:acme".into(),
-        owner: None,
-        since: at("2025-02-01T09:00:00Z"),
-    }];
-    summary.unanswered = vec![Unanswered {
-        email: "lin@acme.example".into(),
-        target: "sentius:acme".into(),
+    summary[ReportList::Ending] = ending(to);
+    summary[ReportList::NeverEnds] = vec![line(
+        "root@acme.example",
+        "sentius:acme",
+        "2025-02-01T09:00:00Z",
+    )];
+    summary[ReportList::Unanswered] = vec![Line {
         owner: some("owner@acme.example"),
-        since: at("2026-11-02T06:00:00Z"),
+        state: some("reminded"),
         reminded_at: Some(at("2026-11-16T06:00:00Z")),
+        ..line("lin@acme.example", "sentius:acme", "2026-11-02T06:00:00Z")
     }];
-    summary.unmanaged = vec![
-        Unmanaged {
-            email: "shadow@acme.example".into(),
-            target: "sapling:acme/Core".into(),
-            since: at("2026-03-04T10:00:00Z"),
-            is_admin: true,
-        },
-        Unmanaged {
-            email: "a.very.long.local.part.that.goes.on.and.on@a-long-subdomain.of.acme.example"
-                .into(),
-            target: "sapling:acme/Research & Development (EMEA)".into(),
-            since: at("2026-11-18T10:00:00Z"),
-            is_admin: false,
-        },
-    ];
-    summary.invites = vec![Invite {
-        email: "new.starter@acme.example".into(),
-        target: "sapling:acme/Core".into(),
-        first_seen: at("2026-11-13T08:00:00Z"),
-        stage: "not registered".into(),
+    summary[ReportList::Unmanaged] = [
+        (
+            line(
+                "shadow@acme.example",
+                "sapling:acme/Core",
+                "2026-03-04T10:00:00Z",
+            ),
+            true,
+        ),
+        (
+            line(
+                "a.very.long.local.part.that.goes.on.and.on@a-long-subdomain.of.acme.example",
+                "sapling:acme/Research & Development (EMEA)",
+                "2026-11-18T10:00:00Z",
+            ),
+            false,
+        ),
+    ]
+    .map(|(line, is_admin)| Line {
+        is_admin: Some(is_admin),
+        ..line
+    })
+    .into();
+    summary[ReportList::Invites] = vec![Line {
+        state: some("not registered"),
+        ..line(
+            "new.starter@acme.example",
+            "sapling:acme/Core",
+            "2026-11-13T08:00:00Z",
+        )
     }];
-    summary.suppressed = vec![Suppressed {
-        email: "gone@acme.example".into(),
-        first_seen: at("2026-11-19T12:00:00Z"),
+    summary[ReportList::Suppressed] = vec![Line {
         places: vec![
             "pending in sapling:acme/Core".into(),
             "whitelisted in sentius:acme".into(),
         ],
+        ..line("gone@acme.example", "", "2026-11-19T12:00:00Z")
     }];
-    summary.changes = changes();
+    summary[ReportList::Changes] = changes();
     summary
 }
 
-fn debts() -> Vec<Debt> {
+fn debts() -> Vec<Line> {
     [
         (
             "failed",
@@ -122,31 +143,30 @@ fn debts() -> Vec<Debt> {
         ("unknown", 1, "2026-11-22T05:45:00Z", "member.remove", ""),
         ("planned", 0, "2026-11-22T05:58:00Z", "member.demote", ""),
     ]
-    .map(|(state, attempts, since, action, detail)| Debt {
-        action: action.into(),
-        target: if action == "whitelist.remove" {
+    .map(|(state, attempts, since, action, detail)| Line {
+        at: at(since),
+        action: some(action),
+        target: some(if action == "whitelist.remove" {
             "sentius:acme"
         } else {
             "sapling:acme/Core"
-        }
-        .into(),
-        email: format!("{state}@contractor.example"),
-        reason: if action == "member.demote" {
+        }),
+        email: Some(format!("{state}@contractor.example")),
+        reason: some(if action == "member.demote" {
             "role.ended"
         } else {
             "grant.ended"
-        }
-        .into(),
-        state: state.into(),
-        since: at(since),
-        attempts,
+        }),
+        state: some(state),
+        attempts: Some(attempts),
         next_try: (state == "failed").then(|| at("2026-11-22T06:30:00Z")),
         detail: some(detail),
+        ..Line::default()
     })
     .into()
 }
 
-fn ended() -> Vec<Ended> {
+fn ended() -> Vec<Line> {
     [
         (
             "2026-11-16T23:00:00Z",
@@ -190,39 +210,37 @@ fn ended() -> Vec<Ended> {
         ),
     ]
     .map(
-        |(when, action, target, email, reason, evidence, state, detail)| Ended {
-            at: at(when),
-            action: action.into(),
-            target: target.into(),
-            email: email.into(),
-            reason: reason.into(),
+        |(when, action, target, email, reason, evidence, state, detail)| Line {
+            action: some(action),
+            reason: some(reason),
             evidence: some(evidence),
-            state: state.into(),
+            state: some(state),
             detail: some(detail),
+            ..line(email, target, when)
         },
     )
     .into()
 }
 
-fn ending(to: Timestamp) -> Vec<Ending> {
+fn ending(to: Timestamp) -> Vec<Line> {
     [1, 3, 9, 9, 10, 12, 30, 31, 31, 32, 33, 34, 34, 58, 60, 88]
         .iter()
         .enumerate()
-        .map(|(number, day)| Ending {
-            email: format!("contractor{number:02}@acme.example"),
-            target: if number % 3 == 0 {
+        .map(|(number, day)| Line {
+            at: to + (day * 24 + 17).hours(),
+            email: Some(format!("contractor{number:02}@acme.example")),
+            target: some(if number % 3 == 0 {
                 "sentius:acme"
             } else {
                 "sapling:acme/Core"
-            }
-            .into(),
-            end: to + (day * 24 + 17).hours(),
+            }),
             owner: (number % 4 != 0).then(|| "owner@acme.example".to_owned()),
+            ..Line::default()
         })
         .collect()
 }
 
-fn changes() -> Vec<Change> {
+fn changes() -> Vec<Line> {
     [
         (
             "2026-11-17T08:00:00Z",
@@ -246,55 +264,43 @@ fn changes() -> Vec<Change> {
             "403: the key may not read this team",
         ),
     ]
-    .map(|(when, kind, target, email, detail)| Change {
-        at: at(when),
-        kind: kind.into(),
-        target: some(target),
-        email: some(email),
+    .map(|(when, kind, target, email, detail)| Line {
+        action: some(kind),
         detail: some(detail),
+        ..line(email, target, when)
     })
     .into()
 }
 
-/// Puts a text into each place where texts of others can stand: one entry of each kind.
+/// Puts a text into each place where texts of others can stand: one line of each list.
 pub(crate) fn fill_with(summary: &mut Summary, text: &str) {
     let full = lively();
-    let own = || text.to_owned();
-    macro_rules! first {
-        ($list:ident { $($field:ident),* } $({ $($optional:ident),* })?) => {
-            summary.$list = full.$list.first().cloned().into_iter().collect();
-            for entry in &mut summary.$list {
-                $(entry.$field = own();)*
-                $($(entry.$optional = Some(own());)*)?
-            }
-        };
+    let own = || Some(text.to_owned());
+    summary.organization = text.to_owned();
+    summary.run = own();
+    summary.trail.head = text.to_owned();
+    for list in ReportList::ALL {
+        let line = full[*list].first().cloned();
+        summary[*list] = line
+            .into_iter()
+            .map(|line| Line {
+                action: own(),
+                target: own(),
+                email: own(),
+                reason: own(),
+                state: own(),
+                evidence: own(),
+                owner: own(),
+                detail: own(),
+                run: own(),
+                places: line
+                    .places
+                    .iter()
+                    .take(1)
+                    .map(|_| text.to_owned())
+                    .collect(),
+                ..line
+            })
+            .collect();
     }
-    summary.organization = own();
-    summary.run = Some(own());
-    summary.trail.head = own();
-    first!(ended { action, target, email, reason, state } { evidence, detail });
-    first!(debts { action, target, email, reason, state } { detail });
-    first!(held { action, target, email, reason, why } { run });
-    first!(protected {
-        action,
-        target,
-        email,
-        reason,
-        why
-    });
-    first!(ending { email, target } { owner });
-    first!(never_ends { email, target } { owner });
-    first!(unanswered { email, target } { owner });
-    first!(unmanaged { email, target });
-    first!(invites {
-        email,
-        target,
-        stage
-    });
-    first!(suppressed { email });
-    for address in &mut summary.suppressed {
-        address.places = vec![own()];
-    }
-    first!(changes { kind } { target, email, detail });
-    first!(sources { target, problem });
 }

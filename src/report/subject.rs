@@ -1,5 +1,6 @@
 //! The subject line, and the same gist as the report's headline.
 
+use super::list::ReportList;
 use super::summary::Summary;
 use crate::text::{count, one_line};
 
@@ -25,22 +26,23 @@ pub(crate) fn subject(summary: &Summary) -> String {
 
 /// The report in one phrase.
 pub(super) fn gist(summary: &Summary) -> String {
-    let counts = summary.counts();
     let mut parts: Vec<String> = [
-        (counts.held, "held"),
-        (counts.debts, "overdue"),
-        (counts.ended, "ended"),
-        (counts.protected, "protected"),
+        (ReportList::Held, "held"),
+        (ReportList::Debts, "overdue"),
+        (ReportList::Ended, "ended"),
+        (ReportList::Protected, "protected"),
     ]
-    .iter()
+    .into_iter()
+    .map(|(list, word)| (summary.count(list), word))
     .filter(|(number, _)| *number > 0)
     .map(|(number, word)| format!("{number} {word}"))
     .collect();
     if parts.is_empty() {
         parts.push("nothing was due".to_owned());
     }
-    if counts.sources > 0 {
-        parts.push(count(counts.sources, "source unread", "sources unread"));
+    let unread = summary.count(ReportList::Sources);
+    if unread > 0 {
+        parts.push(count(unread, "source unread", "sources unread"));
     }
     parts.join(", ")
 }

@@ -185,6 +185,7 @@ fn broken(indent: &str, text: &str, room: usize) -> Vec<String> {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::list::ReportList;
     use super::super::sample;
     use super::*;
 
@@ -201,13 +202,13 @@ mod tests {
     #[test]
     fn a_long_list_is_cut_and_says_where_the_rest_is() {
         let mut summary = sample::quiet();
-        summary.ending = sample::lively()
-            .ending
-            .into_iter()
+        summary[ReportList::Ending] = sample::lively()[ReportList::Ending]
+            .iter()
+            .cloned()
             .cycle()
             .take(250)
             .collect();
-        summary.totals.ending = 9000;
+        summary.set_total(ReportList::Ending, 9000);
         let text = render(&summary);
         assert!(text.contains("(9000)"), "{text}");
         assert!(text.contains("and 8800 more, see the CSV"), "{text}");

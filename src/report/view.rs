@@ -1,15 +1,10 @@
 //! The content that text and HTML share, in the reader's words and order; both only lay it out.
 
-mod rows;
-
-use jiff::Timestamp;
-
+use super::list::{Layout, ReportList};
 use super::subject::gist;
 use super::summary::{Summary, Week, weeks, zone_name};
-use super::words::hours;
 use crate::domain::Owed;
 use crate::text::{count, one_line};
-pub(super) use rows::joined;
 
 /// The most rows shown of a list; the rest is in the CSV.
 pub(super) const MOST_ROWS: usize = 200;
@@ -97,6 +92,24 @@ impl DisplayRow {
             None => (&self.lead, ""),
         }
     }
+
+    /// The same with all on one line.
+    pub(super) fn cleaned(self) -> Self {
+        Self {
+            lead: one_line(&self.lead),
+            under: one_line(&self.under),
+            note: one_line(&self.note),
+            side: one_line(&self.side),
+            side_note: one_line(&self.side_note),
+            commands: self.commands.iter().map(|c| one_line(c)).collect(),
+        }
+    }
+}
+
+/// The parts that are there, on one line.
+pub(super) fn joined(parts: &[&str]) -> String {
+    let there = parts.iter().copied().filter(|part| !part.is_empty());
+    there.collect::<Vec<_>>().join(" · ")
 }
 
 /// Turns the facts into what is shown.
@@ -157,29 +170,31 @@ fn period(summary: &Summary) -> String {
 }
 
 fn tiles(summary: &Summary) -> Vec<Tile> {
-    let counts = summary.counts();
-    let tile = |number, label, tone| Tile {
-        number,
-        label,
-        tone: if number == 0 { Tone::Calm } else { tone },
+    let tile = |list, label, tone| {
+        let number = summary.count(list);
+        Tile {
+            number,
+            label,
+            tone: if number == 0 { Tone::Calm } else { tone },
+        }
     };
     vec![
-        tile(counts.held, "held", Tone::Alarm),
-        tile(counts.debts, "overdue", Tone::Warning),
-        tile(counts.ended, "ended", Tone::Calm),
-        tile(counts.ending, "end in 90 days", Tone::Calm),
-        tile(counts.never_ends, "never end", Tone::Calm),
-        tile(counts.unmanaged, "without a grant", Tone::Calm),
+        tile(ReportList::Held, "held", Tone::Alarm),
+        tile(ReportList::Debts, "overdue", Tone::Warning),
+        tile(ReportList::Ended, "ended", Tone::Calm),
+        tile(ReportList::Ending, "end in 90 days", Tone::Calm),
+        tile(ReportList::NeverEnds, "never end", Tone::Calm),
+        tile(ReportList::Unmanaged, "without a grant", Tone::Calm),
     ]
 }
 
 fn alarm(summary: &Summary) -> Option<Alarm> {
-    let held = summary.counts().held;
+    let held = summary.count(ReportList::Held);
     if held == 0 {
         return None;
     }
     let mut runs: Vec<String> = Vec::new();
-    for entry in &summary.held {
+    for entry in &summary[ReportList::Held] {
         // A run's name is typed into a shell: only letters, digits and dashes are shown.
         let run: String = summary
             .run_of(entry)
@@ -208,99 +223,32 @@ fn alarm(summary: &Summary) -> Option<Alarm> {
     })
 }
 
-/// How many of a list are not shown.
-fn more(total: u64, rows: &[DisplayRow]) -> u64 {
-    total.saturating_sub(rows.len() as u64)
-}
-
 /// The lists that have anything to show, the worst first.
 pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
-    let counts = summary.counts();
-    let section = |title, total, note, rows: Vec<DisplayRow>| Section {
+    let lists = ReportList::READ.into_iter();
+    let lists = lists.filter(|list| summary.count(*list) > 0);
+    lists.map(|list| section(summary, list)).collect()
+}
+
+fn section(summary: &Summary, list: ReportList) -> Section {
+    let Layout {
+        title, note, tone, ..
+    } = list.layout();
+    let total = summary.count(list);
+    let lines = summary[list].iter().take(summary.shown.rows());
+    let rows: Vec<DisplayRow> = lines.map(|line| list.row(summary, line)).collect();
+    Section {
         title,
         total,
         note,
-        tone: Tone::Calm,
-        bars: Vec::new(),
-        more: more(total, &rows),
+        tone,
+        bars: match list {
+            ReportList::Ending => bars(&weeks(summary)),
+            _ => Vec::new(),
+        },
+        more: total.saturating_sub(rows.len() as u64),
         rows,
-    };
-    let mut sections = vec![
-        Section {
-            tone: Tone::Alarm,
-            ..section("Held", counts.held, "", rows::held(summary))
-        },
-        Section {
-            tone: Tone::Warning,
-            ..section(
-                "Sources that could not be read",
-                counts.sources,
-                "Nothing is removed from a source while it cannot be read or believed.",
-                rows::sources(summary),
-            )
-        },
-        Section {
-            tone: Tone::Warning,
-            ..section(
-                "Overdue",
-                counts.debts,
-                "Due, but not done yet. Each is tried again until it is.",
-                rows::debts(summary),
-            )
-        },
-        section("Ended", counts.ended, "", rows::ended(summary)),
-        Section {
-            bars: bars(&weeks(summary)),
-            ..section(
-                "Ending in the next 90 days",
-                counts.ending,
-                "",
-                rows::ending(summary),
-            )
-        },
-        section(
-            "Protected",
-            counts.protected,
-            "Due, but left alone by a rule.",
-            rows::protected(summary),
-        ),
-        section(
-            "Access without an end",
-            counts.never_ends,
-            "",
-            rows::never_ends(summary),
-        ),
-        Section {
-            tone: Tone::Warning,
-            ..section(
-                "Waiting for an owner's yes",
-                counts.unanswered,
-                "Asked whether it is still needed, and not answered: lapsed review",
-                rows::unanswered(summary),
-            )
-        },
-        section(
-            "Members without a grant",
-            counts.unmanaged,
-            "In a team, but no grant covers them, so nothing ends it.",
-            rows::unmanaged(summary),
-        ),
-        section(
-            "Pending invites",
-            counts.invites,
-            "",
-            rows::invites(summary),
-        ),
-        section(
-            "Addresses that mail does not reach",
-            counts.suppressed,
-            "",
-            rows::suppressed(summary),
-        ),
-        section("Other changes", counts.changes, "", rows::changes(summary)),
-    ];
-    sections.retain(|section| section.total > 0);
-    sections
+    }
 }
 
 /// The weeks as bars.
@@ -351,9 +299,4 @@ fn footer(summary: &Summary) -> Vec<String> {
         None => format!("Made on {made}."),
     });
     lines
-}
-
-/// The age of something, at the end of the period.
-fn age(summary: &Summary, since: Timestamp) -> String {
-    hours(summary.hours_since(since))
 }

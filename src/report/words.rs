@@ -79,6 +79,11 @@ impl Summary {
         text::day(at, &self.timezone)
     }
 
+    /// The age of something, at the end of the period.
+    pub(super) fn age(&self, since: Timestamp) -> String {
+        hours(self.hours_since(since))
+    }
+
     /// How far ahead of the period's end a moment is.
     pub(super) fn ahead(&self, at: Timestamp) -> String {
         let ahead = at.duration_since(self.to).as_hours();

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use crate::report::Summary;
+use crate::report::{ReportList, Summary};
 use crate::text::one_line;
 
 /// So many are named in the mail; `lapsed report` has all.
@@ -11,16 +11,18 @@ const NAMED: usize = 50;
 
 /// The mail's text.
 pub(super) fn text(summary: &Summary, run: &str) -> String {
-    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
-    for held in &summary.held {
-        *reasons.entry(&held.why).or_default() += 1;
+    let held = &summary[ReportList::Held];
+    let written = |text: &Option<String>| text.clone().unwrap_or_default();
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
+    for line in held {
+        *reasons.entry(written(&line.detail)).or_default() += 1;
     }
     let mut text = format!(
         "lapsed was about to make {} removals and holds them, because this looks wrong:\n\n",
-        summary.held.len()
+        held.len()
     );
     for (why, count) in reasons {
-        let _ = writeln!(text, "  {count}: {}", one_line(why));
+        let _ = writeln!(text, "  {count}: {}", one_line(&why));
     }
     let _ = write!(
         text,
@@ -28,19 +30,14 @@ pub(super) fn text(summary: &Summary, run: &str) -> String {
          is right, let exactly this plan go ahead, once:\n\n    lapsed approve {run}\n\n\
          If it is wrong, mend the grants or the configuration; what is no longer due drops out.\n\n"
     );
-    for held in summary.held.iter().take(NAMED) {
-        let line = format!(
-            "{} {} from {} ({})",
-            held.action, held.email, held.target, held.reason
-        );
+    for line in held.iter().take(NAMED) {
+        let [action, email, target, reason] =
+            [&line.action, &line.email, &line.target, &line.reason].map(written);
+        let line = format!("{action} {email} from {target} ({reason})");
         let _ = writeln!(text, "  {}", one_line(&line));
     }
-    if summary.held.len() > NAMED {
-        let _ = writeln!(
-            text,
-            "  and {} more: lapsed report",
-            summary.held.len() - NAMED
-        );
+    if held.len() > NAMED {
+        let _ = writeln!(text, "  and {} more: lapsed report", held.len() - NAMED);
     }
     text
 }

@@ -9,9 +9,10 @@ use jiff::{Timestamp, ToSpan};
 use rusqlite::{Connection, named_params};
 
 use crate::domain::{Email, TargetId, TargetRef};
-use crate::report::{Debt, Ending, Held, Protected, Source, Summary, WEEKS};
-use crate::status::{Pass, Status};
-use crate::store::queries::sql::{self, STANDS, TO_APPROVE, not_outlasted};
+use crate::report::{Line, ReportList, Summary, WEEKS};
+use crate::status::{Pass, Source, Status};
+use crate::store::queries::report::removals;
+use crate::store::queries::sql::{self, STANDS, not_outlasted};
 use crate::store::queries::status::{Wanted, last_passes};
 use crate::store::{StoreError, Teams, db::values, tables::targets};
 
@@ -72,19 +73,28 @@ pub(crate) fn gather(
     let mut summary = Summary::new("", zone, wanted.now);
     read.ledger(&mut summary)?;
     read.untouched(&mut summary)?;
-    summary.debts.sort_by_key(|debt| debt.since);
-    summary.debts.truncate(MOST_ROWS);
-    summary.ending = read.ending(&summary.timezone)?;
-    let source = |source: &crate::status::Source| Source {
-        target: source.source.clone(),
-        problem: format!("{}: {}", source.state, source.detail),
-        since: source.since,
+    let debts = &mut summary[ReportList::Debts];
+    debts.sort_by_key(|debt| debt.at);
+    debts.truncate(MOST_ROWS);
+    summary[ReportList::Ending] = read.ending(&summary.timezone)?;
+    let source = |source: &Source| Line {
+        at: source.since,
+        target: Some(source.source.clone()),
+        detail: Some(format!("{}: {}", source.state, source.detail)),
+        ..Line::default()
     };
-    summary.sources = status.sources.list.iter().map(source).collect();
-    summary.totals.held = status.held.count;
-    summary.totals.debts = status.overdue.count;
-    summary.totals.protected = status.protected.count;
-    summary.totals.sources = status.sources.failing + status.sources.forbidden;
+    summary[ReportList::Sources] = status.sources.list.iter().map(source).collect();
+    for (list, total) in [
+        (ReportList::Held, status.held.count),
+        (ReportList::Debts, status.overdue.count),
+        (ReportList::Protected, status.protected.count),
+        (
+            ReportList::Sources,
+            status.sources.failing + status.sources.forbidden,
+        ),
+    ] {
+        summary.set_total(list, total);
+    }
     Ok(Board {
         summary,
         passes: last_passes(db, MOST_PASSES)?,
@@ -98,57 +108,17 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn target(&self, id: i64) -> String {
-        let target = self.names.get(&TargetId(id));
-        target.map_or_else(|| format!("target {id}"), ToString::to_string)
-    }
-
     /// The first rows of what is held, of what is protected, and of all else that is open.
     fn ledger(&self, summary: &mut Summary) -> Result<(), StoreError> {
         for kind in ["= 'held'", "= 'protected'", "NOT IN ('held', 'protected')"] {
             let mut statement = self.db.prepare_cached(&format!(
-                "SELECT kind, target, email, reason, {STANDS} AS stands, due_at, attempts, next_try_at, detail,
-                        {TO_APPROVE} AS run
-                 FROM action WHERE settled_at IS NULL AND {STANDS} {kind} ORDER BY due_at, id LIMIT :most"
+                "{} AND {STANDS} {kind} ORDER BY due_at, id LIMIT :most",
+                removals::all_open()
             ))?;
             let mut rows = statement.query(named_params! { ":most": MOST_ROWS })?;
             while let Some(row) = rows.next()? {
-                let action = row.get("kind")?;
-                let target = self.target(row.get("target")?);
-                let (email, reason) = (row.get("email")?, row.get("reason")?);
-                let since = values::read(row.get("due_at")?);
-                let detail: Option<String> = row.get("detail")?;
-                let state: String = row.get("stands")?;
-                match state.as_str() {
-                    "held" => summary.held.push(Held {
-                        run: row.get("run")?,
-                        action,
-                        target,
-                        email,
-                        reason,
-                        since,
-                        why: detail.unwrap_or_default(),
-                    }),
-                    "protected" => summary.protected.push(Protected {
-                        action,
-                        target,
-                        email,
-                        reason,
-                        since,
-                        why: detail.unwrap_or_default(),
-                    }),
-                    _ => summary.debts.push(Debt {
-                        action,
-                        target,
-                        email,
-                        reason,
-                        state,
-                        since,
-                        attempts: row.get("attempts")?,
-                        next_try: values::read_if_any(row.get("next_try_at")?),
-                        detail,
-                    }),
-                }
+                let (list, line) = removals::open(&self.names, row)?;
+                summary[list].push(line);
             }
         }
         Ok(())
@@ -171,28 +141,27 @@ impl Reader<'_> {
                 (_, true) => ("member.remove", "grant.revoked"),
                 (_, false) => ("member.remove", "grant.ended"),
             };
-            summary.debts.push(Debt {
-                action: if is_whitelist {
-                    "whitelist.remove"
-                } else {
-                    action
-                }
-                .to_owned(),
-                target: self.target(row.get(0)?),
+            let action = if is_whitelist {
+                "whitelist.remove"
+            } else {
+                action
+            };
+            summary[ReportList::Debts].push(Line {
+                at: values::read(row.get(2)?),
+                action: Some(action.to_owned()),
+                target: Some(removals::target(&self.names, row.get(0)?)),
                 email: row.get(1)?,
-                reason: reason.to_owned(),
-                state: "planned".to_owned(),
-                since: values::read(row.get(2)?),
-                attempts: 0,
-                next_try: None,
-                detail: None,
+                reason: Some(reason.to_owned()),
+                state: Some("planned".to_owned()),
+                attempts: Some(0),
+                ..Line::default()
             });
         }
         Ok(())
     }
 
     /// The first ends of the weeks that are drawn.
-    fn ending(&self, zone: &TimeZone) -> Result<Vec<Ending>, StoreError> {
+    fn ending(&self, zone: &TimeZone) -> Result<Vec<Line>, StoreError> {
         let weeks = weeks(self.wanted.now, zone);
         let until = weeks.last().map_or(self.wanted.now, |week| week.until);
         let mut statement = self.db.prepare_cached(&format!(
@@ -205,11 +174,12 @@ impl Reader<'_> {
             ":now": self.wanted.now(), ":until": values::stored(until), ":most": MOST_ROWS,
         };
         let rows = statement.query_map(params, |row| {
-            Ok(Ending {
+            Ok(Line {
+                at: values::read(row.get(2)?),
                 email: row.get(0)?,
-                target: self.target(row.get(1)?),
-                end: values::read(row.get(2)?),
+                target: Some(removals::target(&self.names, row.get(1)?)),
                 owner: row.get(3)?,
+                ..Line::default()
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

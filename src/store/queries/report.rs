@@ -2,18 +2,18 @@
 
 mod access;
 mod changes;
-mod removals;
+pub(super) mod removals;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
-use crate::domain::Email;
-use crate::report::{Summary, Trail};
+use crate::domain::{Email, TargetId, TargetRef};
+use crate::report::{Line, Summary, Trail};
 use crate::store::queries::{self, OwedAt};
-use crate::store::{StoreError, tables::targets, trail};
+use crate::store::{StoreError, db::values, tables::targets, trail};
 
 /// What a report is made for.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ pub(crate) fn gather(db: &Connection, input: ReportInput) -> Result<Summary, Sto
 /// What the parts share.
 struct Reader<'a> {
     db: &'a Connection,
-    names: &'a std::collections::HashMap<crate::domain::TargetId, crate::domain::TargetRef>,
+    names: &'a HashMap<TargetId, TargetRef>,
     from: Option<Timestamp>,
     to: Timestamp,
     holders: &'a BTreeMap<String, Email>,
@@ -72,16 +72,26 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The target's name, as it is shown.
     fn target(&self, id: i64) -> String {
-        let target = self.names.get(&crate::domain::TargetId(id));
-        target.map_or_else(|| format!("target {id}"), ToString::to_string)
+        removals::target(self.names, id)
+    }
+
+    /// A line of a query that tells an address first and a target second; `at` is the column of the
+    /// line's time.
+    fn line(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Line> {
+        Ok(Line {
+            at: values::read(row.get(at)?),
+            email: row.get(0)?,
+            target: Some(self.target(row.get(1)?)),
+            ..Line::default()
+        })
     }
 
     /// The beginning of the period, in stored form.
     fn since(&self) -> i64 {
-        self.from.map_or(i64::MIN, crate::store::db::values::stored)
+        self.from.map_or(i64::MIN, values::stored)
     }
 
     fn now(&self) -> i64 {
-        crate::store::db::values::stored(self.to)
+        values::stored(self.to)
     }
 }

@@ -6,7 +6,7 @@ use rusqlite::named_params;
 use super::Reader;
 use crate::domain::event::{Answered, Mailed, TeamObserved};
 use crate::domain::{Email, Event, Provided, ProvisionState};
-use crate::report::{Change, Summary};
+use crate::report::{Line, ReportList, Summary};
 use crate::store::{StoreError, db::values};
 
 pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
@@ -25,7 +25,7 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
         let Some(event) = Event::read(row.get_ref(1)?.as_str()?, row.get_ref(3)?.as_str()?) else {
             continue;
         };
-        let changes = &mut summary.changes;
+        let changes = &mut summary[ReportList::Changes];
         match event {
             Event::TeamObserved(team) => observed(at, target.as_deref(), team, changes),
             Event::ProvisionResult(answer) => changes.extend(provision(at, target, &answer)),
@@ -60,32 +60,39 @@ fn not_given(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError>
          WHERE settled_at IS NULL AND tried_at IS NOT NULL ORDER BY tried_at, id",
     )?;
     let rows = statement.query_map([], |row| {
-        Ok(Change {
-            at: values::read(row.get(0)?),
-            kind: "access not given yet".to_owned(),
-            target: Some(read.target(row.get(1)?)),
-            email: row.get(2)?,
-            detail: row.get(3)?,
-        })
+        let (at, target) = (values::read(row.get(0)?), read.target(row.get(1)?));
+        let kind = "access not given yet";
+        Ok(change(at, kind, Some(target), row.get(2)?, row.get(3)?))
     })?;
     for change in rows {
-        summary.changes.push(change?);
+        summary[ReportList::Changes].push(change?);
     }
     Ok(())
 }
 
+fn change(
+    at: Timestamp,
+    kind: &str,
+    target: Option<String>,
+    email: String,
+    detail: Option<String>,
+) -> Line {
+    Line {
+        at,
+        action: Some(kind.to_owned()),
+        target,
+        email: Some(email),
+        detail,
+        ..Line::default()
+    }
+}
+
 /// Who came, left and changed; the first reading of a team is no change.
-fn observed(at: Timestamp, target: Option<&str>, team: TeamObserved, changes: &mut Vec<Change>) {
+fn observed(at: Timestamp, target: Option<&str>, team: TeamObserved, changes: &mut Vec<Line>) {
     if team.first.is_some() {
         return;
     }
-    let change = |kind: &str, email: String, detail: Option<String>| Change {
-        at,
-        kind: kind.to_owned(),
-        target: target.map(str::to_owned),
-        email: Some(email),
-        detail,
-    };
+    let change = |kind, email, detail| change(at, kind, target.map(str::to_owned), email, detail);
     for (kind, emails) in [
         ("appeared", team.appeared),
         ("left", team.left),
@@ -98,7 +105,7 @@ fn observed(at: Timestamp, target: Option<&str>, team: TeamObserved, changes: &m
 }
 
 /// What was given or refused. Access that existed before is no change.
-fn provision(at: Timestamp, target: Option<String>, answer: &Answered) -> Option<Change> {
+fn provision(at: Timestamp, target: Option<String>, answer: &Answered) -> Option<Line> {
     let (kind, detail) = match (answer.state, answer.result) {
         (ProvisionState::Done, Some(Provided::AlreadyExists | Provided::AlreadyInvited)) => {
             return None;
@@ -110,25 +117,16 @@ fn provision(at: Timestamp, target: Option<String>, answer: &Answered) -> Option
         (ProvisionState::Refused, _) => ("access refused", answer.detail.clone()),
         _ => return None,
     };
-    Some(Change {
-        at,
-        kind: kind.to_owned(),
-        target,
-        email: Some(answer.email.written().to_owned()),
-        detail,
-    })
+    let email = answer.email.written().to_owned();
+    Some(change(at, kind, target, email, detail))
 }
 
 /// A mail that was refused, and what the mail server said.
-fn refused_mail(at: Timestamp, mail: &Mailed) -> Change {
+fn refused_mail(at: Timestamp, mail: &Mailed) -> Line {
     let why = mail.why.as_deref().unwrap_or_default();
-    Change {
-        at,
-        kind: "mail refused".to_owned(),
-        target: None,
-        email: Some(mail.to.written().to_owned()),
-        detail: Some(format!("{}: {why}", mail.mail)),
-    }
+    let detail = Some(format!("{}: {why}", mail.mail));
+    let email = mail.to.written().to_owned();
+    change(at, "mail refused", None, email, detail)
 }
 
 fn grant(
@@ -137,7 +135,7 @@ fn grant(
     target: Option<String>,
     email: &Email,
     end: Option<Timestamp>,
-) -> Change {
+) -> Line {
     let until = end.map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
     answer(kind, at, target, email, [Some(until), None])
 }
@@ -149,13 +147,8 @@ fn answer(
     target: Option<String>,
     email: &Email,
     detail: [Option<String>; 2],
-) -> Change {
+) -> Line {
     let detail: Vec<String> = detail.into_iter().flatten().collect();
-    Change {
-        at,
-        kind: kind.to_owned(),
-        target,
-        email: Some(email.written().to_owned()),
-        detail: Some(detail.join(", ")),
-    }
+    let (email, detail) = (email.written().to_owned(), detail.join(", "));
+    change(at, kind, target, email, Some(detail))
 }

@@ -1,9 +1,12 @@
 //! The report's removals: what ended, what is overdue, what is held and what is protected.
 
+use std::collections::HashMap;
+
 use rusqlite::{Row, named_params};
 
 use super::Reader;
-use crate::report::{Debt, Ended, Held, Protected, Summary};
+use crate::domain::{TargetId, TargetRef};
+use crate::report::{Line, ReportList, Summary};
 use crate::store::queries::sql::{STANDS, TO_APPROVE};
 use crate::store::{StoreError, db::values};
 
@@ -15,69 +18,80 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
     )?;
     let params = named_params! { ":since": read.since(), ":now": read.now() };
     let rows = statement.query_map(params, |row| {
-        Ok(Ended {
+        Ok(Line {
             at: values::read(row.get("settled_at")?),
-            action: row.get("kind")?,
-            target: read.target(row.get("target")?),
-            email: row.get("email")?,
-            reason: row.get("reason")?,
             evidence: row.get("evidence")?,
-            state: row.get("state")?,
-            detail: row.get("detail")?,
+            ..removal(read.names, row)?
         })
     })?;
-    summary.ended = rows.collect::<Result<_, _>>()?;
+    summary[ReportList::Ended] = rows.collect::<Result<_, _>>()?;
 
-    let mut statement = read.db.prepare_cached(&format!(
-        "SELECT kind, target, email, reason, {STANDS} AS state, due_at, attempts, next_try_at, detail,
-                {TO_APPROVE} AS run FROM action
-         WHERE settled_at IS NULL ORDER BY due_at, id",
-    ))?;
+    let mut statement = read
+        .db
+        .prepare_cached(&format!("{} ORDER BY due_at, id", all_open()))?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
-        match row.get_ref("state")?.as_str()? {
-            "held" => summary.held.push(held(read, row)?),
-            "protected" => summary.protected.push(protected(read, row)?),
-            _ => summary.debts.push(debt(read, row)?),
-        }
+        let (list, line) = open(read.names, row)?;
+        summary[list].push(line);
     }
     Ok(())
 }
 
-fn debt(read: &Reader<'_>, row: &Row<'_>) -> rusqlite::Result<Debt> {
-    let state: String = row.get("state")?;
-    Ok(Debt {
+/// What is due and not settled; a row of it is read by [`open`].
+pub(in crate::store::queries) fn all_open() -> String {
+    format!(
+        "SELECT kind, target, email, reason, {STANDS} AS state, due_at, attempts, next_try_at, detail,
+                {TO_APPROVE} AS run
+         FROM action WHERE settled_at IS NULL"
+    )
+}
+
+/// A removal that is due, and its list.
+pub(in crate::store::queries) fn open(
+    names: &HashMap<TargetId, TargetRef>,
+    row: &Row<'_>,
+) -> rusqlite::Result<(ReportList, Line)> {
+    let due = Line {
+        at: values::read(row.get("due_at")?),
+        ..removal(names, row)?
+    };
+    let why = due.detail.clone().unwrap_or_default();
+    Ok(match due.state.as_deref() {
+        Some("held") => {
+            let run = row.get("run")?;
+            let detail = Some(why);
+            (ReportList::Held, Line { run, detail, ..due })
+        }
+        Some("protected") => {
+            let detail = Some(why);
+            (ReportList::Protected, Line { detail, ..due })
+        }
+        _ => {
+            let debt = Line {
+                attempts: row.get("attempts")?,
+                next_try: values::read_if_any(row.get("next_try_at")?),
+                ..due
+            };
+            (ReportList::Debts, debt)
+        }
+    })
+}
+
+/// What every removal tells, but for when.
+fn removal(names: &HashMap<TargetId, TargetRef>, row: &Row<'_>) -> rusqlite::Result<Line> {
+    Ok(Line {
         action: row.get("kind")?,
-        target: read.target(row.get("target")?),
+        target: Some(target(names, row.get("target")?)),
         email: row.get("email")?,
         reason: row.get("reason")?,
-        state,
-        since: values::read(row.get("due_at")?),
-        attempts: row.get("attempts")?,
-        next_try: values::read_if_any(row.get("next_try_at")?),
+        state: row.get("state")?,
         detail: row.get("detail")?,
+        ..Line::default()
     })
 }
 
-fn held(read: &Reader<'_>, row: &Row<'_>) -> rusqlite::Result<Held> {
-    Ok(Held {
-        run: row.get("run")?,
-        action: row.get("kind")?,
-        target: read.target(row.get("target")?),
-        email: row.get("email")?,
-        reason: row.get("reason")?,
-        since: values::read(row.get("due_at")?),
-        why: row.get::<_, Option<String>>("detail")?.unwrap_or_default(),
-    })
-}
-
-fn protected(read: &Reader<'_>, row: &Row<'_>) -> rusqlite::Result<Protected> {
-    Ok(Protected {
-        action: row.get("kind")?,
-        target: read.target(row.get("target")?),
-        email: row.get("email")?,
-        reason: row.get("reason")?,
-        since: values::read(row.get("due_at")?),
-        why: row.get::<_, Option<String>>("detail")?.unwrap_or_default(),
-    })
+/// The target's name, as it is shown.
+pub(in crate::store::queries) fn target(names: &HashMap<TargetId, TargetRef>, id: i64) -> String {
+    let target = names.get(&TargetId(id));
+    target.map_or_else(|| format!("target {id}"), ToString::to_string)
 }
