@@ -9,7 +9,7 @@ mod smtp;
 mod words;
 
 pub(crate) use calendar::{Event, calendar};
-pub(crate) use compose::{ComposeError, compose_plain, message_id};
-pub(crate) use compose::{compose_letter, report_forms};
+pub(crate) use compose::{ComposeError, Envelope, message_id};
+pub(crate) use compose::{compose_letter, compose_plain, report_forms};
 pub(crate) use deliver::{BuildError, Courier, DeliveryError, Pace, Parcel};
 pub(crate) use round::RoundError;

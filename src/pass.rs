@@ -33,7 +33,7 @@ use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
 pub(crate) use ending::deliver;
 pub use mailing::MailError;
-pub(crate) use mailing::{last_report, queue_report, report_input};
+pub(crate) use mailing::{last_report, queue_report, summarize};
 pub use options::{Delivery, Options};
 use removing::{planned, returned};
 

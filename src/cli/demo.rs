@@ -18,7 +18,7 @@ use crate::observe::{self, ReadOptions};
 use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
-use crate::store::{Same, Store, queries};
+use crate::store::{Same, Store};
 use stage::Stage;
 
 /// How long before the demo the teams were read: long enough for an invite to become stale.
@@ -124,10 +124,7 @@ async fn leave_report(
     store: &Store,
     wanted: Option<PathBuf>,
 ) -> Result<PathBuf, Failure> {
-    let input = pass::report_input(settings, None, clock::now(), false);
-    let summary = store
-        .read(move |db| queries::report::gather(db, input))
-        .await?;
+    let summary = pass::summarize(settings, store, None, None, clock::now(), false).await?;
     let html = report::render(&summary, Format::Html)
         .map_err(|error| Failure::could_not_run(error.into()))?;
     let path = match wanted {

@@ -10,7 +10,6 @@ use crate::clock;
 use crate::domain::{Edge, parse_span};
 use crate::pass;
 use crate::report::{self, Format};
-use crate::store::queries;
 
 /// Which report.
 #[derive(Debug, Args)]
@@ -69,11 +68,7 @@ pub(super) async fn run(common: &Common, args: ReportArgs) -> Result<Exit, Failu
         )));
     }
     let unconfirmed = store.looks_restored().await?.is_some();
-    let mut input = pass::report_input(&settings, from, now, unconfirmed);
-    input.owed.import_runs = store.is_giving()?;
-    let summary = store
-        .read(move |db| queries::report::gather(db, input))
-        .await?;
+    let summary = pass::summarize(&settings, &store, None, from, now, unconfirmed).await?;
     let text = report::render(&summary, args.format.into())
         .map_err(|error| Failure::could_not_run(error.into()))?;
     match args.output {

@@ -54,22 +54,30 @@ pub(crate) fn message_id(from: &Mailbox, unique: &str) -> String {
     format!("<{}@{}>", plain(unique), plain(from.email.domain()))
 }
 
+/// Who writes to one person, when, and under which id.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Envelope<'a> {
+    pub(crate) from: &'a Mailbox,
+    pub(crate) to: &'a Mailbox,
+    /// With angle brackets.
+    pub(crate) message_id: &'a str,
+    pub(crate) date: Timestamp,
+}
+
 /// The report as a mail to one person, and smaller ones for a server that does not take it whole:
 /// without the table, then with the beginning of each list, then the numbers alone.
 ///
 /// # Errors
-/// Fails when the report cannot be written or `message_id` is none.
+/// Fails when the report cannot be written or the Message-ID is none.
 pub(crate) fn report_forms(
     summary: &Summary,
-    from: &Mailbox,
-    to: &Mailbox,
-    message_id: &str,
+    envelope: &Envelope<'_>,
 ) -> Result<Vec<Vec<u8>>, ComposeError> {
-    let mut forms = vec![compose_report(summary, from, to, message_id)?];
+    let mut forms = vec![compose_report(summary, envelope)?];
     let mut shorter = summary.clone();
     for shown in [Shown::WithoutTable, Shown::Beginnings, Shown::Numbers] {
         shorter.shown = shown;
-        let form = compose_report(&shorter, from, to, message_id)?;
+        let form = compose_report(&shorter, envelope)?;
         if forms.last().is_some_and(|last| form.len() < last.len()) {
             forms.push(form);
         }
@@ -81,21 +89,13 @@ pub(crate) fn report_forms(
 /// are to be shown.
 ///
 /// # Errors
-/// Fails when the report cannot be written or `message_id` is none.
+/// Fails when the report cannot be written or the Message-ID is none.
 pub(crate) fn compose_report(
     summary: &Summary,
-    from: &Mailbox,
-    to: &Mailbox,
-    message_id: &str,
+    envelope: &Envelope<'_>,
 ) -> Result<Vec<u8>, ComposeError> {
     let text = report::render(summary, Format::Text)?;
-    let headers = headers(
-        &report::subject(summary),
-        from,
-        to,
-        message_id,
-        summary.generated_at,
-    )?;
+    let headers = headers(&report::subject(summary), envelope)?;
     let html = || report::render(summary, Format::Html);
     let message = match summary.shown {
         Shown::Whole => {
@@ -124,16 +124,13 @@ fn table(summary: &Summary) -> Result<SinglePart, ComposeError> {
 /// A letter as a mail to one person: text and HTML, and a calendar's file where there is one.
 ///
 /// # Errors
-/// Fails when the letter cannot be written or `message_id` is none.
+/// Fails when the letter cannot be written or the Message-ID is none.
 pub(crate) fn compose_letter(
     letter: &Letter,
     calendar: Option<String>,
-    from: &Mailbox,
-    to: &Mailbox,
-    message_id: &str,
-    date: Timestamp,
+    envelope: &Envelope<'_>,
 ) -> Result<Vec<u8>, ComposeError> {
-    let headers = headers(&letter.subject, from, to, message_id, date)?;
+    let headers = headers(&letter.subject, envelope)?;
     let body = MultiPart::alternative_plain_html(letter.text(), letter.html()?);
     let message = match calendar {
         None => headers.multipart(body)?,
@@ -149,42 +146,33 @@ pub(crate) fn compose_letter(
 /// A short mail of plain text, such as an alarm or a notice.
 ///
 /// # Errors
-/// Fails when `message_id` is none.
+/// Fails when the Message-ID is none.
 pub(crate) fn compose_plain(
     subject: &str,
     text: &str,
-    from: &Mailbox,
-    to: &Mailbox,
-    message_id: &str,
-    date: Timestamp,
+    envelope: &Envelope<'_>,
 ) -> Result<Vec<u8>, ComposeError> {
     let text: String = text
         .chars()
         .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
         .collect();
-    let message =
-        headers(subject, from, to, message_id, date)?.singlepart(SinglePart::plain(text))?;
+    let message = headers(subject, envelope)?.singlepart(SinglePart::plain(text))?;
     Ok(message.formatted())
 }
 
 /// The headers of every mail. The last two keep out-of-office notes and other robots from answering
 /// (RFC 3834, and its counterpart in Exchange).
-fn headers(
-    subject: &str,
-    from: &Mailbox,
-    to: &Mailbox,
-    message_id: &str,
-    date: Timestamp,
-) -> Result<MessageBuilder, ComposeError> {
+fn headers(subject: &str, envelope: &Envelope<'_>) -> Result<MessageBuilder, ComposeError> {
+    let message_id = envelope.message_id;
     if !is_message_id(message_id) {
         return Err(ComposeError::MessageId(one_line(message_id)));
     }
     let raw = |name, value: &str| HeaderValue::new(name, value.to_owned());
     Ok(Message::builder()
-        .from(named(from))
-        .to(named(to))
+        .from(named(envelope.from))
+        .to(named(envelope.to))
         .subject(short(subject))
-        .date(sent_at(date))
+        .date(sent_at(envelope.date))
         .message_id(Some(message_id.to_owned()))
         .raw_header(raw(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
@@ -243,14 +231,25 @@ mod tests {
         text.parse().unwrap()
     }
 
+    /// From somebody to themselves.
+    fn envelope<'a>(mailbox: &'a Mailbox, message_id: &'a str, date: Timestamp) -> Envelope<'a> {
+        Envelope {
+            from: mailbox,
+            to: mailbox,
+            message_id,
+            date,
+        }
+    }
+
     fn lively() -> Vec<u8> {
-        compose_report(
-            &sample::lively(),
-            &mailbox("lapsed <lapsed@acme.example>"),
-            &mailbox("Zoë Müller <it@acme.example>"),
-            "<report-01JD@acme.example>",
-        )
-        .unwrap()
+        let summary = sample::lively();
+        let envelope = Envelope {
+            from: &mailbox("lapsed <lapsed@acme.example>"),
+            to: &mailbox("Zoë Müller <it@acme.example>"),
+            message_id: "<report-01JD@acme.example>",
+            date: summary.generated_at,
+        };
+        compose_report(&summary, &envelope).unwrap()
     }
 
     #[test]
@@ -328,7 +327,7 @@ mod tests {
             "<a@b@c>",
             "<ä@b>",
         ] {
-            let result = compose_plain("s", "t", &box_, &box_, id, Timestamp::UNIX_EPOCH);
+            let result = compose_plain("s", "t", &envelope(&box_, id, Timestamp::UNIX_EPOCH));
             assert!(matches!(result, Err(ComposeError::MessageId(_))), "{id:?}");
         }
     }
@@ -337,7 +336,7 @@ mod tests {
     fn any_date_can_be_sent() {
         let box_ = mailbox("lapsed@acme.example");
         for date in [Timestamp::MIN, Timestamp::MAX] {
-            assert!(compose_plain("s", "t", &box_, &box_, "<a@b>", date).is_ok());
+            assert!(compose_plain("s", "t", &envelope(&box_, "<a@b>", date)).is_ok());
         }
     }
 
@@ -351,9 +350,9 @@ mod tests {
             let named = Mailbox::new(Some(hostile.clone()), address);
             let expected = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted",
                 "X-Auto-Response-Suppress", "MIME-Version", "Content-Type"];
-            let report = compose_report(&summary, &named, &named, "<a@b>").unwrap();
-            let plain =
-                compose_plain(&hostile, &hostile, &named, &named, "<a@b>", summary.to).unwrap();
+            let envelope = envelope(&named, "<a@b>", summary.to);
+            let report = compose_report(&summary, &envelope).unwrap();
+            let plain = compose_plain(&hostile, &hostile, &envelope).unwrap();
             for bytes in [report, plain] {
                 let mail = MessageParser::default().parse(&bytes).unwrap();
                 let mut names: Vec<&str> = mail.headers().iter().map(mail_parser::Header::name).collect();

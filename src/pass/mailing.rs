@@ -1,24 +1,24 @@
 //! The pass's mail: puts the report, alarms and letters into the outbox.
 
 mod alarm;
+mod batch;
 mod notices;
 mod reviews;
 
 use jiff::Timestamp;
-use lettre::message::Mailbox;
 use thiserror::Error;
 
+use self::batch::Batch;
 use super::Pass;
 use crate::clock;
-use crate::config::{MailSettings, Settings};
-use crate::domain::Email;
+use crate::config::Settings;
 use crate::mail;
+use crate::report::Summary;
 use crate::report::letter::Scene;
-use crate::report::{ReportList, Summary};
 use crate::schedule;
 use crate::store::queries::OwedAt;
 use crate::store::queries::report::{self, ReportInput};
-use crate::store::{Holds, NewMail, Outbox, Runs, Store, StoreError};
+use crate::store::{Holds, Outbox, Runs, Store, StoreError};
 
 /// What a mail is that carries the report.
 const REPORT: &str = "report";
@@ -34,23 +34,28 @@ pub enum MailError {
     Compose(#[from] mail::ComposeError),
 }
 
-/// What a report covers, from `from` until now.
-pub(crate) fn report_input(
+/// What there is to report of the time from `from` until now; `run` is the pass that reports it.
+pub(crate) async fn summarize(
     settings: &Settings,
+    store: &Store,
+    run: Option<&str>,
     from: Option<Timestamp>,
-    to: Timestamp,
+    now: Timestamp,
     unconfirmed: bool,
-) -> ReportInput {
-    ReportInput {
+) -> Result<Summary, StoreError> {
+    let mut owed = OwedAt::new(settings, now, unconfirmed);
+    owed.import_runs = store.is_giving()?;
+    let input = ReportInput {
         organization: settings.organization(),
-        run: None,
+        run: run.map(ToOwned::to_owned),
         from,
-        to,
+        to: now,
         timezone: settings.timezone.clone(),
-        next_report: schedule::next(&settings.schedule.report, &settings.timezone, to),
+        next_report: schedule::next(&settings.schedule.report, &settings.timezone, now),
         holders: settings.holders(),
-        owed: OwedAt::new(settings, to, unconfirmed),
-    }
+        owed,
+    };
+    store.read(move |db| report::gather(db, input)).await
 }
 
 /// When the last mailed report ended. A report that ends in the future was made by a clock that was
@@ -73,21 +78,24 @@ pub(crate) async fn queue_report(
     store: &Store,
     run: Option<&str>,
 ) -> Result<(), super::PassError> {
-    let Some(mail) = &settings.mail else {
+    let Some(mail_settings) = &settings.mail else {
         return Ok(());
     };
     let from = last_report(store).await?;
     let to = clock::now();
     let unconfirmed = store.looks_restored().await?.is_some();
-    let mut input = report_input(settings, from, to, unconfirmed);
-    input.owed.import_runs = store.is_giving()?;
-    input.run = run.map(ToOwned::to_owned);
-    let summary = store.read(move |db| report::gather(db, input)).await?;
+    let summary = summarize(settings, store, run, from, to, unconfirmed).await?;
     let key = match run {
         Some(run) => run.to_owned(),
         None => to.as_millisecond().to_string(),
     };
-    let mails = reports(mail, &summary, &key).map_err(MailError::from)?;
+    let batch = Batch {
+        settings: mail_settings,
+        kind: REPORT,
+        occasion: &key,
+        date: summary.generated_at,
+    };
+    let mails = batch.to_ours(|envelope| mail::report_forms(&summary, envelope))?;
     store
         .write(move |db| {
             Runs::set_fact(db, LAST_REPORT, to)?;
@@ -104,12 +112,20 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError>
         return Ok(());
     }
     let at = clock::now();
-    let mut input = report_input(pass.settings, Some(at), at, pass.restored.is_some());
-    input.owed.import_runs = pass.store.is_giving()?;
-    input.run = Some(pass.run.clone());
-    let summary = pass.store.read(move |db| report::gather(db, input)).await?;
+    let unconfirmed = pass.restored.is_some();
+    let (settings, run) = (pass.settings, Some(pass.run.as_str()));
+    let summary = summarize(settings, pass.store, run, Some(at), at, unconfirmed).await?;
     let mails = match &pass.settings.mail {
-        Some(settings) => alarms(settings, &summary, &pass.run).map_err(MailError::from)?,
+        Some(settings) => {
+            let (subject, text) = alarm::write(&summary, &pass.run);
+            let batch = Batch {
+                settings,
+                kind: "hold",
+                occasion: &pass.run,
+                date: summary.generated_at,
+            };
+            batch.to_ours(|envelope| Ok(vec![mail::compose_plain(&subject, &text, envelope)?]))?
+        }
         None => Vec::new(),
     };
     pass.store
@@ -139,75 +155,4 @@ pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pa
     let mut suppressed = notices::queue(pass, settings, turn, &scene).await?;
     suppressed.extend(reviews::queue(pass, settings, turn, &scene).await?);
     Ok(suppressed)
-}
-
-/// Whether an address is one of `mail.to`.
-fn is_ours(settings: &MailSettings, address: &Mailbox) -> bool {
-    let address = Email::observed(address.email.as_ref());
-    let mut ours = settings.to.iter();
-    ours.any(|to| Email::observed(to.email.as_ref()) == address)
-}
-
-/// The address as a mail can be sent to it. Owners are checked when they are recorded; one that
-/// came otherwise and is no address gets no mail.
-fn mailbox(email: &Email) -> Option<Mailbox> {
-    let address = email.written().parse().ok();
-    if address.is_none() {
-        tracing::warn!(to = %email, "this is no address that could be mailed");
-    }
-    Some(Mailbox::new(None, address?))
-}
-
-fn alarms(
-    settings: &MailSettings,
-    summary: &Summary,
-    run: &str,
-) -> Result<Vec<NewMail>, mail::ComposeError> {
-    let subject = format!(
-        "lapsed holds {} removals — {}",
-        summary[ReportList::Held].len(),
-        summary.organization
-    );
-    let text = alarm::text(summary, run);
-    let alarm = |(place, to): (usize, &Mailbox)| {
-        let message_id = mail::message_id(&settings.from, &format!("hold-{run}-{place}"));
-        let (from, date) = (&settings.from, summary.generated_at);
-        Ok(NewMail {
-            kind: "hold",
-            ours: true,
-            unique_key: format!("hold/{run}/{}", to.email),
-            sender: settings.from.email.to_string(),
-            recipient: to.email.to_string(),
-            forms: vec![mail::compose_plain(
-                &subject,
-                &text,
-                from,
-                to,
-                &message_id,
-                date,
-            )?],
-            message_id,
-        })
-    };
-    settings.to.iter().enumerate().map(alarm).collect()
-}
-
-fn reports(
-    settings: &MailSettings,
-    summary: &Summary,
-    key: &str,
-) -> Result<Vec<NewMail>, mail::ComposeError> {
-    let report = |(place, to): (usize, &Mailbox)| {
-        let message_id = mail::message_id(&settings.from, &format!("report-{key}-{place}"));
-        Ok(NewMail {
-            kind: REPORT,
-            ours: true,
-            unique_key: format!("report/{key}/{}", to.email),
-            sender: settings.from.email.to_string(),
-            recipient: to.email.to_string(),
-            forms: mail::report_forms(summary, &settings.from, to, &message_id)?,
-            message_id,
-        })
-    };
-    settings.to.iter().enumerate().map(report).collect()
 }

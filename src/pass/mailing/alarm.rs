@@ -9,9 +9,14 @@ use crate::text::one_line;
 /// So many are named in the mail; `lapsed report` has all.
 const NAMED: usize = 50;
 
-/// The mail's text.
-pub(super) fn text(summary: &Summary, run: &str) -> String {
+/// The mail's subject and text.
+pub(super) fn write(summary: &Summary, run: &str) -> (String, String) {
     let held = &summary[ReportList::Held];
+    let subject = format!(
+        "lapsed holds {} removals — {}",
+        held.len(),
+        summary.organization
+    );
     let written = |text: &Option<String>| text.clone().unwrap_or_default();
     let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for line in held {
@@ -39,5 +44,5 @@ pub(super) fn text(summary: &Summary, run: &str) -> String {
     if held.len() > NAMED {
         let _ = writeln!(text, "  and {} more: lapsed report", held.len() - NAMED);
     }
-    text
+    (subject, text)
 }

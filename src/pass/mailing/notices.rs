@@ -1,14 +1,12 @@
 //! Notices of ends, into the outbox: one mail a recipient and day.
 
-use lettre::message::Mailbox;
-
-use super::{MailError, is_ours, mailbox};
+use super::batch::Batch;
 use crate::config::MailSettings;
-use crate::mail::{self, ComposeError, Event};
+use crate::mail::{self, ComposeError, Envelope, Event};
 use crate::notices::{self, Item, Notice, Rules, Turn};
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
-use crate::store::{NewMail, Notices, Outbox, ending};
+use crate::store::{Notices, Outbox, ending};
 
 /// Entries of one mail's calendar: some 350 bytes each, and nobody reads more.
 const MOST_EVENTS: usize = 2000;
@@ -45,25 +43,17 @@ pub(super) async fn queue(
             Ok(notices::decide(&ends, &memory, &rules, &turn))
         })
         .await?;
-    let mut mails = Vec::with_capacity(decided.len());
-    for (place, notice) in decided.into_iter().enumerate() {
-        let Some(to) = mailbox(&notice.to) else {
-            continue;
-        };
-        let message_id = format!("notice-{}-{place}", pass.run);
-        let message_id = mail::message_id(&settings.from, &message_id);
-        let forms = forms(&notice, scene, settings, &to, &message_id).map_err(MailError::from)?;
-        let mail = NewMail {
-            kind: "notice",
-            ours: is_ours(settings, &to),
-            unique_key: Notices::key(turn.day, &notice.to),
-            sender: settings.from.email.to_string(),
-            recipient: to.email.to_string(),
-            message_id,
-            forms,
-        };
-        mails.push((notice, mail));
-    }
+    let batch = Batch {
+        settings,
+        kind: "notice",
+        occasion: &pass.run,
+        date: now,
+    };
+    let mails = batch.to_each(
+        decided,
+        |notice| (&notice.to, Notices::key(turn.day, &notice.to)),
+        |notice, envelope| forms(notice, scene, envelope),
+    )?;
     if mails.is_empty() {
         return Ok(Vec::new());
     }
@@ -73,8 +63,7 @@ pub(super) async fn queue(
             for (notice, mail) in &mails {
                 Notices::note(db, notice, &mail.message_id, mail.ours, now)?;
             }
-            let mails: Vec<NewMail> = mails.into_iter().map(|(_, mail)| mail).collect();
-            Outbox::put_all(db, &mails, now)
+            Outbox::put_all(db, mails.iter().map(|(_, mail)| mail), now)
         })
         .await?)
 }
@@ -83,17 +72,13 @@ pub(super) async fn queue(
 fn forms(
     notice: &Notice,
     scene: &Scene,
-    settings: &MailSettings,
-    to: &Mailbox,
-    message_id: &str,
+    envelope: &Envelope<'_>,
 ) -> Result<Vec<Vec<u8>>, ComposeError> {
-    let from = &settings.from;
     let letter = letter::notice(notice, scene);
     let events = notice.items().take(MOST_EVENTS);
-    let events = events.map(|item| event(item, notice, from.email.domain()));
+    let events = events.map(|item| event(item, notice, envelope.from.email.domain()));
     let calendar = mail::calendar(events, scene.now);
-    let compose =
-        |calendar| mail::compose_letter(&letter, calendar, from, to, message_id, scene.now);
+    let compose = |calendar| mail::compose_letter(&letter, calendar, envelope);
     let mut forms = vec![compose(Some(calendar))?];
     if forms.iter().any(|whole| whole.len() > TAKEN_BY_ALL) {
         forms.push(compose(None)?);

@@ -1,6 +1,6 @@
 //! The review's questions, into the outbox: one mail a recipient and round.
 
-use super::{MailError, is_ours, mailbox};
+use super::batch::Batch;
 use crate::config::MailSettings;
 use crate::domain::Email;
 use crate::mail;
@@ -8,7 +8,7 @@ use crate::notices::Turn;
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
 use crate::review;
-use crate::store::{NewMail, Outbox, Reviews};
+use crate::store::{Outbox, Reviews};
 
 /// Puts the questions into the outbox that are to go out in this turn, in the transaction that
 /// notes that they were asked. Returns the rows of those that are not sent.
@@ -37,26 +37,20 @@ pub(super) async fn queue(
             Ok(review::letters(&open, &rules, &who, now))
         })
         .await?;
-    let from = &settings.from;
-    let mut mails = Vec::with_capacity(letters.len());
-    for (place, asked) in letters.into_iter().enumerate() {
-        let Some(to) = mailbox(&asked.to) else {
-            continue;
-        };
-        let message_id = mail::message_id(from, &format!("review-{}-{place}", pass.run));
-        let letter = letter::review(&asked, &rules, scene);
-        let body = mail::compose_letter(&letter, None, from, &to, &message_id, now);
-        let mail = NewMail {
-            kind: "review",
-            ours: is_ours(settings, &to),
-            unique_key: Reviews::key(&asked.to, now),
-            sender: from.email.to_string(),
-            recipient: to.email.to_string(),
-            forms: vec![body.map_err(MailError::from)?],
-            message_id,
-        };
-        mails.push((asked, mail));
-    }
+    let batch = Batch {
+        settings,
+        kind: "review",
+        occasion: &pass.run,
+        date: now,
+    };
+    let mails = batch.to_each(
+        letters,
+        |asked| (&asked.to, Reviews::key(&asked.to, now)),
+        |asked, envelope| {
+            let letter = letter::review(asked, &rules, scene);
+            Ok(vec![mail::compose_letter(&letter, None, envelope)?])
+        },
+    )?;
     if mails.is_empty() {
         return Ok(Vec::new());
     }
@@ -66,8 +60,7 @@ pub(super) async fn queue(
             for (asked, mail) in &mails {
                 Reviews::asked(db, asked, &rules, &mail.unique_key, now)?;
             }
-            let mails: Vec<NewMail> = mails.into_iter().map(|(_, mail)| mail).collect();
-            Outbox::put_all(db, &mails, now)
+            Outbox::put_all(db, mails.iter().map(|(_, mail)| mail), now)
         })
         .await?)
 }
