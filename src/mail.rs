@@ -8,7 +8,7 @@ pub(crate) mod round;
 mod smtp;
 mod words;
 
-pub(crate) use calendar::{Event, calendar};
+pub(crate) use calendar::{CalendarEvent, calendar};
 pub(crate) use compose::{ComposeError, Envelope, message_id};
 pub(crate) use compose::{compose_letter, compose_plain, report_forms};
 pub(crate) use deliver::{BuildError, Courier, DeliveryError, Pace, Parcel};

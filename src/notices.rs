@@ -8,18 +8,18 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::domain::{AccessEnd, Email};
-pub(crate) use turn::Turn;
+pub(crate) use turn::MailTurn;
 
 /// Who is told of an end, and how long before.
 #[derive(Debug, Clone)]
-pub(crate) struct Rules {
+pub(crate) struct NoticeRules {
     /// How long before.
     pub windows: Vec<SignedDuration>,
     /// Whether the person is told too, not only the owner.
     pub people: bool,
 }
 
-impl Rules {
+impl NoticeRules {
     /// The last end that a mail has to mention, if the next mail is at `next`.
     pub(crate) fn until(&self, next: Timestamp) -> Timestamp {
         let longest = self.windows.iter().max().copied().unwrap_or_default();
@@ -35,7 +35,7 @@ impl Rules {
 
 /// The last notice of a grant's end to a recipient.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct LastNotice {
     /// The end as it was then.
     pub end: Timestamp,
     /// The narrowest window that was told.
@@ -47,7 +47,7 @@ pub(crate) struct Told {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Memory {
     /// By grant and recipient.
-    pub told: HashMap<(i64, Email), Told>,
+    pub told: HashMap<(i64, Email), LastNotice>,
     /// Who has got this day's mail.
     pub served: BTreeSet<Email>,
 }
@@ -84,8 +84,8 @@ pub(crate) struct Item {
 pub(crate) fn decide(
     ends: &[AccessEnd],
     memory: &Memory,
-    rules: &Rules,
-    turn: &Turn,
+    rules: &NoticeRules,
+    turn: &MailTurn,
 ) -> Vec<Notice> {
     let mut notices: BTreeMap<Email, Notice> = BTreeMap::new();
     for end in ends.iter().filter(|end| end.end > turn.now) {

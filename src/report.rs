@@ -1,6 +1,7 @@
 //! Renders the audit report as text, HTML, CSV or JSON. Pure, and without a clock.
 
 mod csv;
+mod extent;
 mod html;
 mod json;
 pub(crate) mod letter;
@@ -8,7 +9,6 @@ mod line;
 mod list;
 #[cfg(test)]
 pub(crate) mod sample;
-mod shown;
 mod subject;
 mod summary;
 mod text;
@@ -16,12 +16,12 @@ mod view;
 pub(crate) mod words;
 
 pub(crate) use csv::{defused, render_within as csv_within};
+pub(crate) use extent::Extent;
 pub(crate) use line::Line;
 pub(crate) use list::ReportList;
-pub(crate) use shown::Shown;
 pub(crate) use subject::subject;
 pub(crate) use summary::{Summary, Trail, WEEKS, Week, zone_name};
-pub(crate) use view::{DisplayRow, Section, Tone, bars, sections, what_is_owed};
+pub(crate) use view::{DisplayRow, ListSection, Urgency, bars, sections, what_is_owed};
 
 use thiserror::Error;
 

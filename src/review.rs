@@ -24,7 +24,7 @@ impl ReviewPolicy {
 
 /// An open grant that is due for review.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Open {
+pub(crate) struct DueReview {
     /// The grant's number.
     pub grant: i64,
     /// What it gives access to.
@@ -48,7 +48,7 @@ pub(crate) struct Open {
     pub delivered_at: Option<Timestamp>,
 }
 
-impl Open {
+impl DueReview {
     /// Whether it is time to ask or to remind: once, and then at each further review.
     pub(crate) fn is_to_be_asked(&self, rules: &ReviewPolicy, now: Timestamp) -> bool {
         let (last, wait) = match (self.asked_at, self.reminded_at) {
@@ -79,20 +79,20 @@ pub(crate) struct Recipients {
 
 /// One mail: all that waits for the recipient's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Letter {
+pub(crate) struct ReviewRequest {
     pub to: Email,
     /// Grants without an end first, then those confirmed longest ago.
-    pub questions: Vec<Open>,
+    pub questions: Vec<DueReview>,
 }
 
 /// The mails to send: one a recipient and round, with all that is due by then.
 pub(crate) fn letters(
-    open: &[Open],
+    open: &[DueReview],
     rules: &ReviewPolicy,
     who: &Recipients,
     now: Timestamp,
-) -> Vec<Letter> {
-    let mut lists: BTreeMap<&Email, Vec<&Open>> = BTreeMap::new();
+) -> Vec<ReviewRequest> {
+    let mut lists: BTreeMap<&Email, Vec<&DueReview>> = BTreeMap::new();
     let takes = |to: &&Email| !who.unreached.contains(*to);
     for one in open {
         match one.owner.as_ref().filter(takes) {
@@ -112,7 +112,7 @@ pub(crate) fn letters(
             continue;
         }
         list.sort_by_key(|one| (one.end.is_some(), one.confirmed_at, &one.email, &one.target));
-        letters.push(Letter {
+        letters.push(ReviewRequest {
             to: to.clone(),
             questions: list.into_iter().cloned().collect(),
         });
@@ -122,10 +122,10 @@ pub(crate) fn letters(
 
 /// The grants that end now, since nobody answered.
 pub(crate) fn unanswered<'a>(
-    open: &'a [Open],
+    open: &'a [DueReview],
     rules: &ReviewPolicy,
     now: Timestamp,
-) -> impl Iterator<Item = &'a Open> {
+) -> impl Iterator<Item = &'a DueReview> {
     open.iter()
         .filter(move |one| one.ends_at(rules).is_some_and(|end| end <= now))
 }

@@ -13,9 +13,9 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::config::Settings;
-use crate::report::{self, DisplayRow, ReportList, Section, Tone, Week, zone_name};
+use crate::report::{self, DisplayRow, ListSection, ReportList, Urgency, Week, zone_name};
 use crate::status::{self, Health, Pass, Status};
-use crate::store::queries::page::{self, Board, People, Team};
+use crate::store::queries::page::{self, Board, People, TeamCoverage};
 use crate::store::queries::status::Wanted;
 use crate::store::{Store, StoreError};
 use crate::text::{self, one_line};
@@ -54,7 +54,7 @@ struct Page<'a> {
     asked: String,
     zone: String,
     tiles: Vec<Tile>,
-    sections: Vec<Section>,
+    sections: Vec<ListSection>,
     /// Whether one of them is drawn.
     has_ends: bool,
     alive_since: Option<String>,
@@ -68,7 +68,7 @@ struct Page<'a> {
 #[derive(Template)]
 #[template(path = "list.html")]
 struct List<'a> {
-    section: &'a Section,
+    section: &'a ListSection,
     tone: &'static str,
     command: &'static str,
 }
@@ -84,12 +84,12 @@ impl List<'_> {
 }
 
 /// Whether it is the list of what ends.
-fn is_drawn(section: &Section) -> bool {
+fn is_drawn(section: &ListSection) -> bool {
     !section.bars.is_empty()
 }
 
 impl Page<'_> {
-    fn list<'a>(&self, section: &'a Section) -> List<'a> {
+    fn list<'a>(&self, section: &'a ListSection) -> List<'a> {
         List {
             section,
             tone: tone(section.tone),
@@ -123,8 +123,8 @@ impl TeamRow {
     /// The kinds of people that there are, those without a grant first.
     fn kinds(&self) -> Vec<(&Names, &'static str, &'static str)> {
         let kinds = [
-            (&self.uncovered, "without a grant", tone(Tone::Warning)),
-            (&self.covered, "covered", tone(Tone::Calm)),
+            (&self.uncovered, "without a grant", tone(Urgency::Warning)),
+            (&self.covered, "covered", tone(Urgency::Calm)),
         ];
         kinds.into_iter().filter(|kind| kind.0.count > 0).collect()
     }
@@ -187,7 +187,7 @@ fn page<'a>(
     status: &'a Status,
     board: &Board,
     weeks: &[Week],
-    teams: &[Team],
+    teams: &[TeamCoverage],
     more_teams: usize,
     zone: &TimeZone,
 ) -> Page<'a> {
@@ -204,9 +204,9 @@ fn page<'a>(
         status,
         headline: headline(status.verdict),
         tone: tone(match status.verdict {
-            Health::Well => Tone::Calm,
-            Health::Failing => Tone::Warning,
-            Health::Held => Tone::Alarm,
+            Health::Well => Urgency::Calm,
+            Health::Failing => Urgency::Warning,
+            Health::Held => Urgency::Alarm,
         }),
         asked: moment(status.at),
         zone: zone_name(zone, status.at),
@@ -241,24 +241,24 @@ fn tiles(status: &Status) -> Vec<Tile> {
     let tile = |number, label, loud| Tile {
         number,
         label,
-        tone: tone(if number == 0 { Tone::Calm } else { loud }),
+        tone: tone(if number == 0 { Urgency::Calm } else { loud }),
     };
     vec![
-        tile(status.held.count, "held", Tone::Alarm),
-        tile(status.overdue.count, "overdue", Tone::Warning),
-        tile(status.sources.failing, "sources unread", Tone::Warning),
-        tile(status.mail.unsent, "mails unsent", Tone::Warning),
-        tile(status.ends.within_24h, "end within a day", Tone::Calm),
-        tile(status.ends.within_7d, "end within a week", Tone::Calm),
+        tile(status.held.count, "held", Urgency::Alarm),
+        tile(status.overdue.count, "overdue", Urgency::Warning),
+        tile(status.sources.failing, "sources unread", Urgency::Warning),
+        tile(status.mail.unsent, "mails unsent", Urgency::Warning),
+        tile(status.ends.within_24h, "end within a day", Urgency::Calm),
+        tile(status.ends.within_7d, "end within a week", Urgency::Calm),
     ]
 }
 
 /// The class of a colour.
-fn tone(tone: Tone) -> &'static str {
+fn tone(tone: Urgency) -> &'static str {
     match tone {
-        Tone::Calm => "calm",
-        Tone::Warning => "warning",
-        Tone::Alarm => "alarm",
+        Urgency::Calm => "calm",
+        Urgency::Warning => "warning",
+        Urgency::Alarm => "alarm",
     }
 }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::text::one_line;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Event {
+pub(crate) struct CalendarEvent {
     /// The entry's identifier: the same for one grant, whenever it ends.
     pub(crate) uid: String,
     /// Increases each time that the end is moved.
@@ -19,7 +19,10 @@ pub(crate) struct Event {
 }
 
 /// Writes the file. An entry has no length and blocks no time: it is a moment.
-pub(crate) fn calendar(events: impl IntoIterator<Item = Event>, stamp: Timestamp) -> String {
+pub(crate) fn calendar(
+    events: impl IntoIterator<Item = CalendarEvent>,
+    stamp: Timestamp,
+) -> String {
     let mut calendar = Calendar::new();
     calendar.properties = Property::from_array([
         ("VERSION", "2.0"),
@@ -56,8 +59,8 @@ mod tests {
 
     use super::*;
 
-    fn entry(title: &str) -> Event {
-        Event {
+    fn entry(title: &str) -> CalendarEvent {
+        CalendarEvent {
             uid: "grant-7-1@acme.example".into(),
             sequence: 2,
             at: "2026-12-03T22:59:59.999Z".parse().unwrap(),

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::words::ascii_domain;
 use crate::report::letter::Letter;
-use crate::report::{self, Format, RenderError, Shown, Summary};
+use crate::report::{self, Extent, Format, RenderError, Summary};
 use crate::text::one_line;
 
 /// The most bytes of the table in a mail: base64 adds a third, and 10 MB is what mail servers
@@ -75,8 +75,8 @@ pub(crate) fn report_forms(
 ) -> Result<Vec<Vec<u8>>, ComposeError> {
     let mut forms = vec![compose_report(summary, envelope)?];
     let mut shorter = summary.clone();
-    for shown in [Shown::WithoutTable, Shown::Beginnings, Shown::Numbers] {
-        shorter.shown = shown;
+    for extent in [Extent::WithoutTable, Extent::Beginnings, Extent::Numbers] {
+        shorter.extent = extent;
         let form = compose_report(&shorter, envelope)?;
         if forms.last().is_some_and(|last| form.len() < last.len()) {
             forms.push(form);
@@ -97,16 +97,16 @@ pub(crate) fn compose_report(
     let text = report::render(summary, Format::Text)?;
     let headers = headers(&report::subject(summary), envelope)?;
     let html = || report::render(summary, Format::Html);
-    let message = match summary.shown {
-        Shown::Whole => {
+    let message = match summary.extent {
+        Extent::Whole => {
             let letter = MultiPart::alternative_plain_html(text, html()?);
             let mail = MultiPart::mixed().multipart(letter);
             headers.multipart(mail.singlepart(table(summary)?))?
         }
-        Shown::WithoutTable | Shown::Beginnings => {
+        Extent::WithoutTable | Extent::Beginnings => {
             headers.multipart(MultiPart::alternative_plain_html(text, html()?))?
         }
-        Shown::Numbers => headers.singlepart(SinglePart::plain(text))?,
+        Extent::Numbers => headers.singlepart(SinglePart::plain(text))?,
     };
     Ok(message.formatted())
 }

@@ -22,8 +22,8 @@ pub(super) fn days(days: i64) -> SignedDuration {
     SignedDuration::from_hours(24 * days)
 }
 
-pub(super) fn rules() -> Rules {
-    Rules {
+pub(super) fn rules() -> NoticeRules {
+    NoticeRules {
         windows: vec![days(14), days(3), days(1)],
         people: false,
     }
@@ -48,7 +48,7 @@ pub(super) fn end(grant: i64, end: &str) -> AccessEnd {
 pub(super) fn note(memory: &mut Memory, notices: &[Notice]) {
     for notice in notices {
         for item in notice.items() {
-            let told = Told {
+            let told = LastNotice {
                 end: item.end.end,
                 window: item.window,
                 sequence: item.sequence,
@@ -62,7 +62,7 @@ pub(super) fn note(memory: &mut Memory, notices: &[Notice]) {
 
 /// The daemon's pass in UTC: who is told of which grants, and what is remembered.
 fn daemon(ends: &[AccessEnd], memory: &mut Memory, now: &str) -> Vec<(String, Vec<i64>)> {
-    let turn = Turn::on_line(at(now), LINE, &TimeZone::UTC);
+    let turn = MailTurn::on_line(at(now), LINE, &TimeZone::UTC);
     let notices = decide(ends, memory, &rules(), &turn);
     note(memory, &notices);
     let told = |n: &Notice| {
@@ -114,7 +114,7 @@ fn fridays_mail_covers_the_weekend_up_to_mondays() {
     ];
     let mut memory = Memory::default();
     for end in &ends {
-        let told = Told {
+        let told = LastNotice {
             end: end.end,
             window: days(3),
             sequence: 0,
@@ -179,7 +179,7 @@ fn a_grant_recorded_inside_several_windows_is_told_once() {
 fn a_moved_end_is_told_anew_and_moves_the_entry_in_the_calendar() {
     let mut memory = Memory::default();
     let sequence = |memory: &mut Memory, ends: &str, now: &str| -> Option<u32> {
-        let turn = Turn::on_line(at(now), LINE, &TimeZone::UTC);
+        let turn = MailTurn::on_line(at(now), LINE, &TimeZone::UTC);
         let notices = decide(&[end(1, ends)], memory, &rules(), &turn);
         note(memory, &notices);
         notices.first().map(|n| n.answered_for[0].sequence)
@@ -230,11 +230,11 @@ fn people_are_told_where_that_is_wanted_and_nobody_twice() {
     let mut orphan = end(2, "2026-11-26T12:00:00Z");
     orphan.owner = None;
     let ends = [mine, orphan, end(3, "2026-11-26T12:00:00Z")];
-    let rules = Rules {
+    let rules = NoticeRules {
         people: true,
         ..rules()
     };
-    let turn = Turn::asked_for(at("2026-11-24T03:00:00Z"), &TimeZone::UTC);
+    let turn = MailTurn::asked_for(at("2026-11-24T03:00:00Z"), &TimeZone::UTC);
     let notices = decide(&ends, &Memory::default(), &rules, &turn);
     let grants = |items: &[Item]| items.iter().map(|i| i.end.grant).collect::<Vec<_>>();
     let told: Vec<_> = notices
@@ -248,7 +248,7 @@ fn people_are_told_where_that_is_wanted_and_nobody_twice() {
             ("olga@acme.example", vec![1, 3], vec![])
         ]
     );
-    let owners = Rules {
+    let owners = NoticeRules {
         people: false,
         ..rules
     };
@@ -320,7 +320,7 @@ fn a_pass_that_never_comes_at_a_good_hour_tells_at_its_own() {
             Some("2026-11-30T07:00:00Z"),
         ),
     ] {
-        let turn = Turn::on_line(at(now), line, &TimeZone::UTC);
+        let turn = MailTurn::on_line(at(now), line, &TimeZone::UTC);
         assert_eq!(
             (turn.next, turn.urgent_until()),
             (at(next), wait.map(at)),
@@ -337,8 +337,12 @@ fn mornings_are_local_ones_also_when_clocks_change() {
         ("2026-10-23T05:00:00Z", "2026-10-26T06:00:00Z"),
         ("2027-03-26T06:00:00Z", "2027-03-29T05:00:00Z"),
     ] {
-        let turn = Turn::on_line(at(now), LINE, &berlin);
+        let turn = MailTurn::on_line(at(now), LINE, &berlin);
         assert_eq!((turn.next, turn.urgent_until()), (at(next), None), "{now}");
-        assert_eq!(Turn::asked_for(at(now), &berlin).next, at(next), "{now}");
+        assert_eq!(
+            MailTurn::asked_for(at(now), &berlin).next,
+            at(next),
+            "{now}"
+        );
     }
 }

@@ -14,7 +14,7 @@ const AHEAD: i64 = 8;
 
 /// The day's mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Turn {
+pub(crate) struct MailTurn {
     pub now: Timestamp,
     /// The local day, which a recipient gets one mail of.
     pub day: Date,
@@ -49,7 +49,7 @@ const HABITS: [Habit; 3] = [
     },
 ];
 
-impl Turn {
+impl MailTurn {
     /// For a pass that a person started: they chose the hour.
     pub(crate) fn asked_for(now: Timestamp, zone: &TimeZone) -> Self {
         let day = now.to_zoned(zone.clone()).date();

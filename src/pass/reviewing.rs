@@ -4,7 +4,7 @@
 use super::Pass;
 use crate::clock;
 use crate::domain::ReviewPolicy;
-use crate::notices::Turn;
+use crate::notices::MailTurn;
 use crate::store::{Reviews, StoreError};
 
 impl Pass<'_> {
@@ -24,11 +24,11 @@ impl Pass<'_> {
     }
 
     /// The mail that people get of this day.
-    pub(super) fn turn(&self) -> Turn {
+    pub(super) fn turn(&self) -> MailTurn {
         let (now, zone) = (clock::now(), &self.settings.timezone);
         match self.options.respect_backoff {
-            true => Turn::on_line(now, &self.settings.schedule.pass, zone),
-            false => Turn::asked_for(now, zone),
+            true => MailTurn::on_line(now, &self.settings.schedule.pass, zone),
+            false => MailTurn::asked_for(now, zone),
         }
     }
 

@@ -4,28 +4,28 @@ use askama::Template;
 
 use super::RenderError;
 use super::summary::Summary;
-use super::view::{DisplayRow, Tone, View, view};
+use super::view::{DisplayRow, ReportView, Urgency, view};
 
 #[derive(Template)]
 #[template(path = "report.html")]
-struct Page {
-    view: View,
+struct HtmlPage {
+    view: ReportView,
 }
 
 /// A list's rows, drawn the same way everywhere.
 #[derive(Template)]
 #[template(path = "rows.html")]
-pub(super) struct Rows<'a> {
+pub(super) struct HtmlRows<'a> {
     pub(super) rows: &'a [DisplayRow],
     pub(super) more: u64,
     /// Where the rest is.
     pub(super) rest: &'a str,
 }
 
-impl Page {
+impl HtmlPage {
     /// The rows of a list; what they hold is escaped by their own template.
-    fn rows<'a>(&self, rows: &'a [DisplayRow], more: &u64) -> Rows<'a> {
-        Rows {
+    fn rows<'a>(&self, rows: &'a [DisplayRow], more: &u64) -> HtmlRows<'a> {
+        HtmlRows {
             rows,
             more: *more,
             rest: self.view.rest,
@@ -33,7 +33,7 @@ impl Page {
     }
 }
 
-impl Tone {
+impl Urgency {
     /// The colour of a number.
     fn ink(self) -> &'static str {
         match self {
@@ -54,7 +54,7 @@ impl Tone {
 }
 
 pub(super) fn render(summary: &Summary) -> Result<String, RenderError> {
-    let page = Page {
+    let page = HtmlPage {
         view: view(summary),
     };
     Ok(page.render()?)

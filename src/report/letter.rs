@@ -9,9 +9,9 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::RenderError;
-use super::html::Rows;
+use super::html::HtmlRows;
 use super::summary::zone_name;
-use super::text::Page;
+use super::text::TextPage;
 use super::view::{DisplayRow, MOST_ROWS};
 use super::words::hours;
 use crate::text::{self, one_line};
@@ -107,8 +107,8 @@ struct Html<'a> {
 
 impl Html<'_> {
     /// The rows of a list; what they hold is escaped by their own template.
-    fn rows<'a>(&self, part: &'a Part) -> Rows<'a> {
-        Rows {
+    fn rows<'a>(&self, part: &'a Part) -> HtmlRows<'a> {
+        HtmlRows {
             rows: &part.rows,
             more: part.more,
             rest: part.rest,
@@ -119,7 +119,7 @@ impl Html<'_> {
 impl Letter {
     /// As plain text, 78 columns wide.
     pub(crate) fn text(&self) -> String {
-        let mut page = Page::default();
+        let mut page = TextPage::default();
         page.wrapped("", &format!("{}.", self.headline));
         for line in &self.intro {
             page.blank();

@@ -6,7 +6,7 @@ use strum::{IntoStaticStr, VariantArray};
 
 use super::line::Line;
 use super::summary::Summary;
-use super::view::{DisplayRow, Tone, joined};
+use super::view::{DisplayRow, Urgency, joined};
 use super::words::{change, debt_state, done, reason, todo};
 use crate::text::count;
 
@@ -90,7 +90,7 @@ impl ReportList {
 pub(super) struct Layout {
     pub(super) title: &'static str,
     pub(super) note: &'static str,
-    pub(super) tone: Tone,
+    pub(super) tone: Urgency,
     /// Its name in the CSV.
     pub(super) section: &'static str,
     /// What a line has in the JSON, in this order.
@@ -106,7 +106,7 @@ type Key = (&'static str, fn(&Line) -> Value);
 const PLAIN: Layout = Layout {
     title: "",
     note: "",
-    tone: Tone::Calm,
+    tone: Urgency::Calm,
     section: "",
     keys: &[],
     row: |_, _, _| {},
@@ -126,7 +126,7 @@ impl ReportList {
         match self {
             Self::Held => Layout {
                 title: "Held",
-                tone: Tone::Alarm,
+                tone: Urgency::Alarm,
                 section: "held",
                 keys: keys![run, action, target, email, reason, since = at, why = detail],
                 row: |summary, line, row| {
@@ -139,7 +139,7 @@ impl ReportList {
             Self::Sources => Layout {
                 title: "Sources that could not be read",
                 note: "Nothing is removed from a source while it cannot be read or believed.",
-                tone: Tone::Warning,
+                tone: Urgency::Warning,
                 section: "source",
                 keys: keys![target, problem = detail, since = at],
                 row: |_, line, row| {
@@ -150,7 +150,7 @@ impl ReportList {
             Self::Debts => Layout {
                 title: "Overdue",
                 note: "Due, but not done yet. Each is tried again until it is.",
-                tone: Tone::Warning,
+                tone: Urgency::Warning,
                 section: "overdue",
                 keys: keys![
                     action,
@@ -224,7 +224,7 @@ impl ReportList {
             Self::Unanswered => Layout {
                 title: "Waiting for an owner's yes",
                 note: "Asked whether it is still needed, and not answered: lapsed review",
-                tone: Tone::Warning,
+                tone: Urgency::Warning,
                 section: "unanswered",
                 keys: keys![email, target, owner, since = at, reminded_at],
                 row: |summary, line, row| {

@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
+use super::extent::Extent;
 use super::line::Line;
 use super::list::ReportList;
-use super::shown::Shown;
 use crate::domain::Owed;
 
 /// Weeks drawn in the look ahead: thirteen cover the 90 days that [`ReportList::Ending`] holds.
@@ -36,7 +36,7 @@ pub(crate) struct Summary {
     /// The audit trail's state when the report was made.
     pub trail: Trail,
     /// How much of it is shown.
-    pub(crate) shown: Shown,
+    pub(crate) extent: Extent,
     /// Reached by indexing with the list.
     lists: [Vec<Line>; ReportList::ALL.len()],
     /// The lengths of the lists before they were cut; see [`Summary::count`].
@@ -80,7 +80,7 @@ impl Summary {
             owed: Owed::default(),
             next_report: None,
             trail: Trail::default(),
-            shown: Shown::default(),
+            extent: Extent::default(),
             lists: Default::default(),
             totals: Default::default(),
         }

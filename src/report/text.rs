@@ -1,7 +1,7 @@
 //! The report as plain text, 78 columns wide: numbers first, names after.
 
 use super::summary::Summary;
-use super::view::{Alarm, Bar, DisplayRow, Section, View, view};
+use super::view::{Bar, DisplayRow, HeldAlarm, ListSection, ReportView, view};
 
 /// What mail programs show without wrapping (RFC 5322, 2.1.1).
 const WIDTH: usize = 78;
@@ -10,7 +10,7 @@ const WIDTH: usize = 78;
 const BAR: u64 = 50;
 
 pub(super) fn render(summary: &Summary) -> String {
-    let View {
+    let ReportView {
         title,
         gist,
         period,
@@ -24,7 +24,7 @@ pub(super) fn render(summary: &Summary) -> String {
         notice,
         rest,
     } = view(summary);
-    let mut page = Page::default();
+    let mut page = TextPage::default();
     let heading = match title.as_str() {
         "" => "Access report".to_owned(),
         title => format!("Access report: {title}"),
@@ -60,7 +60,7 @@ pub(super) fn render(summary: &Summary) -> String {
     page.0
 }
 
-fn held(page: &mut Page, alarm: &Alarm) {
+fn held(page: &mut TextPage, alarm: &HeldAlarm) {
     page.blank();
     page.line(&"!".repeat(WIDTH));
     page.wrapped("", &format!("HELD: {}", alarm.headline));
@@ -72,7 +72,7 @@ fn held(page: &mut Page, alarm: &Alarm) {
     }
 }
 
-fn list(page: &mut Page, section: &Section, rest: &str) {
+fn list(page: &mut TextPage, section: &ListSection, rest: &str) {
     page.blank();
     let heading = format!("{} ({})", section.title, section.total);
     page.line(&heading);
@@ -87,7 +87,7 @@ fn list(page: &mut Page, section: &Section, rest: &str) {
     page.rows(&section.rows, section.more, rest);
 }
 
-fn chart(page: &mut Page, bars: &[Bar]) {
+fn chart(page: &mut TextPage, bars: &[Bar]) {
     page.line("Week from");
     for bar in bars {
         let length = usize::try_from((bar.percent * BAR).div_ceil(100)).unwrap_or(0);
@@ -98,9 +98,9 @@ fn chart(page: &mut Page, bars: &[Bar]) {
 }
 
 #[derive(Default)]
-pub(super) struct Page(pub(super) String);
+pub(super) struct TextPage(pub(super) String);
 
-impl Page {
+impl TextPage {
     /// A list's rows, and where the rest of it is.
     pub(super) fn rows(&mut self, rows: &[DisplayRow], more: u64, rest: &str) {
         for row in rows {

@@ -14,14 +14,14 @@ const MOST_RUNS: usize = 5;
 
 /// How urgent something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Tone {
+pub(crate) enum Urgency {
     Calm,
     Warning,
     Alarm,
 }
 
 /// The whole report, cleaned of control characters but not yet escaped.
-pub(super) struct View {
+pub(super) struct ReportView {
     pub(super) title: String,
     pub(super) gist: String,
     /// What is owed, in a sentence; absent when nothing is.
@@ -32,8 +32,8 @@ pub(super) struct View {
     pub(super) rest: &'static str,
     pub(super) period: String,
     pub(super) tiles: Vec<Tile>,
-    pub(super) alarm: Option<Alarm>,
-    pub(super) sections: Vec<Section>,
+    pub(super) alarm: Option<HeldAlarm>,
+    pub(super) sections: Vec<ListSection>,
     pub(super) next: String,
     pub(super) footer: Vec<String>,
     pub(super) trail: String,
@@ -43,22 +43,22 @@ pub(super) struct View {
 pub(super) struct Tile {
     pub(super) number: u64,
     pub(super) label: &'static str,
-    pub(super) tone: Tone,
+    pub(super) tone: Urgency,
 }
 
 /// What the guard holds, with the command that lets it go.
-pub(super) struct Alarm {
+pub(super) struct HeldAlarm {
     pub(super) headline: String,
     pub(super) exposure: String,
     pub(super) commands: Vec<String>,
 }
 
 /// A list with its heading.
-pub(crate) struct Section {
+pub(crate) struct ListSection {
     pub(crate) title: &'static str,
     pub(crate) total: u64,
     pub(crate) note: &'static str,
-    pub(crate) tone: Tone,
+    pub(crate) tone: Urgency,
     pub(crate) bars: Vec<Bar>,
     pub(crate) rows: Vec<DisplayRow>,
     pub(crate) more: u64,
@@ -113,17 +113,17 @@ pub(super) fn joined(parts: &[&str]) -> String {
 }
 
 /// Turns the facts into what is shown.
-pub(super) fn view(summary: &Summary) -> View {
+pub(super) fn view(summary: &Summary) -> ReportView {
     let mut gist = gist(summary);
     if let Some(first) = gist.get_mut(..1) {
         first.make_ascii_uppercase();
     }
-    View {
+    ReportView {
         title: one_line(&summary.organization),
         gist,
         owed: owed(summary.owed),
-        notice: summary.shown.notice(),
-        rest: summary.shown.rest(),
+        notice: summary.extent.notice(),
+        rest: summary.extent.rest(),
         period: period(summary),
         tiles: tiles(summary),
         alarm: alarm(summary),
@@ -175,20 +175,20 @@ fn tiles(summary: &Summary) -> Vec<Tile> {
         Tile {
             number,
             label,
-            tone: if number == 0 { Tone::Calm } else { tone },
+            tone: if number == 0 { Urgency::Calm } else { tone },
         }
     };
     vec![
-        tile(ReportList::Held, "held", Tone::Alarm),
-        tile(ReportList::Debts, "overdue", Tone::Warning),
-        tile(ReportList::Ended, "ended", Tone::Calm),
-        tile(ReportList::Ending, "end in 90 days", Tone::Calm),
-        tile(ReportList::NeverEnds, "never end", Tone::Calm),
-        tile(ReportList::Unmanaged, "without a grant", Tone::Calm),
+        tile(ReportList::Held, "held", Urgency::Alarm),
+        tile(ReportList::Debts, "overdue", Urgency::Warning),
+        tile(ReportList::Ended, "ended", Urgency::Calm),
+        tile(ReportList::Ending, "end in 90 days", Urgency::Calm),
+        tile(ReportList::NeverEnds, "never end", Urgency::Calm),
+        tile(ReportList::Unmanaged, "without a grant", Urgency::Calm),
     ]
 }
 
-fn alarm(summary: &Summary) -> Option<Alarm> {
+fn alarm(summary: &Summary) -> Option<HeldAlarm> {
     let held = summary.count(ReportList::Held);
     if held == 0 {
         return None;
@@ -206,7 +206,7 @@ fn alarm(summary: &Summary) -> Option<Alarm> {
             runs.push(run);
         }
     }
-    Some(Alarm {
+    Some(HeldAlarm {
         headline: format!(
             "{} for an approval",
             count(held, "removal waits", "removals wait")
@@ -224,20 +224,20 @@ fn alarm(summary: &Summary) -> Option<Alarm> {
 }
 
 /// The lists that have anything to show, the worst first.
-pub(crate) fn sections(summary: &Summary) -> Vec<Section> {
+pub(crate) fn sections(summary: &Summary) -> Vec<ListSection> {
     let lists = ReportList::READ.into_iter();
     let lists = lists.filter(|list| summary.count(*list) > 0);
     lists.map(|list| section(summary, list)).collect()
 }
 
-fn section(summary: &Summary, list: ReportList) -> Section {
+fn section(summary: &Summary, list: ReportList) -> ListSection {
     let Layout {
         title, note, tone, ..
     } = list.layout();
     let total = summary.count(list);
-    let lines = summary[list].iter().take(summary.shown.rows());
+    let lines = summary[list].iter().take(summary.extent.rows());
     let rows: Vec<DisplayRow> = lines.map(|line| list.row(summary, line)).collect();
-    Section {
+    ListSection {
         title,
         total,
         note,

@@ -16,9 +16,9 @@ fn email(text: &str) -> Email {
     Email::observed(text)
 }
 
-fn open(grant: i64, owner: Option<&str>, confirmed: i64) -> Open {
+fn open(grant: i64, owner: Option<&str>, confirmed: i64) -> DueReview {
     let target: Target = "sentius:acme".parse().unwrap();
-    Open {
+    DueReview {
         grant,
         target: TargetRef::new(TargetId(1), target),
         email: email(&format!("p{grant}@example.com")),
@@ -50,20 +50,20 @@ fn it() -> Recipients {
 /// What happens on a day, as the store would keep it: who is mailed about which grants, and what
 /// ends.
 fn pass(
-    all: &mut Vec<Open>,
+    all: &mut Vec<DueReview>,
     who: &mut Recipients,
     now: i64,
 ) -> (Vec<(String, Vec<i64>)>, Vec<i64>) {
     let (rules, now) = (rules(), day(now));
     let due = rules.due_before(now);
-    let waiting: Vec<Open> = all
+    let waiting: Vec<DueReview> = all
         .iter()
         .filter(|o| o.confirmed_at <= due)
         .cloned()
         .collect();
     let ended: Vec<i64> = unanswered(&waiting, &rules, now).map(|o| o.grant).collect();
     all.retain(|o| !ended.contains(&o.grant));
-    let waiting: Vec<Open> = waiting
+    let waiting: Vec<DueReview> = waiting
         .into_iter()
         .filter(|o| !ended.contains(&o.grant))
         .collect();
@@ -84,7 +84,7 @@ fn pass(
             }
         }
     }
-    let told = |l: &Letter| {
+    let told = |l: &ReviewRequest| {
         (
             l.to.written().to_owned(),
             l.questions.iter().map(|o| o.grant).collect(),
@@ -207,7 +207,7 @@ proptest! {
     fn nothing_ends_before_its_owner_had_two_mails_and_twice_the_wait(
         grants in prop::collection::vec((0_i64..60, prop::option::of(0_u8..3)), 1..20),
     ) {
-        let mut all: Vec<Open> = (0..)
+        let mut all: Vec<DueReview> = (0..)
             .zip(&grants)
             .map(|(grant, (confirmed, owner))| {
                 let owner = owner.map(|owner| format!("owner{owner}@acme.example"));

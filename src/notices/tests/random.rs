@@ -76,7 +76,7 @@ proptest! {
         let mut told: Vec<(i64, Timestamp, Timestamp, SignedDuration)> = Vec::new();
         for step in 0..STEPS {
             let now = moment(step);
-            let turn = Turn::on_line(now, LINE, &zone);
+            let turn = MailTurn::on_line(now, LINE, &zone);
             if today.replace(turn.day) != Some(turn.day) {
                 memory.served.clear();
             }

@@ -2,8 +2,8 @@
 
 use super::batch::Batch;
 use crate::config::MailSettings;
-use crate::mail::{self, ComposeError, Envelope, Event};
-use crate::notices::{self, Item, Notice, Rules, Turn};
+use crate::mail::{self, CalendarEvent, ComposeError, Envelope};
+use crate::notices::{self, Item, MailTurn, Notice, NoticeRules};
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
 use crate::store::{Notices, Outbox, ending};
@@ -19,13 +19,13 @@ const TAKEN_BY_ALL: usize = 64 * 1024;
 pub(super) async fn queue(
     pass: &Pass<'_>,
     settings: &MailSettings,
-    turn: Turn,
+    turn: MailTurn,
     scene: &Scene,
 ) -> Result<Vec<i64>, PassError> {
     if settings.notify_before.is_empty() {
         return Ok(Vec::new());
     }
-    let rules = Rules {
+    let rules = NoticeRules {
         windows: settings.notify_before.clone(),
         people: settings.notify_people,
     };
@@ -86,7 +86,7 @@ fn forms(
     Ok(forms)
 }
 
-fn event(item: &Item, notice: &Notice, domain: &str) -> Event {
+fn event(item: &Item, notice: &Notice, domain: &str) -> CalendarEvent {
     let end = &item.end;
     let role = end.role.map(|role| format!(" (the role of {role})"));
     let role = role.unwrap_or_default();
@@ -97,7 +97,7 @@ fn event(item: &Item, notice: &Notice, domain: &str) -> Event {
     };
     let owner = end.owner.as_ref();
     let owner = owner.map_or_else(String::new, |owner| format!("Owner: {owner}. "));
-    Event {
+    CalendarEvent {
         // The moment tells databases apart that both have a grant of this number.
         uid: format!("grant-{}-{recorded}@{domain}", end.grant),
         sequence: item.sequence,

@@ -4,7 +4,7 @@ use super::batch::Batch;
 use crate::config::MailSettings;
 use crate::domain::Email;
 use crate::mail;
-use crate::notices::Turn;
+use crate::notices::MailTurn;
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
 use crate::review;
@@ -15,7 +15,7 @@ use crate::store::{Outbox, Reviews};
 pub(super) async fn queue(
     pass: &Pass<'_>,
     settings: &MailSettings,
-    turn: Turn,
+    turn: MailTurn,
     scene: &Scene,
 ) -> Result<Vec<i64>, PassError> {
     let Some(rules) = pass.review_rules() else {

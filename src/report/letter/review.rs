@@ -4,16 +4,16 @@ use super::super::view::{DisplayRow, joined};
 use super::super::words::hours;
 use super::{Letter, Part, Scene};
 use crate::domain::ReviewPolicy;
-use crate::review::{self, Open};
+use crate::review::{self, DueReview};
 use crate::text::{count, one_line, quoted};
 
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed review";
 
-pub(crate) fn review(asked: &review::Letter, rules: &ReviewPolicy, scene: &Scene) -> Letter {
+pub(crate) fn review(asked: &review::ReviewRequest, rules: &ReviewPolicy, scene: &Scene) -> Letter {
     let number = asked.questions.len() as u64;
     let waits = count(number, "grant waits", "grants wait");
-    let (again, new): (Vec<&Open>, Vec<&Open>) = asked
+    let (again, new): (Vec<&DueReview>, Vec<&DueReview>) = asked
         .questions
         .iter()
         .partition(|one| one.asked_at.is_some());
@@ -33,7 +33,7 @@ pub(crate) fn review(asked: &review::Letter, rules: &ReviewPolicy, scene: &Scene
         ),
         (false, _) => "A grant that nobody answers for stays, and is listed in each report.".to_owned(),
     });
-    let part = |title: &str, list: &[&Open]| Part {
+    let part = |title: &str, list: &[&DueReview]| Part {
         title: if new.is_empty() || again.is_empty() {
             String::new()
         } else {
@@ -69,7 +69,7 @@ fn days(rules: &ReviewPolicy) -> String {
     hours(u64::try_from(rules.wait().as_hours()).unwrap_or(0))
 }
 
-fn row(open: &Open, scene: &Scene) -> DisplayRow {
+fn row(open: &DueReview, scene: &Scene) -> DisplayRow {
     let role = open.role.map(|role| format!("the role of {role}"));
     let owner = match &open.owner {
         Some(_) => String::new(),

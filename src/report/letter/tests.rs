@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::domain::{AccessEnd, Email, ReviewPolicy, Role, Target, TargetId, TargetRef};
 use crate::notices::{Item, Notice};
-use crate::review::{self, Open};
+use crate::review::{self, DueReview};
 
 fn scene() -> Scene {
     Scene {
@@ -81,9 +81,9 @@ fn a_notice_tells_what_ends_when_and_how_it_is_extended() {
     );
 }
 
-fn question(email: &str, target: &str, end: Option<&str>, asked: bool) -> Open {
+fn question(email: &str, target: &str, end: Option<&str>, asked: bool) -> DueReview {
     let Item { end: grant, .. } = item(email, target, "2027-03-31T21:59:59.999Z", None, "audit");
-    Open {
+    DueReview {
         grant: 1,
         target: grant.target,
         email: grant.email,
@@ -100,7 +100,7 @@ fn question(email: &str, target: &str, end: Option<&str>, asked: bool) -> Open {
 
 #[test]
 fn a_review_asks_with_the_commands_that_answer_it() {
-    let asked = review::Letter {
+    let asked = review::ReviewRequest {
         to: Email::observed("olga@acme.example"),
         questions: vec![
             question("jane.doe@contractor.example", "sentius:acme", None, true),

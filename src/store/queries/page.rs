@@ -34,7 +34,7 @@ pub(crate) struct Board {
 
 /// A team, and which of its people a grant covers now.
 #[derive(Debug)]
-pub(crate) struct Team {
+pub(crate) struct TeamCoverage {
     pub(crate) name: String,
     /// Whether its people were ever read.
     pub(crate) is_known: bool,
@@ -65,7 +65,7 @@ pub(crate) fn gather(
     status: &Status,
     zone: TimeZone,
 ) -> Result<Board, StoreError> {
-    let read = Reader {
+    let read = PageReader {
         db,
         wanted,
         names: targets::names(db)?,
@@ -101,13 +101,13 @@ pub(crate) fn gather(
     })
 }
 
-struct Reader<'a> {
+struct PageReader<'a> {
     db: &'a Connection,
     wanted: &'a Wanted,
     names: HashMap<TargetId, TargetRef>,
 }
 
-impl Reader<'_> {
+impl PageReader<'_> {
     /// The first rows of what is held, of what is protected, and of all else that is open.
     fn ledger(&self, summary: &mut Summary) -> Result<(), StoreError> {
         for kind in ["= 'held'", "= 'protected'", "NOT IN ('held', 'protected')"] {
@@ -188,7 +188,7 @@ impl Reader<'_> {
 
 /// A week that is drawn.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Span {
+pub(crate) struct WeekSpan {
     /// Its first day.
     pub(crate) starts: Date,
     /// From this moment; the first week is only what is left of it.
@@ -197,7 +197,7 @@ pub(crate) struct Span {
 }
 
 /// The coming weeks in this zone, the first from today on.
-pub(crate) fn weeks(now: Timestamp, zone: &TimeZone) -> Vec<Span> {
+pub(crate) fn weeks(now: Timestamp, zone: &TimeZone) -> Vec<WeekSpan> {
     let today = now.to_zoned(zone.clone()).date();
     let first_day = |week: usize| today.saturating_add((week as i64 * 7).days());
     let midnight = |day: Date| {
@@ -205,7 +205,7 @@ pub(crate) fn weeks(now: Timestamp, zone: &TimeZone) -> Vec<Span> {
         at.map_or(Timestamp::MAX, |at| at.timestamp())
     };
     (0..WEEKS)
-        .map(|week| Span {
+        .map(|week| WeekSpan {
             starts: first_day(week),
             from: midnight(first_day(week)).max(now),
             until: midnight(first_day(week + 1)),
@@ -214,7 +214,7 @@ pub(crate) fn weeks(now: Timestamp, zone: &TimeZone) -> Vec<Span> {
 }
 
 /// How many ends a week has. Read week by week: with a million ends, each takes a while.
-pub(crate) fn ends_in(db: &Connection, week: Span) -> Result<u64, StoreError> {
+pub(crate) fn ends_in(db: &Connection, week: WeekSpan) -> Result<u64, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT count(*) FROM grants g INDEXED BY grants_due
          WHERE g.removed_at IS NULL AND g.ends_at >= :from AND g.ends_at < :until AND {}",
@@ -238,7 +238,7 @@ pub(crate) fn coverage(
     teams: &[TargetRef],
     holders: &BTreeMap<String, Email>,
     wanted: &Wanted,
-) -> Result<Vec<Team>, StoreError> {
+) -> Result<Vec<TeamCoverage>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT m.email, m.email_key, {}
          FROM member m WHERE m.target = :team AND m.valid_to IS NULL AND m.missing_since IS NULL
@@ -248,7 +248,7 @@ pub(crate) fn coverage(
     let mut covered = Vec::with_capacity(teams.len());
     for team in teams {
         let holder = holders.get(team.account()).map(Email::key);
-        let mut found = Team {
+        let mut found = TeamCoverage {
             name: team.to_string(),
             is_known: Teams::was_read(db, team)?,
             covered: People::default(),

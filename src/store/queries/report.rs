@@ -42,7 +42,7 @@ pub(crate) fn gather(db: &Connection, input: ReportInput) -> Result<Summary, Sto
     summary.from = input.from;
     summary.next_report = input.next_report;
     summary.owed = queries::owed(db, &input.owed)?;
-    let read = Reader {
+    let read = ReportReader {
         db,
         names: &names,
         from: input.from,
@@ -61,7 +61,7 @@ pub(crate) fn gather(db: &Connection, input: ReportInput) -> Result<Summary, Sto
 }
 
 /// What the parts share.
-struct Reader<'a> {
+struct ReportReader<'a> {
     db: &'a Connection,
     names: &'a HashMap<TargetId, TargetRef>,
     from: Option<Timestamp>,
@@ -69,7 +69,7 @@ struct Reader<'a> {
     holders: &'a BTreeMap<String, Email>,
 }
 
-impl Reader<'_> {
+impl ReportReader<'_> {
     /// The target's name, as it is shown.
     fn target(&self, id: i64) -> String {
         removals::target(self.names, id)

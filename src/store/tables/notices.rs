@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params};
 
 use crate::domain::event::Noticed;
 use crate::domain::{Email, Event};
-use crate::notices::{Memory, Notice, Told};
+use crate::notices::{LastNotice, Memory, Notice};
 use crate::store::tables::outbox::bounces;
 use crate::store::trail;
 use crate::store::{StoreError, db::values};
@@ -39,7 +39,7 @@ impl Notices {
         let mut rows = statement.query(params)?;
         while let Some(row) = rows.next()? {
             let recipient = Email::observed(row.get_ref(1)?.as_str()?);
-            let told = Told {
+            let told = LastNotice {
                 end: values::read(row.get(2)?),
                 window: SignedDuration::from_millis(row.get(3)?),
                 sequence: row.get(4)?,

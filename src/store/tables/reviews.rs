@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, named_params};
 use serde::Serialize;
 
 use crate::domain::{Email, ReviewPolicy, Role, TargetId, TargetRef};
-use crate::review::{Letter, Open, Recipients};
+use crate::review::{DueReview, Recipients, ReviewRequest};
 use crate::store::tables::outbox::bounces;
 use crate::store::{Outbox, StoreError, db::values, tables::targets};
 pub(crate) use answers::ReviewAnswer;
@@ -53,7 +53,7 @@ impl Reviews {
         db: &Connection,
         rules: &ReviewPolicy,
         now: Timestamp,
-    ) -> Result<Vec<Open>, StoreError> {
+    ) -> Result<Vec<DueReview>, StoreError> {
         let names = targets::names(db)?;
         let mut statement = db.prepare_cached(
             "SELECT g.id, g.target, g.email, g.role, g.ends_at, g.owner, g.reason,
@@ -86,7 +86,7 @@ impl Reviews {
         rules: &ReviewPolicy,
         now: Timestamp,
     ) -> Result<Vec<ReviewRow>, StoreError> {
-        let row = |open: Open| ReviewRow {
+        let row = |open: DueReview| ReviewRow {
             email: open.email.written().to_owned(),
             due_at: open.confirmed_at.checked_add(rules.every).unwrap_or(now),
             ends_unanswered_at: open.ends_at(rules),
@@ -110,7 +110,7 @@ impl Reviews {
     /// The people who can be asked by mail, and when each was last asked.
     pub(crate) fn recipients(
         db: &Connection,
-        open: &[Open],
+        open: &[DueReview],
         instead: Vec<Email>,
         now: Timestamp,
     ) -> Result<Recipients, StoreError> {
@@ -147,7 +147,7 @@ impl Reviews {
     /// it only repeats keep their dates.
     pub(crate) fn asked(
         db: &Connection,
-        letter: &Letter,
+        letter: &ReviewRequest,
         rules: &ReviewPolicy,
         unique_key: &str,
         at: Timestamp,
@@ -174,9 +174,9 @@ impl Reviews {
     }
 }
 
-fn read(row: &Row<'_>, target: TargetRef) -> rusqlite::Result<Open> {
+fn read(row: &Row<'_>, target: TargetRef) -> rusqlite::Result<DueReview> {
     let owner: Option<String> = row.get("owner")?;
-    Ok(Open {
+    Ok(DueReview {
         grant: row.get("id")?,
         target,
         email: Email::observed(row.get_ref("email")?.as_str()?),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::named_params;
 
-use super::Reader;
+use super::ReportReader;
 use crate::domain::AccessEnd;
 use crate::report::{Line, ReportList, Summary};
 use crate::store::tables::invites::SUPPRESSED;
@@ -15,7 +15,7 @@ use crate::store::{StoreError, db::values, ending, tables, tables::members, tabl
 /// How far ahead the report looks: the weeks that it draws.
 const AHEAD: SignedDuration = SignedDuration::from_hours(13 * 7 * 24);
 
-pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
+pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     summary[ReportList::Ending] = soon(read)?;
     summary[ReportList::NeverEnds] = never_ends(read)?;
     summary[ReportList::Unanswered] = unanswered(read)?;
@@ -26,7 +26,7 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
     Ok(())
 }
 
-fn soon(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
+fn soon(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
     let until = read.to.checked_add(AHEAD).unwrap_or(read.to);
     let row = |end: AccessEnd| Line {
         at: end.end,
@@ -41,7 +41,7 @@ fn soon(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
         .collect())
 }
 
-fn never_ends(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
+fn never_ends(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT email, target, owner, starts_at FROM grants INDEXED BY grants_due
          WHERE removed_at IS NULL AND ends_at IS NULL ORDER BY starts_at, email_key",
@@ -56,7 +56,7 @@ fn never_ends(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
 }
 
 /// Grants whose review waits for an answer.
-fn unanswered(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
+fn unanswered(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT g.email, g.target, g.owner, r.asked_at, r.reminded_at
          FROM review r CROSS JOIN grants g ON g.id = r.grant_id
@@ -79,7 +79,7 @@ fn unanswered(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn unmanaged(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
+fn unmanaged(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
     let mut unmanaged = Vec::new();
     for team in targets::listed(read.db)? {
         let holder = read.holders.get(team.account());
@@ -102,7 +102,7 @@ fn unmanaged(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
     Ok(unmanaged)
 }
 
-fn invites(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
+fn invites(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT i.email, i.target, i.first_seen,
                 CASE WHEN confirmed THEN 'confirmed' WHEN registered THEN 'registered' ELSE 'not registered' END
@@ -118,7 +118,7 @@ fn invites(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
 }
 
 /// Addresses that bounce, with where that matters.
-fn suppressed(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
+fn suppressed(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
     let mut statement = read.db.prepare_cached(&format!(
         "SELECT email, first_seen,
                 CASE how WHEN 'invited' THEN 'pending in' WHEN 'member' THEN 'member of' ELSE how END, target
@@ -145,7 +145,7 @@ fn suppressed(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
 }
 
 /// What could not be read or matched, and since when.
-fn sources(read: &Reader<'_>) -> Result<Vec<Line>, StoreError> {
+fn sources(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT kind, account, target, state, since, ifnull(detail, '') FROM source
          WHERE state <> 'complete'

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use rusqlite::named_params;
 
-use super::Reader;
+use super::ReportReader;
 use crate::domain::event::{Answered, Mailed, TeamObserved};
 use crate::domain::{Email, Event, Provided, ProvisionState};
 use crate::report::{Line, ReportList, Summary};
 use crate::store::{StoreError, db::values};
 
-pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
+pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT e.at, e.kind, p.target, p.body FROM event e JOIN event_payload p USING (seq)
          WHERE e.at > :since AND e.at <= :now
@@ -54,7 +54,7 @@ pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), Store
 }
 
 /// What is owed to somebody and could not be given yet.
-fn not_given(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
+fn not_given(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT tried_at, target, email, detail FROM provision
          WHERE settled_at IS NULL AND tried_at IS NOT NULL ORDER BY tried_at, id",

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 
 use rusqlite::{Row, named_params};
 
-use super::Reader;
+use super::ReportReader;
 use crate::domain::{TargetId, TargetRef};
 use crate::report::{Line, ReportList, Summary};
 use crate::store::queries::sql::{STANDS, TO_APPROVE};
 use crate::store::{StoreError, db::values};
 
-pub(super) fn fill(read: &Reader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
+pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT settled_at, kind, target, email, reason, evidence, state, detail FROM action
          WHERE settled_at > :since AND settled_at <= :now AND state IN ('done', 'absent')

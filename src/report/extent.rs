@@ -4,7 +4,7 @@ use super::view::MOST_ROWS;
 
 /// How much of a report is shown: a mail server may take no larger mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Shown {
+pub(crate) enum Extent {
     /// As much as a person reads; the rest is in the CSV.
     #[default]
     Whole,
@@ -15,7 +15,7 @@ pub(crate) enum Shown {
     Numbers,
 }
 
-impl Shown {
+impl Extent {
     /// Rows of each list.
     pub(super) fn rows(self) -> usize {
         match self {
