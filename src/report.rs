@@ -21,7 +21,7 @@ pub(crate) use line::Line;
 pub(crate) use list::ReportList;
 pub(crate) use subject::subject;
 pub(crate) use summary::{Summary, Trail, WEEKS, Week, zone_name};
-pub(crate) use view::{DisplayRow, ListSection, Urgency, bars, sections, what_is_owed};
+pub(crate) use view::{DisplayRow, ListSection, Tile, Urgency, bars, sections, what_is_owed};
 
 use thiserror::Error;
 

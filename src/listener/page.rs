@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::config::Settings;
-use crate::report::{self, DisplayRow, ListSection, ReportList, Urgency, Week, zone_name};
+use crate::report::{self, DisplayRow, ListSection, ReportList, Tile, Urgency, Week, zone_name};
 use crate::status::{self, Health, Pass, Status};
 use crate::store::queries::page::{self, Board, People, TeamCoverage};
 use crate::store::queries::status::Wanted;
@@ -92,19 +92,13 @@ impl Page<'_> {
     fn list<'a>(&self, section: &'a ListSection) -> List<'a> {
         List {
             section,
-            tone: tone(section.tone),
+            tone: section.tone.class(),
             command: match is_drawn(section) {
                 true => "lapsed list --ending-within 90d",
                 false => "lapsed report",
             },
         }
     }
-}
-
-struct Tile {
-    number: u64,
-    label: &'static str,
-    tone: &'static str,
 }
 
 struct PassRow {
@@ -123,8 +117,8 @@ impl TeamRow {
     /// The kinds of people that there are, those without a grant first.
     fn kinds(&self) -> Vec<(&Names, &'static str, &'static str)> {
         let kinds = [
-            (&self.uncovered, "without a grant", tone(Urgency::Warning)),
-            (&self.covered, "covered", tone(Urgency::Calm)),
+            (&self.uncovered, "without a grant", Urgency::Warning.class()),
+            (&self.covered, "covered", Urgency::Calm.class()),
         ];
         kinds.into_iter().filter(|kind| kind.0.count > 0).collect()
     }
@@ -203,11 +197,11 @@ fn page<'a>(
         version: env!("CARGO_PKG_VERSION"),
         status,
         headline: headline(status.verdict),
-        tone: tone(match status.verdict {
-            Health::Well => Urgency::Calm,
-            Health::Failing => Urgency::Warning,
-            Health::Held => Urgency::Alarm,
-        }),
+        tone: match status.verdict {
+            Health::Well => Urgency::Calm.class(),
+            Health::Failing => Urgency::Warning.class(),
+            Health::Held => Urgency::Alarm.class(),
+        },
         asked: moment(status.at),
         zone: zone_name(zone, status.at),
         tiles: tiles(status),
@@ -238,27 +232,24 @@ fn headline(verdict: Health) -> &'static str {
 }
 
 fn tiles(status: &Status) -> Vec<Tile> {
-    let tile = |number, label, loud| Tile {
-        number,
-        label,
-        tone: tone(if number == 0 { Urgency::Calm } else { loud }),
-    };
     vec![
-        tile(status.held.count, "held", Urgency::Alarm),
-        tile(status.overdue.count, "overdue", Urgency::Warning),
-        tile(status.sources.failing, "sources unread", Urgency::Warning),
-        tile(status.mail.unsent, "mails unsent", Urgency::Warning),
-        tile(status.ends.within_24h, "end within a day", Urgency::Calm),
-        tile(status.ends.within_7d, "end within a week", Urgency::Calm),
+        Tile::new(status.held.count, "held", Urgency::Alarm),
+        Tile::new(status.overdue.count, "overdue", Urgency::Warning),
+        Tile::new(status.sources.failing, "sources unread", Urgency::Warning),
+        Tile::new(status.mail.unsent, "mails unsent", Urgency::Warning),
+        Tile::new(status.ends.within_24h, "end within a day", Urgency::Calm),
+        Tile::new(status.ends.within_7d, "end within a week", Urgency::Calm),
     ]
 }
 
-/// The class of a colour.
-fn tone(tone: Urgency) -> &'static str {
-    match tone {
-        Urgency::Calm => "calm",
-        Urgency::Warning => "warning",
-        Urgency::Alarm => "alarm",
+impl Urgency {
+    /// The class of its colour.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Calm => "calm",
+            Self::Warning => "warning",
+            Self::Alarm => "alarm",
+        }
     }
 }
 

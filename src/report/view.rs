@@ -40,10 +40,21 @@ pub(super) struct ReportView {
 }
 
 /// A number with its name.
-pub(super) struct Tile {
-    pub(super) number: u64,
-    pub(super) label: &'static str,
-    pub(super) tone: Urgency,
+pub(crate) struct Tile {
+    pub(crate) number: u64,
+    pub(crate) label: &'static str,
+    pub(crate) tone: Urgency,
+}
+
+impl Tile {
+    /// Nothing of a kind is never urgent.
+    pub(crate) fn new(number: u64, label: &'static str, urgency: Urgency) -> Self {
+        Self {
+            number,
+            label,
+            tone: if number == 0 { Urgency::Calm } else { urgency },
+        }
+    }
 }
 
 /// What the guard holds, with the command that lets it go.
@@ -170,14 +181,7 @@ fn period(summary: &Summary) -> String {
 }
 
 fn tiles(summary: &Summary) -> Vec<Tile> {
-    let tile = |list, label, tone| {
-        let number = summary.count(list);
-        Tile {
-            number,
-            label,
-            tone: if number == 0 { Urgency::Calm } else { tone },
-        }
-    };
+    let tile = |list, label, urgency| Tile::new(summary.count(list), label, urgency);
     vec![
         tile(ReportList::Held, "held", Urgency::Alarm),
         tile(ReportList::Debts, "overdue", Urgency::Warning),
