@@ -21,7 +21,7 @@ use crate::providers::Beacon;
 use crate::store::{Episodes, Store, StoreError};
 
 pub(crate) use episode::Kind;
-use episode::Told;
+use episode::WebhookBody;
 
 /// The longest that one call may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,7 +46,7 @@ pub(crate) async fn note(
 }
 
 /// Stores the present episodes: new ones are to be sent, and all others are over.
-async fn follow(store: &Store, now: BTreeMap<Kind, Told>) -> Result<(), StoreError> {
+async fn follow(store: &Store, now: BTreeMap<Kind, WebhookBody>) -> Result<(), StoreError> {
     let kept = store.read(Episodes::kept).await?;
     let is_so = |name: &str| now.keys().any(|kind| kind.as_str() == name);
     let over: Vec<String> = kept.iter().filter(|name| !is_so(name)).cloned().collect();

@@ -11,8 +11,8 @@ mod why;
 pub(crate) mod words;
 
 pub(crate) use forecast::after_end;
-pub(crate) use history::{Actions, Happened, Row, Seen, What, tell};
+pub(crate) use history::{Actions, Happened, HistoryRow, Seen, What, tell};
 pub(crate) use lines::lines;
 pub(crate) use rules::Rules;
-pub(crate) use verdict::Access;
+pub(crate) use verdict::AccessState;
 pub(crate) use why::{Explanation, explain};

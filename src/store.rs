@@ -47,7 +47,7 @@ pub(crate) use tables::reviews::{ReviewAnswer, Reviews};
 pub(crate) use tables::runs::Runs;
 pub(crate) use tables::sources::{Doubt, SourceKind, SourceState, Sources, Version};
 pub(crate) use tables::targets::{ListedTeam, Targets};
-pub(crate) use tables::teams::{KnownTeam, Look, Taken, Teams};
+pub(crate) use tables::teams::{Belief, KnownTeam, Look, Teams};
 
 /// A connection, for code that only passes it on.
 pub(crate) type Db = Connection;

@@ -63,7 +63,7 @@ impl Kind {
 
 /// The body of the webhook's POST: `docs/schema/webhook.json`.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Told {
+pub(super) struct WebhookBody {
     alarm: Kind,
     /// The same for people; chats show a key of this name.
     text: String,
@@ -80,11 +80,11 @@ pub(super) struct Told {
 }
 
 /// All conditions after this pass.
-pub(super) fn now(settings: &Settings, outcome: &PassOutcome) -> BTreeMap<Kind, Told> {
+pub(super) fn now(settings: &Settings, outcome: &PassOutcome) -> BTreeMap<Kind, WebhookBody> {
     let told = |kind| {
         let (count, accounts) = seen(kind, outcome);
         let organization = settings.organization();
-        let told = Told {
+        let told = WebhookBody {
             alarm: kind,
             text: text(kind, &organization, count, &accounts, &outcome.run),
             organization,

@@ -19,7 +19,7 @@ use crate::pass::{self, Options};
 use crate::report::{self, Format};
 use crate::services::Services;
 use crate::store::{Same, Store};
-use stage::Stage;
+use stage::DemoStage;
 
 /// How long before the demo the teams were read: long enough for an invite to become stale.
 const LAST_LOOK: SignedDuration = SignedDuration::from_hours(20 * 24);
@@ -35,7 +35,7 @@ pub(super) struct DemoArgs {
 
 pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let now = clock::now();
-    let stage = Stage::set(now).await?;
+    let stage = DemoStage::set(now).await?;
     // Without the environment: overrides of a real configuration must not lead the demo to a real
     // database or provider.
     let settings = crate::config::load_with(&stage.config(), Keys::Read, [])
@@ -105,7 +105,11 @@ fn heading(text: &str) -> Result<(), Failure> {
 
 /// Reads the teams as if some weeks ago, so that the invites have an age: providers give them no
 /// date.
-async fn earlier_look(stage: &Stage, services: &Services, store: &Store) -> Result<(), Failure> {
+async fn earlier_look(
+    stage: &DemoStage,
+    services: &Services,
+    store: &Store,
+) -> Result<(), Failure> {
     let newer = stage.without_newer_invites();
     let then = clock::now()
         .checked_sub(LAST_LOOK)

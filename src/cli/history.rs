@@ -7,7 +7,7 @@ use super::person::{person, unknown};
 use super::{Common, RowFormat, output};
 use crate::clock;
 use crate::explain::words::Words;
-use crate::explain::{Row, tell};
+use crate::explain::{HistoryRow, tell};
 use crate::store::queries::person;
 
 /// Whose history.
@@ -57,7 +57,7 @@ pub(super) async fn run(common: &Common, args: HistoryArgs) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
-fn table(rows: &[Row], words: &Words) -> Result<(), Failure> {
+fn table(rows: &[HistoryRow], words: &Words) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
     }
@@ -75,7 +75,7 @@ fn table(rows: &[Row], words: &Words) -> Result<(), Failure> {
     Ok(())
 }
 
-fn csv(rows: &[Row]) -> Result<(), Failure> {
+fn csv(rows: &[HistoryRow]) -> Result<(), Failure> {
     output::csv(
         &[
             "at", "kind", "target", "text", "by", "detail", "seq", "hash",

@@ -10,7 +10,7 @@ use super::{Common, output};
 use crate::clock;
 use crate::domain::{Email, Target};
 use crate::explain::words::Words;
-use crate::explain::{Access, Explanation, Rules, explain, lines};
+use crate::explain::{AccessState, Explanation, Rules, explain, lines};
 use crate::store::{Targets, queries::person as on_record};
 use crate::text::one_line;
 
@@ -90,10 +90,12 @@ fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
     for place in &explanation.targets {
         let verdict = one_line(&place.verdict);
         let tone = match place.access {
-            Access::Yes => output::Tone::Good,
-            Access::Overdue => output::Tone::Bad,
-            Access::Invited | Access::Scheduled | Access::Unseen => output::Tone::Waiting,
-            Access::No => output::Tone::Plain,
+            AccessState::Yes => output::Tone::Good,
+            AccessState::Overdue => output::Tone::Bad,
+            AccessState::Invited | AccessState::Scheduled | AccessState::Unseen => {
+                output::Tone::Waiting
+            }
+            AccessState::No => output::Tone::Plain,
         };
         let target = one_line(&place.target.to_string());
         output::line(&format!("\n{target}: {}", output::tinted(&verdict, tone)))?;

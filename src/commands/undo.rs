@@ -146,9 +146,9 @@ fn plan(lost: Vec<Lost>, run: &str, end: Option<When>) -> Plan {
         let mut needs_end = false;
         if lost.access {
             match access(&lost, run, end) {
-                Access::Grants(access) => grants.extend(access),
-                Access::NeedsEnd => needs_end = true,
-                Access::Unknown(why) => plan.not_given.push(NotGiven {
+                UndoneAccess::Grants(access) => grants.extend(access),
+                UndoneAccess::NeedsEnd => needs_end = true,
+                UndoneAccess::Unknown(why) => plan.not_given.push(NotGiven {
                     email: lost.email.written().to_owned(),
                     target: (*lost.target).clone(),
                     why,
@@ -189,15 +189,15 @@ fn plan(lost: Vec<Lost>, run: &str, end: Option<When>) -> Plan {
 }
 
 /// What becomes of access as a whole.
-enum Access {
+enum UndoneAccess {
     Grants(Vec<NewGrant>),
     NeedsEnd,
     Unknown(String),
 }
 
-fn access(lost: &Lost, run: &str, end: Option<When>) -> Access {
+fn access(lost: &Lost, run: &str, end: Option<When>) -> UndoneAccess {
     if let Some(running) = lost.running.iter().find(|grant| grant.role.is_none()) {
-        return Access::Grants(vec![running.clone()]);
+        return UndoneAccess::Grants(vec![running.clone()]);
     }
     let closed: Vec<&Kept> = lost
         .closed
@@ -209,20 +209,20 @@ fn access(lost: &Lost, run: &str, end: Option<When>) -> Access {
         .filter_map(|kept| Some(until(kept, kept.end?)))
         .collect();
     if !ahead.is_empty() {
-        return Access::Grants(ahead);
+        return UndoneAccess::Grants(ahead);
     }
     if closed.is_empty() && lost.target.provider() == Provider::Sentius {
         // A yes to a removal does not say that an entry was there.
-        return Access::Unknown(
+        return UndoneAccess::Unknown(
             "no grant is on record for it, so nobody knows what the entry allowed, or whether there was one"
                 .to_owned(),
         );
     }
     let Some(end) = end else {
-        return Access::NeedsEnd;
+        return UndoneAccess::NeedsEnd;
     };
     let last = closed.into_iter().max_by_key(|kept| kept.grant.end);
-    Access::Grants(vec![match last {
+    UndoneAccess::Grants(vec![match last {
         Some(kept) => until(kept, end),
         None => NewGrant {
             email: lost.email.clone(),

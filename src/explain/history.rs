@@ -73,7 +73,7 @@ pub(crate) type Actions = HashMap<i64, (String, String)>;
 
 /// A row of `history`.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct HistoryRow {
     pub(crate) at: Timestamp,
     pub(crate) kind: String,
     pub(crate) target: Option<String>,
@@ -86,7 +86,11 @@ pub(crate) struct Row {
 }
 
 /// All that happened, oldest first.
-pub(crate) fn tell(mut happened: Vec<Happened>, actions: &Actions, words: &Words) -> Vec<Row> {
+pub(crate) fn tell(
+    mut happened: Vec<Happened>,
+    actions: &Actions,
+    words: &Words,
+) -> Vec<HistoryRow> {
     happened.sort_by_key(|h| (h.at, h.event.as_ref().map(|(seq, _)| *seq)));
     let mut narrator = sentences::Narrator::new(actions, words);
     happened
@@ -94,7 +98,7 @@ pub(crate) fn tell(mut happened: Vec<Happened>, actions: &Actions, words: &Words
         .map(|h| {
             let sentence = narrator.say(&h);
             let (seq, hash) = h.event.unzip();
-            Row {
+            HistoryRow {
                 at: h.at,
                 kind: h.kind,
                 target: h.target,

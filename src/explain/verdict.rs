@@ -14,7 +14,7 @@ use crate::report::words::{done, reason};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, IntoStaticStr)]
 #[serde(into = "&'static str")]
 #[strum(serialize_all = "snake_case")]
-pub(crate) enum Access {
+pub(crate) enum AccessState {
     /// Has access, and nothing has ended it.
     Yes,
     /// Has access that is over, and is to lose it.
@@ -29,7 +29,7 @@ pub(crate) enum Access {
     No,
 }
 
-impl Access {
+impl AccessState {
     pub(crate) fn as_str(self) -> &'static str {
         self.into()
     }
@@ -38,7 +38,7 @@ impl Access {
 /// The verdict in words, and its end where it has one.
 #[derive(Debug)]
 pub(super) struct Verdict {
-    pub(super) access: Access,
+    pub(super) access: AccessState,
     pub(super) until: Option<Timestamp>,
     pub(super) text: String,
 }
@@ -72,7 +72,7 @@ impl Judge<'_> {
         let invite = self.on.invite.as_ref().filter(|i| i.gone_at.is_none());
         match (missing, invite, self.covering()) {
             (Some(since), ..) => verdict(
-                Access::Unseen,
+                AccessState::Unseen,
                 None,
                 format!(
                     "may have access: the reading of {} did not show the membership, and another one ten minutes later decides",
@@ -80,7 +80,7 @@ impl Judge<'_> {
                 ),
             ),
             (None, Some(invite), _) => verdict(
-                Access::Invited,
+                AccessState::Invited,
                 None,
                 format!(
                     "no access yet: invited, first seen pending {}",
@@ -114,7 +114,7 @@ impl Judge<'_> {
         if let Some(grant) = self.covering() {
             return match coming {
                 None if grant.end.is_some() => verdict(
-                    Access::Yes,
+                    AccessState::Yes,
                     None,
                     format!(
                         "has access, and keeps it after the grant's end {}",
@@ -132,10 +132,10 @@ impl Judge<'_> {
                     self.words.both(*at),
                     why.unwrap_or_default()
                 );
-                verdict(Access::Yes, Some(*at), text)
+                verdict(AccessState::Yes, Some(*at), text)
             }
             None => verdict(
-                Access::Yes,
+                AccessState::Yes,
                 None,
                 "has access, without a grant that covers it and without an end".to_owned(),
             ),
@@ -163,7 +163,7 @@ impl Judge<'_> {
                 }
                 None => format!("still has access that was over {since} ({why})"),
             };
-            return Some(verdict(Access::Overdue, None, text));
+            return Some(verdict(AccessState::Overdue, None, text));
         }
         let over = self.open().filter(|g| g.state == GrantState::Ended);
         let ended = over.max_by_key(|g| g.end)?;
@@ -177,7 +177,7 @@ impl Judge<'_> {
             self.words.both(until),
             self.at(ended.end)
         );
-        Some(verdict(Access::Yes, Some(until), text))
+        Some(verdict(AccessState::Yes, Some(until), text))
     }
 
     /// What is still to be given.
@@ -198,7 +198,7 @@ impl Judge<'_> {
             }
             _ => format!("no access yet: granted {until}, and not given yet"),
         };
-        verdict(Access::Unseen, grant.end, text)
+        verdict(AccessState::Unseen, grant.end, text)
     }
 
     /// A grant runs, and no reading shows the person.
@@ -216,7 +216,7 @@ impl Judge<'_> {
             let at = self.words.both(at);
             let until = self.words.until(grant.end);
             let text = format!("granted {until}: {given} {at}, and not read since");
-            return verdict(Access::Unseen, grant.end, text);
+            return verdict(AccessState::Unseen, grant.end, text);
         }
         let until = self.words.until(grant.end);
         let text = match self.on.source.as_ref().and_then(|s| s.complete_at) {
@@ -226,7 +226,7 @@ impl Judge<'_> {
             ),
             None => format!("granted access {until}, and the team has not been read yet"),
         };
-        verdict(Access::Unseen, grant.end, text)
+        verdict(AccessState::Unseen, grant.end, text)
     }
 
     /// No access: why not, or not yet.
@@ -234,11 +234,11 @@ impl Judge<'_> {
         let starts = self.open().filter(|g| g.state == GrantState::Scheduled);
         if let Some(start) = starts.map(|g| g.start).min() {
             let text = format!("no access yet: granted from {}", self.words.both(start));
-            return verdict(Access::Scheduled, None, text);
+            return verdict(AccessState::Scheduled, None, text);
         }
         if self.on.grants.last().is_some_and(|g| g.refused) {
             let text = "no access: the provider refused to give it".to_owned();
-            return verdict(Access::No, None, text);
+            return verdict(AccessState::No, None, text);
         }
         let removal = self.on.actions.iter().rev().find(|a| a.took_access());
         let left = self.on.member.as_ref().and_then(|m| m.gone_at);
@@ -257,7 +257,7 @@ impl Judge<'_> {
             (None, None) if self.on.grants.is_empty() => "no access on record".to_owned(),
             (None, None) => "no access: no grant is open".to_owned(),
         };
-        verdict(Access::No, None, text)
+        verdict(AccessState::No, None, text)
     }
 
     /// How access was removed, and what proves it.
@@ -287,7 +287,7 @@ impl Judge<'_> {
             Some(end) => format!("has access until {}", self.words.both(end)),
             None => "has access without an end".to_owned(),
         };
-        verdict(Access::Yes, end, text)
+        verdict(AccessState::Yes, end, text)
     }
 
     fn at(&self, at: Option<Timestamp>) -> String {
@@ -305,7 +305,7 @@ impl Judge<'_> {
     }
 }
 
-fn verdict(access: Access, until: Option<Timestamp>, text: String) -> Verdict {
+fn verdict(access: AccessState, until: Option<Timestamp>, text: String) -> Verdict {
     Verdict {
         access,
         until,

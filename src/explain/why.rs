@@ -10,7 +10,7 @@ use super::facts::{
 use super::forecast::forecast;
 use super::next::{Next, next};
 use super::rules::{Applies, Rules};
-use super::verdict::{Access, Judge};
+use super::verdict::{AccessState, Judge};
 use super::words::Words;
 use crate::domain::{TargetId, TargetRef};
 
@@ -33,7 +33,7 @@ pub(crate) struct Explanation {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct OnePlace {
     pub(crate) target: TargetRef,
-    pub(crate) access: Access,
+    pub(crate) access: AccessState,
     /// Until when, where that is known.
     pub(crate) until: Option<Timestamp>,
     pub(crate) verdict: String,

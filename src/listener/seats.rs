@@ -11,12 +11,12 @@ const MOST: usize = 64;
 /// Who sits, from the oldest to the newest.
 #[derive(Debug, Clone)]
 pub(super) struct Seats {
-    taken: Arc<Mutex<Taken>>,
+    taken: Arc<Mutex<Seated>>,
     all_end: CancellationToken,
 }
 
 #[derive(Debug, Default)]
-struct Taken {
+struct Seated {
     next: u64,
     by: BTreeMap<u64, Guest>,
 }
@@ -70,7 +70,7 @@ impl Seats {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Taken> {
+    fn lock(&self) -> MutexGuard<'_, Seated> {
         // Nothing in here leaves it half changed.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }

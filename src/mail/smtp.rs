@@ -29,7 +29,7 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use content::Content;
-use failure::{Failure, Meaning, Stage};
+use failure::{Meaning, SmtpFailure, SmtpStage};
 pub(super) use limits::Limits;
 use session::{Envelope, Session, Tls, Way};
 
@@ -162,7 +162,7 @@ impl Smtp {
         envelope: &Envelope,
         content: &Content,
         has_smaller: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), SmtpFailure> {
         let kept = match session.take() {
             Some(session) => Some(session),
             None => self.kept().await,
@@ -172,7 +172,7 @@ impl Smtp {
             let outcome = outcome.await;
             // A server may take no more on a connection after so many mails, in whatever words: what
             // it says on a new one is of this mail.
-            if !matches!(&outcome, Err(failure) if failure.stage == Stage::Sender
+            if !matches!(&outcome, Err(failure) if failure.stage == SmtpStage::Sender
                 && failure.meaning != Meaning::TooLarge)
             {
                 *session = Some(kept);
@@ -194,30 +194,30 @@ impl Smtp {
         envelope: &Envelope,
         content: &Content,
         has_smaller: bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), SmtpFailure> {
         if has_smaller && session.size().is_some_and(|most| content.size > most) {
-            return Err(Failure {
-                stage: Stage::Sender,
+            return Err(SmtpFailure {
+                stage: SmtpStage::Sender,
                 meaning: Meaning::TooLarge,
                 text: "the message is larger than the mail server takes".to_owned(),
             });
         }
-        self.in_time(Stage::Content, session.upload(envelope, content))
+        self.in_time(SmtpStage::Content, session.upload(envelope, content))
             .await?;
         tokio::select! {
             biased;
             outcome = session.settle() => outcome,
             () = self.leaves() => {
                 let mut failure =
-                    Failure::new(Stage::Answer, "lapsed was told to stop before the answer came");
+                    SmtpFailure::new(SmtpStage::Answer, "lapsed was told to stop before the answer came");
                 failure.meaning = Meaning::Unanswered;
                 Err(failure)
             }
         }
     }
 
-    async fn open(&self) -> Result<Session, Failure> {
-        self.in_time(Stage::Connect, Session::open(&self.way, self.limits))
+    async fn open(&self) -> Result<Session, SmtpFailure> {
+        self.in_time(SmtpStage::Connect, Session::open(&self.way, self.limits))
             .await
     }
 
@@ -225,17 +225,17 @@ impl Smtp {
     /// stop.
     async fn in_time<T>(
         &self,
-        stage: Stage,
-        step: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
+        stage: SmtpStage,
+        step: impl Future<Output = Result<T, SmtpFailure>>,
+    ) -> Result<T, SmtpFailure> {
         let whole = self.limits.whole;
         tokio::select! {
             biased;
             outcome = timeout(whole, step) => outcome.unwrap_or_else(|_| {
                 let seconds = whole.as_secs_f32();
-                Err(Failure::new(stage, &format!("not done within {seconds} seconds")))
+                Err(SmtpFailure::new(stage, &format!("not done within {seconds} seconds")))
             }),
-            () = self.leaves() => Err(Failure::new(stage, "lapsed was told to stop")),
+            () = self.leaves() => Err(SmtpFailure::new(stage, "lapsed was told to stop")),
         }
     }
 
@@ -272,7 +272,7 @@ impl Smtp {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn error(&self, failure: &Failure) -> DeliveryError {
+    fn error(&self, failure: &SmtpFailure) -> DeliveryError {
         let Way { host, port, .. } = &self.way;
         let placed = || self.safe(&format!("{host}:{port}: {}", failure.text));
         match failure.meaning {

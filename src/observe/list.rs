@@ -22,7 +22,7 @@ pub(super) enum List {
 }
 
 /// What became of a list that was read.
-enum Taken {
+enum ListOutcome {
     Believed(Vec<(ListedTeam, TargetRef)>),
     Doubtful(String),
     /// Another process has read it since it was asked for.
@@ -58,15 +58,15 @@ pub(super) async fn list(
         let taken = store
             .write(move |db| {
                 if Sources::version(db, &of_account, kind)? != version {
-                    return Ok(Taken::Overtaken);
+                    return Ok(ListOutcome::Overtaken);
                 }
                 take(db, &of_account, teams, counts, at)
             })
             .await?;
         match taken {
-            Taken::Believed(listed) => return Ok(List::Believed(listed)),
-            Taken::Doubtful(why) => return Ok(List::Doubtful(why)),
-            Taken::Overtaken => {}
+            ListOutcome::Believed(listed) => return Ok(List::Believed(listed)),
+            ListOutcome::Doubtful(why) => return Ok(List::Doubtful(why)),
+            ListOutcome::Overtaken => {}
         }
     }
 }
@@ -78,7 +78,7 @@ fn take(
     teams: Vec<Team>,
     counts: bool,
     at: Timestamp,
-) -> Result<Taken, StoreError> {
+) -> Result<ListOutcome, StoreError> {
     let listed: Vec<ListedTeam> = teams
         .into_iter()
         .map(|team| ListedTeam {
@@ -98,12 +98,12 @@ fn take(
             let (kind, state) = (SourceKind::Teams, SourceState::Doubtful);
             Sources::problem(db, account, kind, state, &doubt, Some(&lacking), at)?;
         }
-        return Ok(Taken::Doubtful(doubt));
+        return Ok(ListOutcome::Doubtful(doubt));
     }
     let digest = digest(&listed);
     let listed = Targets::take_list(db, account, &listed, at)?;
     Sources::listed(db, account, &digest, at)?;
-    Ok(Taken::Believed(listed))
+    Ok(ListOutcome::Believed(listed))
 }
 
 fn digest(teams: &[ListedTeam]) -> Digest {

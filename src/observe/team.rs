@@ -12,7 +12,8 @@ use crate::providers::CallError;
 use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
 use crate::services::TeamAccount;
 use crate::store::{
-    Db, KnownTeam, Look, SourceKind, SourceState, Sources, Store, StoreError, Taken, Teams, Version,
+    Belief, Db, KnownTeam, Look, SourceKind, SourceState, Sources, Store, StoreError, Teams,
+    Version,
 };
 
 /// What came of reading a team.
@@ -154,9 +155,9 @@ async fn take(
                 };
                 Ok(
                     match Teams::take(db, &team, &reading, holder.as_ref(), look)? {
-                        Taken::Believed(findings) => Read::Complete(findings),
-                        Taken::Doubted(why, findings) => Read::Doubted(why, findings),
-                        Taken::Impossible(why) => Read::Doubtful(why),
+                        Belief::Believed(findings) => Read::Complete(findings),
+                        Belief::Doubted(why, findings) => Read::Doubted(why, findings),
+                        Belief::Impossible(why) => Read::Doubtful(why),
                     },
                 )
             })

@@ -44,7 +44,7 @@ pub(crate) fn connect(
         SaplingAuth::Parameter => None,
         SaplingAuth::Bearer => Some(bearer(&name, &account.api_key)?),
     };
-    let access = Arc::new(Access {
+    let access = Arc::new(SaplingAccess {
         http: Http::new(name, &account.base_url, &account.api_key, settings, metrics)?,
         key: account.api_key.clone(),
         bearer,
@@ -69,7 +69,7 @@ fn bearer(account: &str, key: &SecretString) -> Result<HeaderValue, BuildError> 
 /// The key goes either into the query (GET) and the JSON body (the others), or into the
 /// header, never both: "the parameter wins when both are present".
 #[derive(Debug)]
-struct Access {
+struct SaplingAccess {
     http: Http,
     key: SecretString,
     /// The header; `None`: the key goes as a parameter.
@@ -89,7 +89,7 @@ struct Keyed<'a, T> {
 #[derive(Serialize)]
 struct Nothing {}
 
-impl Access {
+impl SaplingAccess {
     /// The same connection, used in another way.
     fn by(&self, http: Http) -> Arc<Self> {
         Arc::new(Self {

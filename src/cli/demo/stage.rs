@@ -15,7 +15,7 @@ use lapsed_sandbox::{Invite, MailOptions, MailSink, Sample, Sapling, Sentius};
 /// The team whose invites are all new; the others' were there at the earlier look.
 const NEW_INVITES: &str = "Contractors";
 
-pub(super) struct Stage {
+pub(super) struct DemoStage {
     folder: TempDir,
     sentius: Sentius,
     sapling: Sapling,
@@ -25,7 +25,7 @@ pub(super) struct Stage {
 /// The numbers of people with access: on the whitelist, then members and invites of each team.
 pub(super) type Numbers = Vec<(String, usize, usize)>;
 
-impl Stage {
+impl DemoStage {
     /// Starts everything.
     pub(super) async fn set(now: Timestamp) -> Result<Self, Failure> {
         let sample = Sample::new(now);

@@ -31,7 +31,7 @@ pub(super) struct Narrator<'a> {
 }
 
 /// An action in words: what is to be done, what was done, and why.
-struct Told<'a> {
+struct ActionWords<'a> {
     todo: &'a str,
     done: &'a str,
     cause: &'a str,
@@ -92,7 +92,7 @@ impl<'a> Narrator<'a> {
             Event::GrantRemoved(_) => "grant closed: its access is taken away".to_owned(),
             Event::ReviewKept(_) => "kept in review: still needed".to_owned(),
             Event::ActionIntent(is) => {
-                let Told { todo, cause, .. } =
+                let ActionWords { todo, cause, .. } =
                     self.action(is.action_id, Some(is.action), Some(is.reason))?;
                 format!("{todo}: being sent now ({cause})")
             }
@@ -200,7 +200,7 @@ impl<'a> Narrator<'a> {
     }
 
     /// An action by its number.
-    fn known(&self, id: i64) -> Option<Told<'a>> {
+    fn known(&self, id: i64) -> Option<ActionWords<'a>> {
         self.action(id, None, None)
     }
 
@@ -210,13 +210,13 @@ impl<'a> Narrator<'a> {
         id: i64,
         action: Option<ActionKind>,
         cause: Option<Reason>,
-    ) -> Option<Told<'a>> {
+    ) -> Option<ActionWords<'a>> {
         let known = self.actions.get(&id);
         let action = action.map(ActionKind::as_str);
         let cause = cause.map(Reason::as_str);
         let action = action.or(known.map(|(action, _)| action.as_str()))?;
         let cause = cause.or(known.map(|(_, cause)| cause.as_str()))?;
-        Some(Told {
+        Some(ActionWords {
             todo: todo(action),
             done: done(action),
             cause: reason(cause),
@@ -224,7 +224,7 @@ impl<'a> Narrator<'a> {
     }
 
     fn tried(&self, tried: &Tried) -> Option<String> {
-        let Told { todo, done, cause } =
+        let ActionWords { todo, done, cause } =
             self.action(tried.action_id, Some(tried.action), Some(tried.reason))?;
         let more = more(&tried.detail);
         Some(match tried.state {

@@ -5,7 +5,7 @@ use super::wire::WireError;
 
 /// Which part of the conversation went wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum SmtpStage {
     Connect,
     Login,
     Sender,
@@ -15,7 +15,7 @@ pub(super) enum Stage {
     Answer,
 }
 
-impl Stage {
+impl SmtpStage {
     /// The stage as the start of a sentence: for a refusal, or for a failure without an answer.
     fn as_str(self, answered: bool) -> &'static str {
         match (self, answered) {
@@ -47,15 +47,15 @@ pub(super) enum Meaning {
 
 /// What went wrong, and where.
 #[derive(Debug)]
-pub(super) struct Failure {
-    pub(super) stage: Stage,
+pub(super) struct SmtpFailure {
+    pub(super) stage: SmtpStage,
     pub(super) meaning: Meaning,
     pub(super) text: String,
 }
 
-impl Failure {
+impl SmtpFailure {
     /// A failure that may be repaired.
-    pub(super) fn new(stage: Stage, text: &str) -> Self {
+    pub(super) fn new(stage: SmtpStage, text: &str) -> Self {
         Self {
             stage,
             meaning: Meaning::Retry,
@@ -64,23 +64,23 @@ impl Failure {
     }
 
     /// A conversation that cannot go on.
-    pub(super) fn broken(stage: Stage, error: &WireError) -> Self {
+    pub(super) fn broken(stage: SmtpStage, error: &WireError) -> Self {
         let mut failure = Self::new(stage, &error.to_string());
-        if stage == Stage::Answer {
+        if stage == SmtpStage::Answer {
             failure.meaning = Meaning::Unanswered;
         }
         failure
     }
 
     /// An answer with another code than expected.
-    pub(super) fn answered(stage: Stage, reply: &Reply) -> Self {
-        let is_about_mail = !matches!(stage, Stage::Connect | Stage::Login);
+    pub(super) fn answered(stage: SmtpStage, reply: &Reply) -> Self {
+        let is_about_mail = !matches!(stage, SmtpStage::Connect | SmtpStage::Login);
         let meaning = match reply.code / 100 {
             5 if is_about_mail && reply.is_too_large() => Meaning::TooLarge,
             5 if is_about_mail && !reply.is_about_us() => Meaning::Refused,
             4 | 5 => Meaning::Retry,
             // A positive answer of the wrong kind belongs to something else.
-            _ if stage == Stage::Answer => Meaning::Unanswered,
+            _ if stage == SmtpStage::Answer => Meaning::Unanswered,
             _ => Meaning::Retry,
         };
         let what = match meaning {

@@ -17,7 +17,7 @@ use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::content::Content;
-use super::failure::{Failure, Meaning, Stage};
+use super::failure::{Meaning, SmtpFailure, SmtpStage};
 use super::hello;
 use super::limits::Limits;
 use super::offers::Offers;
@@ -69,7 +69,7 @@ pub(super) struct Session {
 
 impl Session {
     /// Connects, sets up TLS and logs in, as configured.
-    pub(super) async fn open(way: &Way, limits: Limits) -> Result<Self, Failure> {
+    pub(super) async fn open(way: &Way, limits: Limits) -> Result<Self, SmtpFailure> {
         let stream = connect(way, limits.connect).await?;
         let hello = match (&way.hello, stream.local_addr()) {
             (Some(hello), _) => hello.clone(),
@@ -86,7 +86,7 @@ impl Session {
             limits,
         };
         let greeting = session.wire.reply(limits.answer).await;
-        expect(Stage::Connect, 220..=220, greeting)?;
+        expect(SmtpStage::Connect, 220..=220, greeting)?;
         session.hello(&hello).await?;
         if way.mode == SmtpTls::StartTls {
             session = session.start_tls(way).await?;
@@ -104,7 +104,7 @@ impl Session {
     }
 
     /// Sends EHLO, and reads what the server offers.
-    async fn hello(&mut self, name: &str) -> Result<(), Failure> {
+    async fn hello(&mut self, name: &str) -> Result<(), SmtpFailure> {
         let limit = self.limits.answer;
         let answer = self.wire.ask(&format!("EHLO {name}"), limit).await;
         if let Ok(reply) = &answer
@@ -113,26 +113,26 @@ impl Session {
             // A server from before 1995 offers nothing.
             self.offers = Offers::default();
             let answer = self.wire.ask(&format!("HELO {name}"), limit).await;
-            return expect(Stage::Connect, 250..=250, answer).map(drop);
+            return expect(SmtpStage::Connect, 250..=250, answer).map(drop);
         }
-        let reply = expect(Stage::Connect, 250..=250, answer)?;
+        let reply = expect(SmtpStage::Connect, 250..=250, answer)?;
         self.offers = Offers::read(&reply);
         Ok(())
     }
 
     /// Switches to TLS, and forgets what was read before: anybody could have sent it.
-    async fn start_tls(mut self, way: &Way) -> Result<Self, Failure> {
+    async fn start_tls(mut self, way: &Way) -> Result<Self, SmtpFailure> {
         let limits = self.limits;
         if !self.offers.starttls {
             let text = "the mail server does not offer STARTTLS; nothing was sent in the clear";
-            return Err(Failure::new(Stage::Connect, text));
+            return Err(SmtpFailure::new(SmtpStage::Connect, text));
         }
         let answer = self.wire.ask("STARTTLS", limits.answer).await;
-        expect(Stage::Connect, 220..=220, answer)?;
+        expect(SmtpStage::Connect, 220..=220, answer)?;
         let stream = self
             .wire
             .into_stream()
-            .map_err(|error| Failure::broken(Stage::Connect, &error))?;
+            .map_err(|error| SmtpFailure::broken(SmtpStage::Connect, &error))?;
         Ok(Self {
             wire: Wire::new(protect(stream, way, limits.answer).await?),
             offers: Offers::default(),
@@ -140,24 +140,24 @@ impl Session {
         })
     }
 
-    async fn login(&mut self, user: &str, password: &SecretString) -> Result<(), Failure> {
+    async fn login(&mut self, user: &str, password: &SecretString) -> Result<(), SmtpFailure> {
         let limit = self.limits.answer;
         let password = password.expose_secret();
         if self.offers.plain {
             let secret = STANDARD.encode(format!("\0{user}\0{password}"));
             let answer = self.wire.ask(&format!("AUTH PLAIN {secret}"), limit).await;
-            return expect(Stage::Login, 235..=235, answer).map(drop);
+            return expect(SmtpStage::Login, 235..=235, answer).map(drop);
         }
         if !self.offers.login {
             let text = "the mail server offers neither AUTH PLAIN nor AUTH LOGIN";
-            return Err(Failure::new(Stage::Login, text));
+            return Err(SmtpFailure::new(SmtpStage::Login, text));
         }
         let answer = self.wire.ask("AUTH LOGIN", limit).await;
-        expect(Stage::Login, 334..=334, answer)?;
+        expect(SmtpStage::Login, 334..=334, answer)?;
         let answer = self.wire.ask(&STANDARD.encode(user), limit).await;
-        expect(Stage::Login, 334..=334, answer)?;
+        expect(SmtpStage::Login, 334..=334, answer)?;
         let answer = self.wire.ask(&STANDARD.encode(password), limit).await;
-        expect(Stage::Login, 235..=235, answer).map(drop)
+        expect(SmtpStage::Login, 235..=235, answer).map(drop)
     }
 
     /// Sends a mail without the dot that ends it: a mail that is aborted here was not accepted.
@@ -165,17 +165,17 @@ impl Session {
         &mut self,
         envelope: &Envelope,
         content: &Content,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), SmtpFailure> {
         let limits = self.limits;
         let mut line = format!("MAIL FROM:<{}>", envelope.from);
         line.push_str(&self.parameters(envelope, content)?);
         let answer = self.wire.ask(&line, limits.answer).await;
-        expect(Stage::Sender, 250..=259, answer)?;
+        expect(SmtpStage::Sender, 250..=259, answer)?;
         let line = format!("RCPT TO:<{}>", envelope.to);
         let answer = self.wire.ask(&line, limits.answer).await;
-        expect(Stage::Recipient, 250..=259, answer)?;
+        expect(SmtpStage::Recipient, 250..=259, answer)?;
         let answer = self.wire.ask("DATA", limits.go_ahead).await;
-        expect(Stage::Content, 354..=354, answer)?;
+        expect(SmtpStage::Content, 354..=354, answer)?;
         let sent = self.wire.send(&content.bytes, limits.piece).await;
         match sent {
             Ok(()) => Ok(()),
@@ -184,7 +184,7 @@ impl Session {
     }
 
     /// Ends the mail, and waits for the answer to it.
-    pub(super) async fn settle(&mut self) -> Result<(), Failure> {
+    pub(super) async fn settle(&mut self) -> Result<(), SmtpFailure> {
         if let Err(error) = self.wire.is_quiet() {
             return Err(self.cut_short(&error).await);
         }
@@ -192,25 +192,25 @@ impl Session {
             Ok(()) => {}
             // The connection was closed before the dot: without it no server accepts a mail.
             Err(error @ WireError::Io(_)) => return Err(self.cut_short(&error).await),
-            Err(error) => return Err(Failure::broken(Stage::Answer, &error)),
+            Err(error) => return Err(SmtpFailure::broken(SmtpStage::Answer, &error)),
         }
         let answer = self.wire.reply(self.limits.dot).await;
-        expect(Stage::Answer, 250..=259, answer).map(drop)
+        expect(SmtpStage::Answer, 250..=259, answer).map(drop)
     }
 
     /// The server's reason for breaking off a mail, if it gave one. A positive answer before the
     /// end does not count.
-    async fn cut_short(&mut self, error: &WireError) -> Failure {
+    async fn cut_short(&mut self, error: &WireError) -> SmtpFailure {
         match self.wire.reply(COURTESY).await {
-            Ok(reply) if reply.code >= 400 => Failure::answered(Stage::Content, &reply),
-            _ => Failure::broken(Stage::Content, error),
+            Ok(reply) if reply.code >= 400 => SmtpFailure::answered(SmtpStage::Content, &reply),
+            _ => SmtpFailure::broken(SmtpStage::Content, error),
         }
     }
 
     /// The parameters of MAIL FROM.
-    fn parameters(&self, envelope: &Envelope, content: &Content) -> Result<String, Failure> {
-        let lacks = |what: &str| Failure {
-            stage: Stage::Content,
+    fn parameters(&self, envelope: &Envelope, content: &Content) -> Result<String, SmtpFailure> {
+        let lacks = |what: &str| SmtpFailure {
+            stage: SmtpStage::Content,
             meaning: Meaning::Refused,
             text: format!("the mail server does not offer {what}, which this mail needs"),
         };
@@ -251,20 +251,20 @@ impl Session {
 
 /// The answer, if it has one of these codes.
 fn expect(
-    stage: Stage,
+    stage: SmtpStage,
     codes: std::ops::RangeInclusive<u16>,
     answer: Result<Reply, WireError>,
-) -> Result<Reply, Failure> {
-    let reply = answer.map_err(|error| Failure::broken(stage, &error))?;
+) -> Result<Reply, SmtpFailure> {
+    let reply = answer.map_err(|error| SmtpFailure::broken(stage, &error))?;
     match codes.contains(&reply.code) {
         true => Ok(reply),
-        false => Err(Failure::answered(stage, &reply)),
+        false => Err(SmtpFailure::answered(stage, &reply)),
     }
 }
 
 /// Connects to the first address of the host that accepts.
-async fn connect(way: &Way, limit: Duration) -> Result<TcpStream, Failure> {
-    let failed = |text: &str| Failure::new(Stage::Connect, text);
+async fn connect(way: &Way, limit: Duration) -> Result<TcpStream, SmtpFailure> {
+    let failed = |text: &str| SmtpFailure::new(SmtpStage::Connect, text);
     let silent = || failed(&WireError::Silent(limit).to_string());
     let addresses = timeout(limit, lookup_host((way.host.as_str(), way.port)));
     let addresses = addresses.await.map_err(|_| silent())?;
@@ -287,8 +287,8 @@ async fn connect(way: &Way, limit: Duration) -> Result<TcpStream, Failure> {
     Err(last)
 }
 
-async fn protect(stream: Stream, way: &Way, limit: Duration) -> Result<Stream, Failure> {
-    let failed = |text: &str| Failure::new(Stage::Connect, text);
+async fn protect(stream: Stream, way: &Way, limit: Duration) -> Result<Stream, SmtpFailure> {
+    let failed = |text: &str| SmtpFailure::new(SmtpStage::Connect, text);
     let Some((config, name)) = &way.tls else {
         return Err(failed("TLS was not set up"));
     };

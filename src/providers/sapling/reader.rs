@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::digest::Digesting;
 use super::page::{Members, Suppressed, Teams};
 use super::wire::{check_emails, check_ids};
-use super::{Access, Digest, PendingUser, Team, TeamUser, segment};
+use super::{Digest, PendingUser, SaplingAccess, Team, TeamUser, segment};
 use crate::providers::answer::Answer;
 use crate::providers::http::{Call, Large};
 use crate::providers::signs::PageSigns;
@@ -18,7 +18,7 @@ use crate::providers::{CallError, Proof, Room, StillDue};
 /// Reads one account. It can change nothing.
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {
-    access: Arc<Access>,
+    access: Arc<SaplingAccess>,
 }
 
 /// One reading of a team.
@@ -45,7 +45,7 @@ const AT_ONCE: usize = 64 << 10;
 type Slot = Arc<Mutex<Option<(Members, Digest)>>>;
 
 impl Reader {
-    pub(super) fn new(access: Arc<Access>) -> Self {
+    pub(super) fn new(access: Arc<SaplingAccess>) -> Self {
         Self { access }
     }
 

@@ -6,14 +6,14 @@ use reqwest::Method;
 use serde::Serialize;
 
 use super::wire::AddedAnswer;
-use super::{Access, Added, BulkRemoved, Flags, Nothing, segment};
+use super::{Added, BulkRemoved, Flags, Nothing, SaplingAccess, segment};
 use crate::domain::Email;
 use crate::providers::{CallError, Gone, StillDue};
 
 /// Writes one account. "API key holder must be an admin for the team", for every call.
 #[derive(Debug, Clone)]
 pub(crate) struct Writer {
-    access: Arc<Access>,
+    access: Arc<SaplingAccess>,
 }
 
 #[derive(Serialize)]
@@ -35,7 +35,7 @@ struct WithFlags<T> {
 }
 
 impl Writer {
-    pub(super) fn new(access: Arc<Access>) -> Self {
+    pub(super) fn new(access: Arc<SaplingAccess>) -> Self {
         Self { access }
     }
 

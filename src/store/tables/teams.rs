@@ -43,7 +43,7 @@ pub(crate) struct KnownTeam {
 /// What became of a reading.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
-pub(crate) enum Taken {
+pub(crate) enum Belief {
     /// Believed; with the changes it showed.
     Believed(Vec<Finding>),
     /// Doubtful about who is missing, and why; the people it shows were stored.
@@ -85,7 +85,7 @@ impl Teams {
         reading: &TeamReading,
         holder: Option<&Email>,
         look: Look<'_>,
-    ) -> Result<Taken, StoreError> {
+    ) -> Result<Belief, StoreError> {
         let Look { run, at, counts } = look;
         let kind = SourceKind::Team(team.id());
         let source = Sources::get(db, team.account(), kind)?;
@@ -95,7 +95,7 @@ impl Teams {
                 if counts {
                     Sources::impossible(db, team.account(), kind, &why, at)?;
                 }
-                return Ok(Taken::Impossible(why));
+                return Ok(Belief::Impossible(why));
             }
         };
         let ours = Ledger::under_way(db, team.id(), ActionKind::MemberRemove)?;
@@ -150,14 +150,14 @@ impl Teams {
                 Sources::doubted(db, team.account(), kind, &why, at)?;
             }
             Sources::unsettled(db, team.account(), kind)?;
-            return Ok(Taken::Doubted(why, found));
+            return Ok(Belief::Doubted(why, found));
         }
         let complete = Complete {
             digest: Some(&reading.digest),
             settled: absent.awaited.is_empty() && !awaited && !unproven,
         };
         Sources::complete(db, team.account(), kind, complete, at)?;
-        Ok(Taken::Believed(found))
+        Ok(Belief::Believed(found))
     }
 
     /// Believes the last doubtful reading of a team because a person has accepted it: the people

@@ -36,7 +36,7 @@ pub(super) enum What {
 }
 
 /// A row as of its last event.
-struct Row {
+struct RowState {
     /// A hash of each column's value: small, and enough to compare. Its key is random for each
     /// process, so that nobody can prepare two values with the same hash.
     columns: Box<[u64]>,
@@ -47,7 +47,7 @@ struct Row {
 /// The rows as of the events so far.
 #[derive(Default)]
 pub(super) struct Replay {
-    rows: HashMap<(usize, String), Row>,
+    rows: HashMap<(usize, String), RowState>,
     hash: RandomState,
     /// The last event whose payload was erased.
     erased: i64,
@@ -109,7 +109,7 @@ impl Replay {
                 }
             }
             let columns = hashes;
-            self.rows.insert(id, Row { columns, seq });
+            self.rows.insert(id, RowState { columns, seq });
         }
     }
 
