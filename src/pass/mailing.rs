@@ -12,13 +12,13 @@ use self::batch::Batch;
 use super::Pass;
 use crate::clock;
 use crate::config::Settings;
-use crate::mail;
+use crate::mail::{self, Envelope};
 use crate::report::Summary;
 use crate::report::letter::Scene;
 use crate::schedule;
 use crate::store::queries::OwedAt;
 use crate::store::queries::report::{self, ReportInput};
-use crate::store::{Holds, Outbox, Runs, Store, StoreError};
+use crate::store::{Db, Holds, Outbox, Runs, Store, StoreError};
 
 /// What a mail is that carries the report.
 const REPORT: &str = "report";
@@ -89,20 +89,10 @@ pub(crate) async fn queue_report(
         Some(run) => run.to_owned(),
         None => to.as_millisecond().to_string(),
     };
-    let batch = Batch {
-        settings: mail_settings,
-        kind: REPORT,
-        occasion: &key,
-        date: summary.generated_at,
-    };
-    let mails = batch.to_ours(|envelope| mail::report_forms(&summary, envelope))?;
-    store
-        .write(move |db| {
-            Runs::set_fact(db, LAST_REPORT, to)?;
-            Outbox::put_all(db, &mails, to)
-        })
-        .await?;
-    Ok(())
+    let batch = Batch::new(mail_settings, REPORT, &key, to);
+    let forms = |envelope: &Envelope<'_>| mail::report_forms(&summary, envelope);
+    let note = move |db: &Db| Runs::set_fact(db, LAST_REPORT, to);
+    batch.queue_to_ours(store, forms, note).await
 }
 
 /// Puts the alarm of held actions into the outbox: once for each thing that is held, as soon as it
@@ -112,29 +102,17 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError>
         return Ok(());
     }
     let at = clock::now();
+    let note = move |db: &Db| Holds::told(db, at);
+    let Some(mail_settings) = &pass.settings.mail else {
+        return Ok(pass.store.write(note).await?);
+    };
     let unconfirmed = pass.restored.is_some();
     let (settings, run) = (pass.settings, Some(pass.run.as_str()));
     let summary = summarize(settings, pass.store, run, Some(at), at, unconfirmed).await?;
-    let mails = match &pass.settings.mail {
-        Some(settings) => {
-            let (subject, text) = alarm::write(&summary, &pass.run);
-            let batch = Batch {
-                settings,
-                kind: "hold",
-                occasion: &pass.run,
-                date: summary.generated_at,
-            };
-            batch.to_ours(|envelope| Ok(vec![mail::compose_plain(&subject, &text, envelope)?]))?
-        }
-        None => Vec::new(),
-    };
-    pass.store
-        .write(move |db| {
-            Holds::told(db, at)?;
-            Outbox::put_all(db, &mails, at)
-        })
-        .await?;
-    Ok(())
+    let (subject, text) = alarm::write(&summary, &pass.run);
+    let batch = Batch::new(mail_settings, "hold", &pass.run, at);
+    let forms = |envelope: &Envelope<'_>| Ok(vec![mail::compose_plain(&subject, &text, envelope)?]);
+    batch.queue_to_ours(pass.store, forms, note).await
 }
 
 /// Puts the letters of this turn into the outbox: notices of ends, and the review's questions. Returns

@@ -7,40 +7,66 @@ use super::MailError;
 use crate::config::MailSettings;
 use crate::domain::Email;
 use crate::mail::{self, ComposeError, Envelope};
-use crate::store::NewMail;
+use crate::pass::PassError;
+use crate::store::{Db, NewMail, Outbox, Store, StoreError};
+
+/// A whole message, and smaller versions of it.
+type Forms = Vec<Vec<u8>>;
 
 /// The mails of one occasion.
 pub(super) struct Batch<'a> {
-    pub(super) settings: &'a MailSettings,
-    /// `report`, …
-    pub(super) kind: &'static str,
-    /// Tells it from others of its kind: a run, or a moment.
-    pub(super) occasion: &'a str,
-    pub(super) date: Timestamp,
+    settings: &'a MailSettings,
+    kind: &'static str,
+    occasion: &'a str,
+    date: Timestamp,
 }
 
-impl Batch<'_> {
-    /// One mail to each of `mail.to`.
-    pub(super) fn to_ours(
+impl<'a> Batch<'a> {
+    /// Of this kind, such as `report`; the occasion tells it from others, and is a run or a moment.
+    pub(super) fn new(
+        settings: &'a MailSettings,
+        kind: &'static str,
+        occasion: &'a str,
+        date: Timestamp,
+    ) -> Self {
+        Self {
+            settings,
+            kind,
+            occasion,
+            date,
+        }
+    }
+
+    /// One mail to each of `mail.to`, in the transaction in which `note` records that it was decided.
+    pub(super) async fn queue_to_ours(
         &self,
-        forms: impl Fn(&Envelope<'_>) -> Result<Vec<Vec<u8>>, ComposeError>,
-    ) -> Result<Vec<NewMail>, MailError> {
+        store: &Store,
+        forms: impl Fn(&Envelope<'_>) -> Result<Forms, ComposeError>,
+        note: impl FnOnce(&Db) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<(), PassError> {
         let mail = |(place, to): (usize, &Mailbox)| {
             let unique_key = format!("{}/{}/{}", self.kind, self.occasion, to.email);
             self.mail(place, to, unique_key, &forms)
         };
-        self.settings.to.iter().enumerate().map(mail).collect()
+        let mails = self.settings.to.iter().enumerate().map(mail);
+        let mails = mails.collect::<Result<_, _>>()?;
+        self.put(store, mails, |db, _| note(db)).await?;
+        Ok(())
     }
 
-    /// One mail for each decision, to its person and with its unique key. Owners are checked when
-    /// they are recorded; one that came otherwise and is no address gets no mail.
-    pub(super) fn to_each<D>(
+    /// One mail for each decision, to its person and with its unique key, in the transaction in which
+    /// `note` records what was decided. Returns the rows of those that are not sent, since their
+    /// address is suppressed. Owners are checked when they are recorded; one that came otherwise and
+    /// is no address gets no mail.
+    pub(super) async fn queue_each<D: Send + 'static>(
         &self,
+        store: &Store,
         decided: Vec<D>,
-        address: impl Fn(&D) -> (&Email, String),
-        forms: impl Fn(&D, &Envelope<'_>) -> Result<Vec<Vec<u8>>, ComposeError>,
-    ) -> Result<Vec<(D, NewMail)>, MailError> {
-        let mut mails = Vec::with_capacity(decided.len());
+        address: impl Fn(&D) -> (Email, String),
+        forms: impl Fn(&D, &Envelope<'_>) -> Result<Forms, ComposeError>,
+        note: impl Fn(&Db, &D, &NewMail) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Vec<i64>, PassError> {
+        let (mut mailed, mut mails) = (Vec::new(), Vec::new());
         for (place, decision) in decided.into_iter().enumerate() {
             let (to, unique_key) = address(&decision);
             let Ok(address) = to.written().parse() else {
@@ -48,12 +74,32 @@ impl Batch<'_> {
                 continue;
             };
             let to = Mailbox::new(None, address);
-            let mail = self.mail(place, &to, unique_key, |envelope| {
-                forms(&decision, envelope)
-            })?;
-            mails.push((decision, mail));
+            let forms = |envelope: &Envelope<'_>| forms(&decision, envelope);
+            mails.push(self.mail(place, &to, unique_key, forms)?);
+            mailed.push(decision);
         }
-        Ok(mails)
+        if mails.is_empty() {
+            return Ok(Vec::new());
+        }
+        let note = move |db: &Db, mails: &[NewMail]| {
+            let mut all = mailed.iter().zip(mails);
+            all.try_for_each(|(decision, mail)| note(db, decision, mail))
+        };
+        Ok(self.put(store, mails, note).await?)
+    }
+
+    async fn put(
+        &self,
+        store: &Store,
+        mails: Vec<NewMail>,
+        note: impl FnOnce(&Db, &[NewMail]) -> Result<(), StoreError> + Send + 'static,
+    ) -> Result<Vec<i64>, StoreError> {
+        let at = self.date;
+        let put = move |db: &Db| {
+            note(db, &mails)?;
+            Outbox::put_all(db, &mails, at)
+        };
+        store.write(put).await
     }
 
     fn mail(
@@ -61,7 +107,7 @@ impl Batch<'_> {
         place: usize,
         to: &Mailbox,
         unique_key: String,
-        forms: impl FnOnce(&Envelope<'_>) -> Result<Vec<Vec<u8>>, ComposeError>,
+        forms: impl FnOnce(&Envelope<'_>) -> Result<Forms, ComposeError>,
     ) -> Result<NewMail, MailError> {
         let from = &self.settings.from;
         let message_id = format!("{}-{}-{place}", self.kind, self.occasion);

@@ -6,7 +6,7 @@ use crate::mail::{self, CalendarEvent, ComposeError, Envelope};
 use crate::notices::{self, Item, MailTurn, Notice, NoticeRules};
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
-use crate::store::{Notices, Outbox, ending};
+use crate::store::{Db, NewMail, Notices, ending};
 
 /// Entries of one mail's calendar: some 350 bytes each, and nobody reads more.
 const MOST_EVENTS: usize = 2000;
@@ -43,29 +43,15 @@ pub(super) async fn queue(
             Ok(notices::decide(&ends, &memory, &rules, &turn))
         })
         .await?;
-    let batch = Batch {
-        settings,
-        kind: "notice",
-        occasion: &pass.run,
-        date: now,
+    let batch = Batch::new(settings, "notice", &pass.run, now);
+    let address = |notice: &Notice| (notice.to.clone(), Notices::key(turn.day, &notice.to));
+    let forms = |notice: &Notice, envelope: &Envelope<'_>| forms(notice, scene, envelope);
+    let note = move |db: &Db, notice: &Notice, mail: &NewMail| {
+        Notices::note(db, notice, &mail.message_id, mail.ours, now)
     };
-    let mails = batch.to_each(
-        decided,
-        |notice| (&notice.to, Notices::key(turn.day, &notice.to)),
-        |notice, envelope| forms(notice, scene, envelope),
-    )?;
-    if mails.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(pass
-        .store
-        .write(move |db| {
-            for (notice, mail) in &mails {
-                Notices::note(db, notice, &mail.message_id, mail.ours, now)?;
-            }
-            Outbox::put_all(db, mails.iter().map(|(_, mail)| mail), now)
-        })
-        .await?)
+    batch
+        .queue_each(pass.store, decided, address, forms, note)
+        .await
 }
 
 /// The notice with its calendar, and one without for a server that does not take it whole.

@@ -3,12 +3,12 @@
 use super::batch::Batch;
 use crate::config::MailSettings;
 use crate::domain::Email;
-use crate::mail;
+use crate::mail::{self, Envelope};
 use crate::notices::MailTurn;
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
-use crate::review;
-use crate::store::{Outbox, Reviews};
+use crate::review::{self, ReviewRequest};
+use crate::store::{Db, NewMail, Reviews};
 
 /// Puts the questions into the outbox that are to go out in this turn, in the transaction that
 /// notes that they were asked. Returns the rows of those that are not sent.
@@ -37,30 +37,16 @@ pub(super) async fn queue(
             Ok(review::letters(&open, &rules, &who, now))
         })
         .await?;
-    let batch = Batch {
-        settings,
-        kind: "review",
-        occasion: &pass.run,
-        date: now,
+    let batch = Batch::new(settings, "review", &pass.run, now);
+    let address = |asked: &ReviewRequest| (asked.to.clone(), Reviews::key(&asked.to, now));
+    let forms = |asked: &ReviewRequest, envelope: &Envelope<'_>| {
+        let letter = letter::review(asked, &rules, scene);
+        Ok(vec![mail::compose_letter(&letter, None, envelope)?])
     };
-    let mails = batch.to_each(
-        letters,
-        |asked| (&asked.to, Reviews::key(&asked.to, now)),
-        |asked, envelope| {
-            let letter = letter::review(asked, &rules, scene);
-            Ok(vec![mail::compose_letter(&letter, None, envelope)?])
-        },
-    )?;
-    if mails.is_empty() {
-        return Ok(Vec::new());
-    }
-    Ok(pass
-        .store
-        .write(move |db| {
-            for (asked, mail) in &mails {
-                Reviews::asked(db, asked, &rules, &mail.unique_key, now)?;
-            }
-            Outbox::put_all(db, mails.iter().map(|(_, mail)| mail), now)
-        })
-        .await?)
+    let note = move |db: &Db, asked: &ReviewRequest, mail: &NewMail| {
+        Reviews::asked(db, asked, &rules, &mail.unique_key, now)
+    };
+    batch
+        .queue_each(pass.store, letters, address, forms, note)
+        .await
 }

@@ -81,12 +81,12 @@ pub(crate) struct Waiting {
 impl Outbox {
     /// Adds mails, each once per unique key. Returns the rows of those that are not sent, because a
     /// provider has suppressed their address.
-    pub(crate) fn put_all<'a>(
+    pub(crate) fn put_all(
         db: &Connection,
-        mails: impl IntoIterator<Item = &'a NewMail>,
+        mails: &[NewMail],
         at: Timestamp,
     ) -> Result<Vec<i64>, StoreError> {
-        let rows = mails.into_iter().map(|mail| Self::put(db, mail, at));
+        let rows = mails.iter().map(|mail| Self::put(db, mail, at));
         rows.filter_map(Result::transpose).collect()
     }
 
