@@ -9,7 +9,7 @@ mod smtp;
 mod words;
 
 pub(crate) use calendar::{CalendarEvent, calendar};
-pub(crate) use compose::{ComposeError, Envelope, message_id};
+pub(crate) use compose::{ComposeError, MailHead, message_id};
 pub(crate) use compose::{compose_letter, compose_plain, report_forms};
 pub(crate) use deliver::{BuildError, Courier, DeliveryError, Pace, Parcel};
 pub(crate) use round::RoundError;

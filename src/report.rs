@@ -17,7 +17,7 @@ pub(crate) mod words;
 
 pub(crate) use csv::{defused, render_within as csv_within};
 pub(crate) use extent::Extent;
-pub(crate) use line::Line;
+pub(crate) use line::ReportLine;
 pub(crate) use list::ReportList;
 pub(crate) use subject::subject;
 pub(crate) use summary::{Summary, Trail, WEEKS, Week, zone_name};

@@ -56,7 +56,7 @@ pub(crate) fn message_id(from: &Mailbox, unique: &str) -> String {
 
 /// Who writes to one person, when, and under which id.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Envelope<'a> {
+pub(crate) struct MailHead<'a> {
     pub(crate) from: &'a Mailbox,
     pub(crate) to: &'a Mailbox,
     /// With angle brackets.
@@ -71,13 +71,13 @@ pub(crate) struct Envelope<'a> {
 /// Fails when the report cannot be written or the Message-ID is none.
 pub(crate) fn report_forms(
     summary: &Summary,
-    envelope: &Envelope<'_>,
+    head: &MailHead<'_>,
 ) -> Result<Vec<Vec<u8>>, ComposeError> {
-    let mut forms = vec![compose_report(summary, envelope)?];
+    let mut forms = vec![compose_report(summary, head)?];
     let mut shorter = summary.clone();
     for extent in [Extent::WithoutTable, Extent::Beginnings, Extent::Numbers] {
         shorter.extent = extent;
-        let form = compose_report(&shorter, envelope)?;
+        let form = compose_report(&shorter, head)?;
         if forms.last().is_some_and(|last| form.len() < last.len()) {
             forms.push(form);
         }
@@ -92,10 +92,10 @@ pub(crate) fn report_forms(
 /// Fails when the report cannot be written or the Message-ID is none.
 pub(crate) fn compose_report(
     summary: &Summary,
-    envelope: &Envelope<'_>,
+    head: &MailHead<'_>,
 ) -> Result<Vec<u8>, ComposeError> {
     let text = report::render(summary, Format::Text)?;
-    let headers = headers(&report::subject(summary), envelope)?;
+    let headers = headers(&report::subject(summary), head)?;
     let html = || report::render(summary, Format::Html);
     let message = match summary.extent {
         Extent::Whole => {
@@ -128,9 +128,9 @@ fn table(summary: &Summary) -> Result<SinglePart, ComposeError> {
 pub(crate) fn compose_letter(
     letter: &Letter,
     calendar: Option<String>,
-    envelope: &Envelope<'_>,
+    head: &MailHead<'_>,
 ) -> Result<Vec<u8>, ComposeError> {
-    let headers = headers(&letter.subject, envelope)?;
+    let headers = headers(&letter.subject, head)?;
     let body = MultiPart::alternative_plain_html(letter.text(), letter.html()?);
     let message = match calendar {
         None => headers.multipart(body)?,
@@ -150,29 +150,29 @@ pub(crate) fn compose_letter(
 pub(crate) fn compose_plain(
     subject: &str,
     text: &str,
-    envelope: &Envelope<'_>,
+    head: &MailHead<'_>,
 ) -> Result<Vec<u8>, ComposeError> {
     let text: String = text
         .chars()
         .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
         .collect();
-    let message = headers(subject, envelope)?.singlepart(SinglePart::plain(text))?;
+    let message = headers(subject, head)?.singlepart(SinglePart::plain(text))?;
     Ok(message.formatted())
 }
 
 /// The headers of every mail. The last two keep out-of-office notes and other robots from answering
 /// (RFC 3834, and its counterpart in Exchange).
-fn headers(subject: &str, envelope: &Envelope<'_>) -> Result<MessageBuilder, ComposeError> {
-    let message_id = envelope.message_id;
+fn headers(subject: &str, head: &MailHead<'_>) -> Result<MessageBuilder, ComposeError> {
+    let message_id = head.message_id;
     if !is_message_id(message_id) {
         return Err(ComposeError::MessageId(one_line(message_id)));
     }
     let raw = |name, value: &str| HeaderValue::new(name, value.to_owned());
     Ok(Message::builder()
-        .from(named(envelope.from))
-        .to(named(envelope.to))
+        .from(named(head.from))
+        .to(named(head.to))
         .subject(short(subject))
-        .date(sent_at(envelope.date))
+        .date(sent_at(head.date))
         .message_id(Some(message_id.to_owned()))
         .raw_header(raw(
             HeaderName::new_from_ascii_str("Auto-Submitted"),
@@ -232,8 +232,8 @@ mod tests {
     }
 
     /// From somebody to themselves.
-    fn envelope<'a>(mailbox: &'a Mailbox, message_id: &'a str, date: Timestamp) -> Envelope<'a> {
-        Envelope {
+    fn head<'a>(mailbox: &'a Mailbox, message_id: &'a str, date: Timestamp) -> MailHead<'a> {
+        MailHead {
             from: mailbox,
             to: mailbox,
             message_id,
@@ -243,13 +243,13 @@ mod tests {
 
     fn lively() -> Vec<u8> {
         let summary = sample::lively();
-        let envelope = Envelope {
+        let head = MailHead {
             from: &mailbox("lapsed <lapsed@acme.example>"),
             to: &mailbox("Zoë Müller <it@acme.example>"),
             message_id: "<report-01JD@acme.example>",
             date: summary.generated_at,
         };
-        compose_report(&summary, &envelope).unwrap()
+        compose_report(&summary, &head).unwrap()
     }
 
     #[test]
@@ -327,7 +327,7 @@ mod tests {
             "<a@b@c>",
             "<ä@b>",
         ] {
-            let result = compose_plain("s", "t", &envelope(&box_, id, Timestamp::UNIX_EPOCH));
+            let result = compose_plain("s", "t", &head(&box_, id, Timestamp::UNIX_EPOCH));
             assert!(matches!(result, Err(ComposeError::MessageId(_))), "{id:?}");
         }
     }
@@ -336,7 +336,7 @@ mod tests {
     fn any_date_can_be_sent() {
         let box_ = mailbox("lapsed@acme.example");
         for date in [Timestamp::MIN, Timestamp::MAX] {
-            assert!(compose_plain("s", "t", &envelope(&box_, "<a@b>", date)).is_ok());
+            assert!(compose_plain("s", "t", &head(&box_, "<a@b>", date)).is_ok());
         }
     }
 
@@ -350,9 +350,9 @@ mod tests {
             let named = Mailbox::new(Some(hostile.clone()), address);
             let expected = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted",
                 "X-Auto-Response-Suppress", "MIME-Version", "Content-Type"];
-            let envelope = envelope(&named, "<a@b>", summary.to);
-            let report = compose_report(&summary, &envelope).unwrap();
-            let plain = compose_plain(&hostile, &hostile, &envelope).unwrap();
+            let head = head(&named, "<a@b>", summary.to);
+            let report = compose_report(&summary, &head).unwrap();
+            let plain = compose_plain(&hostile, &hostile, &head).unwrap();
             for bytes in [report, plain] {
                 let mail = MessageParser::default().parse(&bytes).unwrap();
                 let mut names: Vec<&str> = mail.headers().iter().map(mail_parser::Header::name).collect();

@@ -12,7 +12,7 @@ use self::batch::Batch;
 use super::Pass;
 use crate::clock;
 use crate::config::Settings;
-use crate::mail::{self, Envelope};
+use crate::mail::{self, MailHead};
 use crate::report::Summary;
 use crate::report::letter::Scene;
 use crate::schedule;
@@ -90,7 +90,7 @@ pub(crate) async fn queue_report(
         None => to.as_millisecond().to_string(),
     };
     let batch = Batch::new(mail_settings, REPORT, &key, to);
-    let forms = |envelope: &Envelope<'_>| mail::report_forms(&summary, envelope);
+    let forms = |head: &MailHead<'_>| mail::report_forms(&summary, head);
     let note = move |db: &Db| Runs::set_fact(db, LAST_REPORT, to);
     batch.queue_to_ours(store, forms, note).await
 }
@@ -111,7 +111,7 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError>
     let summary = summarize(settings, pass.store, run, Some(at), at, unconfirmed).await?;
     let (subject, text) = alarm::write(&summary, &pass.run);
     let batch = Batch::new(mail_settings, "hold", &pass.run, at);
-    let forms = |envelope: &Envelope<'_>| Ok(vec![mail::compose_plain(&subject, &text, envelope)?]);
+    let forms = |head: &MailHead<'_>| Ok(vec![mail::compose_plain(&subject, &text, head)?]);
     batch.queue_to_ours(pass.store, forms, note).await
 }
 

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use csv::{Terminator, Writer, WriterBuilder};
 
 use super::RenderError;
-use super::line::Line;
+use super::line::ReportLine;
 use super::list::ReportList;
 use super::summary::Summary;
 
@@ -100,7 +100,7 @@ pub(crate) fn defused(cell: &str) -> Cow<'_, str> {
 }
 
 /// The rows of a line: one for each of its places.
-fn rows(summary: &Summary, list: ReportList, line: &Line) -> Vec<[String; COLUMNS.len()]> {
+fn rows(summary: &Summary, list: ReportList, line: &ReportLine) -> Vec<[String; COLUMNS.len()]> {
     fn written(value: Option<impl ToString>) -> String {
         value.map(|value| value.to_string()).unwrap_or_default()
     }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 /// An entry of a list. Targets, actions, reasons, states and evidence are the words of the command
 /// line's JSON; an absent text is `None`, never the empty string.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Line {
+pub(crate) struct ReportLine {
     /// When it happened, since when it is so, or when it ends.
     pub(crate) at: Timestamp,
     /// Such as `member.remove`, or what kind of change it was.

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use strum::{IntoStaticStr, VariantArray};
 
-use super::line::Line;
+use super::line::ReportLine;
 use super::summary::Summary;
 use super::view::{DisplayRow, Urgency, joined};
 use super::words::{change, debt_state, done, reason, todo};
@@ -94,13 +94,13 @@ pub(super) struct Layout {
     /// Its name in the CSV.
     pub(super) section: &'static str,
     /// What a line has in the JSON, in this order.
-    pub(super) keys: &'static [Key],
+    pub(super) keys: &'static [JsonKey],
     /// Fills the row of a line, which starts out as what most lists show.
-    row: fn(&Summary, &Line, &mut DisplayRow),
+    row: fn(&Summary, &ReportLine, &mut DisplayRow),
 }
 
 /// A key of a line in the JSON, and its value.
-type Key = (&'static str, fn(&Line) -> Value);
+type JsonKey = (&'static str, fn(&ReportLine) -> Value);
 
 /// A list that needs no more words than its title.
 const PLAIN: Layout = Layout {
@@ -294,7 +294,7 @@ impl ReportList {
     }
 
     /// A line for people, on one line each.
-    pub(super) fn row(self, summary: &Summary, line: &Line) -> DisplayRow {
+    pub(super) fn row(self, summary: &Summary, line: &ReportLine) -> DisplayRow {
         let mut row = DisplayRow {
             lead: written(&line.email),
             side: summary.moment(line.at),
@@ -311,17 +311,17 @@ fn written(text: &Option<String>) -> String {
 }
 
 /// What is to be removed, where, and why.
-fn due(line: &Line) -> String {
+fn due(line: &ReportLine) -> String {
     action_on(line, todo)
 }
 
-fn action_on(line: &Line, say: fn(&str) -> &str) -> String {
+fn action_on(line: &ReportLine, say: fn(&str) -> &str) -> String {
     let [target, action, why] = [&line.target, &line.action, &line.reason].map(written);
     joined(&[&target, say(&action), reason(&why)])
 }
 
 /// Where a grant is for, and who answers for it.
-fn owned(line: &Line) -> String {
+fn owned(line: &ReportLine) -> String {
     let owner = match &line.owner {
         Some(owner) => format!("owner {owner}"),
         None => "no owner".to_owned(),

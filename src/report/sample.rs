@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
-use super::line::Line;
+use super::line::ReportLine;
 use super::list::ReportList;
 use super::summary::{Summary, Trail};
 
@@ -31,12 +31,12 @@ pub(crate) fn quiet() -> Summary {
 }
 
 /// A line about a person on a target.
-fn line(email: &str, target: &str, when: &str) -> Line {
-    Line {
+fn line(email: &str, target: &str, when: &str) -> ReportLine {
+    ReportLine {
         at: at(when),
         email: some(email),
         target: some(target),
-        ..Line::default()
+        ..ReportLine::default()
     }
 }
 
@@ -48,7 +48,7 @@ pub(crate) fn lively() -> Summary {
         ("jane.doe@contractor.example", 72),
         ("o'neil@contractor.example", 24),
     ]
-    .map(|(email, hours)| Line {
+    .map(|(email, hours)| ReportLine {
         at: to - hours.hours(),
         run: some("01JD9Z0Q6H3C1B8FJ5E7K2M4TA"),
         action: some("member.remove"),
@@ -57,16 +57,16 @@ pub(crate) fn lively() -> Summary {
         reason: some("grant.ended"),
         state: some("held"),
         detail: some("2 of 6 people of the team in 24 hours is more than 25 %"),
-        ..Line::default()
+        ..ReportLine::default()
     })
     .into();
-    summary[ReportList::Sources] = vec![Line {
+    summary[ReportList::Sources] = vec![ReportLine {
         detail: some("the list of members shrank from 14 to 0, which is not believed yet"),
         ..line("", "sapling:acme/Finance", "2026-11-21T22:15:00Z")
     }];
     summary[ReportList::Debts] = debts();
     summary[ReportList::Ended] = ended();
-    summary[ReportList::Protected] = vec![Line {
+    summary[ReportList::Protected] = vec![ReportLine {
         action: some("member.remove"),
         reason: some("team.max_age"),
         state: some("protected"),
@@ -83,7 +83,7 @@ pub(crate) fn lively() -> Summary {
         "sentius:acme",
         "2025-02-01T09:00:00Z",
     )];
-    summary[ReportList::Unanswered] = vec![Line {
+    summary[ReportList::Unanswered] = vec![ReportLine {
         owner: some("owner@acme.example"),
         state: some("reminded"),
         reminded_at: Some(at("2026-11-16T06:00:00Z")),
@@ -107,12 +107,12 @@ pub(crate) fn lively() -> Summary {
             false,
         ),
     ]
-    .map(|(line, is_admin)| Line {
+    .map(|(line, is_admin)| ReportLine {
         is_admin: Some(is_admin),
         ..line
     })
     .into();
-    summary[ReportList::Invites] = vec![Line {
+    summary[ReportList::Invites] = vec![ReportLine {
         state: some("not registered"),
         ..line(
             "new.starter@acme.example",
@@ -120,7 +120,7 @@ pub(crate) fn lively() -> Summary {
             "2026-11-13T08:00:00Z",
         )
     }];
-    summary[ReportList::Suppressed] = vec![Line {
+    summary[ReportList::Suppressed] = vec![ReportLine {
         places: vec![
             "pending in sapling:acme/Core".into(),
             "whitelisted in sentius:acme".into(),
@@ -131,7 +131,7 @@ pub(crate) fn lively() -> Summary {
     summary
 }
 
-fn debts() -> Vec<Line> {
+fn debts() -> Vec<ReportLine> {
     [
         (
             "failed",
@@ -143,7 +143,7 @@ fn debts() -> Vec<Line> {
         ("unknown", 1, "2026-11-22T05:45:00Z", "member.remove", ""),
         ("planned", 0, "2026-11-22T05:58:00Z", "member.demote", ""),
     ]
-    .map(|(state, attempts, since, action, detail)| Line {
+    .map(|(state, attempts, since, action, detail)| ReportLine {
         at: at(since),
         action: some(action),
         target: some(if action == "whitelist.remove" {
@@ -161,12 +161,12 @@ fn debts() -> Vec<Line> {
         attempts: Some(attempts),
         next_try: (state == "failed").then(|| at("2026-11-22T06:30:00Z")),
         detail: some(detail),
-        ..Line::default()
+        ..ReportLine::default()
     })
     .into()
 }
 
-fn ended() -> Vec<Line> {
+fn ended() -> Vec<ReportLine> {
     [
         (
             "2026-11-16T23:00:00Z",
@@ -210,7 +210,7 @@ fn ended() -> Vec<Line> {
         ),
     ]
     .map(
-        |(when, action, target, email, reason, evidence, state, detail)| Line {
+        |(when, action, target, email, reason, evidence, state, detail)| ReportLine {
             action: some(action),
             reason: some(reason),
             evidence: some(evidence),
@@ -222,11 +222,11 @@ fn ended() -> Vec<Line> {
     .into()
 }
 
-fn ending(to: Timestamp) -> Vec<Line> {
+fn ending(to: Timestamp) -> Vec<ReportLine> {
     [1, 3, 9, 9, 10, 12, 30, 31, 31, 32, 33, 34, 34, 58, 60, 88]
         .iter()
         .enumerate()
-        .map(|(number, day)| Line {
+        .map(|(number, day)| ReportLine {
             at: to + (day * 24 + 17).hours(),
             email: Some(format!("contractor{number:02}@acme.example")),
             target: some(if number % 3 == 0 {
@@ -235,12 +235,12 @@ fn ending(to: Timestamp) -> Vec<Line> {
                 "sapling:acme/Core"
             }),
             owner: (number % 4 != 0).then(|| "owner@acme.example".to_owned()),
-            ..Line::default()
+            ..ReportLine::default()
         })
         .collect()
 }
 
-fn changes() -> Vec<Line> {
+fn changes() -> Vec<ReportLine> {
     [
         (
             "2026-11-17T08:00:00Z",
@@ -264,7 +264,7 @@ fn changes() -> Vec<Line> {
             "403: the key may not read this team",
         ),
     ]
-    .map(|(when, kind, target, email, detail)| Line {
+    .map(|(when, kind, target, email, detail)| ReportLine {
         action: some(kind),
         detail: some(detail),
         ..line(email, target, when)
@@ -283,7 +283,7 @@ pub(crate) fn fill_with(summary: &mut Summary, text: &str) {
         let line = full[*list].first().cloned();
         summary[*list] = line
             .into_iter()
-            .map(|line| Line {
+            .map(|line| ReportLine {
                 action: own(),
                 target: own(),
                 email: own(),

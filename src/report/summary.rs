@@ -8,7 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use super::extent::Extent;
-use super::line::Line;
+use super::line::ReportLine;
 use super::list::ReportList;
 use crate::domain::Owed;
 
@@ -38,21 +38,21 @@ pub(crate) struct Summary {
     /// How much of it is shown.
     pub(crate) extent: Extent,
     /// Reached by indexing with the list.
-    lists: [Vec<Line>; ReportList::ALL.len()],
+    lists: [Vec<ReportLine>; ReportList::ALL.len()],
     /// The lengths of the lists before they were cut; see [`Summary::count`].
     totals: [u64; ReportList::ALL.len()],
 }
 
 impl Index<ReportList> for Summary {
-    type Output = Vec<Line>;
+    type Output = Vec<ReportLine>;
 
-    fn index(&self, list: ReportList) -> &Vec<Line> {
+    fn index(&self, list: ReportList) -> &Vec<ReportLine> {
         &self.lists[list as usize]
     }
 }
 
 impl IndexMut<ReportList> for Summary {
-    fn index_mut(&mut self, list: ReportList) -> &mut Vec<Line> {
+    fn index_mut(&mut self, list: ReportList) -> &mut Vec<ReportLine> {
         &mut self.lists[list as usize]
     }
 }
@@ -111,7 +111,7 @@ impl Summary {
     }
 
     /// The run that an approval of this line names.
-    pub(crate) fn run_of<'a>(&'a self, held: &'a Line) -> Option<&'a str> {
+    pub(crate) fn run_of<'a>(&'a self, held: &'a ReportLine) -> Option<&'a str> {
         held.run.as_deref().or(self.run.as_deref())
     }
 }
@@ -159,10 +159,10 @@ pub(crate) fn zone_name(zone: &TimeZone, at: Timestamp) -> String {
 mod tests {
     use super::*;
 
-    fn ending(end: &str) -> Line {
-        Line {
+    fn ending(end: &str) -> ReportLine {
+        ReportLine {
             at: end.parse().unwrap(),
-            ..Line::default()
+            ..ReportLine::default()
         }
     }
 

@@ -6,7 +6,7 @@ use lettre::message::Mailbox;
 use super::MailError;
 use crate::config::MailSettings;
 use crate::domain::Email;
-use crate::mail::{self, ComposeError, Envelope};
+use crate::mail::{self, ComposeError, MailHead};
 use crate::pass::PassError;
 use crate::store::{Db, NewMail, Outbox, Store, StoreError};
 
@@ -41,7 +41,7 @@ impl<'a> Batch<'a> {
     pub(super) async fn queue_to_ours(
         &self,
         store: &Store,
-        forms: impl Fn(&Envelope<'_>) -> Result<Forms, ComposeError>,
+        forms: impl Fn(&MailHead<'_>) -> Result<Forms, ComposeError>,
         note: impl FnOnce(&Db) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<(), PassError> {
         let mail = |(place, to): (usize, &Mailbox)| {
@@ -63,7 +63,7 @@ impl<'a> Batch<'a> {
         store: &Store,
         decided: Vec<D>,
         address: impl Fn(&D) -> (Email, String),
-        forms: impl Fn(&D, &Envelope<'_>) -> Result<Forms, ComposeError>,
+        forms: impl Fn(&D, &MailHead<'_>) -> Result<Forms, ComposeError>,
         note: impl Fn(&Db, &D, &NewMail) -> Result<(), StoreError> + Send + 'static,
     ) -> Result<Vec<i64>, PassError> {
         let (mut mailed, mut mails) = (Vec::new(), Vec::new());
@@ -74,7 +74,7 @@ impl<'a> Batch<'a> {
                 continue;
             };
             let to = Mailbox::new(None, address);
-            let forms = |envelope: &Envelope<'_>| forms(&decision, envelope);
+            let forms = |head: &MailHead<'_>| forms(&decision, head);
             mails.push(self.mail(place, &to, unique_key, forms)?);
             mailed.push(decision);
         }
@@ -107,12 +107,12 @@ impl<'a> Batch<'a> {
         place: usize,
         to: &Mailbox,
         unique_key: String,
-        forms: impl FnOnce(&Envelope<'_>) -> Result<Forms, ComposeError>,
+        forms: impl FnOnce(&MailHead<'_>) -> Result<Forms, ComposeError>,
     ) -> Result<NewMail, MailError> {
         let from = &self.settings.from;
         let message_id = format!("{}-{}-{place}", self.kind, self.occasion);
         let message_id = mail::message_id(from, &message_id);
-        let forms = forms(&Envelope {
+        let forms = forms(&MailHead {
             from,
             to,
             message_id: &message_id,

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use crate::config::MailSettings;
-use crate::mail::{self, CalendarEvent, ComposeError, Envelope};
+use crate::mail::{self, CalendarEvent, ComposeError, MailHead};
 use crate::notices::{self, Item, MailTurn, Notice, NoticeRules};
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
@@ -45,7 +45,7 @@ pub(super) async fn queue(
         .await?;
     let batch = Batch::new(settings, "notice", &pass.run, now);
     let address = |notice: &Notice| (notice.to.clone(), Notices::key(turn.day, &notice.to));
-    let forms = |notice: &Notice, envelope: &Envelope<'_>| forms(notice, scene, envelope);
+    let forms = |notice: &Notice, head: &MailHead<'_>| forms(notice, scene, head);
     let note = move |db: &Db, notice: &Notice, mail: &NewMail| {
         Notices::note(db, notice, &mail.message_id, mail.ours, now)
     };
@@ -58,13 +58,13 @@ pub(super) async fn queue(
 fn forms(
     notice: &Notice,
     scene: &Scene,
-    envelope: &Envelope<'_>,
+    head: &MailHead<'_>,
 ) -> Result<Vec<Vec<u8>>, ComposeError> {
     let letter = letter::notice(notice, scene);
     let events = notice.items().take(MOST_EVENTS);
-    let events = events.map(|item| event(item, notice, envelope.from.email.domain()));
+    let events = events.map(|item| event(item, notice, head.from.email.domain()));
     let calendar = mail::calendar(events, scene.now);
-    let compose = |calendar| mail::compose_letter(&letter, calendar, envelope);
+    let compose = |calendar| mail::compose_letter(&letter, calendar, head);
     let mut forms = vec![compose(Some(calendar))?];
     if forms.iter().any(|whole| whole.len() > TAKEN_BY_ALL) {
         forms.push(compose(None)?);

@@ -3,7 +3,7 @@
 use super::batch::Batch;
 use crate::config::MailSettings;
 use crate::domain::Email;
-use crate::mail::{self, Envelope};
+use crate::mail::{self, MailHead};
 use crate::notices::MailTurn;
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
@@ -39,9 +39,9 @@ pub(super) async fn queue(
         .await?;
     let batch = Batch::new(settings, "review", &pass.run, now);
     let address = |asked: &ReviewRequest| (asked.to.clone(), Reviews::key(&asked.to, now));
-    let forms = |asked: &ReviewRequest, envelope: &Envelope<'_>| {
+    let forms = |asked: &ReviewRequest, head: &MailHead<'_>| {
         let letter = letter::review(asked, &rules, scene);
-        Ok(vec![mail::compose_letter(&letter, None, envelope)?])
+        Ok(vec![mail::compose_letter(&letter, None, head)?])
     };
     let note = move |db: &Db, asked: &ReviewRequest, mail: &NewMail| {
         Reviews::asked(db, asked, &rules, &mail.unique_key, now)

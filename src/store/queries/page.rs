@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan};
 use rusqlite::{Connection, named_params};
 
 use crate::domain::{Email, TargetId, TargetRef};
-use crate::report::{Line, ReportList, Summary, WEEKS};
+use crate::report::{ReportLine, ReportList, Summary, WEEKS};
 use crate::status::{Pass, Source, Status};
 use crate::store::queries::report::removals;
 use crate::store::queries::sql::{self, STANDS, not_outlasted};
@@ -77,11 +77,11 @@ pub(crate) fn gather(
     debts.sort_by_key(|debt| debt.at);
     debts.truncate(MOST_ROWS);
     summary[ReportList::Ending] = read.ending(&summary.timezone)?;
-    let source = |source: &Source| Line {
+    let source = |source: &Source| ReportLine {
         at: source.since,
         target: Some(source.source.clone()),
         detail: Some(format!("{}: {}", source.state, source.detail)),
-        ..Line::default()
+        ..ReportLine::default()
     };
     summary[ReportList::Sources] = status.sources.list.iter().map(source).collect();
     for (list, total) in [
@@ -146,7 +146,7 @@ impl PageReader<'_> {
             } else {
                 action
             };
-            summary[ReportList::Debts].push(Line {
+            summary[ReportList::Debts].push(ReportLine {
                 at: values::read(row.get(2)?),
                 action: Some(action.to_owned()),
                 target: Some(removals::target(&self.names, row.get(0)?)),
@@ -154,14 +154,14 @@ impl PageReader<'_> {
                 reason: Some(reason.to_owned()),
                 state: Some("planned".to_owned()),
                 attempts: Some(0),
-                ..Line::default()
+                ..ReportLine::default()
             });
         }
         Ok(())
     }
 
     /// The first ends of the weeks that are drawn.
-    fn ending(&self, zone: &TimeZone) -> Result<Vec<Line>, StoreError> {
+    fn ending(&self, zone: &TimeZone) -> Result<Vec<ReportLine>, StoreError> {
         let weeks = weeks(self.wanted.now, zone);
         let until = weeks.last().map_or(self.wanted.now, |week| week.until);
         let mut statement = self.db.prepare_cached(&format!(
@@ -174,12 +174,12 @@ impl PageReader<'_> {
             ":now": self.wanted.now(), ":until": values::stored(until), ":most": MOST_ROWS,
         };
         let rows = statement.query_map(params, |row| {
-            Ok(Line {
+            Ok(ReportLine {
                 at: values::read(row.get(2)?),
                 email: row.get(0)?,
                 target: Some(removals::target(&self.names, row.get(1)?)),
                 owner: row.get(3)?,
-                ..Line::default()
+                ..ReportLine::default()
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use rusqlite::{Connection, Row};
 
 use crate::domain::{Email, TargetId, TargetRef};
-use crate::report::{Line, Summary, Trail};
+use crate::report::{ReportLine, Summary, Trail};
 use crate::store::queries::{self, OwedAt};
 use crate::store::{StoreError, db::values, tables::targets, trail};
 
@@ -77,12 +77,12 @@ impl ReportReader<'_> {
 
     /// A line of a query that tells an address first and a target second; `at` is the column of the
     /// line's time.
-    fn line(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<Line> {
-        Ok(Line {
+    fn line(&self, row: &Row<'_>, at: usize) -> rusqlite::Result<ReportLine> {
+        Ok(ReportLine {
             at: values::read(row.get(at)?),
             email: row.get(0)?,
             target: Some(self.target(row.get(1)?)),
-            ..Line::default()
+            ..ReportLine::default()
         })
     }
 

@@ -8,7 +8,7 @@ use rusqlite::named_params;
 
 use super::ReportReader;
 use crate::domain::AccessEnd;
-use crate::report::{Line, ReportList, Summary};
+use crate::report::{ReportLine, ReportList, Summary};
 use crate::store::tables::invites::SUPPRESSED;
 use crate::store::{StoreError, db::values, ending, tables, tables::members, tables::targets};
 
@@ -26,14 +26,14 @@ pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(),
     Ok(())
 }
 
-fn soon(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
+fn soon(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
     let until = read.to.checked_add(AHEAD).unwrap_or(read.to);
-    let row = |end: AccessEnd| Line {
+    let row = |end: AccessEnd| ReportLine {
         at: end.end,
         email: Some(end.email.written().to_owned()),
         target: Some(end.target.to_string()),
         owner: end.owner.map(|owner| owner.written().to_owned()),
-        ..Line::default()
+        ..ReportLine::default()
     };
     Ok(ending(read.db, read.to, until)?
         .into_iter()
@@ -41,13 +41,13 @@ fn soon(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
         .collect())
 }
 
-fn never_ends(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
+fn never_ends(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT email, target, owner, starts_at FROM grants INDEXED BY grants_due
          WHERE removed_at IS NULL AND ends_at IS NULL ORDER BY starts_at, email_key",
     )?;
     let rows = statement.query_map([], |row| {
-        Ok(Line {
+        Ok(ReportLine {
             owner: row.get(2)?,
             ..read.line(row, 3)?
         })
@@ -56,7 +56,7 @@ fn never_ends(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
 }
 
 /// Grants whose review waits for an answer.
-fn unanswered(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
+fn unanswered(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT g.email, g.target, g.owner, r.asked_at, r.reminded_at
          FROM review r CROSS JOIN grants g ON g.id = r.grant_id
@@ -69,7 +69,7 @@ fn unanswered(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
             Some(_) => "reminded",
             None => "asked",
         };
-        Ok(Line {
+        Ok(ReportLine {
             owner: row.get(2)?,
             state: Some(state.to_owned()),
             reminded_at,
@@ -79,7 +79,7 @@ fn unanswered(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
-fn unmanaged(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
+fn unmanaged(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
     let mut unmanaged = Vec::new();
     for team in targets::listed(read.db)? {
         let holder = read.holders.get(team.account());
@@ -91,25 +91,25 @@ fn unmanaged(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
         })?;
         members.sort_by(|a, b| a.2.cmp(&b.2));
         let members = members.into_iter();
-        unmanaged.extend(members.map(|(at, is_admin, email)| Line {
+        unmanaged.extend(members.map(|(at, is_admin, email)| ReportLine {
             at,
             email: Some(email.written().to_owned()),
             target: Some(target.clone()),
             is_admin: Some(is_admin),
-            ..Line::default()
+            ..ReportLine::default()
         }));
     }
     Ok(unmanaged)
 }
 
-fn invites(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
+fn invites(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT i.email, i.target, i.first_seen,
                 CASE WHEN confirmed THEN 'confirmed' WHEN registered THEN 'registered' ELSE 'not registered' END
          FROM invite i WHERE gone_at IS NULL ORDER BY i.first_seen, i.email_key",
     )?;
     let rows = statement.query_map([], |row| {
-        Ok(Line {
+        Ok(ReportLine {
             state: row.get(3)?,
             ..read.line(row, 2)?
         })
@@ -118,7 +118,7 @@ fn invites(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
 }
 
 /// Addresses that bounce, with where that matters.
-fn suppressed(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
+fn suppressed(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
     let mut statement = read.db.prepare_cached(&format!(
         "SELECT email, first_seen,
                 CASE how WHEN 'invited' THEN 'pending in' WHEN 'member' THEN 'member of' ELSE how END, target
@@ -127,14 +127,14 @@ fn suppressed(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
          ORDER BY 1, 3, 4",
     ))?;
     let mut rows = statement.query(named_params! { ":now": read.now() })?;
-    let mut found: BTreeMap<String, Line> = BTreeMap::new();
+    let mut found: BTreeMap<String, ReportLine> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let email: String = row.get(0)?;
         let at = values::read(row.get(1)?);
-        let entry = found.entry(email.clone()).or_insert_with(|| Line {
+        let entry = found.entry(email.clone()).or_insert_with(|| ReportLine {
             at,
             email: Some(email),
-            ..Line::default()
+            ..ReportLine::default()
         });
         if let Some(how) = row.get::<_, Option<String>>(2)? {
             let place = format!("{how} {}", read.target(row.get(3)?));
@@ -145,7 +145,7 @@ fn suppressed(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
 }
 
 /// What could not be read or matched, and since when.
-fn sources(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
+fn sources(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
     let mut statement = read.db.prepare_cached(
         "SELECT kind, account, target, state, since, ifnull(detail, '') FROM source
          WHERE state <> 'complete'
@@ -164,7 +164,7 @@ fn sources(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
         let problem = format!("{what}{state}: {detail}");
         Ok(trouble(target, &problem, values::read(row.get(4)?)))
     })?;
-    let mut sources: Vec<Line> = rows.collect::<Result<_, _>>()?;
+    let mut sources: Vec<ReportLine> = rows.collect::<Result<_, _>>()?;
     let mut statement = read.db.prepare_cached(
         "SELECT t.id, min(g.recorded_at) FROM target t JOIN grants g ON g.target = t.id AND g.removed_at IS NULL
          WHERE t.provider = 'sapling' AND t.listed = 0 GROUP BY t.id ORDER BY t.id",
@@ -187,11 +187,11 @@ fn sources(read: &ReportReader<'_>) -> Result<Vec<Line>, StoreError> {
 }
 
 /// A source, what is wrong with it, and since when.
-fn trouble(target: String, problem: &str, since: Timestamp) -> Line {
-    Line {
+fn trouble(target: String, problem: &str, since: Timestamp) -> ReportLine {
+    ReportLine {
         at: since,
         target: Some(target),
         detail: Some(problem.to_owned()),
-        ..Line::default()
+        ..ReportLine::default()
     }
 }

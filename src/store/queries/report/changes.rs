@@ -6,7 +6,7 @@ use rusqlite::named_params;
 use super::ReportReader;
 use crate::domain::event::{Answered, Mailed, TeamObserved};
 use crate::domain::{Email, Event, Provided, ProvisionState};
-use crate::report::{Line, ReportList, Summary};
+use crate::report::{ReportLine, ReportList, Summary};
 use crate::store::{StoreError, db::values};
 
 pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(), StoreError> {
@@ -76,19 +76,24 @@ fn change(
     target: Option<String>,
     email: String,
     detail: Option<String>,
-) -> Line {
-    Line {
+) -> ReportLine {
+    ReportLine {
         at,
         action: Some(kind.to_owned()),
         target,
         email: Some(email),
         detail,
-        ..Line::default()
+        ..ReportLine::default()
     }
 }
 
 /// Who came, left and changed; the first reading of a team is no change.
-fn observed(at: Timestamp, target: Option<&str>, team: TeamObserved, changes: &mut Vec<Line>) {
+fn observed(
+    at: Timestamp,
+    target: Option<&str>,
+    team: TeamObserved,
+    changes: &mut Vec<ReportLine>,
+) {
     if team.first.is_some() {
         return;
     }
@@ -105,7 +110,7 @@ fn observed(at: Timestamp, target: Option<&str>, team: TeamObserved, changes: &m
 }
 
 /// What was given or refused. Access that existed before is no change.
-fn provision(at: Timestamp, target: Option<String>, answer: &Answered) -> Option<Line> {
+fn provision(at: Timestamp, target: Option<String>, answer: &Answered) -> Option<ReportLine> {
     let (kind, detail) = match (answer.state, answer.result) {
         (ProvisionState::Done, Some(Provided::AlreadyExists | Provided::AlreadyInvited)) => {
             return None;
@@ -122,7 +127,7 @@ fn provision(at: Timestamp, target: Option<String>, answer: &Answered) -> Option
 }
 
 /// A mail that was refused, and what the mail server said.
-fn refused_mail(at: Timestamp, mail: &Mailed) -> Line {
+fn refused_mail(at: Timestamp, mail: &Mailed) -> ReportLine {
     let why = mail.why.as_deref().unwrap_or_default();
     let detail = Some(format!("{}: {why}", mail.mail));
     let email = mail.to.written().to_owned();
@@ -135,7 +140,7 @@ fn grant(
     target: Option<String>,
     email: &Email,
     end: Option<Timestamp>,
-) -> Line {
+) -> ReportLine {
     let until = end.map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
     answer(kind, at, target, email, [Some(until), None])
 }
@@ -147,7 +152,7 @@ fn answer(
     target: Option<String>,
     email: &Email,
     detail: [Option<String>; 2],
-) -> Line {
+) -> ReportLine {
     let detail: Vec<String> = detail.into_iter().flatten().collect();
     let (email, detail) = (email.written().to_owned(), detail.join(", "));
     change(at, kind, target, email, Some(detail))

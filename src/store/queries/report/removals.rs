@@ -6,7 +6,7 @@ use rusqlite::{Row, named_params};
 
 use super::ReportReader;
 use crate::domain::{TargetId, TargetRef};
-use crate::report::{Line, ReportList, Summary};
+use crate::report::{ReportLine, ReportList, Summary};
 use crate::store::queries::sql::{STANDS, TO_APPROVE};
 use crate::store::{StoreError, db::values};
 
@@ -18,7 +18,7 @@ pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(),
     )?;
     let params = named_params! { ":since": read.since(), ":now": read.now() };
     let rows = statement.query_map(params, |row| {
-        Ok(Line {
+        Ok(ReportLine {
             at: values::read(row.get("settled_at")?),
             evidence: row.get("evidence")?,
             ..removal(read.names, row)?
@@ -50,8 +50,8 @@ pub(in crate::store::queries) fn all_open() -> String {
 pub(in crate::store::queries) fn open(
     names: &HashMap<TargetId, TargetRef>,
     row: &Row<'_>,
-) -> rusqlite::Result<(ReportList, Line)> {
-    let due = Line {
+) -> rusqlite::Result<(ReportList, ReportLine)> {
+    let due = ReportLine {
         at: values::read(row.get("due_at")?),
         ..removal(names, row)?
     };
@@ -60,14 +60,14 @@ pub(in crate::store::queries) fn open(
         Some("held") => {
             let run = row.get("run")?;
             let detail = Some(why);
-            (ReportList::Held, Line { run, detail, ..due })
+            (ReportList::Held, ReportLine { run, detail, ..due })
         }
         Some("protected") => {
             let detail = Some(why);
-            (ReportList::Protected, Line { detail, ..due })
+            (ReportList::Protected, ReportLine { detail, ..due })
         }
         _ => {
-            let debt = Line {
+            let debt = ReportLine {
                 attempts: row.get("attempts")?,
                 next_try: values::read_if_any(row.get("next_try_at")?),
                 ..due
@@ -78,15 +78,15 @@ pub(in crate::store::queries) fn open(
 }
 
 /// What every removal tells, but for when.
-fn removal(names: &HashMap<TargetId, TargetRef>, row: &Row<'_>) -> rusqlite::Result<Line> {
-    Ok(Line {
+fn removal(names: &HashMap<TargetId, TargetRef>, row: &Row<'_>) -> rusqlite::Result<ReportLine> {
+    Ok(ReportLine {
         action: row.get("kind")?,
         target: Some(target(names, row.get("target")?)),
         email: row.get("email")?,
         reason: row.get("reason")?,
         state: row.get("state")?,
         detail: row.get("detail")?,
-        ..Line::default()
+        ..ReportLine::default()
     })
 }
 
