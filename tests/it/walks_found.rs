@@ -5,7 +5,7 @@ mod unproven;
 use jiff::SignedDuration;
 use lapsed_sandbox::{Answer, Fault, When};
 
-use crate::persons::rename;
+use crate::ending::persons::rename;
 use crate::world::{FUTURE, PAST, World};
 
 /// Walk 16.

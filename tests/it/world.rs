@@ -1,6 +1,7 @@
 //! A small organization for one test: both providers, a mail server, a folder with configuration,
 //! keys and database, and the program to run on them.
 
+pub(crate) mod asking;
 mod calendar;
 pub(crate) mod chain;
 mod config;
@@ -8,6 +9,7 @@ mod daemon;
 mod forms;
 mod outcome;
 mod page;
+pub(crate) mod readings;
 pub(crate) mod trail;
 
 use std::io::Write;

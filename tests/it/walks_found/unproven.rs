@@ -3,7 +3,7 @@
 use lapsed_sandbox::{Fault, Rule, When};
 use serde_json::json;
 
-use crate::evidence::says;
+use crate::world::readings::says;
 use crate::world::{FUTURE, PAST, World};
 
 pub(super) fn extend(target: &str) -> [&str; 6] {

@@ -1,0 +1,7 @@
+//! The command line, configuration and import files: what is taken, and how a fault is told.
+
+mod bad_configuration;
+mod bad_rows;
+mod command_line;
+mod completing;
+mod odd_texts;

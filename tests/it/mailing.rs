@@ -1,0 +1,14 @@
+//! Mail: what is sent, to whom, and what becomes of it.
+
+mod alarm;
+mod mail_between;
+mod mail_connections;
+mod mail_faults;
+mod mail_refused;
+mod mail_servers;
+mod mails;
+mod notices;
+mod postfix;
+pub(crate) mod review;
+mod review_late;
+pub(crate) mod tls_mail;

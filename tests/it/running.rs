@@ -1,0 +1,13 @@
+//! The daemon, and several of the program at once.
+
+mod daemon;
+mod daemon_between;
+mod daemon_clock;
+pub(crate) mod daemon_meanwhile;
+mod daemon_moves;
+mod daemon_systemd;
+mod killed;
+mod processes;
+mod side_by_side;
+mod supervision;
+mod while_reading;

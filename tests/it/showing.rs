@@ -1,0 +1,15 @@
+//! What people and programs are shown: lists, reports, the page, figures and documents.
+
+mod as_of;
+mod browser;
+mod demo;
+mod history;
+mod listener;
+mod listing;
+mod metrics;
+mod owed;
+mod reporting;
+pub(crate) mod schemas;
+mod status;
+mod terminals;
+mod why;
