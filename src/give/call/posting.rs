@@ -38,12 +38,13 @@ pub(super) async fn post(
     let mut accepted = Vec::new();
     let mut first: Option<Answered> = None;
     for email in &posting.emails {
-        let answered = post.one(email).await?;
+        let mut answered = post.one(email).await?;
         if answered.state != ProvisionState::Done {
             let detail = match posting.emails.len() {
                 1 => answered.detail,
                 _ => answered.detail.map(|why| format!("{email}: {why}")),
             };
+            accepted.append(&mut answered.accepted);
             return Ok(Answered {
                 detail,
                 accepted,
@@ -87,14 +88,16 @@ impl Post<'_> {
             }
             Err(_) => {}
         }
-        if provision.asked.command == "entry" && self.is_on_record(email).await? {
+        let old = self.on_record(email).await?;
+        let is_right = old.as_ref().is_some_and(|old| old.is(self.entry));
+        if provision.asked.command == "entry" && is_right {
             // Nobody asked for another one, and taking it off would risk what is there.
             return Ok(done(Provided::AlreadyExists));
         }
-        let (row, at) = (provision.clone(), clock::now());
+        let (row, spelling, at) = (provision.clone(), email.clone(), clock::now());
         self.give
             .store
-            .write_before_call(move |db| Provisions::replacing(db, &row, at))
+            .write_before_call(move |db| Provisions::replacing(db, &row, &spelling, at))
             .await?;
         failpoint::reach("give-before-replace");
         let removed = whitelist.remove(email).await;
@@ -115,7 +118,7 @@ impl Post<'_> {
         if let Err(error) = &added
             && error.status().is_some_and(|status| status < 500)
         {
-            return self.put_back(email, failed(error)).await;
+            return Ok(self.put_back(old, failed(error)).await);
         }
         Ok(match added {
             // A removal without an answer may still be carried out, and would remove the new entry.
@@ -152,31 +155,30 @@ impl Post<'_> {
         Ok(all.find(|on| on.email.written() == email.written() && on.is_known()))
     }
 
-    /// Whether the entry that was taken last in this spelling is this one.
-    async fn is_on_record(&self, email: &Email) -> Result<bool, StoreError> {
-        let on = self.on_record(email).await?;
-        Ok(on.is_some_and(|on| on.is(self.entry)))
-    }
-
     /// Posts the old entry again at once: it was removed for a new one that was refused.
-    async fn put_back(&self, email: &Email, refused: Answered) -> Result<Answered, StoreError> {
+    async fn put_back(&self, old: Option<OnRecord>, refused: Answered) -> Answered {
         let now = clock::now();
         let runs = |on: &OnRecord| on.entry.end.is_none_or(|end| end > now);
-        let Some(old) = self.on_record(email).await?.filter(runs) else {
-            return Ok(refused);
+        let Some(old) = old.filter(runs) else {
+            return refused;
         };
-        let entry = wire(old.name.as_deref(), email, &old.entry);
+        let entry = wire(old.name.as_deref(), &old.email, &old.entry);
         let why = refused.detail.clone().unwrap_or_default();
-        Ok(match self.whitelist.add(&entry).await {
+        match self.whitelist.add(&entry).await {
             Ok(()) => Answered {
                 detail: Some(format!(
                     "{why}; the entry that was there before is there again"
                 )),
                 kept: true,
+                accepted: vec![AcceptedEntry {
+                    email: old.email,
+                    entry: old.entry,
+                    result: Provided::Posted,
+                }],
                 ..refused
             },
             Err(_) => refused,
-        })
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub(crate) enum How {
     Recorded,
     /// The provider said that an entry exists, but not what it allows.
     Exists,
-    /// It was only sent, or named by a person: nobody has ever said that it is there.
+    /// It was only sent, or named by a person, or taken off to be replaced: nobody has said since that
+    /// it is there.
     Typed,
 }
 
@@ -99,6 +100,22 @@ pub(crate) fn may_be_there(
     .execute(named_params! {
         ":target": target.0, ":person": email.key(), ":email": email.written(),
         ":at": values::stored(at),
+    })?;
+    Ok(())
+}
+
+/// Records that nobody knows any more whether the entry of this spelling is there.
+pub(crate) fn may_be_gone(
+    db: &Connection,
+    target: TargetId,
+    email: &Email,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE entry SET how = 'typed', look_at = 0
+         WHERE target = :target AND person = :person AND email = :email",
+    )?
+    .execute(named_params! {
+        ":target": target.0, ":person": email.key(), ":email": email.written(),
     })?;
     Ok(())
 }

@@ -140,7 +140,8 @@ impl Grants {
     }
 
     /// The grant that counts as the same, and whether it is closed. An open one of a membership that had
-    /// the address before is another person's, if somebody else has the address now.
+    /// the address before is another person's, if somebody else has the address now. On a whitelist
+    /// another spelling may have an entry of its own: with other permissions it is another grant.
     fn same(
         db: &Connection,
         target: &TargetRef,
@@ -159,13 +160,17 @@ impl Grants {
                    AND ((:by_words AND as_written = :as_written)
                         OR (ends_at IS :end AND (:start IS NULL OR starts_at = :start)))
                    AND refused = 0 AND (removed_at IS NOT NULL OR person = :bearer)
+                   AND (NOT :by_spelling OR email = :email OR permissions = :permissions)
                    AND (:ever OR (removed_at IS NULL AND revoked = 0 AND ifnull(ends_at > :at, 1)))
-                 ORDER BY removed_at IS NOT NULL, id DESC LIMIT 1",
+                 ORDER BY :by_spelling AND email <> :email, removed_at IS NOT NULL, id DESC LIMIT 1",
             )?
             .query_row(
                 named_params! {
                     ":email_key": grant.email.key(), ":target": target.id().0,
-                    ":bearer": bearer.key(),
+                    ":bearer": bearer.key(), ":email": grant.email.written(),
+                    ":permissions": words(&grant.permissions),
+                    // What a request leaves out, it does not change.
+                    ":by_spelling": target.team().is_none() && !grant.permissions.is_empty(),
                     ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
                     ":start": grant.start.map(values::stored), ":end": grant.end.map(values::stored),
                     ":ever": same == Same::Ever && !grant.is_relative(),

@@ -36,10 +36,12 @@ impl Grants {
         at: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let target = Targets::ensure(db, &grant.target)?;
-        let mut grant = grant.clone();
-        grant.email = Self::first_written(db, &target, &grant.email)?;
-        let email = grant.email.clone();
         let is_whitelist = target.provider() == Provider::Sentius;
+        let mut grant = grant.clone();
+        if !is_whitelist {
+            grant.email = Self::first_written(db, &target, &grant.email)?;
+        }
+        let email = grant.email.clone();
         let before = Self::on_whitelist(db, &target, &email, at)?;
         let was = before.entry(at);
         let had = Self::team_flags(db, &target, &email, at)?;
@@ -60,7 +62,15 @@ impl Grants {
         let mut only_flags = false;
         let due = if is_whitelist {
             let on = Self::on_whitelist(db, &target, &email, at)?;
+            // The person signs in with the address as it is written: each spelling has its entry.
+            let lacks = on.entry_in(&email).is_none()
+                && grant.end.is_none_or(|end| end > at)
+                && (take_back.is_some() || !on.is_on_record(&email) && Self::is_open(db, id)?);
+            if lacks && !on.is_on_record(&email) {
+                entry::may_be_there(db, target.id(), &email, at)?;
+            }
             match on.entry(at) {
+                Some(_) if lacks => Some(at),
                 // By hand, what was given up or never came about is asked for again.
                 is if is == was
                     && is.is_some()
@@ -139,26 +149,22 @@ impl Grants {
         if *imported == Imported::Unchanged && (before.is_some() || !Self::is_open(db, id)?) {
             return Ok(());
         }
-        // What has ended may still stand in the entry: nobody has taken it off yet.
-        if let Some(entry) = on.entry_with_ended(email, at) {
-            return on.put(db, target, (How::Recorded, email, entry), at);
-        }
-        if Self::is_all_recorded(db, target, email, at)? {
-            // All grants were recorded together, so the entry is what they add up to.
-            let entry = on.entry_or_over(at);
-            return on.put(db, target, (How::Recorded, email, entry), at);
-        }
         // The entry as recorded; the next pass posts what all grants of the person add up to.
         let (start, end) = Self::dates(db, id)?;
-        let entry = Entry {
+        let mut entry = Entry {
             start,
             end,
             permissions: grant.permissions.clone(),
         };
+        // What was recorded together adds up, and what has ended may still stand in the entry.
+        let adds_up = Self::is_all_recorded(db, target, email, at)? || on.has_more(email, &entry);
+        if adds_up {
+            entry = on.entry_said(email, at);
+        }
         // Two that are told of one entry cannot both be right: what they come to is posted.
         let differs = before.is_some_and(|before| !before.is(&entry));
         on.put(db, target, (How::Recorded, email, entry), at)?;
-        match differs && on.is_of_several(at) {
+        match differs && !adds_up && on.is_of_several(at) {
             true => OnWhitelist::renew(db, target, email, at),
             false => Ok(()),
         }

@@ -15,13 +15,12 @@ use crate::store::{Asked, NewProvision, Posting, Provision, Provisions, StoreErr
 /// A person's open grants on a whitelist, and what it has for them.
 #[derive(Debug, Clone)]
 pub(crate) struct OnWhitelist {
-    spans: Vec<Span>,
+    /// Those that are not over, with their spellings.
+    spans: Vec<(Email, Span)>,
     /// What open grants allowed that are over, by spelling.
     ended: Vec<(Email, Permission)>,
     /// The first recorded spelling: the exact address that the person signs in with.
     email: Email,
-    /// The spellings of the grants that are not over, without repetition.
-    spellings: Vec<Email>,
     name: Option<String>,
     /// The entries that may be there, one for each spelling.
     entries: Vec<OnRecord>,
@@ -30,7 +29,11 @@ pub(crate) struct OnWhitelist {
 impl OnWhitelist {
     /// The entry that is right now.
     pub(crate) fn entry(&self, at: Timestamp) -> Option<Entry> {
-        Entry::of(&self.spans, at)
+        Entry::of(&self.all(), at)
+    }
+
+    fn all(&self) -> Vec<Span> {
+        self.spans.iter().map(|(_, span)| span.clone()).collect()
     }
 
     /// Whether an entry may be there.
@@ -66,10 +69,15 @@ impl OnWhitelist {
         entries.find(|on| on.email.written() == email.written())
     }
 
+    /// Whether a grant or an entry is on record in this spelling.
+    pub(super) fn is_on_record(&self, email: &Email) -> bool {
+        self.on_record().any(|on| on.written() == email.written())
+    }
+
     /// The spellings in which the whitelist may have something, or should have.
     fn on_record(&self) -> impl Iterator<Item = &Email> {
         let there = self.entries.iter().map(|on| &on.email);
-        self.spellings.iter().chain(there)
+        self.spans.iter().map(|(email, _)| email).chain(there)
     }
 
     /// The spellings that do not have what they should. A whitelist that matches text exactly keeps
@@ -77,7 +85,7 @@ impl OnWhitelist {
     /// come to; in another one, no more than that.
     fn wrong(&self, wanted: &Entry) -> Vec<Email> {
         let mut wrong = Vec::new();
-        for email in &self.spellings {
+        for (email, _) in &self.spans {
             if !self.entry_in(email).is_some_and(|on| on.is(wanted)) {
                 push(&mut wrong, email);
             }
@@ -88,36 +96,38 @@ impl OnWhitelist {
         wrong
     }
 
-    /// The entry that is right now; one that gives nothing, if no grant runs or begins later.
-    pub(super) fn entry_or_over(&self, at: Timestamp) -> Entry {
-        self.entry(at).unwrap_or_else(|| Entry {
+    /// When the right entry will next be another one.
+    pub(crate) fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
+        Entry::next_change(&self.all(), at)
+    }
+
+    /// The entry that a person says is there in this spelling, by all grants of this spelling that were
+    /// recorded together; with what ended ones allow, since nobody has taken that off yet.
+    pub(super) fn entry_said(&self, email: &Email, at: Timestamp) -> Entry {
+        let is = |other: &Email| other.written() == email.written();
+        let spans = self.spans.iter().filter(|(email, _)| is(email));
+        let spans: Vec<Span> = spans.map(|(_, span)| span.clone()).collect();
+        let mut entry = Entry::of(&spans, at).unwrap_or_else(|| Entry {
             start: at,
             end: Some(at),
             permissions: Vec::new(),
-        })
-    }
-
-    /// When the right entry will next be another one.
-    pub(crate) fn next_change(&self, at: Timestamp) -> Option<Timestamp> {
-        Entry::next_change(&self.spans, at)
-    }
-
-    /// The entry that a person says is there in this spelling: what all grants come to, and what
-    /// ended ones of this spelling allow beyond it, since nobody has taken that off yet. `None` where
-    /// it is no more.
-    pub(super) fn entry_with_ended(&self, email: &Email, at: Timestamp) -> Option<Entry> {
-        let mut entry = self.entry_or_over(at);
-        let right = entry.permissions.len();
-        let ended = self
-            .ended
-            .iter()
-            .filter(|(e, _)| e.written() == email.written());
+        });
+        let ended = self.ended.iter().filter(|(email, _)| is(email));
         entry
             .permissions
             .extend(ended.map(|(_, permission)| permission));
         entry.permissions.sort_unstable();
         entry.permissions.dedup();
-        (entry.permissions.len() > right).then_some(entry)
+        entry
+    }
+
+    /// Whether ended grants of this spelling allow what is to be no more.
+    pub(super) fn has_more(&self, email: &Email, entry: &Entry) -> bool {
+        let mut ended = self
+            .ended
+            .iter()
+            .filter(|(other, _)| other.written() == email.written());
+        ended.any(|(_, permission)| !entry.permissions.contains(permission))
     }
 
     /// Plans to post what the grants come to in the place of what may be there in this spelling.
@@ -145,7 +155,11 @@ impl OnWhitelist {
 
     /// Whether several grants come together to the entry that is right now.
     pub(super) fn is_of_several(&self, at: Timestamp) -> bool {
-        self.spans.iter().filter(|span| span.covers(at)).count() > 1
+        self.spans
+            .iter()
+            .filter(|(_, span)| span.covers(at))
+            .count()
+            > 1
     }
 
     /// Records what the whitelist has in a spelling.
@@ -203,7 +217,6 @@ impl Grants {
         let mut rows = statement
             .query(named_params! { ":target": target.id().0, ":email_key": email.key() })?;
         let mut first: Option<Email> = None;
-        let mut spellings = Vec::new();
         let mut name = None;
         let mut spans = Vec::new();
         let mut ended = Vec::new();
@@ -218,12 +231,12 @@ impl Grants {
                 ended.extend(permissions.map(|p| (written.clone(), p)));
                 continue;
             }
-            push(&mut spellings, &written);
-            spans.push(Span {
+            let span = Span {
                 permissions: permissions.collect(),
                 start: values::read(row.get(3)?),
                 end,
-            });
+            };
+            spans.push((written, span));
         }
         if name.is_none() {
             name = Self::name_of(db, email)?;
@@ -232,7 +245,6 @@ impl Grants {
             spans,
             ended,
             email: first.unwrap_or_else(|| email.clone()),
-            spellings,
             name,
             entries: entry::of(db, target.id(), email.key())?,
         })

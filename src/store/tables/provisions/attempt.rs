@@ -45,18 +45,18 @@ impl Provisions {
         at: Timestamp,
     ) -> Result<Intent, StoreError> {
         // It may have been revoked, or given by a pass, since it was planned.
-        match Self::current(db, provision.row)? {
+        let current = match Self::current(db, provision.row)? {
             Err(standing) => return Ok(Intent::Nothing(standing)),
             // A reading has just shown another address. What was looked at was for the earlier one.
             Ok(now) if now.email.key() != provision.email.key() => {
                 return Ok(Intent::Nothing(Self::standing(db, provision.row)?));
             }
-            Ok(_) => {}
-        }
+            Ok(now) => now,
+        };
         let (intent, sends) = match provision.kind {
             ProvisionKind::WhitelistAdd | ProvisionKind::WhitelistRenew => {
                 let grants = Grants::on_whitelist(db, &provision.target, &provision.email, at)?;
-                let Some(posting) = grants.posting(provision, at) else {
+                let Some(posting) = grants.posting(&current, at) else {
                     return over(db, provision, at);
                 };
                 // From now on the entries may exist, whatever the answer is.
@@ -114,21 +114,23 @@ impl Provisions {
         Ok(intent)
     }
 
-    /// Records that the old entry is about to be removed so that the new one can be posted. From
-    /// now on the person may have neither, and repairing that comes before anything else.
+    /// Records that the old entry of this spelling is about to be removed so that the new one can be
+    /// posted. From now on the person may have neither, and repairing that comes before anything else.
     pub(crate) fn replacing(
         db: &Connection,
         provision: &Provision,
+        email: &Email,
         at: Timestamp,
     ) -> Result<(), StoreError> {
         db.prepare_cached(
             "UPDATE provision SET gap_since = ifnull(gap_since, :at) WHERE id = :id",
         )?
         .execute(named_params! { ":id": provision.row, ":at": values::stored(at) })?;
+        let target = provision.target.id();
+        entry::may_be_gone(db, target, email)?;
         let event = Event::ProvisionReplacing(ProvisionOnly {
             provision_id: provision.row,
         });
-        let target = provision.target.id();
         trail::append_event(db, at, Some(target), Some(&provision.email), &event)
     }
 }

@@ -272,3 +272,103 @@ async fn a_spelling_that_could_not_be_taken_off_is_still_owed_and_the_later_gran
     assert_eq!(world.run().await.code, 0);
     assert!(world.whitelisted().is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spelling_that_was_taken_off_and_refused_is_owed_until_it_is_there() {
+    let world = World::new().await;
+    let start = Timestamp::from_second(world.now().as_second()).unwrap();
+    world.whitelist(&JANE);
+    world.sentius.with(|state| state.refuses_second = true);
+    let rows = [Row(1, R, -10, Some(20)), Row(0, R, -10, Some(21))];
+    world.import(&csv(&rows, start)).await;
+    world.whitelist_is_known();
+    assert_eq!(world.run().await.code, 0);
+    let no = |status| Fault::Status(Answer::new(status).body("application/json", "{}"));
+    let posting = || When::method("POST").email("Jane@");
+    let refused = Rule::new(posting(), no(422)).skip(1).times(1);
+    world.sentius.faults().add(refused);
+    let fails = Rule::new(posting(), no(500)).skip(2).times(2);
+    world.sentius.faults().add(fails);
+
+    let said = world
+        .lapsed(&[
+            "extend",
+            JANE[1],
+            "--target",
+            "sentius:acme",
+            "--end",
+            "40d",
+        ])
+        .await;
+
+    assert_eq!(said.code, 3, "{} {}", said.stdout, said.stderr);
+    for _ in 0..3 {
+        let run = world.run().await;
+        assert!(run.code == 3 || world.whitelisted().len() == 2);
+        world.later(30);
+    }
+    assert_eq!(world.run().await.code, 0);
+    assert_eq!(world.whitelisted(), JANE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn undo_gives_back_each_spelling() {
+    let world = World::new().await;
+    let start = Timestamp::from_second(world.now().as_second()).unwrap();
+    world.whitelist(&JANE);
+    let rows = [Row(1, R, -10, Some(20)), Row(0, F, -10, None)];
+    world.import(&csv(&rows, start)).await;
+    world.whitelist_is_known();
+    assert_eq!(world.run().await.code, 0);
+    let said = world.lapsed(&["revoke", JANE[0], "--format", "json"]).await;
+    let said: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let revoking = said["run"].as_str().unwrap();
+    assert!(world.whitelisted().is_empty());
+
+    let said = world.lapsed(&["undo", revoking]).await;
+
+    assert_eq!(said.code, 0, "{} {}", said.stdout, said.stderr);
+    let all = words(F).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let both = JANE.map(|email| (email.to_owned(), all.clone()));
+    assert_eq!(there(&world), both);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_that_differ_in_spelling_and_permissions_are_two_grants_and_stay_so() {
+    let world = World::new().await;
+    let start = Timestamp::from_second(world.now().as_second()).unwrap();
+    world.whitelist(&JANE);
+    let rows = [Row(0, F, -10, Some(20)), Row(1, R, -10, Some(20))];
+    world.import(&csv(&rows, start)).await;
+    world.whitelist_is_known();
+    assert_eq!(world.run().await.code, 0);
+    let all = words(F).iter().map(ToString::to_string).collect::<Vec<_>>();
+    let both = JANE.map(|email| (email.to_owned(), all.clone()));
+    assert_eq!(there(&world)[1], both[1]);
+
+    world.forget_calls();
+    world.import(&csv(&rows, start)).await;
+    assert_eq!(world.run().await.code, 0);
+
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    assert_eq!(world.list().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_posted_as_it_is_typed_also_beside_another_spelling() {
+    let world = World::new().await;
+    let give = |email| {
+        let words = ["grant", email, "--target", "sentius:acme", "--end", "5d"];
+        words.map(str::to_owned)
+    };
+    for email in JANE {
+        let args = give(email);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let said = world.lapsed(&args).await;
+        assert_eq!(said.code, 0, "{} {}", said.stdout, said.stderr);
+    }
+    assert_eq!(world.whitelisted(), JANE);
+    world.later(6 * 24 * 60);
+    assert_eq!(world.run().await.code, 0);
+    assert!(world.whitelisted().is_empty());
+}
