@@ -25,6 +25,7 @@ mod report;
 mod review;
 mod revoke;
 mod run;
+mod runs;
 mod status;
 mod undo;
 mod why;
@@ -120,6 +121,8 @@ enum Command {
     List(list::ListArgs),
     /// Show who is or was in which team, and whether a grant covers them
     Members(members::MembersArgs),
+    /// Show the last passes
+    Runs(runs::RunsArgs),
     /// Explain one person's access: what there is, why, and what comes next
     Why(why::WhyArgs),
     /// Show all that happened to one person, oldest first
@@ -210,6 +213,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Import(args)) => wait(import::run(&common, args)),
         Some(Command::List(args)) => wait(list::run(&common, args)),
         Some(Command::Members(args)) => wait(members::run(&common, args)),
+        Some(Command::Runs(args)) => wait(runs::run(&common, args)),
         Some(Command::Why(args)) => wait(why::run(&common, args)),
         Some(Command::History(args)) => wait(history::run(&common, args)),
         Some(Command::Report(args)) => wait(report::run(&common, args)),

@@ -5,13 +5,11 @@ use serde::Serialize;
 
 use super::exit::{Exit, Failure};
 use super::giving::Form;
+use super::runs::{self, LAST};
 use super::{Common, output};
 use crate::clock;
 use crate::config::Keys;
 use crate::store::{Approval, Holds};
-
-/// The word for the newest run that held something.
-const LAST: &str = "last";
 
 /// What is approved.
 #[derive(Debug, Args)]
@@ -22,7 +20,7 @@ removal that is no longer due is dropped, and nothing is added.
 Example:
   lapsed approve 01a20149-fd16-7322-a797-13fd24b3d3a7 && lapsed --run-now")]
 pub(super) struct ApproveArgs {
-    /// The id of the run, as alarms, reports and --run-now show it; or last, the newest run with something held
+    /// The id of the run or a part of it, as alarms, reports, runs and --run-now show it; or last, the newest run with something held
     run: String,
 
     /// Who approves [default: the system's user]
@@ -55,7 +53,8 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
             let last = store.read(Holds::last).await?;
             last.ok_or_else(|| Failure::usage(format!("{LAST}: nothing was held in any run")))?
         }
-        _ => args.run,
+        LAST => args.run,
+        named => runs::named(&store, named).await?,
     };
     let run = named.clone();
     if let Some(why) = &restored

@@ -11,12 +11,16 @@ use clap_complete::env::{CompleteEnv, Shells};
 use clap_complete::{ArgValueCompleter, CompletionCandidate, Shell};
 
 use super::Cli;
+use super::runs::LAST;
 use crate::config;
 use crate::domain::{Permission, Role};
-use crate::store::{Store, Targets, queries::person};
+use crate::store::queries::{person, runs};
+use crate::store::{Store, Targets};
 
 /// How many targets or addresses are offered at most.
 const OFFERED: usize = 100;
+/// How many runs are offered at most.
+const RUNS: u32 = 20;
 /// The variable by which a shell asks.
 const VARIABLE: &str = "LAPSED_COMPLETE";
 /// Bash has a script of our own: the usual one splits a target at its colon.
@@ -45,6 +49,7 @@ fn knowing(command: Command) -> Command {
         "email" => arg.add(ArgValueCompleter::new(people)),
         "permissions" => arg.add(ArgValueCompleter::new(permissions)),
         "role" => arg.add(ArgValueCompleter::new(roles)),
+        "run" => arg.add(ArgValueCompleter::new(named_runs)),
         _ => arg,
     });
     command.mut_subcommands(knowing)
@@ -103,6 +108,15 @@ fn people(current: &OsStr) -> Vec<CompletionCandidate> {
             _ => known,
         });
     offered(typed)
+}
+
+/// The last runs that begin like `current`, and the word for the newest.
+fn named_runs(current: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = current.to_str().unwrap_or_default();
+    let found = database().and_then(|path| Store::glance(&path, |db| runs::last(db, RUNS)).ok());
+    let ids = found.unwrap_or_default().into_iter().map(|row| row.run);
+    let all = std::iter::once(LAST.to_owned()).chain(ids);
+    offered(all.filter(|run| run.starts_with(begun)))
 }
 
 /// Permissions of whitelists and teams that begin like `current`.

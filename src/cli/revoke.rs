@@ -100,6 +100,9 @@ fn text(revoked: &Revoked) -> Result<(), Failure> {
         ))),
     })?;
     output::if_read(run::actions(&revoked.actions))?;
+    if let Some(run) = &revoked.run {
+        output::if_read(run::to_approve(run, &revoked.actions))?;
+    }
     errors(&revoked.errors)
 }
 

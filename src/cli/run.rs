@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::{Common, moment, output, progress};
 use crate::alarm;
 use crate::config::Keys;
-use crate::domain::{ActionResult, Finding, PassOutcome};
+use crate::domain::{ActionResult, ActionState, Counts, Finding, PassOutcome};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options};
 use crate::services::Services;
@@ -96,36 +96,64 @@ pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
         let text = format!("{} to {}: {}", mail.kind, mail.to.join(", "), mail.state);
         output::line(&format!("\n{}", one_line(&text)))?;
     }
-    Ok(())
-}
-
-/// A line for each action.
-pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
-    if !actions.is_empty() {
-        output::line("")?;
-        let mut table = output::table(&["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"]);
-        for action in actions {
-            let state = match action.evidence {
-                Some(evidence) => format!("{}, {}", action.state.as_str(), evidence.as_str()),
-                None => action.state.as_str().to_owned(),
-            };
-            table.add_row([
-                output::cell(&state),
-                output::cell(action.action.as_str()),
-                output::cell(&action.target.to_string()),
-                output::cell(action.email.written()),
-                output::cell(action.reason.as_str()),
-                output::cell(action.detail.as_deref().unwrap_or_default()),
-            ]);
-        }
-        output::show(&table)?;
+    if !outcome.dry_run {
+        to_approve(&outcome.run, &outcome.actions)?;
     }
     Ok(())
 }
 
-/// The outcome in one line.
-pub(super) fn headline(outcome: &PassOutcome) -> String {
-    let counts = outcome.counts;
+/// What to type to let a run's held plan go ahead.
+pub(super) fn to_approve(run: &str, actions: &[ActionResult]) -> io::Result<()> {
+    match actions.iter().any(|a| a.state == ActionState::Held) {
+        true => output::line(&format!(
+            "\nExactly what is held goes ahead, once, after: lapsed approve {run}"
+        )),
+        false => Ok(()),
+    }
+}
+
+/// A line for each action. What several are held for is told once, below them.
+pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
+    if actions.is_empty() {
+        return Ok(());
+    }
+    output::line("")?;
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    let held = |action: &&ActionResult| action.state == ActionState::Held;
+    for why in actions
+        .iter()
+        .filter(held)
+        .filter_map(|a| a.detail.as_deref())
+    {
+        *reasons.entry(why).or_default() += 1;
+    }
+    reasons.retain(|_, number| *number > 1);
+    let mut table = output::table(&["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"]);
+    for action in actions {
+        let state = match action.evidence {
+            Some(evidence) => format!("{}, {}", action.state.as_str(), evidence.as_str()),
+            None => action.state.as_str().to_owned(),
+        };
+        let detail = action.detail.as_deref().unwrap_or_default();
+        let is_below = held(&action) && reasons.contains_key(detail);
+        table.add_row([
+            output::cell(&state),
+            output::cell(action.action.as_str()),
+            output::cell(&action.target.to_string()),
+            output::cell(action.email.written()),
+            output::cell(action.reason.as_str()),
+            output::cell(if is_below { "" } else { detail }),
+        ]);
+    }
+    output::show(&table)?;
+    for (why, number) in reasons {
+        output::line(&one_line(&format!("{number} held: {why}")))?;
+    }
+    Ok(())
+}
+
+/// The actions of a pass by state, in words.
+pub(super) fn counts(counts: Counts) -> String {
     let numbers = [
         (counts.planned, "planned"),
         (counts.done, "done"),
@@ -140,11 +168,15 @@ pub(super) fn headline(outcome: &PassOutcome) -> String {
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{number} {word}"))
         .collect();
-    let what = if words.is_empty() {
-        "nothing is due".to_owned()
-    } else {
-        words.join(", ")
-    };
+    match words.is_empty() {
+        true => "nothing is due".to_owned(),
+        false => words.join(", "),
+    }
+}
+
+/// The outcome in one line.
+pub(super) fn headline(outcome: &PassOutcome) -> String {
+    let what = counts(outcome.counts);
     let kind = if outcome.dry_run { "dry run" } else { "run" };
     format!(
         "{kind} {}: {what} ({})",

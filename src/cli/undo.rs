@@ -4,11 +4,13 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
+use super::runs::{self, LAST};
 use super::{Common, output, when};
 use crate::config::Keys;
 use crate::domain::Edge;
 use crate::metrics::Metrics;
 use crate::services::Services;
+use crate::store::queries::runs::last_that_removed;
 use crate::text::one_line;
 
 /// What is undone.
@@ -23,7 +25,7 @@ changes nothing.
 Example:
   lapsed undo 01a20149-fd16-7322-a797-13fd24b3d3a7 --end 30d")]
 pub(super) struct UndoArgs {
-    /// The id of the run, as reports, --run-now and revoke show it
+    /// The id of the run or a part of it, as reports, runs, --run-now and revoke show it; or last, the newest run that removed something
     run: String,
 
     /// When access ends for those who have no future end: a time, a date (its last moment), a span or never
@@ -39,11 +41,18 @@ pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure
     let end = args.end.as_deref();
     let end = end.map(|text| when("--end", text, &settings, Edge::End));
     let end = end.transpose()?;
+    let run = match args.run.as_str() {
+        LAST => {
+            let last = store.read(last_that_removed).await?;
+            last.ok_or_else(|| Failure::usage(format!("{LAST}: no run has removed anything")))?
+        }
+        named => runs::named(&store, named).await?,
+    };
     let services = Services::connect(&settings, &Metrics::default())?;
     let requests = args.asked.requests("undo", &settings, &services, &store);
     let lock = giving::lock(&requests).await?;
     let undone = requests
-        .undo(lock, args.run, end)
+        .undo(lock, run, end)
         .await
         .map_err(giving::in_options)?;
     if args.asked.format == Form::Json {

@@ -11,6 +11,7 @@ pub(crate) mod page;
 pub(crate) mod person;
 pub(crate) mod plan_input;
 pub(crate) mod report;
+pub(crate) mod runs;
 pub(crate) mod sql;
 pub(crate) mod status;
 pub(in crate::store) mod stays;

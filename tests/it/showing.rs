@@ -9,6 +9,7 @@ mod listing;
 mod metrics;
 mod owed;
 mod reporting;
+mod runs;
 pub(crate) mod schemas;
 mod status;
 mod terminals;

@@ -291,3 +291,26 @@ async fn two_passes_of_one_day_never_pass_the_limit_together() {
     assert_eq!(world.run().await.code, 0);
     assert_eq!(world.writes().len(), 4);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_held_plan_tells_its_reason_once_and_what_to_type() {
+    let (world, _) = due(3, "max_removals = 2").await;
+
+    let said = world.lapsed(&["--run-now"]).await;
+
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    let all = world.lapsed(&["runs", "--format", "json"]).await.stdout;
+    let all: serde_json::Value = serde_json::from_str(&all).unwrap();
+    let command = format!("lapsed approve {}", all[0]["run"].as_str().unwrap());
+    assert!(
+        said.stdout.trim_end().ends_with(&command),
+        "{}",
+        said.stdout
+    );
+    let reason = "guard.max_removals";
+    assert_eq!(said.stdout.matches(reason).count(), 1, "{}", said.stdout);
+    assert!(said.stdout.contains("\n3 held: "), "{}", said.stdout);
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    assert_eq!(world.lapsed(&words).await.code, 0);
+    assert_eq!(world.lapsed(&["--run-now"]).await.code, 0);
+}

@@ -1,0 +1,122 @@
+//! The last passes, and the one that a person names.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, named_params};
+use serde::Serialize;
+
+use crate::domain::{Counts, TargetId, TargetRef, Verdict};
+use crate::store::{StoreError, db::values, tables::targets};
+
+/// How many runs an ambiguous part of an id is explained with.
+const EXPLAINED: usize = 3;
+
+/// A pass that was no dry run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct RunRow {
+    /// Its id.
+    pub run: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended; absent while it runs, or if it died.
+    pub finished_at: Option<Timestamp>,
+    /// `everything`, or the targets that it had something to do at.
+    pub reach: String,
+    /// How it ended; absent as its end.
+    pub outcome: Option<Verdict>,
+    /// Its actions by state.
+    pub counts: Counts,
+}
+
+/// The last passes, newest first.
+pub(crate) fn last(db: &Connection, limit: u32) -> Result<Vec<RunRow>, StoreError> {
+    let names = targets::names(db)?;
+    let mut statement = db.prepare_cached(
+        "SELECT id, started_at, finished_at, reach, outcome, counts FROM run
+         WHERE dry_run = 0 ORDER BY rowid DESC LIMIT :limit",
+    )?;
+    let mut rows = statement.query(named_params! { ":limit": limit })?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        let run: String = row.get("id")?;
+        let mut reach: String = row.get("reach")?;
+        if reach == "targets" {
+            let named = targets_of(db, &run, &names)?;
+            if !named.is_empty() {
+                reach = named.join(", ");
+            }
+        }
+        let outcome: Option<String> = row.get("outcome")?;
+        let counts: Option<String> = row.get("counts")?;
+        let counts = counts
+            .map(|counts| serde_json::from_str(&counts))
+            .transpose();
+        runs.push(RunRow {
+            run,
+            started_at: values::read(row.get("started_at")?),
+            finished_at: values::read_if_any(row.get("finished_at")?),
+            reach,
+            outcome: outcome.and_then(|word| Verdict::from_word(&word)),
+            counts: counts
+                .map_err(|e| StoreError::Corrupt(format!("a run's counts: {e}")))?
+                .unwrap_or_default(),
+        });
+    }
+    Ok(runs)
+}
+
+fn targets_of(
+    db: &Connection,
+    run: &str,
+    names: &HashMap<TargetId, TargetRef>,
+) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare_cached("SELECT DISTINCT target FROM action WHERE run = :run")?;
+    let found = statement.query_map(named_params! { ":run": run }, |row| row.get(0))?;
+    let found: Vec<i64> = found.collect::<Result<_, _>>()?;
+    let found = found.into_iter().filter_map(|id| names.get(&TargetId(id)));
+    let mut named: Vec<String> = found.map(|target| target.to_string()).collect();
+    named.sort();
+    Ok(named)
+}
+
+/// The newest pass that removed something.
+pub(crate) fn last_that_removed(db: &Connection) -> Result<Option<String>, StoreError> {
+    Ok(db
+        .prepare_cached(
+            "SELECT run FROM action WHERE state = 'done' AND settled_at IS NOT NULL
+             ORDER BY settled_at DESC, id DESC LIMIT 1",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?)
+}
+
+/// The run with this id, or the only one whose id has this part. Otherwise what is wrong with it.
+pub(crate) fn named(db: &Connection, text: &str) -> Result<Result<String, String>, StoreError> {
+    let mut statement = db.prepare_cached(
+        "SELECT id FROM run WHERE instr(id, lower(:text)) > 0
+         ORDER BY id <> lower(:text), rowid DESC LIMIT :most",
+    )?;
+    let most = i64::try_from(EXPLAINED + 1).unwrap_or(i64::MAX);
+    let params = named_params! { ":text": text, ":most": most };
+    let found = statement.query_map(params, |row| row.get(0))?;
+    let found: Vec<String> = found.collect::<Result<_, _>>()?;
+    Ok(match found.as_slice() {
+        [first, ..] if text.eq_ignore_ascii_case(first) => Ok(first.clone()),
+        [only] if !text.is_empty() => Ok(only.clone()),
+        [] | [_] => Err(format!(
+            "there is no run {text:?} in the database; lapsed runs shows the last ones"
+        )),
+        several => {
+            let more = if several.len() > EXPLAINED {
+                ", …"
+            } else {
+                ""
+            };
+            let shown = several[..several.len().min(EXPLAINED)].join(", ");
+            Err(format!(
+                "{text:?} is in the ids of several runs: {shown}{more}"
+            ))
+        }
+    })
+}
