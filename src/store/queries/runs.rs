@@ -75,7 +75,7 @@ fn targets_of(
     let found = statement.query_map(named_params! { ":run": run }, |row| row.get(0))?;
     let found: Vec<i64> = found.collect::<Result<_, _>>()?;
     let found = found.into_iter().filter_map(|id| names.get(&TargetId(id)));
-    let mut named: Vec<String> = found.map(|target| target.to_string()).collect();
+    let mut named: Vec<String> = found.map(ToString::to_string).collect();
     named.sort();
     Ok(named)
 }
