@@ -38,7 +38,7 @@ fn what_asks_the_database_alone_needs_no_keys() {
         desk.good(command);
     }
     desk.run(&["approve", "no-run"])
-        .failed(2, "there is no run of this name");
+        .failed(2, "there is no run \"no-run\" in the database");
 }
 
 #[test]
