@@ -200,12 +200,6 @@ impl Evidence {
     pub fn as_str(self) -> &'static str {
         self.into()
     }
-
-    /// Reads the word back.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        word.parse().ok()
-    }
 }
 
 /// Something noticed that is no action.

@@ -68,12 +68,6 @@ pub enum ProvisionState {
 }
 
 impl ProvisionState {
-    /// Reads the word back.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        word.parse().ok()
-    }
-
     /// The word in output and in the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -112,12 +106,6 @@ impl Provided {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
-    }
-
-    /// Reads the word back.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        word.parse().ok()
     }
 }
 

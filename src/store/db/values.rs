@@ -6,7 +6,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Row, RowIndex};
 
 use crate::domain::{
-    ActionKind, Evidence, Flags, Provided, ProvisionKind, ProvisionState, Reason, Role,
+    ActionKind, Evidence, Flags, Provided, ProvisionKind, ProvisionState, Reason, Role, Verdict,
 };
 
 /// Columns that hold a word of a vocabulary. An unknown one is an error: without its role, a row would
@@ -31,7 +31,8 @@ words!(
     ProvisionKind,
     ProvisionState,
     Reason,
-    Role
+    Role,
+    Verdict
 );
 
 pub(in crate::store) fn stored(at: Timestamp) -> i64 {

@@ -47,7 +47,6 @@ pub(crate) fn last(db: &Connection, limit: u32) -> Result<Vec<RunRow>, StoreErro
                 reach = named.join(", ");
             }
         }
-        let outcome: Option<String> = row.get("outcome")?;
         let counts: Option<String> = row.get("counts")?;
         let counts = counts
             .map(|counts| serde_json::from_str(&counts))
@@ -57,7 +56,7 @@ pub(crate) fn last(db: &Connection, limit: u32) -> Result<Vec<RunRow>, StoreErro
             started_at: values::read(row.get("started_at")?),
             finished_at: values::read_if_any(row.get("finished_at")?),
             reach,
-            outcome: outcome.and_then(|word| Verdict::from_word(&word)),
+            outcome: row.get("outcome")?,
             counts: counts
                 .map_err(|e| StoreError::Corrupt(format!("a run's counts: {e}")))?
                 .unwrap_or_default(),

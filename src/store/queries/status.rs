@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{TargetId, Verdict};
+use crate::domain::TargetId;
 use crate::report::Trail;
 use crate::schedule;
 use crate::status::{
@@ -146,13 +146,12 @@ fn last_whole(db: &Connection) -> Result<Option<Pass>, StoreError> {
 }
 
 fn pass(row: &Row<'_>) -> Result<Pass, StoreError> {
-    let outcome = Verdict::from_word(row.get_ref("outcome")?.as_str()?);
     let counts = serde_json::from_str(row.get_ref("counts")?.as_str()?);
     Ok(Pass {
         run: row.get("id")?,
         started_at: values::read(row.get("started_at")?),
         finished_at: values::read(row.get("finished_at")?),
-        outcome: outcome.ok_or_else(|| StoreError::Corrupt("a run's outcome".to_owned()))?,
+        outcome: row.get("outcome")?,
         counts: counts.map_err(|e| StoreError::Corrupt(format!("a run's counts: {e}")))?,
     })
 }
