@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Email, Provided, ProvisionKind, ProvisionState, Role, Target};
+use crate::domain::{Email, Permission, Provided, ProvisionKind, ProvisionState, Role, Target};
 
 /// Something is to be given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,7 @@ pub(crate) enum Sends {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SendsEntry {
     pub(crate) end: Option<Timestamp>,
-    pub(crate) permissions: Vec<String>,
+    pub(crate) permissions: Vec<Permission>,
     /// In which spellings of the address, if in several.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) spellings: Vec<Email>,

@@ -290,7 +290,7 @@ pub(crate) fn flags(permissions: &str) -> Flags {
 }
 
 /// Permissions as they are stored and as a CSV has them: joined by `;`.
-fn words(permissions: &[Permission]) -> String {
+pub(super) fn words(permissions: &[Permission]) -> String {
     permissions
         .iter()
         .map(|p| p.as_str())

@@ -8,7 +8,7 @@ use super::team::{later, team};
 use super::{Provision, Provisions};
 use crate::domain::event::{ProvisionOnly, Sends, SendsEntry, Sent};
 use crate::domain::{
-    Answered, Email, Entry, Event, Flags, Permission, ProvisionKind, ProvisionState, Standing,
+    Answered, Email, Entry, Event, Flags, ProvisionKind, ProvisionState, Standing,
 };
 use crate::plan::provision::Turn;
 use crate::store::tables::entry;
@@ -65,7 +65,7 @@ impl Provisions {
                 }
                 let sends = Sends::Entry(SendsEntry {
                     end: posting.entry.end,
-                    permissions: words(&posting.entry.permissions),
+                    permissions: posting.entry.permissions.clone(),
                     spellings: match posting.emails.len() {
                         1 => Vec::new(),
                         _ => posting.emails.clone(),
@@ -133,12 +133,6 @@ impl Provisions {
         });
         trail::append_event(db, at, Some(target), Some(&provision.email), &event)
     }
-}
-
-/// The provider's words.
-fn words(permissions: &[Permission]) -> Vec<String> {
-    let words = permissions.iter().map(|p| p.as_str().to_owned());
-    words.collect()
 }
 
 /// The grants are over or were revoked: what may exist is left to a removal.
