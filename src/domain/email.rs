@@ -90,6 +90,12 @@ impl Email {
         &self.written
     }
 
+    /// Whether it is the same address in the same spelling, which a provider may match as text.
+    #[must_use]
+    pub(crate) fn is_spelled_as(&self, other: &Self) -> bool {
+        self.written == other.written
+    }
+
     /// The canonical form: what the address is matched, stored and sorted by.
     #[must_use]
     pub fn key(&self) -> &str {

@@ -90,7 +90,7 @@ impl Post<'_> {
         }
         let old = self.on_record(email).await?;
         let is_right = old.as_ref().is_some_and(|old| old.is(self.entry));
-        if provision.asked.command == "entry" && is_right {
+        if provision.asked.is_renewal() && is_right {
             // Nobody asked for another one, and taking it off would risk what is there.
             return Ok(done(Provided::AlreadyExists));
         }
@@ -151,8 +151,8 @@ impl Post<'_> {
         let (target, person) = (self.provision.target.id(), email.key().to_owned());
         let all = move |db: &_| entry::of(db, target, &person);
         let all = self.give.store.read(all).await?;
-        let mut all = all.into_iter();
-        Ok(all.find(|on| on.email.written() == email.written() && on.is_known()))
+        let mut known = all.into_iter().filter(OnRecord::is_known);
+        Ok(known.find(|on| on.email.is_spelled_as(email)))
     }
 
     /// Posts the old entry again at once: it was removed for a new one that was refused.

@@ -27,9 +27,6 @@ pub(crate) use team::Outlook;
 #[derive(Debug)]
 pub(crate) struct Provisions;
 
-/// The command word of what a removal took although a grant gives it.
-const AFTER_REMOVAL: &str = "removal";
-
 /// Who asked for something, and with what.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
@@ -40,9 +37,27 @@ pub struct Asked {
 }
 
 impl Asked {
+    /// The command word of what a removal took although a grant gives it.
+    pub(in crate::store) const AFTER_REMOVAL: &str = "removal";
+    /// The command word of an entry that is no more what the grants come to.
+    pub(in crate::store) const RENEWAL: &str = "entry";
+
+    /// Nobody asked for it: lapsed does it by itself.
+    pub(in crate::store) fn by_lapsed(command: &str) -> Self {
+        Self {
+            command: command.to_owned(),
+            by: "lapsed".to_owned(),
+        }
+    }
+
+    /// Whether lapsed renews an entry by itself.
+    pub(crate) fn is_renewal(&self) -> bool {
+        self.command == Self::RENEWAL
+    }
+
     /// Whether lapsed has just taken this access off itself, and gives it back.
     pub(crate) fn is_after_removal(&self) -> bool {
-        self.command == AFTER_REMOVAL
+        self.command == Self::AFTER_REMOVAL
     }
 
     /// Whether the command gives to many people, and so in batches. See `queries::owed`.

@@ -59,14 +59,16 @@ impl Grants {
             Imported::Unchanged => None,
         };
         let start = grant.start.unwrap_or(at).max(at);
+        let is_ahead = grant.end.is_none_or(|end| end > at);
         let mut only_flags = false;
         let due = if is_whitelist {
             let on = Self::on_whitelist(db, &target, &email, at)?;
             // The person signs in with the address as it is written: each spelling has its entry.
+            let is_new = !on.is_on_record(&email);
             let lacks = on.entry_in(&email).is_none()
-                && grant.end.is_none_or(|end| end > at)
-                && (take_back.is_some() || !on.is_on_record(&email) && Self::is_open(db, id)?);
-            if lacks && !on.is_on_record(&email) {
+                && is_ahead
+                && (take_back.is_some() || is_new && Self::is_open(db, id)?);
+            if lacks && is_new {
                 entry::may_be_there(db, target.id(), &email, at)?;
             }
             match on.entry(at) {
@@ -92,7 +94,7 @@ impl Grants {
             only_flags = gained && !asks;
             (asks || gained).then_some(start)
         };
-        if let Some(due) = due.filter(|_| grant.end.is_none_or(|end| end > at)) {
+        if let Some(due) = due.filter(|_| is_ahead) {
             let kind = match (is_whitelist, before.may_be_there(), grant.role) {
                 (true, false, _) => ProvisionKind::WhitelistAdd,
                 (true, true, _) => ProvisionKind::WhitelistRenew,

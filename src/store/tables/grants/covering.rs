@@ -45,8 +45,8 @@ impl OnWhitelist {
     /// spelling that is wrong.
     pub(crate) fn posting(&self, provision: &Provision, at: Timestamp) -> Option<Posting> {
         let entry = self.entry(at)?;
-        let written = |email: &&Email| email.written() == provision.email.written();
-        let asked = self.on_record().find(written).unwrap_or(&self.email);
+        let asked = self.on_record().find(|e| e.is_spelled_as(&provision.email));
+        let asked = asked.unwrap_or(&self.email);
         let mut emails = vec![asked.clone()];
         // After a try that was cut short, nobody knows which of them are there.
         let wrong = match provision.gap || provision.unanswered {
@@ -65,13 +65,12 @@ impl OnWhitelist {
 
     /// What the whitelist may have in this spelling.
     pub(super) fn entry_in(&self, email: &Email) -> Option<&OnRecord> {
-        let mut entries = self.entries.iter();
-        entries.find(|on| on.email.written() == email.written())
+        self.entries.iter().find(|on| on.email.is_spelled_as(email))
     }
 
     /// Whether a grant or an entry is on record in this spelling.
     pub(super) fn is_on_record(&self, email: &Email) -> bool {
-        self.on_record().any(|on| on.written() == email.written())
+        self.on_record().any(|on| on.is_spelled_as(email))
     }
 
     /// The spellings in which the whitelist may have something, or should have.
@@ -104,18 +103,14 @@ impl OnWhitelist {
     /// The entry that a person says is there in this spelling, by all grants of this spelling that were
     /// recorded together; with what ended ones allow, since nobody has taken that off yet.
     pub(super) fn entry_said(&self, email: &Email, at: Timestamp) -> Entry {
-        let is = |other: &Email| other.written() == email.written();
-        let spans = self.spans.iter().filter(|(email, _)| is(email));
+        let spans = self.spans.iter().filter(|(of, _)| of.is_spelled_as(email));
         let spans: Vec<Span> = spans.map(|(_, span)| span.clone()).collect();
         let mut entry = Entry::of(&spans, at).unwrap_or_else(|| Entry {
             start: at,
             end: Some(at),
             permissions: Vec::new(),
         });
-        let ended = self.ended.iter().filter(|(email, _)| is(email));
-        entry
-            .permissions
-            .extend(ended.map(|(_, permission)| permission));
+        entry.permissions.extend(self.ended(email));
         entry.permissions.sort_unstable();
         entry.permissions.dedup();
         entry
@@ -123,11 +118,12 @@ impl OnWhitelist {
 
     /// Whether ended grants of this spelling allow what is to be no more.
     pub(super) fn has_more(&self, email: &Email, entry: &Entry) -> bool {
-        let mut ended = self
-            .ended
-            .iter()
-            .filter(|(other, _)| other.written() == email.written());
-        ended.any(|(_, permission)| !entry.permissions.contains(permission))
+        self.ended(email).any(|p| !entry.permissions.contains(&p))
+    }
+
+    fn ended(&self, email: &Email) -> impl Iterator<Item = Permission> {
+        let of = self.ended.iter().filter(|(of, _)| of.is_spelled_as(email));
+        of.map(|(_, permission)| *permission)
     }
 
     /// Plans to post what the grants come to in the place of what may be there in this spelling.
@@ -145,10 +141,7 @@ impl OnWhitelist {
             flags: Flags::default(),
             due: at,
             take_back: Vec::new(),
-            asked: &Asked {
-                command: "entry".to_owned(),
-                by: "lapsed".to_owned(),
-            },
+            asked: &Asked::by_lapsed(Asked::RENEWAL),
         };
         Provisions::plan(db, &new, at).map(|_| ())
     }
@@ -177,8 +170,7 @@ impl OnWhitelist {
             how,
         };
         entry::put(db, target.id(), &on, at)?;
-        self.entries
-            .retain(|old| old.email.written() != email.written());
+        self.entries.retain(|old| !old.email.is_spelled_as(email));
         self.entries.push(on);
         self.look(db, target, at)
     }
@@ -196,7 +188,7 @@ impl OnWhitelist {
 
 /// Adds a spelling that is not there yet.
 fn push(emails: &mut Vec<Email>, email: &Email) {
-    if emails.iter().all(|e| e.written() != email.written()) {
+    if !emails.iter().any(|e| e.is_spelled_as(email)) {
         emails.push(email.clone());
     }
 }

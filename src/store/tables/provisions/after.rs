@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use super::{AFTER_REMOVAL, Asked, NewProvision, Provisions};
+use super::{Asked, NewProvision, Provisions};
 use crate::domain::{ActionKind, Email, Flags, ProvisionKind, Role, TargetId, TargetRef};
 use crate::store::queries::sql::ALL_OF_PERSON;
 use crate::store::{Grants, StoreError, db::values, tables::members, tables::targets};
@@ -76,10 +76,7 @@ impl Provisions {
             },
             due: at,
             take_back: Vec::new(),
-            asked: &Asked {
-                command: AFTER_REMOVAL.to_owned(),
-                by: "lapsed".to_owned(),
-            },
+            asked: &Asked::by_lapsed(Asked::AFTER_REMOVAL),
         };
         Self::plan(db, &new, at)?;
         Ok(())
