@@ -1,4 +1,4 @@
-//! Mail: what is sent, to whom, and what becomes of it.
+//! Mail: what is sent, who gets it, and what becomes of it.
 
 mod alarm;
 mod mail_between;

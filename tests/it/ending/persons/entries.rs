@@ -57,6 +57,12 @@ fn there(world: &World) -> Vec<(String, Vec<String>)> {
     })
 }
 
+/// These permissions in both spellings.
+fn both(permissions: &[Permission]) -> [(String, Vec<String>); 2] {
+    let all: Vec<String> = words(permissions).into_iter().map(str::to_owned).collect();
+    JANE.map(|email| (email.to_owned(), all.clone()))
+}
+
 /// Puts what the rows say on a whitelist, records them, and goes through these days.
 async fn goes(rows: &[Row], days: &[i64], ignores_case: bool, refuses_second: bool) {
     let world = World::new().await;
@@ -328,9 +334,7 @@ async fn undo_gives_back_each_spelling() {
     let said = world.lapsed(&["undo", revoking]).await;
 
     assert_eq!(said.code, 0, "{} {}", said.stdout, said.stderr);
-    let all = words(F).iter().map(ToString::to_string).collect::<Vec<_>>();
-    let both = JANE.map(|email| (email.to_owned(), all.clone()));
-    assert_eq!(there(&world), both);
+    assert_eq!(there(&world), both(F));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -342,9 +346,7 @@ async fn rows_that_differ_in_spelling_and_permissions_are_two_grants_and_stay_so
     world.import(&csv(&rows, start)).await;
     world.whitelist_is_known();
     assert_eq!(world.run().await.code, 0);
-    let all = words(F).iter().map(ToString::to_string).collect::<Vec<_>>();
-    let both = JANE.map(|email| (email.to_owned(), all.clone()));
-    assert_eq!(there(&world)[1], both[1]);
+    assert_eq!(there(&world)[1], both(F)[1]);
 
     world.forget_calls();
     world.import(&csv(&rows, start)).await;
