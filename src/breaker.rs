@@ -56,6 +56,11 @@ impl Breaker {
         }
     }
 
+    /// Notes that something needed no call: more may be under way, and nothing is known of the account.
+    pub(crate) fn note_no_call(&self) {
+        self.state().pace.grow();
+    }
+
     /// Stops for another reason.
     pub(crate) fn stop(&self, why: String) {
         self.state().stopped.get_or_insert(why);
@@ -105,8 +110,12 @@ impl Pace {
         }
         self.recent.push_back(failed);
         if !failed {
-            self.allowed = self.most.min(self.allowed + GROWS).max(1);
+            self.grow();
         }
+    }
+
+    fn grow(&mut self) {
+        self.allowed = self.most.min(self.allowed + GROWS).max(1);
     }
 
     /// The failures after which nothing more is to begin, if so.

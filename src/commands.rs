@@ -3,6 +3,7 @@
 
 mod accept;
 mod extend;
+pub(crate) mod import;
 mod note;
 mod requests;
 mod revoke;

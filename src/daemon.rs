@@ -31,7 +31,7 @@ use crate::failpoint;
 use crate::metrics::Metrics;
 use crate::pass::{self, Delivery, Options, PassError};
 use crate::progress::{Progress, Stop};
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{Runs, Store, StoreError};
 use alarm::{Alarm, Passed};
 use asking::Asking;

@@ -26,20 +26,17 @@ mod schedule;
 
 // Who is told what, and how it reads.
 mod explain;
-mod notices;
+mod notify;
 mod report;
-mod review;
 mod status;
 
 // The world: the providers, and what is kept.
 pub mod metrics;
-mod providers;
-pub mod services;
+pub mod providers;
 pub mod store;
 
 // The stages of a pass, and the pass.
-mod apply;
-mod give;
+mod execute;
 mod mail;
 mod observe;
 pub mod pass;
@@ -49,5 +46,4 @@ mod alarm;
 pub mod cli;
 mod commands;
 mod daemon;
-mod import;
 mod listener;

@@ -15,7 +15,7 @@ use crate::domain::{
     Email, Finding, FindingKind, Place, Provider, Scope, SourceHealth, TargetId, TargetMessage,
     TargetRef,
 };
-use crate::services::{Services, TeamAccount};
+use crate::providers::accounts::{Services, TeamAccount};
 use crate::store::{
     ReadTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets, Teams, Version,
     tables::invites,

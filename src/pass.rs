@@ -28,7 +28,7 @@ use crate::failpoint;
 use crate::mail::RoundError;
 use crate::metrics::NotMade;
 use crate::observe::Observation;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
 pub(crate) use ending::deliver;

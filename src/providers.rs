@@ -6,6 +6,7 @@
 //! answer is [`CallError::Implausible`], never an empty list. **A write is sent once**: what is
 //! not known to have been refused or done is an unknown outcome, and says so.
 
+pub mod accounts;
 mod answer;
 mod beacon;
 mod dates;

@@ -9,8 +9,8 @@ use super::{Common, output};
 use crate::config::{Keys, Settings};
 use crate::mail::Courier;
 use crate::metrics::Metrics;
+use crate::providers::accounts::Services;
 use crate::providers::reach;
-use crate::services::Services;
 use crate::store::{Store, StoreError, trail};
 
 /// How it is told.

@@ -11,13 +11,13 @@ use jiff::SignedDuration;
 use super::exit::{Exit, Failure};
 use super::{output, run};
 use crate::clock;
-use crate::commands;
+use crate::commands::{self, import};
 use crate::config::Keys;
 use crate::metrics::Metrics;
 use crate::observe::{self, ReadOptions};
 use crate::pass::{self, Options};
+use crate::providers::accounts::Services;
 use crate::report::{self, Format};
-use crate::services::Services;
 use crate::store::{Same, Store};
 use stage::DemoStage;
 
@@ -45,7 +45,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     stage.describe()?;
     output::line("Both providers and a mail server run in this process, on loopback only.")?;
 
-    let rows = crate::import::read(&stage.grants(), &settings, now)
+    let rows = import::read(&stage.grants(), &settings, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
     let rows = rows.into_iter().map(|row| row.grant).collect();

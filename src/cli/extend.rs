@@ -8,7 +8,7 @@ use super::{Common, output, when};
 use crate::config::Keys;
 use crate::domain::{Edge, ProvisionState, Target};
 use crate::metrics::Metrics;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 
 /// Whose end is moved, and where to.
 #[derive(Debug, Args)]

@@ -12,7 +12,7 @@ use crate::commands::{GiveError, Given, Requests};
 use crate::config::Settings;
 use crate::domain::Email;
 use crate::progress::Stop;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{Asked, Lock, Store};
 
 /// Options of every command that gives or takes.

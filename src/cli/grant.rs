@@ -6,12 +6,12 @@ use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
 use super::{Common, output};
 use crate::clock;
+use crate::commands::import::Written;
 use crate::commands::{self, Given, Request};
 use crate::config::Keys;
 use crate::domain::Flags;
-use crate::import::Written;
 use crate::metrics::Metrics;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{NewGrant, Same};
 
 /// What is granted.

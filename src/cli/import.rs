@@ -10,13 +10,13 @@ use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form, Results};
 use super::{Common, output};
 use crate::clock;
+use crate::commands::import::{self, Faults, Row};
 use crate::commands::{self, GiveError, Given, Request, Requests};
 use crate::config::Keys;
 use crate::domain::{Flags, Provided, ProvisionState, When};
-use crate::import::{self, Faults, Row};
 use crate::metrics::Metrics;
 use crate::progress::Stop;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{Imported, NewGrant, Same};
 
 /// What is imported.

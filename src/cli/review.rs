@@ -13,7 +13,7 @@ use crate::config::{Keys, Settings};
 use crate::domain::{Edge, Email, Provider, ProvisionState, Scope, Target, TargetRef, When};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options, PassError};
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{ReviewAnswer, Reviews, Store, Targets};
 use crate::text::one_line;
 

@@ -9,7 +9,7 @@ use crate::commands::{Foreseen, Revocation, Revoked};
 use crate::config::Keys;
 use crate::domain::{Email, Target, TargetMessage};
 use crate::metrics::Metrics;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::text::one_line;
 
 /// Whose access ends, and where.
@@ -54,7 +54,7 @@ pub(super) async fn run(common: &Common, args: RevokeArgs) -> Result<Exit, Failu
         email => email?,
     };
     if let Some(target) = &args.target {
-        crate::import::known_account(target, &settings)
+        crate::commands::import::known_account(target, &settings)
             .map_err(|fault| Failure::usage(giving::option(&fault)))?;
     }
     let services = Services::connect(&settings, &Metrics::default())?;

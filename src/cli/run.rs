@@ -12,7 +12,7 @@ use crate::config::Keys;
 use crate::domain::{ActionResult, ActionState, Counts, Finding, PassOutcome};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options};
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::text::one_line;
 
 /// How many findings of a kind are shown to people; JSON has all.

@@ -9,7 +9,7 @@ use super::{Common, output, when};
 use crate::config::Keys;
 use crate::domain::Edge;
 use crate::metrics::Metrics;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::queries::runs::last_that_removed;
 use crate::text::one_line;
 

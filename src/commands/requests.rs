@@ -20,7 +20,7 @@ use crate::domain::{
 use crate::observe::{self, Observation, ReadOptions};
 use crate::pass::PassError;
 use crate::progress::{Progress, Stop};
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{
     Asked, Db, Grants, Imported, Intent, Lock, NewGrant, Provision, Provisions, Recorded, Same,
     Store, StoreError,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Daemon, systemd};
 use crate::config::StatusSettings;
 use crate::listener::{ListenError, View};
-use crate::services::Services;
+use crate::providers::accounts::Services;
 
 impl Daemon {
     /// Reads configuration and keys anew; what is under way ends with the old ones.

@@ -128,6 +128,8 @@ pub(crate) struct Answered {
     pub(crate) detail: Option<String>,
     /// The provider asked not to be called again before this time.
     pub(crate) not_before: Option<Timestamp>,
+    /// Whether the failure concerns the provider as a whole, not this one call.
+    pub(crate) is_general: bool,
     /// Whether the old entry surely still exists, though it was about to be replaced.
     pub(crate) kept: bool,
     /// The flags that the member certainly has.
@@ -143,6 +145,7 @@ impl Answered {
             result: None,
             detail: None,
             not_before: None,
+            is_general: false,
             kept: false,
             has: Flags::default(),
             accepted: Vec::new(),

@@ -5,8 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::{ReadOptions, note_problem, state_of};
 use crate::domain::{Digest, Signs, TargetRef};
+use crate::providers::accounts::TeamAccount;
 use crate::providers::sapling::Team;
-use crate::services::TeamAccount;
 use crate::store::{Db, ListedTeam, SourceKind, SourceState, Sources, Store, StoreError, Targets};
 
 /// What came of reading the list.

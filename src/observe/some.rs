@@ -3,7 +3,7 @@
 use super::list::{List, list};
 use super::{Observation, ReadOptions, teams};
 use crate::domain::{Place, Provider, SourceHealth, Target, TargetMessage, TargetRef};
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{Store, StoreError, Teams};
 
 /// Reads the teams that `wanted` names, and the lists in which they stand.

@@ -9,8 +9,8 @@ use crate::domain::{
     Email, Finding, Flags, ReadInvite, ReadMember, TargetRef, TeamReading as Reading,
 };
 use crate::providers::CallError;
+use crate::providers::accounts::TeamAccount;
 use crate::providers::sapling::{Digest, PendingUser, TeamReading, TeamUser};
-use crate::services::TeamAccount;
 use crate::store::{
     Belief, Db, KnownTeam, Look, SourceKind, SourceState, Sources, Store, StoreError, Teams,
     Version,

@@ -11,8 +11,8 @@ use super::ReadOptions;
 use super::team::{self, Read};
 use crate::breaker::{Breaker, Failures};
 use crate::domain::{TargetId, TargetRef};
+use crate::providers::accounts::TeamAccount;
 use crate::providers::{CallError, StillDue};
-use crate::services::TeamAccount;
 use crate::store::{KnownTeam, Sources, Store, StoreError};
 
 /// How many teams are read or stored at a time, however few calls are allowed at once: enough that

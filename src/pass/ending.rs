@@ -11,7 +11,7 @@ use crate::domain::{
 use crate::mail::Pace;
 use crate::mail::round::{Round, round, states};
 use crate::observe::Observation;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::queries::{self, OwedAt};
 use crate::store::{Findings, Runs, Store, StoreError};
 

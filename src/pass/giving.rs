@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Pass;
 use crate::clock;
 use crate::domain::{Place, Provider, ProvisionState, SourceHealth, TargetMessage};
-use crate::give::{Give, Tally};
+use crate::execute::provisions::{Breakers, Give, Tally};
 use crate::observe::Observation;
 use crate::store::{Grants, Provisions, StoreError};
 
@@ -85,6 +85,7 @@ impl Pass<'_> {
             stop: &self.options.stop,
             progress: &self.options.progress,
             tally: Tally::default(),
+            breakers: Breakers::default(),
         };
         if !due.is_empty() {
             let gave = give.all(due).await?;

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::Pass;
-use crate::apply::Apply;
 use crate::clock;
 use crate::domain::{
     Action, ActionResult, ActionState, Finding, FindingKind, LeftAlone, Obligation, Place, Plan,
     Scope, Snapshot, TargetMessage, TargetRef, TeamPolicy, Why,
 };
+use crate::execute::removals::Remove;
 use crate::guard::{Refused, Reviewed};
 use crate::observe::{self, Observation, ReadOptions};
 use crate::plan;
@@ -112,7 +112,7 @@ impl Pass<'_> {
         seen.errors.extend(recorded.errors.into_iter().map(error));
         let progress = |done, total| self.options.progress.tell(Stage::Apply, done, total);
         let clocks = self.clocks();
-        let apply = Apply {
+        let remove = Remove {
             services: self.services,
             store: self.store,
             run: &self.run,
@@ -123,7 +123,7 @@ impl Pass<'_> {
             stop: &self.options.stop,
             progress: &progress,
         };
-        let touched = apply.all(recorded.tracked).await?;
+        let touched = remove.all(recorded.tracked).await?;
         let teams = touched.iter().filter_map(|team| {
             let id = seen.team_ids.get(&team.id())?.clone();
             Some((team.clone(), id))

@@ -4,7 +4,7 @@
 use super::Pass;
 use crate::clock;
 use crate::domain::ReviewPolicy;
-use crate::notices::MailTurn;
+use crate::notify::MailTurn;
 use crate::store::{Reviews, StoreError};
 
 impl Pass<'_> {

@@ -4,7 +4,7 @@ use secrecy::ExposeSecret as _;
 
 use super::{Fixture, Keys, MAIL, SECRET, SENTIUS};
 use crate::metrics::Metrics;
-use crate::services::Services;
+use crate::providers::accounts::Services;
 
 fn with_key(line: &str) -> String {
     SENTIUS.replace("api_key_file = \"KEY\"", line)

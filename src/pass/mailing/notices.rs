@@ -3,7 +3,8 @@
 use super::batch::Batch;
 use crate::config::MailSettings;
 use crate::mail::{self, CalendarEvent, ComposeError, MailHead};
-use crate::notices::{self, Item, MailTurn, Notice, NoticeRules};
+use crate::notify::MailTurn;
+use crate::notify::notices::{self, Item, Notice, NoticeRules};
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
 use crate::store::{Db, NewMail, Notices, ending};

@@ -4,10 +4,10 @@ use super::batch::Batch;
 use crate::config::MailSettings;
 use crate::domain::Email;
 use crate::mail::{self, MailHead};
-use crate::notices::MailTurn;
+use crate::notify::MailTurn;
+use crate::notify::reviews::{self, ReviewRequest};
 use crate::pass::{Pass, PassError};
 use crate::report::letter::{self, Scene};
-use crate::review::{self, ReviewRequest};
 use crate::store::{Db, NewMail, Reviews};
 
 /// Puts the questions into the outbox that are to go out in this turn, in the transaction that
@@ -34,7 +34,7 @@ pub(super) async fn queue(
         .read(move |db| {
             let open = Reviews::due(db, &rules, now)?;
             let who = Reviews::recipients(db, &open, instead, now)?;
-            Ok(review::letters(&open, &rules, &who, now))
+            Ok(reviews::letters(&open, &rules, &who, now))
         })
         .await?;
     let batch = Batch::new(settings, "review", &pass.run, now);

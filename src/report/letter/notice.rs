@@ -2,7 +2,7 @@
 
 use super::super::view::{DisplayRow, joined};
 use super::{Letter, Part, Scene};
-use crate::notices::{Item, Notice};
+use crate::notify::notices::{Item, Notice};
 use crate::text::quoted;
 
 /// Where what does not fit is shown.

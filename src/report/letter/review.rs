@@ -4,13 +4,17 @@ use super::super::view::{DisplayRow, joined};
 use super::super::words::hours;
 use super::{Letter, Part, Scene};
 use crate::domain::ReviewPolicy;
-use crate::review::{self, DueReview};
+use crate::notify::reviews::{self, DueReview};
 use crate::text::{count, one_line, quoted};
 
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed review";
 
-pub(crate) fn review(asked: &review::ReviewRequest, rules: &ReviewPolicy, scene: &Scene) -> Letter {
+pub(crate) fn review(
+    asked: &reviews::ReviewRequest,
+    rules: &ReviewPolicy,
+    scene: &Scene,
+) -> Letter {
     let number = asked.questions.len() as u64;
     let waits = count(number, "grant waits", "grants wait");
     let (again, new): (Vec<&DueReview>, Vec<&DueReview>) = asked

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::domain::{AccessEnd, Email, ReviewPolicy, Role, Target, TargetId, TargetRef};
-use crate::notices::{Item, Notice};
-use crate::review::{self, DueReview};
+use crate::notify::notices::{Item, Notice};
+use crate::notify::reviews::{self, DueReview};
 
 fn scene() -> Scene {
     Scene {
@@ -100,7 +100,7 @@ fn question(email: &str, target: &str, end: Option<&str>, asked: bool) -> DueRev
 
 #[test]
 fn a_review_asks_with_the_commands_that_answer_it() {
-    let asked = review::ReviewRequest {
+    let asked = reviews::ReviewRequest {
         to: Email::observed("olga@acme.example"),
         questions: vec![
             question("jane.doe@contractor.example", "sentius:acme", None, true),

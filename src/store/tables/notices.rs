@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params};
 
 use crate::domain::event::Noticed;
 use crate::domain::{Email, Event};
-use crate::notices::{LastNotice, Memory, Notice};
+use crate::notify::notices::{LastNotice, Memory, Notice};
 use crate::store::tables::outbox::bounces;
 use crate::store::trail;
 use crate::store::{StoreError, db::values};

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, named_params};
 use serde::Serialize;
 
 use crate::domain::{Email, ReviewPolicy, Role, TargetId, TargetRef};
-use crate::review::{DueReview, Recipients, ReviewRequest};
+use crate::notify::reviews::{DueReview, Recipients, ReviewRequest};
 use crate::store::tables::outbox::bounces;
 use crate::store::{Outbox, StoreError, db::values, tables::targets};
 pub(crate) use answers::ReviewAnswer;

@@ -7,7 +7,7 @@ mod exposition;
 use lapsed::domain::{Owed, PassOutcome};
 use lapsed::metrics::{Backlog, CONTENT_TYPE, Gauges, Metrics, Unread};
 use lapsed::pass::{self, Options, PassError};
-use lapsed::services::Services;
+use lapsed::providers::accounts::Services;
 use lapsed::store::Store;
 use lapsed_sandbox::{Fault, When};
 

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Row, ToSql, named_params};
 use super::Reviews;
 use crate::domain::event::{Moved, Reviewed};
 use crate::domain::{Email, Event, ReviewPolicy, Role, TargetRef, When};
-use crate::review;
+use crate::notify::reviews;
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
 use crate::store::trail;
@@ -121,7 +121,7 @@ impl Reviews {
     ) -> Result<usize, StoreError> {
         let due = Self::due(db, rules, at)?;
         let mut ended = 0;
-        for one in review::unanswered(&due, rules, at) {
+        for one in reviews::unanswered(&due, rules, at) {
             let open = "id = :id AND removed_at IS NULL";
             let params = named_params! { ":id": one.grant, ":now": values::stored(at) };
             for grant in Self::running(db, open, params, &one.target)? {

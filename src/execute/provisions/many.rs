@@ -1,12 +1,13 @@
 //! Several people who are added to a team in one call: an intent for each, the call, a result for
 //! each.
 
+use super::super::attempt;
 use super::call::{self, Many};
 use super::work::Work;
 use super::{Gave, Give};
+use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Answered, Flags, Standing};
-use crate::failpoint;
 use crate::store::{Intent, Provision, Provisions, StoreError};
 
 impl Give<'_> {
@@ -16,13 +17,17 @@ impl Give<'_> {
         &self,
         rows: Vec<Provision>,
         gave: &mut Gave,
+        breaker: &Breaker,
     ) -> Result<(), StoreError> {
         let mut together: Vec<Provision> = Vec::with_capacity(rows.len());
         let mut apart: Vec<(Provision, Intent)> = Vec::new();
         let mut flags: Option<Flags> = None;
         for (row, intent) in self.intend_all(rows).await? {
             match intent {
-                Intent::Nothing(standing) => gave.put(row, standing),
+                Intent::Nothing(standing) => {
+                    breaker.note_no_call();
+                    gave.put(row, standing);
+                }
                 Intent::Add(wanted) if flags.is_none_or(|flags| flags == wanted) => {
                     flags = Some(wanted);
                     together.push(row);
@@ -30,15 +35,14 @@ impl Give<'_> {
                 intent => apart.push((row, intent)),
             }
         }
-        failpoint::reach("give-after-intent");
         let flags = flags.unwrap_or_default();
         match <[Provision; 1]>::try_from(together) {
             Ok([row]) => apart.push((row, Intent::Add(flags))),
             Err(together) if together.is_empty() => {}
-            Err(together) => self.send_together(together, flags, gave).await?,
+            Err(together) => self.send_together(together, flags, gave, breaker).await?,
         }
         for (row, intent) in apart {
-            let standing = self.call(&row, &intent).await?.standing();
+            let standing = self.call(&row, &intent, breaker).await?.standing();
             gave.put(row, standing);
         }
         Ok(())
@@ -49,14 +53,22 @@ impl Give<'_> {
         rows: Vec<Provision>,
         flags: Flags,
         gave: &mut Gave,
+        breaker: &Breaker,
     ) -> Result<(), StoreError> {
-        let (answers, alone) = match call::send_many(self, &rows, flags).await {
-            Many::Each(answers) => (answers, false),
-            Many::RefusedWhole(answered) => (vec![answered; rows.len()], true),
+        let mut alone = false;
+        let call = async { Ok(call::send_many(self, &rows, flags).await) };
+        let record = |answer| {
+            let answers = match answer {
+                Many::Each(answers) => answers,
+                Many::RefusedWhole(answered) => {
+                    alone = true;
+                    vec![answered; rows.len()]
+                }
+            };
+            attempt::note(breaker, answers.iter().any(|answered| answered.is_general));
+            self.settle_all(rows.clone(), answers)
         };
-        failpoint::reach("give-after-call");
-        let settled = self.settle_all(rows, answers).await?;
-        failpoint::reach("give-after-result");
+        let settled = self.caller().send(call, record).await?;
         for (row, standing) in settled {
             if alone {
                 gave.left.push(Work::alone(Provision {

@@ -1,14 +1,12 @@
 //! Who is told of which end, and when. One mail a recipient and day, with all that concerns them.
 //! Pure.
 
-mod turn;
-
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::MailTurn;
 use crate::domain::{AccessEnd, Email};
-pub(crate) use turn::MailTurn;
 
 /// Who is told of an end, and how long before.
 #[derive(Debug, Clone)]

@@ -1,24 +1,23 @@
-//! Carries out what the guard approved: for each action, writes the intent to disk, makes the call,
-//! and writes the result to disk.
+//! Removes what the guard approved: what has been due longest first, each account beside the others.
 
-mod attempt;
 mod call;
+mod once;
 mod work;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
+use super::{attempt, proofs};
 use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Means, TargetId, TargetRef, UNREADABLE};
 use crate::guard::clocks::Clocks;
 use crate::progress::Stop;
-use crate::services::{self, Services};
+use crate::providers::accounts::Services;
 use crate::store::{Ledger, Store, StoreError, Tracked};
 use work::Work;
 
@@ -43,7 +42,7 @@ impl Shared {
 }
 
 /// What the stage needs.
-pub(crate) struct Apply<'a> {
+pub(crate) struct Remove<'a> {
     pub(crate) services: &'a Services,
     pub(crate) store: &'a Store,
     pub(crate) run: &'a str,
@@ -65,7 +64,7 @@ fn account_name(target: &TargetRef) -> String {
     format!("{}:{}", target.provider(), target.account())
 }
 
-impl Apply<'_> {
+impl Remove<'_> {
     /// Tries every action. Returns the teams from which something was removed, to be read back.
     ///
     /// # Errors
@@ -74,7 +73,7 @@ impl Apply<'_> {
         &self,
         tracked: Vec<Tracked>,
     ) -> Result<BTreeSet<TargetRef>, StoreError> {
-        let unproven = self.services.recall_proofs(self.store).await?;
+        let unproven = proofs::recall(self.services, self.store).await?;
         let now = clock::now();
         let mut unreadable = Vec::new();
         let mut doubtful: BTreeMap<String, Vec<Tracked>> = BTreeMap::new();
@@ -108,7 +107,7 @@ impl Apply<'_> {
         };
         self.call(to_call, &shared).await?;
         // What was answered with 404 before another call proved the account.
-        let doubted = services::try_again(self.store, unproven).await?;
+        let doubted = proofs::try_again(self.store, unproven).await?;
         again.retain(|tracked| doubted.contains(&tracked.row));
         self.call(again, &shared).await?;
         Ok(shared
@@ -134,24 +133,13 @@ impl Apply<'_> {
     /// One account's work: the oldest first, and what failed before last. Once most of the recent
     /// calls have failed, the rest waits for the next pass; the other accounts continue.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
-        let mut works = works.into_iter();
         let breaker = Breaker::new(self.services.concurrency * UNDER_WAY);
-        let mut under_way = FuturesUnordered::new();
-        loop {
-            while breaker.lets_in(under_way.len())
-                && !self.stop.is_set()
-                && let Some(work) = works.next()
-            {
-                under_way.push(self.one(work, &breaker, shared));
-            }
-            match under_way.next().await {
-                Some(done) => done?,
-                None => break,
-            }
-        }
+        let may_begin = || !self.stop.is_set();
+        let one = |work| self.one(work, &breaker, shared);
+        let (_, left) = attempt::work_off(works, &breaker, may_begin, one).await?;
         if let Some(why) = breaker.stopped() {
-            let rest = works.flat_map(|work| work.into_parts().0).collect();
-            self.not_tried(rest, &why).await?;
+            let left = left.into_iter().flat_map(|work| work.into_parts().0);
+            self.not_tried(left.collect(), &why).await?;
         }
         Ok(())
     }
@@ -160,7 +148,7 @@ impl Apply<'_> {
     async fn one(&self, work: Work, breaker: &Breaker, shared: &Shared) -> Result<(), StoreError> {
         let (actions, team) = (work.len() as u64, work.team());
         let (due, by_bulk) = work.into_parts();
-        if self.attempt(due, by_bulk, breaker).await? {
+        if self.once(due, by_bulk, breaker).await? {
             shared.touch(team);
         }
         let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;

@@ -1,5 +1,5 @@
-//! Gives access: for each provision, writes the intent to disk, makes the call, and writes the
-//! result to disk. The next pass settles what was interrupted, half-replaced entries first.
+//! Gives what is owed, each account beside the others. The next pass settles what was interrupted,
+//! half-replaced entries first.
 
 mod back;
 mod call;
@@ -8,18 +8,28 @@ pub(crate) mod work;
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
+use super::attempt::{self, Caller, Places};
+use super::proofs;
+use crate::breaker::Breaker;
 use crate::clock;
-use crate::domain::{Finding, Provider, ProvisionState, Standing, TargetId, UNREADABLE};
-use crate::failpoint;
+use crate::domain::{Answered, Finding, Provider, ProvisionState, Standing, TargetId, UNREADABLE};
 use crate::progress::{Progress, Stage, Stop};
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::{Intent, Next, Provision, Provisions, Store, StoreError};
 
 use work::Work;
+
+/// Where a test can stop a gift.
+const PLACES: Places = Places {
+    after_intent: "give-after-intent",
+    after_call: "give-after-call",
+    after_result: "give-after-result",
+};
 
 /// After a refusal what was there before is posted again, and no more than that.
 const MOST_TRIES: usize = 2;
@@ -37,6 +47,21 @@ pub(crate) struct Give<'a> {
     pub(crate) progress: &'a Progress,
     /// How many rows are settled, and of how many.
     pub(crate) tally: Tally,
+    /// What the calls of these gifts said of each account.
+    pub(crate) breakers: Breakers,
+}
+
+/// The breaker of each account.
+#[derive(Debug, Default)]
+pub(crate) struct Breakers(Mutex<BTreeMap<work::Account, Arc<Breaker>>>);
+
+impl Breakers {
+    /// That of one account, which at first lets in few calls, and `most` at last.
+    fn of(&self, account: work::Account, most: usize) -> Arc<Breaker> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = || Arc::new(Breaker::new(most));
+        Arc::clone(all.entry(account).or_insert_with(new))
+    }
 }
 
 /// How far the giving has come.
@@ -62,6 +87,11 @@ impl Gave {
     fn put(&mut self, row: Provision, standing: Standing) {
         self.given.insert(row.row, (row, standing));
     }
+
+    fn append(&mut self, mut other: Self) {
+        self.given.append(&mut other.given);
+        self.left.append(&mut other.left);
+    }
 }
 
 impl Give<'_> {
@@ -70,7 +100,7 @@ impl Give<'_> {
     /// # Errors
     /// Only of the database: what cannot be written down is not done.
     pub(crate) async fn all(&self, rows: Vec<Provision>) -> Result<Gave, StoreError> {
-        self.services.recall_proofs(self.store).await?;
+        proofs::recall(self.services, self.store).await?;
         let mut works = self.works(rows).await?;
         let mut all = Gave::default();
         while !works.is_empty() && !self.stop.is_set() {
@@ -133,39 +163,81 @@ impl Give<'_> {
     }
 
     async fn run(&self, works: Vec<Work>, until: Option<Instant>) -> Result<Gave, StoreError> {
-        let at_once = match until {
+        let most = match until {
             // What is under way when the time is over has to end too.
             Some(_) => self.services.concurrency,
             None => self.services.concurrency * 3,
         };
-        let is_over = || until.is_some_and(|until| Instant::now() >= until);
-        let done: Vec<Gave> = stream::iter(works)
-            .map(|work| async {
-                let mut gave = Gave::default();
-                if self.stop.is_set() || is_over() {
-                    gave.left.push(work);
-                    return Ok(gave);
-                }
-                let rows = work.rows.len() as u64;
-                match <[Provision; 1]>::try_from(work.rows) {
-                    Ok([row]) => {
-                        let standing = self.one(&row).await?;
-                        gave.put(row, standing);
-                    }
-                    Err(rows) => self.many(rows, &mut gave).await?,
-                }
-                self.tell(rows);
-                Ok::<_, StoreError>(gave)
-            })
-            .buffer_unordered(at_once.max(1))
+        let accounts = work::by_account(works).into_iter();
+        let accounts = accounts.map(|(account, works)| {
+            let breaker = self.breakers.of(account, most);
+            self.account(works, breaker, until)
+        });
+        let gave: Vec<Gave> = stream::iter(accounts)
+            .buffer_unordered(usize::MAX)
             .try_collect()
             .await?;
         let mut all = Gave::default();
-        for mut gave in done {
-            all.given.append(&mut gave.given);
-            all.left.append(&mut gave.left);
+        gave.into_iter().for_each(|gave| all.append(gave));
+        Ok(all)
+    }
+
+    /// One account's work. Once most of the recent calls have failed, the rest waits for a later pass;
+    /// the other accounts continue.
+    async fn account(
+        &self,
+        works: Vec<Work>,
+        breaker: Arc<Breaker>,
+        until: Option<Instant>,
+    ) -> Result<Gave, StoreError> {
+        let is_over = || until.is_some_and(|until| Instant::now() >= until);
+        let may_begin = || !self.stop.is_set() && !is_over();
+        let one = |work| self.work(work, &breaker);
+        let (done, left) = attempt::work_off(works, &breaker, may_begin, one).await?;
+        let mut all = Gave::default();
+        done.into_iter().for_each(|gave| all.append(gave));
+        match breaker.stopped() {
+            Some(why) => {
+                let rows = left.into_iter().flat_map(|work| work.rows);
+                for (row, standing) in self.not_tried(rows.collect(), &why).await? {
+                    all.put(row, standing);
+                }
+            }
+            None => all.left.extend(left),
         }
         Ok(all)
+    }
+
+    /// One call's work.
+    async fn work(&self, work: Work, breaker: &Breaker) -> Result<Gave, StoreError> {
+        let mut gave = Gave::default();
+        let rows = work.rows.len() as u64;
+        match <[Provision; 1]>::try_from(work.rows) {
+            Ok([row]) => {
+                let standing = self.one(&row, breaker).await?;
+                gave.put(row, standing);
+            }
+            Err(rows) => self.many(rows, &mut gave, breaker).await?,
+        }
+        self.tell(rows);
+        Ok(gave)
+    }
+
+    async fn not_tried(
+        &self,
+        rows: Vec<Provision>,
+        why: &str,
+    ) -> Result<Vec<(Provision, Standing)>, StoreError> {
+        let (at, why) = (clock::now(), why.to_owned());
+        self.store
+            .write(move |db| {
+                let note = |row: Provision| {
+                    let standing = Provisions::not_tried(db, &row, &why, at)?;
+                    Ok((row, standing))
+                };
+                rows.into_iter().map(note).collect()
+            })
+            .await
     }
 
     fn tell(&self, rows: u64) {
@@ -174,7 +246,7 @@ impl Give<'_> {
         self.progress.tell(Stage::Give, done, total);
     }
 
-    async fn one(&self, provision: &Provision) -> Result<Standing, StoreError> {
+    async fn one(&self, provision: &Provision, breaker: &Breaker) -> Result<Standing, StoreError> {
         if is_unread(provision, &self.read) {
             let (row, at) = (provision.clone(), clock::now());
             let note = move |db: &_| Provisions::not_tried(db, &row, UNREADABLE, at);
@@ -188,10 +260,10 @@ impl Give<'_> {
                 .write_before_call(move |db| Provisions::intend(db, &row, at))
                 .await?;
             if let Intent::Nothing(standing) = intent {
+                breaker.note_no_call();
                 return Ok(refused.unwrap_or(standing));
             }
-            failpoint::reach("give-after-intent");
-            let next = self.call(provision, &intent).await?;
+            let next = self.call(provision, &intent, breaker).await?;
             match (next, refused.take()) {
                 (Next::Mend(standing), _) => refused = Some(standing),
                 (Next::Rest(mended), Some(mut standing)) => {
@@ -215,17 +287,28 @@ impl Give<'_> {
     }
 
     /// Sends what is on disk as intended, and writes down what came of it.
-    async fn call(&self, provision: &Provision, intent: &Intent) -> Result<Next, StoreError> {
-        let answered = call::send(self, provision, intent).await?;
-        failpoint::reach("give-after-call");
-        self.services.keep_proofs(self.store).await?;
-        let (row, at) = (provision.clone(), clock::now());
-        let next = self
-            .store
-            .write(move |db| Provisions::settle(db, &row, &answered, at))
-            .await?;
-        failpoint::reach("give-after-result");
-        Ok(next)
+    async fn call(
+        &self,
+        provision: &Provision,
+        intent: &Intent,
+        breaker: &Breaker,
+    ) -> Result<Next, StoreError> {
+        let call = call::send(self, provision, intent);
+        let record = |answered: Answered| {
+            attempt::note(breaker, answered.is_general);
+            let (row, at) = (provision.clone(), clock::now());
+            let settle = move |db: &_| Provisions::settle(db, &row, &answered, at);
+            self.store.write(settle)
+        };
+        self.caller().send(call, record).await
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        Caller {
+            services: self.services,
+            store: self.store,
+            places: &PLACES,
+        }
     }
 }
 

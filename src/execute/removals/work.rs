@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::domain::{ActionKind, Provider, TargetRef};
-use crate::services::Services;
+use crate::providers::accounts::Services;
 use crate::store::Tracked;
 
 /// How many addresses one bulk call carries. The provider's limit is not documented; fifty is well

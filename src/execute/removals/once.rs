@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Apply, call};
+use super::{Remove, call};
 use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Action, ActionState, Reason};
-use crate::failpoint;
+use crate::execute::attempt::{self, Caller, Places};
 use crate::providers::StillDue;
 use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
 
@@ -18,11 +18,18 @@ use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
 /// written, the action was due and the files were in place.
 const FRESH: Duration = Duration::from_millis(50);
 
-impl Apply<'_> {
+/// Where a test can stop a removal.
+const PLACES: Places = Places {
+    after_intent: "after-intent",
+    after_call: "after-call",
+    after_result: "after-result",
+};
+
+impl Remove<'_> {
     /// Intent, call, result. A call may wait long for its turn; what is no longer due by then is
     /// planned again. Once the account has stopped, nothing new is tried, but what has its intent
     /// is sent. Returns whether anything was sent.
-    pub(super) async fn attempt(
+    pub(super) async fn once(
         &self,
         mut actions: Vec<Tracked>,
         by_bulk: bool,
@@ -34,33 +41,40 @@ impl Apply<'_> {
         }
         let mut any_sent = false;
         while !actions.is_empty() {
-            let (intended, judged) = self.intend(actions).await?;
+            let (intended, judged) = self.intend(std::mem::take(&mut actions)).await?;
             let intended = Arc::new(intended);
             if intended.is_empty() {
                 break;
             }
-            failpoint::reach("after-intent");
-            let results =
-                call::send(self, &intended, by_bulk, &self.still_due(&intended, judged)).await;
-            failpoint::reach("after-call");
-            self.services.keep_proofs(self.store).await?;
-            if results.iter().any(Option::is_some) {
-                any_sent = true;
-                let failed = results.iter().flatten().any(|sent| sent.is_general);
-                breaker.note(failed, |last| {
-                    let (failed, tried) = (last.failed, last.tried);
-                    format!("not tried: {failed} of the last {tried} calls before it failed")
-                });
-                let target = intended.first().map(|first| &first.action.target);
-                if let Some(why) = target.and_then(|target| self.clock_differs(target)) {
-                    breaker.stop(why);
-                }
-            }
-            actions = withheld(&intended, &results);
-            self.note(intended, results).await?;
-            failpoint::reach("after-result");
+            let still_due = self.still_due(&intended, judged);
+            let call = async { Ok(call::send(self, &intended, by_bulk, &still_due).await) };
+            let caller = Caller {
+                services: self.services,
+                store: self.store,
+                places: &PLACES,
+            };
+            let record = |results: Vec<Option<Settled>>| {
+                any_sent |= self.heard(&intended, &results, breaker);
+                actions = withheld(&intended, &results);
+                self.record(Arc::clone(&intended), results)
+            };
+            caller.send(call, record).await?;
         }
         Ok(any_sent)
+    }
+
+    /// Tells the breaker what the answers say of the account. Returns whether anything was sent.
+    fn heard(&self, intended: &[Tracked], results: &[Option<Settled>], breaker: &Breaker) -> bool {
+        let is_sent = results.iter().any(Option::is_some);
+        if is_sent {
+            let is_general = results.iter().flatten().any(|sent| sent.is_general);
+            attempt::note(breaker, is_general);
+            let target = intended.first().map(|first| &first.action.target);
+            if let Some(why) = target.and_then(|target| self.clock_differs(target)) {
+                breaker.stop(why);
+            }
+        }
+        is_sent
     }
 
     /// Writes the intents down, in one transaction. Returns those that still stand, and when that was
@@ -83,14 +97,11 @@ impl Apply<'_> {
     }
 
     /// Writes the results down, in one transaction.
-    pub(super) async fn note(
+    async fn record(
         &self,
         intended: Arc<Vec<Tracked>>,
         results: Vec<Option<Settled>>,
     ) -> Result<(), StoreError> {
-        if intended.is_empty() {
-            return Ok(());
-        }
         let run = self.run.to_owned();
         let at = clock::now();
         let (intended, results) = self

@@ -1,17 +1,15 @@
 //! The clients of the configured accounts, for reading and for writing.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 
-use crate::clock;
+use super::sapling::{self, Reader, Writer};
+use super::sentius::Whitelist;
+use super::{BuildError, Proof, StillDue};
 use crate::config::Settings;
 use crate::domain::{Email, Provider, Scope};
 use crate::metrics::Metrics;
-use crate::providers::sapling::{self, Reader, Writer};
-use crate::providers::sentius::Whitelist;
-use crate::providers::{BuildError, NEVER_PROVEN, Proof, StillDue};
-use crate::store::{Answering, Store, StoreError};
 
 /// Every account of both providers, by name.
 #[derive(Debug)]
@@ -115,57 +113,9 @@ impl Services {
     }
 
     /// Whether each account has ever answered with success.
-    fn proofs(&self) -> impl Iterator<Item = &Proof> {
+    pub(crate) fn proofs(&self) -> impl Iterator<Item = &Proof> {
         let whitelists = self.whitelists.values().map(Whitelist::proof);
         whitelists.chain(self.teams.values().map(|team| team.reader.proof()))
-    }
-
-    /// Reads from the database which accounts have answered with success before, with the same
-    /// address and key; called before writes. Returns those that have not.
-    pub(crate) async fn recall_proofs(&self, store: &Store) -> Result<Vec<Proof>, StoreError> {
-        let unknown: Vec<Proof> = self.proofs().filter(|p| !p.is_given()).cloned().collect();
-        if unknown.is_empty() {
-            return Ok(unknown);
-        }
-        store
-            .read(move |db| {
-                let Some(salt) = Answering::salt(db)? else {
-                    return Ok(unknown);
-                };
-                let mut unproven = Vec::new();
-                for proof in unknown {
-                    if Answering::knows(db, proof.account(), &proof.fingerprint(&salt))? {
-                        proof.keep();
-                    } else {
-                        unproven.push(proof);
-                    }
-                }
-                Ok(unproven)
-            })
-            .await
-    }
-
-    /// Records which accounts have just answered with success for the first time. Their removals
-    /// that were answered with a 404, which proved nothing, are tried again at once.
-    pub(crate) async fn keep_proofs(&self, store: &Store) -> Result<(), StoreError> {
-        if !self.proofs().any(Proof::is_news) {
-            return Ok(());
-        }
-        let news: Vec<Proof> = self.proofs().filter(|p| p.is_news()).cloned().collect();
-        let at = clock::now();
-        let kept = news.clone();
-        store
-            .write(move |db| {
-                let salt = Answering::salt_or_new(db)?;
-                for proof in &news {
-                    Answering::note(db, proof.account(), &proof.fingerprint(&salt), at)?;
-                    Answering::try_again(db, proof.account(), NEVER_PROVEN, at)?;
-                }
-                Ok(())
-            })
-            .await?;
-        kept.iter().for_each(Proof::keep);
-        Ok(())
     }
 
     /// How far each account's clock is ahead of ours (behind: negative), where known.
@@ -206,26 +156,4 @@ impl Services {
             team.reader.forget_clock();
         }
     }
-}
-
-/// Makes removals that were answered with a 404, which proved nothing, due at once, at those of
-/// these accounts that have answered with success since. Returns the rows of those actions.
-pub(crate) async fn try_again(
-    store: &Store,
-    unproven: Vec<Proof>,
-) -> Result<HashSet<i64>, StoreError> {
-    let proven: Vec<Proof> = unproven.into_iter().filter(Proof::is_given).collect();
-    if proven.is_empty() {
-        return Ok(HashSet::new());
-    }
-    let at = clock::now();
-    store
-        .write(move |db| {
-            let mut rows = HashSet::new();
-            for proof in &proven {
-                rows.extend(Answering::try_again(db, proof.account(), NEVER_PROVEN, at)?);
-            }
-            Ok(rows)
-        })
-        .await
 }

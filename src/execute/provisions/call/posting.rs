@@ -6,8 +6,8 @@ use crate::clock;
 use crate::domain::{
     AcceptedEntry, Answered, Email, Entry, Provided, ProvisionKind, ProvisionState,
 };
+use crate::execute::provisions::Give;
 use crate::failpoint;
-use crate::give::Give;
 use crate::providers::sentius::{self, Whitelist};
 use crate::store::tables::entry::{self, OnRecord};
 use crate::store::{Posting, Provision, Provisions, StoreError};

@@ -1,7 +1,7 @@
 //! Groups what is to be given into calls: people who are added to one team with equal flags go
 //! together, everything else alone.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use crate::domain::{Flags, Provider, TargetId};
 use crate::store::{Outlook, Provision};
@@ -9,6 +9,9 @@ use crate::store::{Outlook, Provision};
 /// How many addresses one call carries. The provider's limit is not documented; a hundred is well
 /// within any request size.
 const TOGETHER: usize = 100;
+
+/// A provider's account, by its name.
+pub(crate) type Account = (Provider, String);
 
 /// What one call gives.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ impl Work {
         self.rows.iter().any(|row| row.role.is_some())
     }
 
-    fn account(&self) -> Option<(Provider, String)> {
+    fn account(&self) -> Option<Account> {
         let target = &self.rows.first()?.target;
         Some((target.provider(), target.account().to_owned()))
     }
@@ -77,9 +80,20 @@ pub(crate) fn group(rows: Vec<(Provision, Outlook)>) -> VecDeque<Work> {
     works.into()
 }
 
+/// The works of each account, in their order.
+pub(super) fn by_account(works: Vec<Work>) -> BTreeMap<Account, Vec<Work>> {
+    let mut accounts: BTreeMap<Account, Vec<Work>> = BTreeMap::new();
+    for work in works {
+        if let Some(account) = work.account() {
+            accounts.entry(account).or_default().push(work);
+        }
+    }
+    accounts
+}
+
 /// Takes the next works off, until some account would get more than `most` calls.
 pub(crate) fn next(works: &mut VecDeque<Work>, most: usize) -> Vec<Work> {
-    let mut calls: HashMap<(Provider, String), usize> = HashMap::new();
+    let mut calls: HashMap<Account, usize> = HashMap::new();
     let mut batch = Vec::new();
     while let Some(work) = works.pop_front() {
         if let Some(account) = work.account().filter(|_| work.calls) {

@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::Apply;
-use crate::clock;
+use super::Remove;
 use crate::domain::{ActionKind, ActionState, Email, Evidence, Means, Role};
+use crate::execute::attempt::{self, not_before};
 use crate::providers::sapling::{BulkRemoved, Flags, Writer};
 use crate::providers::{CallError, Gone, StillDue};
 use crate::store::{Settled, Tracked};
@@ -12,31 +12,31 @@ use crate::store::{Settled, Tracked};
 /// Sends what was intended, to the bulk endpoint or one by one. Returns a result for each, in
 /// order; `None` for what was not sent because it is no longer due.
 pub(super) async fn send(
-    apply: &Apply<'_>,
+    remove: &Remove<'_>,
     intended: &[Tracked],
     by_bulk: bool,
     still: &StillDue,
 ) -> Vec<Option<Settled>> {
     if by_bulk && let Some(first) = intended.first() {
         let target = &first.action.target;
-        let account = apply.services.teams.get(target.account());
-        if let (Some(account), Some(team)) = (account, apply.team_ids.get(&target.id())) {
+        let account = remove.services.teams.get(target.account());
+        if let (Some(account), Some(team)) = (account, remove.team_ids.get(&target.id())) {
             let writer = account.writer.while_due(still.clone());
             return bulk(&writer, team, intended).await;
         }
     }
     let mut results = Vec::with_capacity(intended.len());
     for tracked in intended {
-        results.push(single(apply, tracked, still).await);
+        results.push(single(remove, tracked, still).await);
     }
     results
 }
 
-async fn single(apply: &Apply<'_>, tracked: &Tracked, still: &StillDue) -> Option<Settled> {
+async fn single(remove: &Remove<'_>, tracked: &Tracked, still: &StillDue) -> Option<Settled> {
     let action = &tracked.action;
     let account = action.target.account();
     if action.kind == ActionKind::WhitelistRemove {
-        let Some(whitelist) = apply.services.whitelists.get(account) else {
+        let Some(whitelist) = remove.services.whitelists.get(account) else {
             return Some(not_configured(tracked));
         };
         let whitelist = whitelist.while_due(still.clone());
@@ -45,11 +45,11 @@ async fn single(apply: &Apply<'_>, tracked: &Tracked, still: &StillDue) -> Optio
         };
         return each(spellings, |email| whitelist.remove(email)).await;
     }
-    let Some(account) = apply.services.teams.get(account) else {
+    let Some(account) = remove.services.teams.get(account) else {
         return Some(not_configured(tracked));
     };
     let writer = account.writer.while_due(still.clone());
-    let team = apply.team_ids.get(&action.target.id());
+    let team = remove.team_ids.get(&action.target.id());
     match (action.kind, &action.means, action.role, team) {
         (ActionKind::MemberDemote, Means::Membership(id), Some(role), _) => {
             demote(&writer, id, role).await
@@ -165,16 +165,13 @@ fn failed(error: &CallError) -> Option<Settled> {
     if *error == CallError::Withheld {
         return None;
     }
-    let wait = error
-        .retry_after()
-        .and_then(|wait| clock::now().checked_add(wait).ok());
     let state = match error.is_unknown_outcome() {
         true => ActionState::Unknown,
         false => ActionState::Failed,
     };
     Some(Settled {
         detail: Some(error.to_string()),
-        not_before: wait,
+        not_before: not_before(error),
         is_general: error.is_general(),
         is_outage: error.is_outage(),
         ..Settled::new(state)
@@ -182,13 +179,8 @@ fn failed(error: &CallError) -> Option<Settled> {
 }
 
 fn not_configured(tracked: &Tracked) -> Settled {
-    let target = &tracked.action.target;
     Settled {
-        detail: Some(format!(
-            "no [[{}]] account named {:?} is configured",
-            target.provider(),
-            target.account()
-        )),
+        detail: Some(attempt::not_configured(&tracked.action.target)),
         ..Settled::new(ActionState::Failed)
     }
 }

@@ -4,8 +4,8 @@ mod adding;
 mod posting;
 
 use super::Give;
-use crate::clock;
 use crate::domain::{Answered, Flags, Provided, ProvisionKind, ProvisionState};
+use crate::execute::attempt;
 use crate::providers::CallError;
 use crate::providers::sapling::{self, Writer};
 use crate::store::{Intent, Provision, StoreError};
@@ -80,21 +80,15 @@ fn failed(error: &CallError) -> Answered {
     };
     Answered {
         detail: Some(error.to_string()),
-        not_before: error
-            .retry_after()
-            .and_then(|wait| clock::now().checked_add(wait).ok()),
+        not_before: attempt::not_before(error),
+        is_general: error.is_general(),
         ..Answered::new(state)
     }
 }
 
 fn not_configured(provision: &Provision) -> Answered {
-    let target = &provision.target;
     Answered {
-        detail: Some(format!(
-            "no [[{}]] account named {:?} is configured",
-            target.provider(),
-            target.account()
-        )),
+        detail: Some(attempt::not_configured(&provision.target)),
         ..Answered::new(ProvisionState::Failed)
     }
 }

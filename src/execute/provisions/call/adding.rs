@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{done, failed, not_configured};
 use crate::domain::{Answered, Email, Flags, Provided, ProvisionState};
-use crate::give::Give;
+use crate::execute::provisions::Give;
 use crate::plan::provision::not_with_an_invite;
 use crate::providers::CallError;
 use crate::providers::sapling::{self, Added, Writer};
