@@ -163,6 +163,8 @@ pub struct GuardSettings {
     pub limits: GuardPolicy,
     /// How far our clock and a provider's may differ.
     pub max_clock_skew: SignedDuration,
+    /// Whether all is planned, reported and mailed, and no provider is changed.
+    pub observe_only: bool,
 }
 
 /// `[mail]`.

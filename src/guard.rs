@@ -11,6 +11,9 @@ use crate::domain::{
     Action, Email, GuardPolicy, Holder, Means, Obligation, Plan, Reason, TargetRef,
 };
 
+/// Why nothing is done that is due, where lapsed only observes.
+pub(crate) const OBSERVES: &str = "guard.observe_only is true: no provider is changed";
+
 /// A target's removals are limited in percent only from this many on: below it a percentage of a
 /// small team would hold every single removal.
 const PERCENT_COUNTS_FROM: u64 = 10;

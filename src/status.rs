@@ -36,6 +36,8 @@ pub struct Status {
     pub overdue: Overdue,
     /// All that is owed, as in the outcome of a pass.
     pub owed: Owed,
+    /// What is due and left alone, where lapsed only observes (`guard.observe_only`); `null` otherwise.
+    pub observe_only: Option<Observed>,
     /// Why a person has to confirm the database, if so.
     pub unconfirmed: Option<String>,
     /// The accounts whose clocks differ from this machine's, as `sapling:NAME`, and since when.
@@ -138,6 +140,15 @@ pub struct Overdue {
     pub failing: Option<Timestamp>,
     /// Since when the first of the untouched ones could have been taken up.
     pub untouched_since: Option<Timestamp>,
+}
+
+/// What is due, and is not done because lapsed only observes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct Observed {
+    /// Removals.
+    pub remove: u64,
+    /// Access that would be given.
+    pub give: u64,
 }
 
 /// What the guard holds.

@@ -7,6 +7,7 @@ use super::exit::{Exit, Failure, told};
 use super::giving::Form;
 use super::{Common, output};
 use crate::config::{Keys, Settings};
+use crate::guard::OBSERVES;
 use crate::mail::Courier;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
@@ -60,11 +61,12 @@ pub(super) async fn run(common: &Common, args: CheckArgs) -> Result<Exit, Failur
 
 async fn everything(common: &Common, found: &mut Findings) -> Result<Exit, Failure> {
     let settings = common.settings(Keys::Read)?;
-    found.line(
-        Health::Ok,
-        "configuration",
-        &common.config.display().to_string(),
-    )?;
+    let file = common.config.display();
+    let configuration = match settings.guard.observe_only {
+        true => format!("{file}; {OBSERVES}"),
+        false => file.to_string(),
+    };
+    found.line(Health::Ok, "configuration", &configuration)?;
     let unconfirmed = match Store::open_to_read(&settings.database) {
         Ok(store) => database(&settings, &store, found).await?,
         Err(error @ StoreError::Missing(_)) => {

@@ -85,7 +85,8 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
         text(&args, &given)?;
         outlasted(&args.file, &lines, &given);
     }
-    let waits = |g: &Given| g.state == ProvisionState::Planned;
+    let observes = settings.guard.observe_only;
+    let waits = |g: &Given| g.state == ProvisionState::Planned && !observes;
     if !args.dry_run && given.iter().any(waits) {
         let waiting = given.iter().filter(|g| waits(g)).count();
         output::complain(&format!(

@@ -11,6 +11,7 @@ use crate::clock;
 use crate::domain::{Email, Target};
 use crate::explain::words::Words;
 use crate::explain::{AccessState, Explanation, Rules, explain, lines};
+use crate::guard::OBSERVES;
 use crate::store::{Targets, queries::person as on_record};
 use crate::text::one_line;
 
@@ -72,6 +73,9 @@ pub(super) async fn run(common: &Common, args: WhyArgs) -> Result<Exit, Failure>
         WhyFormat::Json => output::json(&explanation)?,
         WhyFormat::Csv => csv(&explanation)?,
         WhyFormat::Text => text(&explanation, &words)?,
+    }
+    if settings.guard.observe_only {
+        output::complain(OBSERVES);
     }
     if !explanation.known {
         output::complain(&unknown(

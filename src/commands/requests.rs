@@ -3,7 +3,7 @@
 
 mod checks;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use crate::config::Settings;
 use crate::domain::{
     Flags, Provided, ProvisionKind, ProvisionState, Role, SourceHealth, Standing, Target, TargetRef,
 };
+use crate::guard::OBSERVES;
 use crate::observe::{self, Observation, ReadOptions};
 use crate::pass::PassError;
 use crate::progress::{Progress, Stop};
@@ -255,7 +256,10 @@ impl Requests<'_> {
                 open.push(provision.clone());
             }
         }
-        let standings = self.give_in_turns(lock, open, seen).await?;
+        let standings = match self.settings.guard.observe_only {
+            true => observed(&open),
+            false => self.give_in_turns(lock, open, seen).await?,
+        };
         let given = recorded.into_iter().map(|recorded| {
             let row = recorded.open.as_ref().map(|p| p.row);
             let standing = row.and_then(|row| standings.get(&row).cloned());
@@ -263,6 +267,17 @@ impl Requests<'_> {
         });
         Ok(given.collect())
     }
+}
+
+/// How these stand where lapsed only observes.
+fn observed(open: &[Provision]) -> HashMap<i64, Standing> {
+    let planned = Standing {
+        state: ProvisionState::Planned,
+        result: None,
+        detail: Some(OBSERVES.to_owned()),
+    };
+    let rows = open.iter().map(|provision| provision.row);
+    rows.map(|row| (row, planned.clone())).collect()
 }
 
 /// The teams that were read completely.

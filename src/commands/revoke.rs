@@ -75,6 +75,7 @@ impl Requests<'_> {
     ) -> Result<Revoked, GiveError> {
         let Revocation { email, target, .. } = &what;
         let restored = self.store.looks_restored().await?;
+        let observes = self.settings.guard.observe_only;
         // It is one request, however often it is recorded.
         let since = clock::now();
         let known = what.unlisted || self.is_listed(email).await?;
@@ -111,7 +112,7 @@ impl Requests<'_> {
                 email: email.written().to_owned(),
                 targets,
                 run: None,
-                outcome: verdict(&[], &seen.errors),
+                outcome: verdict(&[], &seen.errors, observes),
                 actions: Vec::new(),
                 errors: seen.errors,
             });
@@ -132,7 +133,7 @@ impl Requests<'_> {
             email: email.written().to_owned(),
             targets,
             run: Some(outcome.run),
-            outcome: verdict(&actions, &seen.errors),
+            outcome: verdict(&actions, &seen.errors, observes),
             actions,
             errors: seen.errors,
         })
@@ -350,10 +351,14 @@ fn end(
 }
 
 /// How it ended for one person: what is protected was not done either.
-fn verdict(actions: &[ActionResult], errors: &[TargetMessage]) -> Verdict {
+/// How it ended; where lapsed only observes, all that can be done is to plan it.
+fn verdict(actions: &[ActionResult], errors: &[TargetMessage], observes: bool) -> Verdict {
     let counts = Counts::of(actions);
-    let is_settled =
-        |action: &ActionResult| matches!(action.state, ActionState::Done | ActionState::Absent);
+    let is_settled = |action: &ActionResult| match action.state {
+        ActionState::Done | ActionState::Absent => true,
+        ActionState::Planned => observes,
+        _ => false,
+    };
     if counts.held > 0 {
         Verdict::Held
     } else if actions.iter().all(is_settled) && errors.is_empty() {

@@ -86,6 +86,7 @@ pub(super) fn guard(root: &mut Section<'_>) -> GuardSettings {
             min_team_admins: 1,
         },
         max_clock_skew: SignedDuration::from_mins(5),
+        observe_only: false,
     };
     if let Some(mut section) = root.section("guard") {
         put(
@@ -107,6 +108,8 @@ pub(super) fn guard(root: &mut Section<'_>) -> GuardSettings {
         // Date headers have whole seconds: with zero, nothing could ever be removed.
         let skew = section.read("max_clock_skew", checks::positive_span);
         put(&mut guard.max_clock_skew, skew);
+        let observes = section.read("observe_only", Leaf::switch);
+        put(&mut guard.observe_only, observes);
         section.finish();
     }
     guard

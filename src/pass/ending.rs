@@ -49,7 +49,7 @@ impl Pass<'_> {
     pub(super) async fn owed(&self, dry_run: bool, counts: Counts) -> Result<Owed, StoreError> {
         let asked = OwedAt::new(self.settings, clock::now(), self.restored.is_some());
         let mut owed = owed(self.store, asked).await?;
-        if dry_run {
+        if dry_run && !self.settings.guard.observe_only {
             owed.remove = counts.planned + counts.held;
             owed.confirm = owed.confirm.max(u64::from(counts.held > 0));
         }

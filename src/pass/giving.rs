@@ -38,7 +38,7 @@ impl Pass<'_> {
         only_new: bool,
         seen: &mut Observation,
     ) -> Result<(), StoreError> {
-        if self.options.dry_run {
+        if self.options.dry_run || self.settings.guard.observe_only {
             return Ok(());
         }
         let (respect_backoff, at) = (self.options.respect_backoff, clock::now());

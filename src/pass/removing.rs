@@ -12,7 +12,7 @@ use crate::domain::{
     Scope, Snapshot, TargetMessage, TargetRef, TeamPolicy, Why,
 };
 use crate::execute::removals::Remove;
-use crate::guard::{Refused, Reviewed};
+use crate::guard::{ApprovedPlan, OBSERVES, Refused, Reviewed};
 use crate::observe::{self, Observation, ReadOptions};
 use crate::plan;
 use crate::progress::Stage;
@@ -90,19 +90,17 @@ impl Pass<'_> {
         let at = self.started_at;
         let read = seen.readable();
         let within = scope.clone();
+        let (approved, refused) = match self.settings.guard.observe_only {
+            true => (ApprovedPlan::default(), observed(reviewed)),
+            false => {
+                let refused = refusals(reviewed.held, reviewed.protected);
+                (reviewed.approved, refused)
+            }
+        };
         let recorded = self
             .store
             .write(move |db| {
-                let refused = refusals(reviewed.held, reviewed.protected);
-                Ledger::record_plan(
-                    db,
-                    &run,
-                    reviewed.approved.actions(),
-                    &refused,
-                    &read,
-                    &within,
-                    at,
-                )
+                Ledger::record_plan(db, &run, approved.actions(), &refused, &read, &within, at)
             })
             .await?;
         let error = |(target, message)| TargetMessage {
@@ -178,6 +176,25 @@ fn refusals(held: Vec<Refused>, protected: Vec<Refused>) -> Vec<(ActionState, Re
     let held = held.into_iter().map(|r| (ActionState::Held, r));
     let protected = protected.into_iter().map(|r| (ActionState::Protected, r));
     held.chain(protected).collect()
+}
+
+/// The same where lapsed only observes: what is due, and what the guard would hold, is planned and
+/// nothing more.
+fn observed(reviewed: Reviewed) -> Vec<(ActionState, Refused)> {
+    let due = reviewed.approved.actions().iter().map(|action| Refused {
+        action: action.clone(),
+        why: OBSERVES.to_owned(),
+    });
+    let held = reviewed.held.into_iter().map(|held| Refused {
+        why: format!("{OBSERVES}; would be held: {}", held.why),
+        ..held
+    });
+    let planned = due
+        .chain(held)
+        .map(|refused| (ActionState::Planned, refused));
+    let mut all: Vec<_> = planned.collect();
+    all.extend(refusals(Vec::new(), reviewed.protected));
+    all
 }
 
 /// The actions of a dry run: none was tried.

@@ -26,9 +26,13 @@ pub(crate) fn subject(summary: &Summary) -> String {
 
 /// The report in one phrase.
 pub(super) fn gist(summary: &Summary) -> String {
+    let debts = match summary.observe_only {
+        true => "planned",
+        false => "overdue",
+    };
     let mut parts: Vec<String> = [
         (ReportList::Held, "held"),
-        (ReportList::Debts, "overdue"),
+        (ReportList::Debts, debts),
         (ReportList::Ended, "ended"),
         (ReportList::Protected, "protected"),
     ]
@@ -39,6 +43,9 @@ pub(super) fn gist(summary: &Summary) -> String {
     .collect();
     if parts.is_empty() {
         parts.push("nothing was due".to_owned());
+    }
+    if summary.observe_only {
+        parts.insert(0, "only observing".to_owned());
     }
     let unread = summary.count(ReportList::Sources);
     if unread > 0 {

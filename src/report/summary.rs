@@ -31,6 +31,8 @@ pub(crate) struct Summary {
     pub timezone: TimeZone,
     /// All that is owed, as in the outcome of a pass.
     pub owed: Owed,
+    /// Whether no provider is changed (`guard.observe_only`).
+    pub observe_only: bool,
     /// When the next report is due.
     pub next_report: Option<Timestamp>,
     /// The audit trail's state when the report was made.
@@ -78,6 +80,7 @@ impl Summary {
             generated_at: to,
             timezone,
             owed: Owed::default(),
+            observe_only: false,
             next_report: None,
             trail: Trail::default(),
             extent: Extent::default(),

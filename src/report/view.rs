@@ -12,6 +12,13 @@ pub(super) const MOST_ROWS: usize = 200;
 /// The most held runs shown with their command.
 const MOST_RUNS: usize = 5;
 
+/// What is due, where lapsed only observes.
+const OBSERVED: (&str, &str, Urgency) = (
+    "Planned",
+    "Due, and left alone: guard.observe_only is true, so no provider is changed.",
+    Urgency::Calm,
+);
+
 /// How urgent something is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Urgency {
@@ -184,7 +191,10 @@ fn tiles(summary: &Summary) -> Vec<Tile> {
     let tile = |list, label, urgency| Tile::new(summary.count(list), label, urgency);
     vec![
         tile(ReportList::Held, "held", Urgency::Alarm),
-        tile(ReportList::Debts, "overdue", Urgency::Warning),
+        match summary.observe_only {
+            true => tile(ReportList::Debts, "planned", Urgency::Calm),
+            false => tile(ReportList::Debts, "overdue", Urgency::Warning),
+        },
         tile(ReportList::Ended, "ended", Urgency::Calm),
         tile(ReportList::Ending, "end in 90 days", Urgency::Calm),
         tile(ReportList::NeverEnds, "never end", Urgency::Calm),
@@ -236,8 +246,14 @@ pub(crate) fn sections(summary: &Summary) -> Vec<ListSection> {
 
 fn section(summary: &Summary, list: ReportList) -> ListSection {
     let Layout {
-        title, note, tone, ..
+        mut title,
+        mut note,
+        mut tone,
+        ..
     } = list.layout();
+    if list == ReportList::Debts && summary.observe_only {
+        (title, note, tone) = OBSERVED;
+    }
     let total = summary.count(list);
     let lines = summary[list].iter().take(summary.extent.rows());
     let rows: Vec<DisplayRow> = lines.map(|line| list.row(summary, line)).collect();

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::{Pass, Refusal, Status};
 use crate::domain::Counts;
 use crate::report::{what_is_owed, zone_name};
-use crate::text::{self, one_line, span};
+use crate::text::{self, count, one_line, span};
 
 /// Reasons in the first line; the others show in the lines below, and all in JSON.
 const MOST_REASONS: usize = 3;
@@ -51,7 +51,15 @@ impl Words<'_> {
         let Status {
             verdict, reasons, ..
         } = self.status;
-        let verdict = verdict.as_str();
+        let verdict = match self.status.observe_only {
+            Some(due) => format!(
+                "{}, and only observing ({} and {} are left alone)",
+                verdict.as_str(),
+                count(due.remove, "removal", "removals"),
+                count(due.give, "gift", "gifts"),
+            ),
+            None => verdict.as_str().to_owned(),
+        };
         if reasons.is_empty() {
             return format!("{verdict}: {}", self.in_hand());
         }

@@ -4,3 +4,4 @@ mod dry_run;
 mod guard;
 mod held;
 mod holds;
+mod observing;

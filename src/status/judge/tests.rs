@@ -56,6 +56,7 @@ pub(in crate::status) fn quiet() -> Status {
         },
         overdue: Overdue::default(),
         owed: Owed::default(),
+        observe_only: None,
         unconfirmed: None,
         clocks: BTreeMap::new(),
         held: Held::default(),

@@ -279,11 +279,13 @@ fn refuse(
         )?
         .query_row(named_params! { ":id": row }, read)?;
     // Rows that are unknown or held stay so: that they are not tried now does not mean that they
-    // failed. What was approved is held no more, and fails like any other.
+    // failed. What was approved is held no more, and fails like any other. Where lapsed only observes,
+    // nothing is held.
     db.prepare_cached(
         "UPDATE action SET detail = :why,
                 next_try_at = CASE WHEN attempts > 0 THEN max(ifnull(next_try_at, 0), :next_try) ELSE :next_try END,
-                state = CASE WHEN :state = 'failed' AND state IN ('unknown', 'held') THEN state ELSE :state END
+                state = CASE WHEN :state = 'failed' AND state IN ('unknown', 'held') THEN state
+                             WHEN :state = 'planned' AND state = 'unknown' THEN state ELSE :state END
          WHERE id = :id",
     )?
     .execute(named_params! {

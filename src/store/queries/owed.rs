@@ -23,6 +23,8 @@ pub(crate) struct OwedAt {
     pub(crate) import_runs: bool,
     /// How long a mail may wait for its first try before it is owed.
     pub(crate) untried: SignedDuration,
+    /// Whether no provider is changed (`guard.observe_only`): then nothing is owed to one.
+    pub(crate) observe_only: bool,
     /// The accounts with teams in the configuration; former accounts are no longer read.
     pub(crate) accounts: Vec<String>,
 }
@@ -35,6 +37,7 @@ impl OwedAt {
             unconfirmed,
             import_runs: false,
             untried: UNTRIED,
+            observe_only: settings.guard.observe_only,
             accounts: settings.sapling.iter().map(|a| a.name.clone()).collect(),
         }
     }
@@ -47,13 +50,22 @@ impl OwedAt {
 
 /// All that is owed.
 pub(crate) fn owed(db: &Connection, asked: &OwedAt) -> Result<Owed, StoreError> {
+    let (remove, give) = match asked.observe_only {
+        true => (0, 0),
+        false => due(db, asked)?,
+    };
     Ok(Owed {
-        remove: remove(db, asked)?,
-        give: give(db, asked)?,
+        remove,
+        give,
         doubt: doubt(db, asked)?,
         confirm: u64::from(is_held(db)?) + u64::from(asked.unconfirmed),
         mail: mail(db, asked)?,
     })
+}
+
+/// Removals and gifts that are due and not done, whether or not they are owed.
+pub(crate) fn due(db: &Connection, asked: &OwedAt) -> Result<(u64, u64), StoreError> {
+    Ok((remove(db, asked)?, give(db, asked)?))
 }
 
 /// Removals that are due: in the ledger, or not yet recorded by any pass.

@@ -12,7 +12,8 @@ use crate::domain::TargetId;
 use crate::report::Trail;
 use crate::schedule;
 use crate::status::{
-    self, Daemon, Ends, Health, Held, Mail, Overdue, Pass, Passes, Pile, Source, Sources, Status,
+    self, Daemon, Ends, Health, Held, Mail, Observed, Overdue, Pass, Passes, Pile, Source, Sources,
+    Status,
 };
 use crate::store::queries::sql::{self, STANDS, not_outlasted};
 use crate::store::queries::{self, OwedAt};
@@ -96,7 +97,14 @@ pub(crate) fn gather(
     running: bool,
 ) -> Result<Status, StoreError> {
     let (mut overdue, held, protected) = ledger(db)?;
-    untouched(db, wanted, &mut overdue)?;
+    let mut observe_only = None;
+    if wanted.owed.observe_only {
+        let (remove, give) = queries::due(db, &wanted.owed)?;
+        observe_only = Some(Observed { remove, give });
+        overdue = Overdue::default();
+    } else {
+        untouched(db, wanted, &mut overdue)?;
+    }
     let head = trail::head(db)?;
     Ok(Status {
         verdict: Health::Well,
@@ -107,6 +115,7 @@ pub(crate) fn gather(
         ends: ends(db, wanted)?,
         overdue,
         owed: queries::owed(db, &wanted.owed)?,
+        observe_only,
         unconfirmed: wanted.unconfirmed.clone(),
         clocks: tables::clock::doubted(db)?,
         held,

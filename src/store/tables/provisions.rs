@@ -217,7 +217,7 @@ impl Provisions {
         select(
             db,
             "WHERE p.settled_at IS NULL AND t.provider = :provider
-               AND (p.due_at <= :now OR p.gap_since IS NOT NULL OR (NOT :respect_backoff AND p.attempts > 0)
+               AND (p.due_at <= :now OR p.gap_since IS NOT NULL OR (NOT :respect_backoff AND (p.attempts > 0 OR p.state = 'failed'))
                     OR (p.state = 'planned' AND p.result = 'invited' AND EXISTS (
                         SELECT 1 FROM member m WHERE m.target = p.target AND m.email_key = p.email_key
                         AND m.valid_to IS NULL AND m.missing_since IS NULL)))

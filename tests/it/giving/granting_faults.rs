@@ -231,3 +231,37 @@ async fn whose_removal_still_failed_is_given_a_whole_new_entry() {
     assert_eq!(world.run().await.code, 0);
     assert_eq!(world.whitelisted(), ["jane@example.com"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_fails_gets_few_posts_and_what_was_not_tried_is_given_later() {
+    let world = World::new().await;
+    world
+        .sentius
+        .faults()
+        .always(When::method("POST"), Fault::status(503));
+    let mut file = "email,target,end\n".to_owned();
+    for n in 0..120 {
+        file.push_str(&format!("p{n}@example.com,sentius:acme,9d\n"));
+    }
+    world.write("people.csv", &file);
+    let file = world.path("people.csv");
+
+    let import = world.lapsed(&["import", file.to_str().unwrap()]).await;
+
+    assert_eq!(import.code, 3, "{}", import.stderr);
+    let posts = world.sentius.calls().len();
+    assert!(posts <= 10, "{posts} calls at a provider that fails");
+    let why = "of the last";
+    assert!(import.stdout.contains(why), "{}", import.stdout);
+    let run = world.run().await;
+    assert_eq!(run.code, 3);
+    // A pass gives before its removals and after them.
+    let posts = world.sentius.calls().len();
+    assert!(posts <= 30, "{posts} calls at a provider that fails");
+
+    world.sentius.faults().clear();
+    let run = world.run().await;
+    assert_eq!(run.code, 0, "{}", run.json);
+    assert_eq!(world.whitelisted().len(), 120);
+    world.trail_is_whole().await;
+}
