@@ -139,7 +139,14 @@ impl Letter {
                 page.line(&format!("    {}", part.command));
                 page.blank();
             }
-            page.rows(&part.rows, part.more, part.rest);
+            // Each is a block of lines of its own.
+            for (place, row) in part.rows.iter().enumerate() {
+                if place > 0 {
+                    page.blank();
+                }
+                page.rows(std::slice::from_ref(row), 0, part.rest);
+            }
+            page.rows(&[], part.more, part.rest);
         }
         page.blank();
         page.line("--------");
