@@ -31,6 +31,7 @@ mod undo;
 mod why;
 mod write_off;
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -96,9 +97,10 @@ struct Common {
     )]
     config: PathBuf,
 
-    /// What is logged: error, warn, info, debug, trace, or a tracing filter
-    #[arg(long, global = true, value_name = "FILTER", default_value = "info")]
-    log_level: String,
+    /// What is logged: error, warn, info, debug, trace, or a tracing filter [default: info; by a command
+    /// on a terminal, which shows itself what it does, warn]
+    #[arg(long, global = true, value_name = "FILTER")]
+    log_level: Option<String>,
 
     /// The form of logs on stderr [default: text; under systemd, fields in the journal]
     #[arg(long, global = true, value_name = "FORM")]
@@ -192,7 +194,7 @@ pub fn main() -> ExitCode {
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
-    logging::start(&cli.common.log_level, cli.common.log_format)?;
+    logging::start(log_level(&cli), cli.common.log_format)?;
     let common = cli.common;
     let is_timeless =
         |command: &Command| matches!(command, Command::Completions { .. } | Command::Man { .. });
@@ -227,6 +229,17 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(Command::Status(args)) => wait(status::run(&common, args)),
         None if cli.run.any() => wait(run::run(&common, cli.run)),
         None => daemon::run(&common),
+    }
+}
+
+/// What is logged, unless it is said. Who looks at a command sees there what it does.
+fn log_level(cli: &Cli) -> &str {
+    let is_daemon = cli.command.is_none() && !cli.run.any();
+    match (&cli.common.log_level, &cli.command) {
+        (Some(level), _) => level,
+        (None, Some(Command::Demo(_))) => "warn",
+        (None, _) if !is_daemon && io::stderr().is_terminal() => "warn",
+        (None, _) => "info",
     }
 }
 

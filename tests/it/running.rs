@@ -7,6 +7,7 @@ pub(crate) mod daemon_meanwhile;
 mod daemon_moves;
 mod daemon_systemd;
 mod killed;
+mod logging;
 mod processes;
 mod side_by_side;
 mod supervision;

@@ -117,10 +117,25 @@ impl Remove<'_> {
             .await?;
         for (tracked, settled) in intended.iter().zip(results) {
             if let Some(settled) = settled {
+                self.log(&tracked.action, &settled);
                 self.count(&tracked.action, settled.state, at);
             }
         }
         Ok(())
+    }
+
+    /// A line of the journal for each removal that was sent.
+    fn log(&self, action: &Action, settled: &Settled) {
+        let (kind, state) = (action.kind.as_str(), settled.state.as_str());
+        tracing::info!(
+            run = self.run,
+            target = %action.target,
+            email = %action.email,
+            reason = action.reason.as_str(),
+            state,
+            detail = settled.detail.as_deref(),
+            "{kind}: {state}"
+        );
     }
 
     /// Counts how an attempt ended, and how late it was; for an end in time, the grace is not
