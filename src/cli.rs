@@ -15,6 +15,7 @@ mod giving;
 mod grant;
 mod history;
 mod import;
+mod interrupt;
 mod list;
 mod logging;
 mod members;

@@ -4,18 +4,16 @@ use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form, Results};
-use super::{Common, output};
+use super::{Common, interrupt, output};
 use crate::clock;
 use crate::commands::import::{self, Faults, Row};
 use crate::commands::{self, GiveError, Given, Request, Requests};
 use crate::config::Keys;
 use crate::domain::{Flags, Provided, ProvisionState, When};
 use crate::metrics::Metrics;
-use crate::progress::Stop;
 use crate::providers::accounts::Services;
 use crate::store::{Imported, NewGrant, Same};
 
@@ -98,8 +96,7 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
     Ok(giving::exit(&given))
 }
 
-/// Gives what the rows ask for. The first Ctrl-C lets the calls under way end and begins nothing
-/// new.
+/// Gives what the rows ask for.
 async fn give_all(
     requests: &Requests<'_>,
     rows: Vec<Row>,
@@ -115,29 +112,7 @@ async fn give_all(
         return Ok(requests.rehearse(&lock, asked, Same::Ever).await?);
     }
     let given = requests.give(lock, asked, Same::Ever);
-    tokio::pin!(given);
-    tokio::select! {
-        given = &mut given => return Ok(given?),
-        () = interrupted(requests.stop.clone()) => {}
-    }
-    output::complain("interrupted: the calls under way are brought to their end");
-    Ok(given.await?)
-}
-
-/// Resolves once somebody has asked to stop.
-async fn interrupted(stop: Stop) {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-    ) else {
-        // Without signals nobody can ask.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    stop.set();
+    Ok(interrupt::stoppable(&requests.stop, given).await??)
 }
 
 /// What stopped an import before anything was recorded.

@@ -6,14 +6,15 @@ use std::io;
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
-use super::{Common, moment, output, progress};
+use super::{Common, interrupt, moment, output, progress};
 use crate::alarm;
 use crate::config::Keys;
 use crate::domain::{ActionResult, ActionState, Counts, Finding, PassOutcome};
 use crate::metrics::Metrics;
 use crate::pass::{self, Options};
+use crate::progress::Stop;
 use crate::providers::accounts::Services;
-use crate::text::one_line;
+use crate::text::{count, one_line};
 
 /// How many findings of a kind are shown to people; JSON has all.
 const SHOWN: usize = 10;
@@ -64,7 +65,9 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
     let at = moment("--at", args.at.as_deref(), &settings)?;
     let services = Services::connect(&settings, &Metrics::default())?;
     let store = crate::store::Store::open(&settings.database)?;
+    let stop = Stop::default();
     let options = Options {
+        stop: stop.clone(),
         dry_run: args.dry_run,
         at,
         respect_backoff: false,
@@ -72,7 +75,8 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
         progress: progress::bar(),
         ..Options::default()
     };
-    let outcome = pass::run(&settings, &services, &store, &options).await?;
+    let pass = pass::run(&settings, &services, &store, &options);
+    let outcome = interrupt::stoppable(&stop, pass).await??;
     let printed = output::if_read(match args.format {
         Some(RunFormat::Json) => output::json(&outcome),
         _ => text(&outcome),
@@ -80,7 +84,24 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
     // The outcome is decided and printed: a failure here does not change it.
     alarm::after_command(&settings, &store, &services.metrics, &outcome).await;
     printed?;
+    if stop.is_set() && !outcome.dry_run {
+        output::complain(&left(&outcome));
+    }
     Ok(outcome.outcome.into())
+}
+
+/// What an interrupted pass has left to the next one; what is held waits for a person.
+fn left(outcome: &PassOutcome) -> String {
+    let removals = outcome.owed.remove.saturating_sub(outcome.counts.held);
+    let gifts = outcome.owed.give;
+    if removals + gifts == 0 {
+        return "interrupted: nothing is left to do".to_owned();
+    }
+    format!(
+        "interrupted: {} and {} left; the next pass does them",
+        count(removals, "removal", "removals"),
+        count(gifts, "gift", "gifts"),
+    )
 }
 
 /// The outcome for people: what was done first, what was noticed after.

@@ -6,6 +6,7 @@ mod daemon_clock;
 pub(crate) mod daemon_meanwhile;
 mod daemon_moves;
 mod daemon_systemd;
+mod interrupted;
 mod killed;
 mod logging;
 mod processes;
