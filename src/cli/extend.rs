@@ -28,7 +28,7 @@ pub(super) struct ExtendArgs {
     #[arg(long)]
     target: Target,
 
-    /// The new end: a time, a date (its last moment), a span from now, or never
+    /// The new end: a time, a date (its last moment), a span from now, or never; see `lapsed grant --help`
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     end: String,
 

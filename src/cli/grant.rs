@@ -25,6 +25,25 @@ it, and somebody who is invited gets it once a reading shows that the invite was
 ends with the membership. --role is for a member and for a time: at its end the role is taken \
 back, and the membership stays.
 
+Permissions of a whitelist:
+  can_read           always among them, and alone if none is named
+  can_use_api
+  can_use_whitelist
+  can_delegate
+Permissions of a team:
+  edit
+  inspect
+
+WHEN is one of:
+  2026-12-31            a date: its first moment as a start, its last as an end
+  '2026-12-31 18:00'    a date with a time, 18:00:30 too, in the configured zone
+  2026-12-31T18:00:00Z  a time with its offset from UTC (RFC 3339)
+  today, tomorrow       a date; yesterday too
+  90d, 12h, 6w          a span from now
+  never                 without an end
+Of a time that the clocks pass twice in autumn, the first one counts; one that they \
+leave out in spring is as much later.
+
 Examples:
   lapsed grant jane@example.com --target sentius:acme --end 2026-12-31 \\
       --permission can_read --permission can_use_api --owner it@example.com --reason 'audit'
@@ -42,8 +61,7 @@ pub(super) struct GrantArgs {
     #[arg(long)]
     name: Option<String>,
 
-    /// What is allowed: on a whitelist can_read [default], can_use_api, can_use_whitelist, can_delegate, with
-    /// can_read always among them; in a team edit, inspect [default: neither]
+    /// What is allowed, once for each: see Permissions below
     #[arg(long = "permission", value_name = "P")]
     permissions: Vec<String>,
 
@@ -51,11 +69,11 @@ pub(super) struct GrantArgs {
     #[arg(long)]
     role: Option<String>,
 
-    /// When access begins: a time, a date (its first moment) or a span [default: now]
+    /// When access begins [default: now]
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     start: Option<String>,
 
-    /// When access ends: a time, a date (its last moment), a span or never [default: never]
+    /// When access ends [default: never]
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     end: Option<String>,
 

@@ -26,7 +26,7 @@ pub(super) struct ListArgs {
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     ending_within: Option<String>,
 
-    /// As it was then: a time or a date (its last moment)
+    /// As it was then: a time, a date or yesterday (its last moment)
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     as_of: Option<String>,
 

@@ -25,7 +25,7 @@ pub(super) struct MembersArgs {
     #[arg(long)]
     target: Option<Target>,
 
-    /// As it was then: a time or a date (its last moment)
+    /// As it was then: a time, a date or yesterday (its last moment)
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     as_of: Option<String>,
 

@@ -28,7 +28,7 @@ pub(super) struct UndoArgs {
     /// The id of the run or a part of it, as reports, runs, --run-now and revoke show it; or last, the newest run that removed something
     run: String,
 
-    /// When access ends for those who have no future end: a time, a date (its last moment), a span or never
+    /// When access ends for those who have no future end: a time, a date (its last moment), a span or never; see `lapsed grant --help`
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     end: Option<String>,
 

@@ -1,4 +1,6 @@
-//! A point in time as people write it: a time, a date, a span from now, or never.
+//! A point in time as people write it: a time, a date or the word for one, a span from now, or never.
+
+use std::borrow::Cow;
 
 use jiff::civil::{Date, DateTime, Time};
 use jiff::fmt::temporal::Pieces;
@@ -32,7 +34,7 @@ pub enum Edge {
 pub enum WhenError {
     /// Nothing was there.
     #[error(
-        "the time is empty; write one such as 2026-11-22T07:00:00Z, 2026-11-22, \"2026-11-22 18:00\", 14d (from now) or never"
+        "the time is empty; write one such as 2026-11-22T07:00:00Z, 2026-11-22, \"2026-11-22 18:00\", today, 14d (from now) or never"
     )]
     Empty,
     /// A time of day without a date.
@@ -54,14 +56,14 @@ pub enum WhenError {
     Span(#[from] SpanError),
     /// Anything else.
     #[error(
-        "{0:?} is not a time; write one such as 2026-11-22T07:00:00Z, 2026-11-22, \"2026-11-22 18:00\", 14d (from now) or never"
+        "{0:?} is not a time; write one such as 2026-11-22T07:00:00Z, 2026-11-22, \"2026-11-22 18:00\", today, 14d (from now) or never"
     )]
     Malformed(String),
 }
 
 impl When {
-    /// Reads an RFC 3339 time, a date or a date with a time in the zone `tz`, a span from `now`, or
-    /// `never`. The last hours of the year 9999, which cannot be stored in every zone, are the last
+    /// Reads an RFC 3339 time, a date (or `yesterday`, `today`, `tomorrow`) or a date with a time in the
+    /// zone `tz`, a span from `now`, or `never`. The last hours of the year 9999, which cannot be stored in every zone, are the last
     /// moment that can.
     ///
     /// # Errors
@@ -74,15 +76,23 @@ impl When {
         if text.eq_ignore_ascii_case("never") {
             return Ok(Self::Never);
         }
-        let at = if starts_with_a_year(text) {
-            calendar(text, tz, edge)?
-        } else {
-            from_now(text, now)?
+        let named = day(text, now, tz).map(|date| date.to_string());
+        let at = match named.as_deref().unwrap_or(text) {
+            text if starts_with_a_year(text) => calendar(text, tz, edge)?,
+            text => from_now(text, now)?,
         };
         let last = last_moment(Date::MAX).unwrap_or(at);
         Timestamp::from_millisecond(at.min(last).as_millisecond())
             .map(Self::At)
             .map_err(|_| WhenError::OutOfRange(text.to_owned()))
+    }
+
+    /// The text with the word for a day replaced by its date: tomorrow the same word is another day.
+    pub(crate) fn dated<'a>(text: &'a str, now: Timestamp, tz: &TimeZone) -> Cow<'a, str> {
+        match day(text.trim(), now, tz) {
+            Some(date) => date.to_string().into(),
+            None => text.into(),
+        }
     }
 
     /// The end that is on record, where absent means never.
@@ -104,6 +114,17 @@ impl When {
             Self::At(at) => Some(at),
             Self::Never => None,
         }
+    }
+}
+
+/// The date that a word means now.
+fn day(word: &str, now: Timestamp, tz: &TimeZone) -> Option<Date> {
+    let today = || now.to_zoned(tz.clone()).date();
+    match word.to_ascii_lowercase().as_str() {
+        "yesterday" => today().yesterday().ok(),
+        "today" => Some(today()),
+        "tomorrow" => today().tomorrow().ok(),
+        _ => None,
     }
 }
 

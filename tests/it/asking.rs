@@ -5,3 +5,4 @@ mod bad_rows;
 mod command_line;
 mod completing;
 mod odd_texts;
+mod times;

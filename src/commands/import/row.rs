@@ -105,7 +105,9 @@ impl Written<'_> {
             end,
             owner,
             reason: text(self.reason),
-            as_written: format!("{}|{}", self.start, self.end),
+            as_written: [self.start, self.end]
+                .map(|text| When::dated(text, now, &settings.timezone))
+                .join("|"),
         })
     }
 

@@ -128,6 +128,38 @@ fn a_date_is_its_first_moment_or_its_last_millisecond_in_the_zone() {
 }
 
 #[test]
+fn the_word_for_a_day_is_its_date_in_the_zone() {
+    // In Auckland it is the evening of the same Sunday, in Honolulu still Saturday.
+    for (zone, word, edge, expected) in [
+        (
+            "Pacific/Auckland",
+            "today",
+            Edge::End,
+            "2026-11-22T10:59:59.999Z",
+        ),
+        (
+            "Pacific/Honolulu",
+            "Today",
+            Edge::Start,
+            "2026-11-21T10:00:00Z",
+        ),
+        (
+            "Pacific/Honolulu",
+            " yesterday ",
+            Edge::End,
+            "2026-11-21T09:59:59.999Z",
+        ),
+        ("UTC", "TOMORROW", Edge::End, "2026-11-23T23:59:59.999Z"),
+        ("UTC", "tomorrow", Edge::Start, "2026-11-23T00:00:00Z"),
+    ] {
+        assert_eq!(at(zone, word, edge), expected, "{word} in {zone}");
+    }
+    let (now, tz) = (NOW.parse().unwrap(), TimeZone::UTC);
+    assert_eq!(When::dated("Tomorrow", now, &tz), "2026-11-23");
+    assert_eq!(When::dated("14d", now, &tz), "14d");
+}
+
+#[test]
 fn a_date_with_a_time_is_taken_in_the_zone() {
     for (zone, text, expected) in [
         ("UTC", "2026-12-31 18:00", "2026-12-31T18:00:00Z"),
@@ -195,7 +227,8 @@ fn what_is_no_time_is_refused_with_the_reason() {
         ("-3d", "negative"),
         ("1mo", "months or years"),
         ("99999999d", "too long"),
-        ("tomorrow", "not a time"),
+        ("tomorow", "not a time"),
+        ("today 18:00", "not a time"),
         ("22.11.2026", "not a time"),
         ("11/22/2026", "not a time"),
     ] {
