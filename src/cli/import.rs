@@ -21,9 +21,10 @@ use crate::store::{Imported, NewGrant, Same};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The first line names the columns, in any order: email and target, and as needed name, \
-permissions (joined by ;), role, start, end, owner and reason. A row with an empty end never \
-ends. Permissions are those of --permission: can_read and so on for a whitelist, edit and \
-inspect for a team.
+permissions, role, start, end, owner and reason. Commas or semicolons separate them, as the first \
+line has it. Permissions are joined by ; or, in a file with semicolons, by a comma or a blank. \
+They are those of --permission: can_read and so on for a whitelist, edit and inspect for a team. \
+Start and end are WHEN, as `lapsed grant --help` has it. A row with an empty end never ends.
 
 All rows are checked first, and one bad row stops the whole file. Importing the same file again \
 changes nothing, and continues an import that was interrupted. A span such as 90d counts from \
@@ -34,12 +35,13 @@ Examples:
   lapsed import people.csv --dry-run
   lapsed import people.csv
   lapsed import people.csv --record-only
+  lapsed import - --dry-run < people.csv
 
   email,target,end,owner
   jane@example.com,sentius:acme,2026-12-31,it@acme.com
   bob@example.com,sapling:acme/Core,90d,it@acme.com")]
 pub(super) struct ImportArgs {
-    /// The CSV file
+    /// The CSV file, or - for stdin
     file: PathBuf,
 
     /// Record access that exists already, and call nobody
@@ -81,7 +83,7 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
         output::if_read(output::json(&Results { results: &given }))?;
     } else {
         text(&args, &given)?;
-        outlasted(&args.file, &lines, &given);
+        notes(&args, &lines, &given);
     }
     let observes = settings.guard.observe_only;
     let waits = |g: &Given| g.state == ProvisionState::Planned && !observes;
@@ -139,7 +141,7 @@ fn with_lines(error: Failed, file: &Path, lines: &[u64]) -> Failure {
         Failed::Give(GiveError::Faults(faults)) => {
             let line = |place: usize| lines.get(place).copied().unwrap_or_default();
             let faults = faults.into_iter().map(|(at, fault)| (line(at), fault));
-            Failure::usage(Faults::new(file, faults.collect()).to_string())
+            Failure::usage(Faults::new(import::named(file), faults.collect()).to_string())
         }
         Failed::Give(error) => error.into(),
         Failed::Other(failure) => failure,
@@ -194,8 +196,18 @@ fn text(args: &ImportArgs, given: &[Given]) -> Result<(), Failure> {
     Ok(output::if_read(giving::table(&told))?)
 }
 
-fn outlasted(file: &Path, lines: &[u64], given: &[Given]) {
+/// Tells on stderr what is odd about a row, though it is taken.
+fn notes(args: &ImportArgs, lines: &[u64], given: &[Given]) {
+    let file = import::named(&args.file).display();
     for (line, one) in lines.iter().zip(given) {
+        if args.record_only
+            && let Some(detail) = &one.detail
+        {
+            output::complain(&format!(
+                "{file}: line {line}: note: {} is {detail}",
+                one.email
+            ));
+        }
         let Imported::Recorded {
             outlasted_by: Some(until),
         } = one.imported
@@ -207,8 +219,7 @@ fn outlasted(file: &Path, lines: &[u64], given: &[Given]) {
             When::At(end) => format!("ends {end}"),
         };
         output::complain(&format!(
-            "{}: line {line}: note: another grant of this person on this target {until}, and the last end counts",
-            file.display()
+            "{file}: line {line}: note: another grant of this person on this target {until}, and the last end counts"
         ));
     }
 }

@@ -4,6 +4,7 @@
 mod row;
 
 use std::fmt;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -39,7 +40,7 @@ pub(crate) enum ImportError {
         /// Which.
         path: PathBuf,
         #[source]
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Something in it is wrong.
     #[error("{0}")]
@@ -88,7 +89,15 @@ pub(crate) struct Row {
     pub grant: NewGrant,
 }
 
-/// Reads and checks a whole file. Relative times count from `now`.
+/// The name of a file in messages; `-` is stdin.
+pub(crate) fn named(path: &Path) -> &Path {
+    match path == Path::new("-") {
+        true => Path::new("<stdin>"),
+        false => path,
+    }
+}
+
+/// Reads and checks a whole file, or stdin where it is `-`. Relative times count from `now`.
 ///
 /// # Errors
 /// When the file cannot be read or any row is wrong.
@@ -97,11 +106,33 @@ pub(crate) fn read(
     settings: &Settings,
     now: Timestamp,
 ) -> Result<Vec<Row>, ImportError> {
-    let bytes = std::fs::read(path).map_err(|source| ImportError::File {
-        path: path.to_owned(),
+    let name = named(path);
+    let bytes = match name == path {
+        true => std::fs::read(path),
+        false => all_of_stdin(),
+    };
+    let bytes = bytes.map_err(|source| ImportError::File {
+        path: name.to_owned(),
         source,
     })?;
-    parse(&bytes, settings, now).map_err(|faults| ImportError::Faults(Faults::new(path, faults)))
+    parse(&bytes, settings, now).map_err(|faults| ImportError::Faults(Faults::new(name, faults)))
+}
+
+fn all_of_stdin() -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    io::stdin().read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// What separates the fields: the commas of the standard, or the semicolons with which spreadsheets of
+/// many countries save. The first line says which.
+fn separator(bytes: &[u8]) -> u8 {
+    let mut lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n'));
+    let header = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    match header.contains(&b';') && !header.contains(&b',') {
+        true => b';',
+        false => b',',
+    }
 }
 
 fn parse(
@@ -110,7 +141,12 @@ fn parse(
     now: Timestamp,
 ) -> Result<Vec<Row>, Vec<(u64, String)>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
+    let separator = separator(bytes);
+    let mut reader = csv::ReaderBuilder::new();
+    let mut reader = reader
+        .flexible(true)
+        .delimiter(separator)
+        .from_reader(bytes);
     let mut lines = Lines::of(bytes);
     let (header, first) = match reader.byte_headers() {
         Ok(header) => {
@@ -135,7 +171,7 @@ fn parse(
             }
         }
         let line = lines.at(record.position());
-        match row::grant(&header, &record, settings, now) {
+        match row::grant((&header, &record, separator), settings, now) {
             Ok(grant) => rows.push(Row { line, grant }),
             Err(fault) => faults.push((line, fault)),
         }
@@ -203,12 +239,11 @@ fn columns(header: &csv::ByteRecord) -> Result<Header, String> {
         let name = std::str::from_utf8(name)
             .map_err(|_| "the columns' names are not UTF-8; save the file as UTF-8".to_owned())?;
         let name = name.trim();
-        if header.len() == 1
-            && let Some(separator) = name.chars().find(|c| [';', '\t'].contains(c))
-        {
-            return Err(format!(
-                "the columns are separated by {separator:?}; save the file with commas between them"
-            ));
+        if header.len() == 1 && name.contains('\t') {
+            return Err(
+                "the columns are separated by tabs; save the file with commas or semicolons between them"
+                    .to_owned(),
+            );
         }
         if name.is_empty() {
             return Err(format!("column {} has no name", place + 1));

@@ -5,8 +5,10 @@ use jiff::Timestamp;
 
 use super::requests::{Given, told};
 use crate::clock;
-use crate::domain::{ProvisionState, Standing};
-use crate::store::{Db, Grants, Imported, NewGrant, Same, Store, StoreError};
+use crate::domain::{Email, ProvisionState, Standing};
+use crate::store::{
+    Db, Grants, Imported, NewGrant, Provisions, Same, Store, StoreError, Targets,
+};
 
 /// How many grants are recorded in one transaction, at most. Half a minute of one would outlast the time
 /// for which another process waits for the database. What a crash leaves unrecorded is harmless:
@@ -16,6 +18,9 @@ const AT_ONCE: usize = 5_000;
 /// How many of them share a savepoint. Each statement takes the longer the more pages its savepoint has
 /// changed so far: SQLite walks through the copies of them all.
 const TOGETHER: usize = 50;
+
+/// What is said of a row about somebody who is not there.
+const ABSENT: &str = "granted, and not there by the last reading of the team";
 
 /// Records many grants in their order, with what `record` returns for each.
 ///
@@ -69,8 +74,23 @@ pub(crate) async fn rehearse_note(
 ) -> Result<Vec<Given>, StoreError> {
     let at = clock::now();
     store
-        .rehearse(move |db| note_some(db, &grants, same, at))
+        .rehearse(move |db| {
+            let mut given = note_some(db, &grants, same, at)?;
+            for one in &mut given {
+                if one.end.is_none_or(|end| end > at) && is_absent(db, one)? {
+                    one.detail = Some(ABSENT.to_owned());
+                }
+            }
+            Ok(given)
+        })
         .await
+}
+
+fn is_absent(db: &Db, given: &Given) -> Result<bool, StoreError> {
+    match Targets::find(db, &given.target)? {
+        Some(target) => Provisions::is_absent(db, &target, &Email::observed(&given.email)),
+        None => Ok(false),
+    }
 }
 
 fn note_some(

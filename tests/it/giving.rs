@@ -7,6 +7,7 @@ mod giving_many;
 mod granting;
 mod granting_faults;
 mod granting_refused;
+mod import_forms;
 mod importing;
 pub(crate) mod revoking;
 mod revoking_unknown;

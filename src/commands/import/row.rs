@@ -8,8 +8,7 @@ use crate::domain::{Edge, Email, Permission, Provider, Role, Target, When};
 use crate::store::NewGrant;
 
 pub(super) fn grant(
-    header: &Header,
-    record: &csv::ByteRecord,
+    (header, record, separator): (&Header, &csv::ByteRecord, u8),
     settings: &Settings,
     now: Timestamp,
 ) -> Result<NewGrant, String> {
@@ -26,11 +25,15 @@ pub(super) fn grant(
         ));
     }
     let fields = Fields { header, record };
+    let mut permissions = fields.get("permissions")?.to_owned();
+    if separator == b';' {
+        permissions = permissions.replace([',', ' '], ";");
+    }
     Written {
         email: fields.get("email")?,
         target: fields.get("target")?,
         name: fields.get("name")?,
-        permissions: fields.get("permissions")?,
+        permissions: &permissions,
         role: fields.get("role")?,
         start: fields.get("start")?,
         end: fields.get("end")?,

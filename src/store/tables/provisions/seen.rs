@@ -3,8 +3,9 @@
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::{Provision, Provisions};
-use crate::domain::{Email, Flags, TargetId};
+use crate::domain::{Email, Flags, TargetId, TargetRef};
 use crate::plan::provision::InTeam;
+use crate::store::queries::bearer::bearer;
 use crate::store::{StoreError, db::values};
 
 impl Provisions {
@@ -19,6 +20,26 @@ impl Provisions {
             None if is_invited(db, team, email)? => InTeam::Invited,
             None => InTeam::Absent,
         })
+    }
+
+    /// Whether the last reading of a team shows a person neither as a member nor as invited. A
+    /// whitelist and a team that was never read show nobody.
+    pub(crate) fn is_absent(
+        db: &Connection,
+        target: &TargetRef,
+        email: &Email,
+    ) -> Result<bool, StoreError> {
+        let is_read: bool = db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM source WHERE kind = 'team' AND target = :target
+                                AND account = :account AND complete_at IS NOT NULL)",
+            )?
+            .query_row(
+                named_params! { ":target": target.id().0, ":account": target.account() },
+                |row| row.get(0),
+            )?;
+        let person = bearer(db, target.id(), email)?;
+        Ok(is_read && matches!(Self::in_team(db, target.id(), &person)?, InTeam::Absent))
     }
 }
 
