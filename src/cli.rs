@@ -6,6 +6,7 @@ mod audit;
 mod backup;
 mod check;
 mod complete;
+mod consent;
 mod daemon;
 mod demo;
 mod exit;

@@ -14,5 +14,6 @@ mod write_off;
 pub(crate) use accept::{AcceptError, accept};
 pub(crate) use note::{note, rehearse_note};
 pub(crate) use requests::{GiveError, Given, Request, Requests};
-pub(crate) use revoke::{Foreseen, Revocation, Revoked};
+pub(crate) use revoke::{Foreseen, Revocation, Revoked, WouldEnd};
+pub(crate) use undo::{GivenBack, WouldGive};
 pub(crate) use write_off::{WriteOffError, write_off};

@@ -1,21 +1,28 @@
 //! `lapsed approve`: a person lets what the guard holds go ahead.
 
+use std::collections::{BTreeMap, HashSet};
+
 use clap::Args;
 use serde::Serialize;
 
+use super::consent::{self, YesArgs};
 use super::exit::{Exit, Failure};
 use super::giving::Form;
 use super::runs::{self, LAST};
 use super::{Common, output};
 use crate::clock;
 use crate::config::Keys;
-use crate::store::{Approval, Holds};
+use crate::report::words;
+use crate::store::{Approval, HeldRemoval, Holds, Store};
+use crate::text::one_line;
 
 /// What is approved.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Approves exactly the removals that were held in that run, once. The next pass makes them. A \
-removal that is no longer due is dropped, and nothing is added.
+removal that is no longer due is dropped, and nothing is added. It shows first what that is; on a \
+terminal it asks, if more than one person loses access, and without a yes changes nothing (exit 2). \
+A script is asked nothing.
 
 Example:
   lapsed approve 01a20149-fd16-7322-a797-13fd24b3d3a7 && lapsed --run-now")]
@@ -26,6 +33,9 @@ pub(super) struct ApproveArgs {
     /// Who approves [default: the system's user]
     #[arg(long, value_name = "NAME")]
     by: Option<String>,
+
+    #[command(flatten)]
+    yes: YesArgs,
 
     /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "text")]
@@ -88,6 +98,7 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
         }
         return Ok(Exit::Done);
     }
+    confirm(&store, &named, &args.yes, args.format).await?;
     let approval = store
         .write(move |db| Holds::approve(db, &run, &by, clock::now()))
         .await?;
@@ -123,5 +134,37 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
             }
             Ok(Exit::Done)
         }
+    }
+}
+
+/// Shows who loses access where and why, and asks if that is more than one person.
+async fn confirm(store: &Store, run: &str, yes: &YesArgs, form: Form) -> Result<(), Failure> {
+    let named = run.to_owned();
+    let waiting = store.read(move |db| Holds::to_approve(db, &named)).await?;
+    let people: HashSet<&str> = waiting.iter().map(|w| w.email.key()).collect();
+    let asks = yes.can_ask() && people.len() > 1;
+    if waiting.is_empty() || (form == Form::Json && !asks) {
+        return Ok(());
+    }
+    let line = |one: &HeldRemoval| {
+        let (what, why) = (
+            words::todo(one.kind.as_str()),
+            words::reason(one.reason.as_str()),
+        );
+        format!("{} on {}: {what}; {why}", one.email, one.target)
+    };
+    let lines: Vec<String> = waiting.iter().map(line).collect();
+    let removals = output::count(waiting.len(), "removal");
+    consent::show(&format!("held in run {run}, {removals}:"), &lines);
+    let mut held_for: BTreeMap<&str, usize> = BTreeMap::new();
+    for why in waiting.iter().filter_map(|w| w.held_for.as_deref()) {
+        *held_for.entry(why).or_default() += 1;
+    }
+    for (why, number) in held_for {
+        output::complain(&one_line(&format!("{number} held: {why}")));
+    }
+    match asks {
+        true => consent::ask(&format!("Let {removals} go ahead?")),
+        false => Ok(()),
     }
 }

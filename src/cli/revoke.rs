@@ -2,14 +2,18 @@
 
 use clap::Args;
 
+use super::consent::{self, YesArgs};
 use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
 use super::{Common, output, run};
-use crate::commands::{Foreseen, Revocation, Revoked};
+use crate::clock;
+use crate::commands::{Foreseen, Requests, Revocation, Revoked, WouldEnd};
 use crate::config::Keys;
 use crate::domain::{Email, Target, TargetMessage};
+use crate::explain::words::Words;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
+use crate::store::Held;
 use crate::text::one_line;
 
 /// Whose access ends, and where.
@@ -21,6 +25,9 @@ probably a typing error; --unlisted removes it from the whitelists all the same.
 applies: protected people, the key's holder and a team's last admin are never removed, and what \
 passes a limit is held. Where only a role was granted, the role ends and the membership stays, \
 unless access ends everywhere.
+
+On a terminal it shows where access would end and asks, if that is more than one target; without \
+a yes nothing is changed (exit 2). A script is asked nothing.
 
 Examples:
   lapsed revoke jane@example.com --dry-run
@@ -41,6 +48,9 @@ pub(super) struct RevokeArgs {
     /// Call the whitelists for this address even if nothing is known about it
     #[arg(long)]
     unlisted: bool,
+
+    #[command(flatten)]
+    yes: YesArgs,
 
     #[command(flatten)]
     asked: AskedArgs,
@@ -64,9 +74,17 @@ pub(super) async fn run(common: &Common, args: RevokeArgs) -> Result<Exit, Failu
         target: args.target,
         unlisted: args.unlisted,
     };
+    let words = Words {
+        zone: settings.timezone.clone(),
+        now: clock::now(),
+    };
     if args.dry_run {
         let foreseen = requests.foresee(what, giving::waiting).await;
-        return would_end(&foreseen.map_err(giving::in_options)?, args.asked.format);
+        let foreseen = foreseen.map_err(giving::in_options)?;
+        return would_end(&foreseen, args.asked.format, &words);
+    }
+    if args.yes.can_ask() && what.target.is_none() {
+        confirm(&requests, &what, &words).await?;
     }
     let revoked = requests
         .revoke(what, giving::waiting)
@@ -78,6 +96,36 @@ pub(super) async fn run(common: &Common, args: RevokeArgs) -> Result<Exit, Failu
         text(&revoked)?;
     }
     Ok(revoked.outcome.into())
+}
+
+/// Shows where access would end, and asks if that is more than one target. Who is on no record is
+/// looked for first.
+async fn confirm(requests: &Requests<'_>, what: &Revocation, words: &Words) -> Result<(), Failure> {
+    let places = match requests.foresee_on_record(what).await? {
+        Some(places) => places,
+        None => {
+            let foreseen = requests.foresee(what.clone(), giving::waiting).await;
+            foreseen.map_err(giving::in_options)?.targets
+        }
+    };
+    if places.len() < 2 {
+        return Ok(());
+    }
+    let lines: Vec<String> = places.iter().map(|place| line(place, words)).collect();
+    let places = output::count(places.len(), "target");
+    consent::show(&format!("{} loses access to {places}:", what.email), &lines);
+    consent::ask("End it everywhere?")
+}
+
+/// What would end at a target, and until when it would have lasted.
+fn line(place: &WouldEnd, words: &Words) -> String {
+    let what: Vec<&str> = place.what.iter().map(|held| held.as_str()).collect();
+    let until = match place.until {
+        Some(end) => words.until(end.at()),
+        None if place.what.contains(&Held::Grant) => "whose end has passed".to_owned(),
+        None => "without a grant".to_owned(),
+    };
+    format!("{}: {}, {until}", place.target, what.join(", "))
 }
 
 fn text(revoked: &Revoked) -> Result<(), Failure> {
@@ -107,7 +155,7 @@ fn text(revoked: &Revoked) -> Result<(), Failure> {
 }
 
 /// What a dry run shows; exit 3 when something could not be looked at.
-fn would_end(foreseen: &Foreseen, form: Form) -> Result<Exit, Failure> {
+fn would_end(foreseen: &Foreseen, form: Form, words: &Words) -> Result<Exit, Failure> {
     if form == Form::Json {
         output::if_read(output::json(foreseen))?;
     } else {
@@ -115,10 +163,7 @@ fn would_end(foreseen: &Foreseen, form: Form) -> Result<Exit, Failure> {
         if foreseen.targets.is_empty() {
             lines = vec![format!("dry run: {} has nothing there", foreseen.email)];
         }
-        for place in &foreseen.targets {
-            let what: Vec<&str> = place.what.iter().map(|held| held.as_str()).collect();
-            lines.push(format!("{}: {}", place.target, what.join(", ")));
-        }
+        lines.extend(foreseen.targets.iter().map(|place| line(place, words)));
         for line in lines {
             output::if_read(output::line(&one_line(&line)))?;
         }

@@ -1,15 +1,22 @@
 //! `lapsed undo`: gives back what a run removed.
 
+use std::collections::HashSet;
+
 use clap::Args;
 
+use super::consent::{self, YesArgs};
 use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
 use super::runs::{self, LAST};
 use super::{Common, output, when};
+use crate::clock;
+use crate::commands::{GivenBack, WouldGive};
 use crate::config::Keys;
 use crate::domain::Edge;
+use crate::explain::words::Words;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
+use crate::report::words;
 use crate::store::queries::runs::last_that_removed;
 use crate::text::one_line;
 
@@ -22,6 +29,9 @@ who has no account becomes an invite, and gets the flags once a reading shows th
 accepted. What could not be given back as it was is listed. A second undo of the same run \
 changes nothing.
 
+It shows first what it gives back; on a terminal it asks, if that concerns more than one person, \
+and without a yes changes nothing (exit 2). A script is asked nothing.
+
 Example:
   lapsed undo 01a20149-fd16-7322-a797-13fd24b3d3a7 --end 30d")]
 pub(super) struct UndoArgs {
@@ -31,6 +41,9 @@ pub(super) struct UndoArgs {
     /// When access ends for those who have no future end: a time, a date (its last moment), a span or never; see `lapsed grant --help`
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
     end: Option<String>,
+
+    #[command(flatten)]
+    yes: YesArgs,
 
     #[command(flatten)]
     asked: AskedArgs,
@@ -50,6 +63,13 @@ pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure
     };
     let services = Services::connect(&settings, &Metrics::default())?;
     let requests = args.asked.requests("undo", &settings, &services, &store);
+    let words = Words {
+        zone: settings.timezone.clone(),
+        now: clock::now(),
+    };
+    let would_give = requests.foresee_undo(&run, end).await;
+    let would_give = would_give.map_err(giving::in_options)?;
+    confirm(&run, &would_give, &args, &words)?;
     let lock = giving::lock(&requests).await?;
     let undone = requests
         .undo(lock, run, end)
@@ -72,4 +92,48 @@ pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure
     } else {
         Ok(Exit::Incomplete)
     }
+}
+
+/// Shows who gets what back, and asks if that is more than one person.
+fn confirm(
+    run: &str,
+    would_give: &WouldGive,
+    args: &UndoArgs,
+    words: &Words,
+) -> Result<(), Failure> {
+    let grants = would_give.grants.iter();
+    let people: HashSet<&str> = grants.map(|one| one.grant.email.key()).collect();
+    let asks = args.yes.can_ask() && people.len() > 1;
+    if people.is_empty() || (args.asked.format == Form::Json && !asks) {
+        return Ok(());
+    }
+    let mut lines: Vec<String> = Vec::with_capacity(would_give.grants.len());
+    lines.extend(would_give.grants.iter().map(|one| line(one, words)));
+    let number = match people.len() {
+        1 => "1 person gets".to_owned(),
+        number => format!("{number} people get"),
+    };
+    consent::show(&format!("{number} back what run {run} removed:"), &lines);
+    let not_given = would_give.not_given.len();
+    if not_given > 0 {
+        output::complain(&format!("  {not_given} cannot be given back"));
+    }
+    match asks {
+        true => consent::ask("Give it back?"),
+        false => Ok(()),
+    }
+}
+
+/// Who, where, until when, and why it was removed.
+fn line(one: &GivenBack, words: &Words) -> String {
+    let grant = &one.grant;
+    let role = grant.role.map(|role| format!(" as {}", role.as_str()));
+    format!(
+        "{} on {}{}, {}; removed: {}",
+        grant.email,
+        grant.target,
+        role.unwrap_or_default(),
+        words.until(grant.end),
+        words::reason(one.removed_for.as_str()),
+    )
 }

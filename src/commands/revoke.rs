@@ -1,6 +1,8 @@
 //! Revokes access at once: ends the grants on record first, so that any next pass removes the
 //! access; then runs a pass, since only passes remove anything.
 
+mod foresee;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -16,7 +18,8 @@ use crate::domain::{
 use crate::observe::{self, Observation, ReadOptions};
 use crate::pass::{self, Options};
 use crate::store::queries::person::near;
-use crate::store::{Db, Grants, Held, Lock, StoreError, Targets, Word};
+use crate::store::{Db, Grants, Lock, StoreError, Targets, Word};
+pub(crate) use foresee::{Foreseen, WouldEnd};
 
 /// Whose access ends, and where.
 #[derive(Debug, Clone)]
@@ -42,23 +45,6 @@ pub(crate) struct Revoked {
     pub actions: Vec<ActionResult>,
     /// What could not be looked at.
     pub errors: Vec<TargetMessage>,
-}
-
-/// What a revocation would end.
-#[derive(Debug, Serialize)]
-pub(crate) struct Foreseen {
-    pub email: String,
-    /// Where, and what.
-    pub targets: Vec<WouldEnd>,
-    /// What could not be looked at.
-    pub errors: Vec<TargetMessage>,
-}
-
-/// What a revocation would end at one target.
-#[derive(Debug, Serialize)]
-pub(crate) struct WouldEnd {
-    pub target: TargetRef,
-    pub what: Vec<Held>,
 }
 
 impl Requests<'_> {
@@ -135,45 +121,6 @@ impl Requests<'_> {
             run: Some(outcome.run),
             outcome: verdict(&actions, &seen.errors, observes),
             actions,
-            errors: seen.errors,
-        })
-    }
-
-    /// What `revoke` would end: reads, and changes neither provider nor records.
-    ///
-    /// # Errors
-    /// The same.
-    pub(crate) async fn foresee(
-        &self,
-        what: Revocation,
-        tell: impl FnOnce(Duration),
-    ) -> Result<Foreseen, GiveError> {
-        let known = what.unlisted || self.is_listed(&what.email).await?;
-        let _lock = self.lock(tell).await?;
-        let seen = self.survey(&what, known).await?;
-        let (email, only, whitelists) =
-            (what.email.clone(), what.target.clone(), self.whitelists());
-        let places = self
-            .store
-            .read(move |db| {
-                let mut places = Grants::held(db, &email, &whitelists)?;
-                if let Some(only) = &only {
-                    let wanted = Targets::on_record(db, only)?;
-                    places.retain(|place, _| Some(place) == wanted.as_ref() || **place == *only);
-                }
-                Ok(places)
-            })
-            .await?;
-        if let Some(target) = what.target.as_ref().filter(|_| places.is_empty()) {
-            self.must_be_listed(target, &seen).await?;
-        }
-        let targets = places.into_iter().map(|(target, what)| WouldEnd {
-            target,
-            what: what.into_iter().collect(),
-        });
-        Ok(Foreseen {
-            email: what.email.written().to_owned(),
-            targets: targets.collect(),
             errors: seen.errors,
         })
     }

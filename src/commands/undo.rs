@@ -1,10 +1,11 @@
 //! Gives back what a run removed, and says what cannot be given back as it was.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::requests::{GiveError, Given, Request, Requests};
 use crate::clock;
-use crate::domain::{Flags, Provided, Provider, Target, When};
+use crate::domain::{Flags, Provided, Provider, Reason, Target, When};
 use crate::store::{Kept, Ledger, Lock, Lost, NewGrant, Same};
 
 /// Why nothing is given back to an address that somebody else has.
@@ -31,15 +32,37 @@ pub(crate) struct NotGiven {
     pub why: String,
 }
 
+/// What would be given back.
+#[derive(Debug)]
+pub(crate) struct WouldGive {
+    pub grants: Vec<GivenBack>,
+    pub not_given: Vec<NotGiven>,
+}
+
+/// A grant that would be given back.
+#[derive(Debug)]
+pub(crate) struct GivenBack {
+    pub grant: NewGrant,
+    /// Why the access was removed.
+    pub removed_for: Reason,
+}
+
 /// What giving back comes to.
 #[derive(Debug, Default)]
 struct Plan {
     requests: Vec<Request>,
-    /// Whether each request is for somebody who was a member.
-    were_members: Vec<bool>,
+    /// What is known beside each request.
+    beside: Vec<Beside>,
     /// Who has no end of their own that lies ahead, as `EMAIL on TARGET`.
     endless: Vec<String>,
     not_given: Vec<NotGiven>,
+}
+
+/// What is known of the one to whom something is given back.
+#[derive(Debug, Clone, Copy)]
+struct Beside {
+    was_member: bool,
+    removed_for: Reason,
 }
 
 impl Plan {
@@ -58,7 +81,7 @@ impl Plan {
     /// Takes out what cannot be given, as in a team that is not there any more: the rest can.
     fn leave_out(&mut self, faults: Vec<(usize, String)>) {
         for (place, why) in faults.into_iter().rev() {
-            self.were_members.remove(place);
+            self.beside.remove(place);
             let Request { grant, .. } = self.requests.remove(place);
             self.not_given.push(NotGiven {
                 email: grant.email.written().to_owned(),
@@ -81,8 +104,59 @@ impl Requests<'_> {
         run: String,
         end: Option<When>,
     ) -> Result<Undone, GiveError> {
+        let at = clock::now();
+        let mut plan = self.plan_undo(&run, end, at).await?;
+        let (seen, faults) = self.check(&plan.requests, Same::Running).await?;
+        plan.leave_out(faults);
+        // The look at the teams may have shown that by now.
+        let lost = self.store.read(move |db| Ledger::lost(db, &run, at));
+        plan.leave_out_taken_over(&lost.await?.unwrap_or_default());
+        let mut results = self
+            .give_checked(lock, plan.requests, Same::Running, &seen)
+            .await?;
+        for (given, beside) in results.iter_mut().zip(plan.beside) {
+            if beside.was_member && given.result == Some(Provided::Invited) {
+                let flags = given.detail.take();
+                let flags = flags.map(|d| format!("; {}", d.trim_start_matches("invited; ")));
+                let flags = flags.unwrap_or_default();
+                given.detail = Some(format!("was a member, and is invited now{flags}"));
+            }
+        }
+        Ok(Undone {
+            results,
+            not_given: plan.not_given,
+        })
+    }
+
+    /// What `undo` would give back by the records: calls nobody, and waits for nobody.
+    ///
+    /// # Errors
+    /// The same.
+    pub(crate) async fn foresee_undo(
+        &self,
+        run: &str,
+        end: Option<When>,
+    ) -> Result<WouldGive, GiveError> {
+        let plan = self.plan_undo(run, end, clock::now()).await?;
+        let grants = plan.requests.into_iter().zip(plan.beside);
+        let grants = grants.map(|(request, beside)| GivenBack {
+            grant: request.grant,
+            removed_for: beside.removed_for,
+        });
+        Ok(WouldGive {
+            grants: grants.collect(),
+            not_given: plan.not_given,
+        })
+    }
+
+    async fn plan_undo(
+        &self,
+        run: &str,
+        end: Option<When>,
+        at: Timestamp,
+    ) -> Result<Plan, GiveError> {
         let fault = |why: String| GiveError::Faults(vec![(0, why)]);
-        let (at, wanted) = (clock::now(), run.clone());
+        let wanted = run.to_owned();
         if let Some(past) = end.and_then(When::at).filter(|end| *end <= at) {
             return Err(fault(format!("end: {past} is past")));
         }
@@ -94,7 +168,7 @@ impl Requests<'_> {
         if lost.is_empty() {
             return Err(fault(format!("run: nothing was removed in {run}")));
         }
-        let mut plan = plan(lost, &run, end);
+        let plan = plan(lost, run, end);
         if !plan.endless.is_empty() {
             let more = plan.endless.len().saturating_sub(NAMED);
             let more = if more > 0 {
@@ -107,26 +181,7 @@ impl Requests<'_> {
                 plan.endless[..plan.endless.len().min(NAMED)].join(", ")
             )));
         }
-        let (seen, faults) = self.check(&plan.requests, Same::Running).await?;
-        plan.leave_out(faults);
-        // The look at the teams may have shown that by now.
-        let lost = self.store.read(move |db| Ledger::lost(db, &run, at));
-        plan.leave_out_taken_over(&lost.await?.unwrap_or_default());
-        let mut results = self
-            .give_checked(lock, plan.requests, Same::Running, &seen)
-            .await?;
-        for (given, was_member) in results.iter_mut().zip(plan.were_members) {
-            if was_member && given.result == Some(Provided::Invited) {
-                let flags = given.detail.take();
-                let flags = flags.map(|d| format!("; {}", d.trim_start_matches("invited; ")));
-                let flags = flags.unwrap_or_default();
-                given.detail = Some(format!("was a member, and is invited now{flags}"));
-            }
-        }
-        Ok(Undone {
-            results,
-            not_given: plan.not_given,
-        })
+        Ok(plan)
     }
 }
 
@@ -173,8 +228,10 @@ fn plan(lost: Vec<Lost>, run: &str, end: Option<When>) -> Plan {
             plan.endless.push(place);
         }
         for grant in grants {
-            plan.were_members
-                .push(lost.was_member && grant.role.is_none());
+            plan.beside.push(Beside {
+                was_member: lost.was_member && grant.role.is_none(),
+                removed_for: lost.reason,
+            });
             plan.requests.push(Request {
                 flags: if grant.role.is_none() {
                     lost.flags

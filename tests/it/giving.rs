@@ -1,5 +1,6 @@
 //! What people ask for: grants, files of them, other ends, a word that ends access, and undoing.
 
+mod consenting;
 pub(crate) mod extending;
 mod giving_files;
 mod giving_flags;

@@ -10,6 +10,7 @@ mod forms;
 mod outcome;
 mod page;
 pub(crate) mod readings;
+mod terminal;
 pub(crate) mod trail;
 
 use std::io::Write;

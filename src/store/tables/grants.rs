@@ -3,6 +3,7 @@
 
 mod changes;
 mod covering;
+mod last;
 mod moves;
 mod revoking;
 

@@ -8,11 +8,11 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::domain::event::{DatabaseConfirmed, DatabaseDoubted, HoldApproved, HoldTakenBack};
-use crate::domain::{Email, Event, Obligation, TargetId};
+use crate::domain::{ActionKind, Email, Event, Obligation, Reason, TargetId, TargetRef};
 use crate::store::ledger::obligation;
 use crate::store::queries::sql::{HELD, TO_APPROVE};
 use crate::store::trail;
-use crate::store::{StoreError, db::values};
+use crate::store::{StoreError, db::values, tables::targets};
 
 /// The holds' SQL.
 #[derive(Debug)]
@@ -35,6 +35,18 @@ pub enum Approval {
         /// Done, withdrawn, or due since another moment.
         dropped: usize,
     },
+}
+
+/// A removal that waits for a person's approval.
+#[derive(Debug, Clone)]
+pub(crate) struct HeldRemoval {
+    pub(crate) target: TargetRef,
+    pub(crate) email: Email,
+    pub(crate) kind: ActionKind,
+    /// Why it is due.
+    pub(crate) reason: Reason,
+    /// Why the guard holds it.
+    pub(crate) held_for: Option<String>,
 }
 
 impl Holds {
@@ -119,6 +131,33 @@ impl Holds {
                  WHERE e.kind = 'database.doubted' AND p.body ->> 'run' = :run)",
             )?
             .query_row(named_params! { ":run": run }, |row| row.get(0))?)
+    }
+
+    /// What an approval of this run would let go ahead: nothing where [`Self::approve`] refuses.
+    pub(crate) fn to_approve(db: &Connection, run: &str) -> Result<Vec<HeldRemoval>, StoreError> {
+        let names = targets::names(db)?;
+        let mut statement = db.prepare_cached(
+            "SELECT a.target, a.email, a.kind, a.reason, a.detail
+             FROM run r JOIN hold h ON h.id = r.hold AND h.approved_at IS NULL, json_each(h.actions) pair
+             JOIN action a ON a.id = pair.value ->> 0 AND a.due_at = pair.value ->> 1
+             WHERE r.id = :run AND a.settled_at IS NULL AND a.approved_at IS NULL AND a.state <> 'protected'
+             ORDER BY a.id",
+        )?;
+        let mut rows = statement.query(named_params! { ":run": run })?;
+        let mut waiting = Vec::new();
+        while let Some(row) = rows.next()? {
+            let target = names.get(&TargetId(row.get("target")?));
+            let target =
+                target.ok_or_else(|| StoreError::Corrupt("an action's target".to_owned()))?;
+            waiting.push(HeldRemoval {
+                target: target.clone(),
+                email: Email::observed(row.get_ref("email")?.as_str()?),
+                kind: row.get("kind")?,
+                reason: row.get("reason")?,
+                held_for: row.get("detail")?,
+            });
+        }
+        Ok(waiting)
     }
 
     /// Approves what stood held in a run, once and exactly: not actions that are no longer held, or are

@@ -118,8 +118,8 @@ async fn a_dry_run_names_what_would_end_and_changes_nothing() {
         (text.code, text.stdout.as_str()),
         (
             0,
-            "dry run: of jane@example.com would end:\nsentius:acme: entry\n\
-             sapling:acme/Core: grant, member\nsapling:acme/Ops: invite\n"
+            "dry run: of jane@example.com would end:\nsentius:acme: entry, without a grant\n\
+             sapling:acme/Core: grant, member, until 2099-12-31 00:00:00 UTC\nsapling:acme/Ops: invite, without a grant\n"
         )
     );
     let args = [
