@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use serde::Serialize;
 
 use super::consent::{self, YesArgs};
 use super::exit::{Exit, Failure};
 use super::giving::Form;
 use super::runs::{self, LAST};
-use super::{Common, output};
+use super::{Common, output, person};
 use crate::clock;
 use crate::config::Keys;
 use crate::report::words;
@@ -30,8 +31,8 @@ pub(super) struct ApproveArgs {
     /// The id of the run or a part of it, as alarms, reports, runs and --run-now show it; or last, the newest run with something held
     run: String,
 
-    /// Who approves [default: the system's user]
-    #[arg(long, value_name = "NAME")]
+    /// Who approves [default: $SUDO_USER, else the name of the user who runs this]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     by: Option<String>,
 
     #[command(flatten)]
@@ -53,8 +54,7 @@ struct Approved<'a> {
 
 pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Failure> {
     let (_, store) = common.open(Keys::Leave)?;
-    let by = args.by.or_else(|| std::env::var("USER").ok());
-    let by = by.unwrap_or_else(|| "unknown".to_owned());
+    let by = person::asker(args.by.as_deref());
     let restored = store.looks_restored().await?;
     let named = match args.run.as_str() {
         // A database that waits for a confirmation is confirmed by naming the run that asked for

@@ -18,7 +18,7 @@ use crate::observe::{self, ReadOptions};
 use crate::pass::{self, Options};
 use crate::providers::accounts::Services;
 use crate::report::{self, Format};
-use crate::store::{Same, Store};
+use crate::store::{Asked, Same, Store};
 use stage::DemoStage;
 
 /// How long before the demo the teams were read: long enough for an invite to become stale.
@@ -49,7 +49,11 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
     let rows = rows.into_iter().map(|row| row.grant).collect();
-    commands::note(&store, rows, Same::Ever).await?;
+    let asked = Asked {
+        command: "import".to_owned(),
+        by: "demo".to_owned(),
+    };
+    commands::note(&store, rows, Same::Ever, asked).await?;
     output::line(&format!(
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")

@@ -47,6 +47,7 @@ pub(super) async fn run(common: &Common, args: ExtendArgs) -> Result<Exit, Failu
         .await
         .map_err(giving::in_options)?;
     let exit = giving::tell(&given, args.asked.format)?;
+    giving::outlasted(&store, &settings, &given).await?;
     let waits = given.iter().any(|g| g.state == ProvisionState::Planned);
     if waits && !settings.guard.observe_only {
         output::complain("the new end is on record; the next pass posts the entry");

@@ -3,23 +3,26 @@
 
 use std::io;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
-use super::{output, progress};
+use super::{output, person, progress};
+use crate::clock;
 use crate::commands::{GiveError, Given, Requests};
 use crate::config::Settings;
-use crate::domain::Email;
+use crate::domain::{Email, When};
 use crate::progress::Stop;
 use crate::providers::accounts::Services;
-use crate::store::{Asked, Lock, Store};
+use crate::store::{Asked, Grants, Lock, Store, Targets};
+use crate::text;
 
 /// Options of every command that gives or takes.
 #[derive(Debug, Args)]
 pub(super) struct AskedArgs {
-    /// Your name, for the audit trail [default: the system's user]
-    #[arg(long, value_name = "NAME")]
+    /// Your name, for the audit trail [default: $SUDO_USER, else the name of the user who runs this]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     by: Option<String>,
 
     /// The form of the output
@@ -37,10 +40,9 @@ pub(super) enum Form {
 
 impl AskedArgs {
     pub(super) fn asked(&self, command: &str) -> Asked {
-        let by = self.by.clone().or_else(|| std::env::var("USER").ok());
         Asked {
             command: command.to_owned(),
-            by: by.unwrap_or_else(|| "unknown".to_owned()),
+            by: person::asker(self.by.as_deref()),
         }
     }
 
@@ -136,6 +138,39 @@ pub(super) fn table(given: &[Given]) -> io::Result<()> {
     output::show(&table)
 }
 
+/// Says where another grant lasts longer than the end that was asked for: the last end counts.
+pub(super) async fn outlasted(
+    store: &Store,
+    settings: &Settings,
+    given: &[Given],
+) -> Result<(), Failure> {
+    let at = clock::now();
+    for one in given.iter().filter(|g| !g.state.is_amiss()) {
+        let Some(end) = one.end else { continue };
+        let (target, email, role) = (one.target.clone(), Email::observed(&one.email), one.role);
+        let last = store.read(move |db| match Targets::on_record(db, &target)? {
+            Some(target) => Grants::last_end(db, &target, &email, role, at),
+            None => Ok(None),
+        });
+        let until = match last.await? {
+            Some(When::Never) => "without an end".to_owned(),
+            Some(When::At(last)) if last > end => {
+                format!("until {}", text::second(last, &settings.timezone))
+            }
+            _ => continue,
+        };
+        let what = match role {
+            Some(role) => format!("the role {}", role.as_str()),
+            None => "access".to_owned(),
+        };
+        output::complain(&format!(
+            "{} keeps {what} {until} by another grant of {}; the last end counts",
+            one.email, one.target
+        ));
+    }
+    Ok(())
+}
+
 /// An address on the command line. One that is on record is taken whatever it looks like.
 pub(super) async fn person(store: &Store, text: &str) -> Result<Email, Failure> {
     let fault = match Email::parse(text) {
@@ -144,9 +179,7 @@ pub(super) async fn person(store: &Store, text: &str) -> Result<Email, Failure> 
     };
     let observed = Email::observed(text);
     let wanted = observed.clone();
-    let known = store
-        .read(move |db| crate::store::Grants::knows(db, &wanted))
-        .await?;
+    let known = store.read(move |db| Grants::knows(db, &wanted)).await?;
     if known {
         Ok(observed)
     } else {

@@ -8,11 +8,12 @@ use super::{Common, output};
 use crate::clock;
 use crate::commands::import::Written;
 use crate::commands::{self, Given, Request};
-use crate::config::Keys;
+use crate::config::{Keys, Settings};
 use crate::domain::Flags;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
-use crate::store::{NewGrant, Same};
+use crate::store::{NewGrant, Same, Store};
+use crate::text;
 
 /// What is granted.
 #[derive(Debug, Args)]
@@ -94,11 +95,14 @@ pub(super) struct GrantArgs {
 }
 
 pub(super) async fn run(common: &Common, args: GrantArgs) -> Result<Exit, Failure> {
-    let given = if args.record_only {
-        let (settings, store) = common.open(Keys::Leave)?;
-        commands::note(&store, vec![args.grant(&settings)?], Same::Running).await?
-    } else {
-        give(common, &args).await?
+    let keys = match args.record_only {
+        true => Keys::Leave,
+        false => Keys::Read,
+    };
+    let (settings, store) = common.open(keys)?;
+    let given = match args.record_only {
+        true => record(&settings, &store, &args).await?,
+        false => give(&settings, &store, &args).await?,
     };
     if args.asked.format == Form::Text {
         for one in given.iter().filter(|g| g.state.as_str() == "unchanged") {
@@ -111,14 +115,31 @@ pub(super) async fn run(common: &Common, args: GrantArgs) -> Result<Exit, Failur
             ));
         }
     }
-    giving::tell(&given, args.asked.format)
+    let exit = giving::tell(&given, args.asked.format)?;
+    giving::outlasted(&store, &settings, &given).await?;
+    Ok(exit)
 }
 
-async fn give(common: &Common, args: &GrantArgs) -> Result<Vec<Given>, Failure> {
-    let (settings, store) = common.open(Keys::Read)?;
-    let grant = args.grant(&settings)?;
-    let services = Services::connect(&settings, &Metrics::default())?;
-    let requests = args.asked.requests("grant", &settings, &services, &store);
+async fn record(
+    settings: &Settings,
+    store: &Store,
+    args: &GrantArgs,
+) -> Result<Vec<Given>, Failure> {
+    let grant = args.grant(settings)?;
+    if let Some(past) = grant.end.filter(|end| *end <= clock::now()) {
+        let past = text::second(past, &settings.timezone);
+        output::complain(&format!(
+            "the end {past} is past: the next pass removes this access"
+        ));
+    }
+    let asked = args.asked.asked("grant");
+    Ok(commands::note(store, vec![grant], Same::Running, asked).await?)
+}
+
+async fn give(settings: &Settings, store: &Store, args: &GrantArgs) -> Result<Vec<Given>, Failure> {
+    let grant = args.grant(settings)?;
+    let services = Services::connect(settings, &Metrics::default())?;
+    let requests = args.asked.requests("grant", settings, &services, store);
     let lock = giving::lock(&requests).await?;
     let request = Request {
         grant,
@@ -131,7 +152,7 @@ async fn give(common: &Common, args: &GrantArgs) -> Result<Vec<Given>, Failure> 
 }
 
 impl GrantArgs {
-    fn grant(&self, settings: &crate::config::Settings) -> Result<NewGrant, Failure> {
+    fn grant(&self, settings: &Settings) -> Result<NewGrant, Failure> {
         let text = |given: &Option<String>, option: &str| match given.as_deref().map(str::trim) {
             Some("") => Err(Failure::usage(format!(
                 "{option}: it is empty; leave it out"

@@ -68,9 +68,10 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
     let lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
     let given = if args.record_only {
         let grants: Vec<NewGrant> = rows.into_iter().map(|row| row.grant).collect();
+        let asked = args.asked.asked("import");
         match args.dry_run {
-            true => commands::rehearse_note(&store, grants, Same::Ever).await?,
-            false => commands::note(&store, grants, Same::Ever).await?,
+            true => commands::rehearse_note(&store, grants, Same::Ever, asked).await?,
+            false => commands::note(&store, grants, Same::Ever, asked).await?,
         }
     } else {
         let services = Services::connect(&settings, &Metrics::default())?;

@@ -1,4 +1,7 @@
-//! What the commands about one person share: the address, and the message about an unknown one.
+//! What commands ask of people: who asks; the address of the person it is about, and the message
+//! about an unknown one.
+
+use nix::unistd::{Uid, User};
 
 use super::exit::Failure;
 use crate::domain::Email;
@@ -21,4 +24,22 @@ pub(super) fn unknown(email: &Email, near: &[String]) -> String {
         said.push_str(&near.join(", "));
     }
     crate::text::one_line(&said)
+}
+
+/// Who asks, where they do not say so: the one who became root by sudo, else the user's name.
+pub(super) fn asker(stated: Option<&str>) -> String {
+    if let Some(stated) = stated {
+        return stated.to_owned();
+    }
+    if let Some(user) = std::env::var("SUDO_USER")
+        .ok()
+        .filter(|name| !name.is_empty())
+    {
+        return user;
+    }
+    let uid = Uid::current();
+    match User::from_uid(uid) {
+        Ok(Some(user)) => user.name,
+        _ => format!("uid {uid}"),
+    }
 }

@@ -7,7 +7,7 @@ use super::requests::{Given, told};
 use crate::clock;
 use crate::domain::{Email, ProvisionState, Standing};
 use crate::store::{
-    Db, Grants, Imported, NewGrant, Provisions, Same, Store, StoreError, Targets,
+    Asked, Db, Grants, Imported, NewGrant, Provisions, Same, Store, StoreError, Targets,
 };
 
 /// How many grants are recorded in one transaction, at most. Half a minute of one would outlast the time
@@ -52,11 +52,12 @@ pub(crate) async fn note(
     store: &Store,
     grants: Vec<NewGrant>,
     same: Same,
+    asked: Asked,
 ) -> Result<Vec<Given>, StoreError> {
     let restored = store.looks_restored().await?;
     let at = clock::now();
     let given = all(store, &grants, move |db, some| {
-        note_some(db, some, same, at)
+        note_some(db, some, same, &asked, at)
     })
     .await?;
     store.set_mark_unless(restored.as_ref()).await;
@@ -71,11 +72,12 @@ pub(crate) async fn rehearse_note(
     store: &Store,
     grants: Vec<NewGrant>,
     same: Same,
+    asked: Asked,
 ) -> Result<Vec<Given>, StoreError> {
     let at = clock::now();
     store
         .rehearse(move |db| {
-            let mut given = note_some(db, &grants, same, at)?;
+            let mut given = note_some(db, &grants, same, &asked, at)?;
             for one in &mut given {
                 if one.end.is_none_or(|end| end > at) && is_absent(db, one)? {
                     one.detail = Some(ABSENT.to_owned());
@@ -97,11 +99,12 @@ fn note_some(
     db: &Db,
     grants: &[NewGrant],
     same: Same,
+    asked: &Asked,
     at: Timestamp,
 ) -> Result<Vec<Given>, StoreError> {
     let mut given = Vec::with_capacity(grants.len());
     for grant in grants {
-        let recorded = Grants::note(db, grant, same, at)?;
+        let recorded = Grants::note(db, grant, same, asked, at)?;
         let state = match recorded.imported {
             Imported::Unchanged => ProvisionState::Unchanged,
             _ => ProvisionState::Recorded,

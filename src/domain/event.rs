@@ -184,9 +184,10 @@ impl Event {
         }
     }
 
-    /// Who did it: the name that a person stated, or the system's user.
+    /// Who did it: the name that a person stated, or the user's.
     pub(crate) fn by(&self) -> Option<&str> {
         match self {
+            Self::GrantRecorded(form) | Self::GrantAmended(form) => form.by.as_deref(),
             Self::GrantExtended(moved) | Self::GrantRevoked(moved) => Some(&moved.by),
             Self::ReviewKept(reviewed) | Self::ReviewEnded(reviewed) => Some(&reviewed.by),
             Self::ActionWrittenOff(written_off) => Some(&written_off.by),

@@ -12,5 +12,6 @@ mod import_forms;
 mod importing;
 pub(crate) mod revoking;
 mod revoking_unknown;
+mod telling;
 pub(crate) mod undoing;
 mod words;

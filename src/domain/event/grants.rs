@@ -8,6 +8,9 @@ use crate::domain::{Email, Permission, Role, TakeBack, Target};
 /// A grant as it was recorded, or as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct GrantForm {
+    /// Who recorded it; older versions did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) by: Option<String>,
     pub(crate) email: Email,
     pub(crate) end: Option<Timestamp>,
     pub(crate) grant_id: i64,

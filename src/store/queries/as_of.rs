@@ -179,6 +179,7 @@ mod tests {
 
     fn form(grant_id: i64, end: u8, owner: &str) -> GrantForm {
         GrantForm {
+            by: None,
             email: Email::observed("jane@example.com"),
             end: Some(at(end)),
             grant_id,

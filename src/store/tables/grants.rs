@@ -15,7 +15,7 @@ use crate::domain::{Email, Event, Flags, Permission, Role, Target, TargetRef, Wh
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::GIVES;
 use crate::store::trail;
-use crate::store::{StoreError, db::values, queries::stays::MEMBERSHIP};
+use crate::store::{Asked, StoreError, db::values, queries::stays::MEMBERSHIP};
 
 pub(crate) use changes::Recorded;
 pub use revoking::Held;
@@ -97,6 +97,7 @@ impl Grants {
         target: &TargetRef,
         grant: &NewGrant,
         same: Same,
+        asked: &Asked,
         at: Timestamp,
         with_it: impl FnOnce(i64, &Imported) -> Result<(), StoreError>,
     ) -> Result<(i64, Imported), StoreError> {
@@ -113,7 +114,7 @@ impl Grants {
             };
             with_it(id, &imported)?;
             if imported == Imported::Amended {
-                note(db, Event::GrantAmended, id, target, &grant, at)?;
+                note(db, Event::GrantAmended, id, target, &grant, (asked, at))?;
             }
             return Ok((id, imported));
         }
@@ -136,7 +137,7 @@ impl Grants {
         let id = db.last_insert_rowid();
         let imported = Imported::Recorded { outlasted_by };
         with_it(id, &imported)?;
-        note(db, Event::GrantRecorded, id, target, grant, at)?;
+        note(db, Event::GrantRecorded, id, target, grant, (asked, at))?;
         Ok((id, imported))
     }
 
@@ -267,9 +268,10 @@ fn note(
     id: i64,
     target: &TargetRef,
     grant: &NewGrant,
-    at: Timestamp,
+    (asked, at): (&Asked, Timestamp),
 ) -> Result<(), StoreError> {
     let form = GrantForm {
+        by: Some(asked.by.clone()),
         email: grant.email.clone(),
         end: grant.end,
         grant_id: id,

@@ -32,7 +32,7 @@ pub(crate) struct Provisions;
 pub struct Asked {
     /// The command, such as `grant`.
     pub command: String,
-    /// The person: the name they stated, or the system's user.
+    /// The person: the name they stated, or the user's.
     pub by: String,
 }
 

@@ -47,7 +47,7 @@ impl Grants {
         let had = Self::team_flags(db, &target, &email, at)?;
         let permissions = Self::permissions_of(db, &grant, &target)?;
         let nothing_else = |_, _: &Imported| Ok(());
-        let (id, imported) = Self::record(db, &target, &grant, same, at, nothing_else)?;
+        let (id, imported) = Self::record(db, &target, &grant, same, asked, at, nothing_else)?;
         // The grant may be one that was given to an earlier address of a membership.
         let email = Self::person_of(db, id, email)?;
         let take_back = match &imported {
@@ -124,15 +124,15 @@ impl Grants {
         db: &Connection,
         grant: &NewGrant,
         same: Same,
+        asked: &Asked,
         at: Timestamp,
     ) -> Result<Recorded, StoreError> {
         let target = Targets::ensure(db, &grant.target)?;
-        let recorded = Self::record(db, &target, grant, same, at, |id, imported| {
-            match target.provider() {
-                Provider::Sentius => Self::note_entry(db, &target, grant, id, imported, at),
-                _ => Ok(()),
-            }
-        })?;
+        let entry = |id, imported: &Imported| match target.provider() {
+            Provider::Sentius => Self::note_entry(db, &target, grant, id, imported, at),
+            _ => Ok(()),
+        };
+        let recorded = Self::record(db, &target, grant, same, asked, at, entry)?;
         Self::recorded(db, grant, target, recorded, None)
     }
 
