@@ -6,10 +6,11 @@ pub(crate) mod deliver;
 mod directory;
 pub(crate) mod round;
 mod smtp;
+mod table;
 mod words;
 
 pub(crate) use calendar::{CalendarEvent, calendar};
 pub(crate) use compose::{ComposeError, MailHead, message_id};
-pub(crate) use compose::{compose_letter, compose_plain, report_forms};
+pub(crate) use compose::{compose_letter, report_forms};
 pub(crate) use deliver::{BuildError, Courier, DeliveryError, Pace, Parcel};
 pub(crate) use round::RoundError;

@@ -2,21 +2,25 @@
 
 mod csv;
 mod extent;
+mod fitting;
 mod html;
 mod json;
 pub(crate) mod letter;
 mod line;
 mod list;
+mod palette;
 #[cfg(test)]
 pub(crate) mod sample;
 mod subject;
 mod summary;
+mod summed;
 mod text;
 mod view;
 pub(crate) mod words;
 
-pub(crate) use csv::{defused, render_within as csv_within};
+pub(crate) use csv::{defused, within as csv_within};
 pub(crate) use extent::Extent;
+pub(crate) use fitting::fitting;
 pub(crate) use line::ReportLine;
 pub(crate) use list::ReportList;
 pub(crate) use subject::subject;

@@ -7,14 +7,14 @@ use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, Message, MessageBuilder, MultiPart, SinglePart};
 use thiserror::Error;
 
+use super::table;
 use super::words::ascii_domain;
 use crate::report::letter::Letter;
 use crate::report::{self, Extent, Format, RenderError, Summary};
 use crate::text::one_line;
 
-/// The most bytes of the table in a mail: base64 adds a third, and 10 MB is what mail servers
-/// commonly accept.
-const MOST_TABLE: usize = 5_000_000;
+/// Mail programs cut a page of more than 102 KB, with what stands below. Counted as it is sent.
+const MOST_HTML: usize = 100_000;
 
 /// The longest subject or display name, in characters; longer ones are a mistake or an attack.
 const LONGEST_NAME: usize = 200;
@@ -32,6 +32,9 @@ pub enum ComposeError {
     /// The message could not be put together.
     #[error("the message could not be put together")]
     Message(#[from] lettre::error::Error),
+    /// The table could not be compressed.
+    #[error("the table could not be compressed")]
+    Compress(#[from] std::io::Error),
     /// An attachment's type is none.
     #[error("the attachment has no type")]
     ContentType(#[from] lettre::message::header::ContentTypeErr),
@@ -73,12 +76,17 @@ pub(crate) fn report_forms(
     summary: &Summary,
     head: &MailHead<'_>,
 ) -> Result<Vec<Vec<u8>>, ComposeError> {
-    let mut forms = vec![compose_report(summary, head)?];
-    let mut shorter = summary.clone();
-    for extent in [Extent::WithoutTable, Extent::Beginnings, Extent::Numbers] {
-        shorter.extent = extent;
-        let form = compose_report(&shorter, head)?;
-        if forms.last().is_some_and(|last| form.len() < last.len()) {
+    let mut forms: Vec<Vec<u8>> = Vec::new();
+    let mut shown = summary.clone();
+    for extent in [
+        Extent::Mailed,
+        Extent::WithoutTable,
+        Extent::Beginnings,
+        Extent::Numbers,
+    ] {
+        shown.extent = extent;
+        let form = compose_report(&mut shown, head)?;
+        if forms.last().is_none_or(|last| form.len() < last.len()) {
             forms.push(form);
         }
     }
@@ -86,22 +94,20 @@ pub(crate) fn report_forms(
 }
 
 /// The report as a mail to one person: text and HTML, and the table as an attachment, as far as they
-/// are to be shown.
-///
-/// # Errors
-/// Fails when the report cannot be written or the Message-ID is none.
-pub(crate) fn compose_report(
-    summary: &Summary,
-    head: &MailHead<'_>,
-) -> Result<Vec<u8>, ComposeError> {
+/// are to be shown. Its lists are cut to where the HTML is shown whole.
+fn compose_report(summary: &mut Summary, head: &MailHead<'_>) -> Result<Vec<u8>, ComposeError> {
+    summary.most_rows = report::fitting(|rows| {
+        summary.most_rows = rows;
+        Ok::<_, RenderError>(is_shown_whole(report::render(summary, Format::Html)?))
+    })?;
     let text = report::render(summary, Format::Text)?;
     let headers = headers(&report::subject(summary), head)?;
     let html = || report::render(summary, Format::Html);
     let message = match summary.extent {
-        Extent::Whole => {
+        Extent::Printed | Extent::Mailed => {
             let letter = MultiPart::alternative_plain_html(text, html()?);
             let mail = MultiPart::mixed().multipart(letter);
-            headers.multipart(mail.singlepart(table(summary)?))?
+            headers.multipart(mail.singlepart(table::attached(summary)?))?
         }
         Extent::WithoutTable | Extent::Beginnings => {
             headers.multipart(MultiPart::alternative_plain_html(text, html()?))?
@@ -111,14 +117,9 @@ pub(crate) fn compose_report(
     Ok(message.formatted())
 }
 
-/// The report's table as an attachment.
-fn table(summary: &Summary) -> Result<SinglePart, ComposeError> {
-    let day = summary.to.to_zoned(summary.timezone.clone());
-    let day = day.strftime("%Y-%m-%d");
-    Ok(Attachment::new(format!("lapsed-report-{day}.csv")).body(
-        report::csv_within(summary, MOST_TABLE)?,
-        ContentType::parse("text/csv; charset=utf-8; header=present")?,
-    ))
+/// Whether mail programs show a page to its end.
+fn is_shown_whole(html: String) -> bool {
+    SinglePart::html(html).formatted().len() <= MOST_HTML
 }
 
 /// A letter as a mail to one person: text and HTML, and a calendar's file where there is one.
@@ -131,6 +132,11 @@ pub(crate) fn compose_letter(
     head: &MailHead<'_>,
 ) -> Result<Vec<u8>, ComposeError> {
     let headers = headers(&letter.subject, head)?;
+    let rows = report::fitting(|rows| {
+        let html = letter.beginning(rows).html()?;
+        Ok::<_, RenderError>(is_shown_whole(html))
+    })?;
+    let letter = letter.beginning(rows);
     let body = MultiPart::alternative_plain_html(letter.text(), letter.html()?);
     let message = match calendar {
         None => headers.multipart(body)?,
@@ -140,23 +146,6 @@ pub(crate) fn compose_letter(
             headers.multipart(MultiPart::mixed().multipart(body).singlepart(file))?
         }
     };
-    Ok(message.formatted())
-}
-
-/// A short mail of plain text, such as an alarm or a notice.
-///
-/// # Errors
-/// Fails when the Message-ID is none.
-pub(crate) fn compose_plain(
-    subject: &str,
-    text: &str,
-    head: &MailHead<'_>,
-) -> Result<Vec<u8>, ComposeError> {
-    let text: String = text
-        .chars()
-        .filter(|c| !c.is_control() || matches!(c, '\n' | '\t'))
-        .collect();
-    let message = headers(subject, head)?.singlepart(SinglePart::plain(text))?;
     Ok(message.formatted())
 }
 
@@ -223,9 +212,10 @@ fn is_message_id(text: &str) -> bool {
 mod tests {
     use mail_parser::{Address, MessageParser, MimeHeaders};
     use proptest::prelude::*;
+    use strum::VariantArray;
 
     use super::*;
-    use crate::report::sample;
+    use crate::report::{letter, sample};
 
     fn mailbox(text: &str) -> Mailbox {
         text.parse().unwrap()
@@ -249,7 +239,7 @@ mod tests {
             message_id: "<report-01JD@acme.example>",
             date: summary.generated_at,
         };
-        compose_report(&summary, &head).unwrap()
+        report_forms(&summary, &head).unwrap().remove(0)
     }
 
     #[test]
@@ -278,7 +268,9 @@ mod tests {
         assert_eq!(mail.html_body_count(), 1);
         assert_eq!(mail.attachment_count(), 1);
         let unix = |text: &str| text.replace("\r\n", "\n");
-        let expect = |format| unix(&report::render(&sample::lively(), format).unwrap());
+        let mut summary = sample::lively();
+        summary.extent = Extent::Mailed;
+        let expect = |format| unix(&report::render(&summary, format).unwrap());
         assert_eq!(
             unix(&mail.body_text(0).unwrap()).trim_end(),
             expect(Format::Text).trim_end()
@@ -293,6 +285,46 @@ mod tests {
             Some("lapsed-report-2026-11-22.csv")
         );
         assert_eq!(unix(table.text_contents().unwrap()), expect(Format::Csv));
+    }
+
+    #[test]
+    fn whatever_its_size_a_report_is_shown_whole_and_its_table_goes_with_it() {
+        let mut summary = sample::lively();
+        for list in report::ReportList::VARIANTS {
+            let lines = summary[*list].clone();
+            summary[*list] = lines.into_iter().cycle().take(3000).collect();
+        }
+        let mailbox = mailbox("it@acme.example");
+        let head = head(&mailbox, "<a@b>", summary.to);
+        let forms = report_forms(&summary, &head).unwrap();
+        for form in &forms[..2] {
+            let mail = MessageParser::default().parse(form).unwrap();
+            let html = mail.html_part(0).unwrap();
+            let sent = html.raw_end_offset() - html.raw_header_offset();
+            assert!((80_000..102_000).contains(&sent), "{sent}");
+            assert!(mail.body_html(0).unwrap().trim_end().ends_with("</html>"));
+        }
+        let mail = MessageParser::default().parse(&forms[0]).unwrap();
+        let cut = mail.body_html(0).unwrap();
+        assert_eq!(cut.matches("more, see the attached CSV").count(), 12);
+        let head = format!("{}:{}", summary.trail.events, summary.trail.head);
+        let [tiles, head, list] =
+            ["never end", &head, "Sources that"].map(|w| cut.find(w).unwrap());
+        assert!(tiles < list && head < list, "{cut}");
+        let table = mail.attachment(0).unwrap();
+        assert_eq!(
+            table.attachment_name(),
+            Some("lapsed-report-2026-11-22.csv.gz")
+        );
+        let kind = table.content_type().unwrap();
+        assert_eq!(
+            (kind.ctype(), kind.subtype()),
+            ("application", Some("gzip"))
+        );
+        let mut csv = String::new();
+        let mut reader = flate2::read::GzDecoder::new(table.contents());
+        std::io::Read::read_to_string(&mut reader, &mut csv).unwrap();
+        assert_eq!(csv, report::render(&summary, Format::Csv).unwrap());
     }
 
     #[test]
@@ -327,7 +359,8 @@ mod tests {
             "<a@b@c>",
             "<ä@b>",
         ] {
-            let result = compose_plain("s", "t", &head(&box_, id, Timestamp::UNIX_EPOCH));
+            let head = head(&box_, id, Timestamp::UNIX_EPOCH);
+            let result = report_forms(&sample::quiet(), &head);
             assert!(matches!(result, Err(ComposeError::MessageId(_))), "{id:?}");
         }
     }
@@ -336,7 +369,7 @@ mod tests {
     fn any_date_can_be_sent() {
         let box_ = mailbox("lapsed@acme.example");
         for date in [Timestamp::MIN, Timestamp::MAX] {
-            assert!(compose_plain("s", "t", &head(&box_, "<a@b>", date)).is_ok());
+            assert!(report_forms(&sample::quiet(), &head(&box_, "<a@b>", date)).is_ok());
         }
     }
 
@@ -351,9 +384,9 @@ mod tests {
             let expected = ["From", "To", "Subject", "Date", "Message-ID", "Auto-Submitted",
                 "X-Auto-Response-Suppress", "MIME-Version", "Content-Type"];
             let head = head(&named, "<a@b>", summary.to);
-            let report = compose_report(&summary, &head).unwrap();
-            let plain = compose_plain(&hostile, &hostile, &head).unwrap();
-            for bytes in [report, plain] {
+            let report = compose_report(&mut summary, &head).unwrap();
+            let hold = compose_letter(&letter::hold(&summary, &hostile), None, &head).unwrap();
+            for bytes in [report, hold] {
                 let mail = MessageParser::default().parse(&bytes).unwrap();
                 let mut names: Vec<&str> = mail.headers().iter().map(mail_parser::Header::name).collect();
                 names.retain(|name| *name != "Content-Transfer-Encoding");

@@ -1,6 +1,5 @@
 //! The pass's mail: puts the report, alarms and letters into the outbox.
 
-mod alarm;
 mod batch;
 mod notices;
 mod reviews;
@@ -14,7 +13,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::mail::{self, MailHead};
 use crate::report::Summary;
-use crate::report::letter::Scene;
+use crate::report::letter::{self, Scene};
 use crate::schedule;
 use crate::store::queries::OwedAt;
 use crate::store::queries::report::{self, ReportInput};
@@ -109,9 +108,9 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError>
     let unconfirmed = pass.restored.is_some();
     let (settings, run) = (pass.settings, Some(pass.run.as_str()));
     let summary = summarize(settings, pass.store, run, Some(at), at, unconfirmed).await?;
-    let (subject, text) = alarm::write(&summary, &pass.run);
+    let letter = letter::hold(&summary, &pass.run);
     let batch = Batch::new(mail_settings, "hold", &pass.run, at);
-    let forms = |head: &MailHead<'_>| Ok(vec![mail::compose_plain(&subject, &text, head)?]);
+    let forms = |head: &MailHead<'_>| Ok(vec![mail::compose_letter(&letter, None, head)?]);
     batch.queue_to_ours(pass.store, forms, note).await
 }
 

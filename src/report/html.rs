@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::RenderError;
+use super::palette::STYLE;
 use super::summary::Summary;
 use super::view::{DisplayRow, ReportView, Urgency, view};
 
@@ -10,6 +11,7 @@ use super::view::{DisplayRow, ReportView, Urgency, view};
 #[template(path = "report.html")]
 struct HtmlPage {
     view: ReportView,
+    style: &'static str,
 }
 
 /// A list's rows, drawn the same way everywhere.
@@ -43,6 +45,24 @@ impl Urgency {
         }
     }
 
+    /// The class of a text that has this colour.
+    fn ink_class(self) -> &'static str {
+        match self {
+            Self::Calm => "ink",
+            Self::Warning => "warn",
+            Self::Alarm => "alarm",
+        }
+    }
+
+    /// The class of a paper that has this colour.
+    fn paper_class(self) -> &'static str {
+        match self {
+            Self::Calm => "tile",
+            Self::Warning => "warn-paper",
+            Self::Alarm => "alarm-paper",
+        }
+    }
+
     /// The colour under a number.
     fn paper(self) -> &'static str {
         match self {
@@ -56,6 +76,7 @@ impl Urgency {
 pub(super) fn render(summary: &Summary) -> Result<String, RenderError> {
     let page = HtmlPage {
         view: view(summary),
+        style: &STYLE,
     };
     Ok(page.render()?)
 }
@@ -98,7 +119,7 @@ mod tests {
             .take(250)
             .collect();
         let html = render(&summary).unwrap();
-        assert!(html.contains("and 50 more, see the CSV"));
+        assert!(html.contains("and 50 more, see lapsed report --format csv"));
         assert_eq!(
             html.matches("<strong style=\"font-weight:600;\">").count(),
             200

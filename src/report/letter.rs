@@ -1,6 +1,7 @@
 //! A mail to one person: what concerns them, in rows, and what they can do about it. Text and HTML
 //! in the look of the report.
 
+mod hold;
 mod notice;
 mod review;
 
@@ -9,13 +10,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::RenderError;
+use super::fitting::MOST_ROWS;
 use super::html::HtmlRows;
+use super::palette::STYLE;
 use super::summary::zone_name;
 use super::text::TextPage;
-use super::view::{DisplayRow, MOST_ROWS};
+use super::view::DisplayRow;
 use super::words::hours;
 use crate::text::{self, one_line};
 
+pub(crate) use hold::hold;
 pub(crate) use notice::notice;
 pub(crate) use review::review;
 
@@ -103,6 +107,7 @@ impl Part {
 #[template(path = "letter.html")]
 struct Html<'a> {
     letter: &'a Letter,
+    style: &'a str,
 }
 
 impl Html<'_> {
@@ -117,6 +122,16 @@ impl Html<'_> {
 }
 
 impl Letter {
+    /// The same with so many rows of each list at most.
+    pub(crate) fn beginning(&self, rows: usize) -> Self {
+        let mut letter = self.clone();
+        for part in &mut letter.parts {
+            part.more += part.rows.len().saturating_sub(rows) as u64;
+            part.rows.truncate(rows);
+        }
+        letter
+    }
+
     /// As plain text, 78 columns wide.
     pub(crate) fn text(&self) -> String {
         let mut page = TextPage::default();
@@ -133,11 +148,15 @@ impl Letter {
             }
             if !part.note.is_empty() {
                 page.wrapped("", &part.note);
-                page.blank();
+                if !part.command.is_empty() || !part.rows.is_empty() {
+                    page.blank();
+                }
             }
             if !part.command.is_empty() {
                 page.line(&format!("    {}", part.command));
-                page.blank();
+                if !part.rows.is_empty() {
+                    page.blank();
+                }
             }
             // Each is a block of lines of its own.
             for (place, row) in part.rows.iter().enumerate() {
@@ -158,7 +177,11 @@ impl Letter {
 
     /// As one HTML file.
     pub(crate) fn html(&self) -> Result<String, RenderError> {
-        Ok(Html { letter: self }.render()?)
+        let page = Html {
+            letter: self,
+            style: &STYLE,
+        };
+        Ok(page.render()?)
     }
 }
 

@@ -311,7 +311,7 @@ fn written(text: &Option<String>) -> String {
 }
 
 /// What is to be removed, where, and why.
-fn due(line: &ReportLine) -> String {
+pub(super) fn due(line: &ReportLine) -> String {
     action_on(line, todo)
 }
 

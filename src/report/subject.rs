@@ -11,10 +11,7 @@ const LONGEST_LABEL: usize = 80;
 /// `lapsed: 2 held, 1 overdue, 3 ended — acme, 2026-11-22`.
 #[must_use]
 pub(crate) fn subject(summary: &Summary) -> String {
-    let label: String = one_line(&summary.organization)
-        .chars()
-        .take(LONGEST_LABEL)
-        .collect();
+    let label = label(summary);
     let day = summary.day(summary.to);
     let gist = gist(summary);
     if label.is_empty() {
@@ -22,6 +19,12 @@ pub(crate) fn subject(summary: &Summary) -> String {
     } else {
         format!("lapsed: {gist} — {label}, {day}")
     }
+}
+
+/// The organization, as far as a line has room for it.
+pub(super) fn label(summary: &Summary) -> String {
+    let whole = one_line(&summary.organization);
+    whole.chars().take(LONGEST_LABEL).collect()
 }
 
 /// The report in one phrase.

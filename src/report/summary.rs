@@ -8,6 +8,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::Serialize;
 
 use super::extent::Extent;
+use super::fitting::MOST_ROWS;
 use super::line::ReportLine;
 use super::list::ReportList;
 use crate::domain::Owed;
@@ -39,6 +40,8 @@ pub(crate) struct Summary {
     pub trail: Trail,
     /// How much of it is shown.
     pub(crate) extent: Extent,
+    /// The most rows of each list, where it has to be shorter still.
+    pub(crate) most_rows: usize,
     /// Reached by indexing with the list.
     lists: [Vec<ReportLine>; ReportList::ALL.len()],
     /// The lengths of the lists before they were cut; see [`Summary::count`].
@@ -84,6 +87,7 @@ impl Summary {
             next_report: None,
             trail: Trail::default(),
             extent: Extent::default(),
+            most_rows: MOST_ROWS,
             lists: Default::default(),
             totals: Default::default(),
         }
@@ -93,6 +97,11 @@ impl Summary {
     #[must_use]
     pub(crate) fn count(&self, list: ReportList) -> u64 {
         self.totals[list as usize].max(self[list].len() as u64)
+    }
+
+    /// Rows of each list that are shown.
+    pub(super) fn rows(&self) -> usize {
+        self.extent.rows().min(self.most_rows)
     }
 
     /// Notes how long a list is that holds its first lines only.

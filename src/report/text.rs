@@ -1,7 +1,7 @@
 //! The report as plain text, 78 columns wide: numbers first, names after.
 
 use super::summary::Summary;
-use super::view::{Bar, DisplayRow, HeldAlarm, ListSection, ReportView, view};
+use super::view::{Bar, DisplayRow, HeldAlarm, ListSection, ReportView, joined, view};
 
 /// What mail programs show without wrapping (RFC 5322, 2.1.1).
 const WIDTH: usize = 78;
@@ -39,12 +39,14 @@ pub(super) fn render(summary: &Summary) -> String {
     if let Some(notice) = notice {
         page.wrapped("", notice);
     }
-    if let Some(alarm) = &alarm {
-        held(&mut page, alarm);
-    }
     page.blank();
     for tile in &tiles {
         page.line(&format!("{:>8}  {}", tile.number, tile.label));
+    }
+    page.blank();
+    page.wrapped("", &format!("Head of the audit trail: {trail}"));
+    if let Some(alarm) = &alarm {
+        held(&mut page, alarm);
     }
     page.blank();
     page.wrapped("", &next);
@@ -56,7 +58,6 @@ pub(super) fn render(summary: &Summary) -> String {
     for line in &footer {
         page.wrapped("", line);
     }
-    page.wrapped("", &format!("Head: {trail}"));
     page.0
 }
 
@@ -104,8 +105,10 @@ impl TextPage {
     /// A list's rows, and where the rest of it is.
     pub(super) fn rows(&mut self, rows: &[DisplayRow], more: u64, rest: &str) {
         for row in rows {
-            self.beside("  ", &row.lead, &row.side);
-            self.beside("    ", &row.under, &row.side_note);
+            let when = [row.side.as_str(), row.side_note.as_str()];
+            let when: Vec<&str> = when.into_iter().filter(|part| !part.is_empty()).collect();
+            self.before("  ", &row.lead, &when.join(", "));
+            self.wrapped("    ", &row.under);
             self.wrapped("    ", &row.note);
             for command in &row.commands {
                 self.line(&format!("    {command}"));
@@ -125,26 +128,15 @@ impl TextPage {
         self.0.push('\n');
     }
 
-    /// A text at the left edge, and one at the right edge of its first line.
-    fn beside(&mut self, indent: &str, left: &str, right: &str) {
-        let beside = right.chars().count();
-        if beside > WIDTH / 2 {
-            self.wrapped(indent, left);
-            self.wrapped(indent, right);
-            return;
-        }
-        let room = WIDTH - beside - 2;
-        for (number, line) in broken(indent, left, room).iter().enumerate() {
-            let width = line.chars().count();
-            if number > 0 {
-                self.line(line);
-            } else if width <= room {
-                let gap = " ".repeat(WIDTH - width - beside);
-                self.line(&format!("{line}{gap}{right}"));
-            } else {
-                self.line(line);
-                self.line(&format!("{right:>WIDTH$}"));
-            }
+    /// A text with one behind it, or below it where a line has no room for both. No column at the
+    /// right edge: mail programs wrap it into the sentences.
+    fn before(&mut self, indent: &str, text: &str, behind: &str) {
+        let whole = joined(&[text, behind]);
+        if indent.len() + whole.chars().count() <= WIDTH {
+            self.line(&format!("{indent}{whole}"));
+        } else {
+            self.wrapped(indent, text);
+            self.wrapped(&format!("{indent}  "), behind);
         }
     }
 
@@ -211,7 +203,10 @@ mod tests {
         summary.set_total(ReportList::Ending, 9000);
         let text = render(&summary);
         assert!(text.contains("(9000)"), "{text}");
-        assert!(text.contains("and 8800 more, see the CSV"), "{text}");
+        assert!(
+            text.contains("and 8800 more, see lapsed report --format csv"),
+            "{text}"
+        );
         assert_eq!(text.matches("  contractor").count(), 200);
     }
 

@@ -1,13 +1,11 @@
 //! The content that text and HTML share, in the reader's words and order; both only lay it out.
 
 use super::list::{Layout, ReportList};
-use super::subject::gist;
+use super::subject::{gist, label};
 use super::summary::{Summary, Week, weeks, zone_name};
+use super::summed;
 use crate::domain::Owed;
 use crate::text::{count, one_line};
-
-/// The most rows shown of a list; the rest is in the CSV.
-pub(super) const MOST_ROWS: usize = 200;
 
 /// The most held runs shown with their command.
 const MOST_RUNS: usize = 5;
@@ -43,6 +41,7 @@ pub(super) struct ReportView {
     pub(super) sections: Vec<ListSection>,
     pub(super) next: String,
     pub(super) footer: Vec<String>,
+    /// The audit trail's length and head.
     pub(super) trail: String,
 }
 
@@ -137,7 +136,7 @@ pub(super) fn view(summary: &Summary) -> ReportView {
         first.make_ascii_uppercase();
     }
     ReportView {
-        title: one_line(&summary.organization),
+        title: label(summary),
         gist,
         owed: owed(summary.owed),
         notice: summary.extent.notice(),
@@ -148,7 +147,7 @@ pub(super) fn view(summary: &Summary) -> ReportView {
         sections: sections(summary),
         next: next(summary),
         footer: footer(summary),
-        trail: one_line(&summary.trail.head),
+        trail: one_line(&head(summary)),
     }
 }
 
@@ -255,8 +254,10 @@ fn section(summary: &Summary, list: ReportList) -> ListSection {
         (title, note, tone) = OBSERVED;
     }
     let total = summary.count(list);
-    let lines = summary[list].iter().take(summary.extent.rows());
-    let rows: Vec<DisplayRow> = lines.map(|line| list.row(summary, line)).collect();
+    let entries = summed::entries(list, &summary[list]);
+    let shown = entries.iter().take(summary.rows());
+    let told: u64 = shown.clone().map(summed::Entry::lines).sum();
+    let rows = shown.map(|entry| entry.row(summary, list)).collect();
     ListSection {
         title,
         total,
@@ -266,7 +267,7 @@ fn section(summary: &Summary, list: ReportList) -> ListSection {
             ReportList::Ending => bars(&weeks(summary)),
             _ => Vec::new(),
         },
-        more: total.saturating_sub(rows.len() as u64),
+        more: total.saturating_sub(told),
         rows,
     }
 }
@@ -300,17 +301,21 @@ fn next(summary: &Summary) -> String {
     }
 }
 
+/// The trail's head, as `lapsed audit verify --head` takes it.
+fn head(summary: &Summary) -> String {
+    format!("{}:{}", summary.trail.events, summary.trail.head)
+}
+
 fn footer(summary: &Summary) -> Vec<String> {
     let mut lines = vec![
         "Evidence: acknowledged means that the provider answered yes; verified means that it was \
          read again and the access was gone."
             .to_owned(),
         format!(
-            "The audit trail holds {}; its head stands below. Whoever keeps this mail can show that \
-             nothing before it was changed later. To check: lapsed audit verify --head {}:{}",
+            "The audit trail holds {}. Whoever keeps its head, as above, can show that nothing before \
+             it was changed later. To check: lapsed audit verify --head {}",
             count(summary.trail.events, "event", "events"),
-            summary.trail.events,
-            summary.trail.head
+            head(summary)
         ),
     ];
     let made = summary.moment(summary.generated_at);

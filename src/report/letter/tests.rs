@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 use proptest::prelude::*;
 
+use super::super::{ReportLine, ReportList};
 use super::*;
 use crate::domain::{AccessEnd, Email, ReviewPolicy, Role, Target, TargetId, TargetRef};
 use crate::notify::notices::{Item, Notice};
@@ -121,6 +122,22 @@ fn a_review_asks_with_the_commands_that_answer_it() {
     insta::assert_snapshot!("review_text", letter.text());
     insta::assert_snapshot!("review_html", letter.html().unwrap());
     assert_eq!(letter.subject, "lapsed: 3 grants wait for your yes — acme");
+}
+
+#[test]
+fn an_alarm_tells_each_reason_once_and_the_command_before_the_people() {
+    let mut summary = super::super::sample::lively();
+    let held = summary[ReportList::Held].clone();
+    let few = held.iter().cycle().take(3).cloned();
+    let other = held[..1].iter().cloned().map(|line| ReportLine {
+        detail: Some("more than 100 removals in 24 hours".into()),
+        ..line
+    });
+    summary[ReportList::Held] = few.chain(other).collect();
+    let letter = hold(&summary, "01JD9Z0Q6H3C1B8FJ5E7K2M4TA");
+    insta::assert_snapshot!("hold_text", letter.text());
+    insta::assert_snapshot!("hold_html", letter.html().unwrap());
+    assert_eq!(letter.subject, "lapsed holds 4 removals — acme");
 }
 
 #[test]

@@ -240,7 +240,7 @@ async fn what_is_held_is_mailed_at_once_and_stands_first_in_the_report() {
     );
     let mails = world.mail.mails();
     let (alarm, report) = (parse(&mails[0].data), parse(&mails[1].data));
-    assert_eq!(alarm.subject(), Some("lapsed holds 1 removals — acme"));
+    assert_eq!(alarm.subject(), Some("lapsed holds 1 removal — acme"));
     let subject = report.subject().unwrap();
     assert!(subject.starts_with("lapsed: 1 held"), "{subject}");
     let approve = format!("lapsed approve {}", run.json["run"].as_str().unwrap());
@@ -248,6 +248,10 @@ async fn what_is_held_is_mailed_at_once_and_stands_first_in_the_report() {
         let text = mail.body_text(0).unwrap();
         assert!(text.contains("jane@example.com"), "{text}");
         assert!(text.contains(&approve), "{text}");
+        let html = mail.body_html(0).unwrap();
+        assert!(html.contains("<strong"), "{html}");
+        assert!(html.contains("jane@<wbr>example.com"), "{html}");
+        assert!(html.contains(&approve), "{html}");
     }
     let again = world.run().await;
     assert_eq!(again.mails(), ["report it@acme.example sent"], "one alarm");

@@ -22,7 +22,7 @@ impl Letter {
         let message = MessageParser::default().parse(&mail.data).unwrap();
         let subject = message.subject().unwrap().to_owned();
         let file = message.attachment(0);
-        if file.is_some_and(|file| file.attachment_name().unwrap().ends_with(".csv")) {
+        if file.is_some_and(|file| file.attachment_name().unwrap().contains(".csv")) {
             return None;
         }
         let events = file.map_or(String::new(), |file| {

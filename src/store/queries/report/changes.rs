@@ -1,10 +1,12 @@
 //! The report's changes since the last one, read from the audit trail.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::named_params;
 
 use super::ReportReader;
-use crate::domain::event::{Answered, Mailed, TeamObserved};
+use crate::domain::event::{Answered, GrantForm, Mailed, TeamObserved};
 use crate::domain::{Email, Event, Provided, ProvisionState};
 use crate::report::{ReportLine, ReportList, Summary};
 use crate::store::{StoreError, db::values};
@@ -14,10 +16,12 @@ pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(),
         "SELECT e.at, e.kind, p.target, p.body FROM event e JOIN event_payload p USING (seq)
          WHERE e.at > :since AND e.at <= :now
            AND e.kind IN ('team.observed', 'grant.recorded', 'grant.amended', 'grant.extended',
-                          'grant.revoked', 'provision.result', 'review.kept', 'mail.refused')
+                          'grant.revoked', 'provision.planned', 'provision.result', 'review.kept',
+                          'mail.refused')
          ORDER BY e.seq",
     )?;
     let mut rows = statement.query(named_params! { ":since": read.since(), ":now": read.now() })?;
+    let mut asked_by: HashMap<(String, String), String> = HashMap::new();
     while let Some(row) = rows.next()? {
         let at = values::read(row.get(0)?);
         let target: Option<i64> = row.get(2)?;
@@ -31,10 +35,15 @@ pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(),
             Event::ProvisionResult(answer) => changes.extend(provision(at, target, &answer)),
             Event::MailRefused(mail) => changes.push(refused_mail(at, &mail)),
             Event::GrantRecorded(form) => {
-                changes.push(grant("grant recorded", at, target, &form.email, form.end));
+                changes.push(recorded("grant recorded", at, target, &form));
             }
             Event::GrantAmended(form) => {
-                changes.push(grant("grant amended", at, target, &form.email, form.end));
+                changes.push(recorded("grant amended", at, target, &form));
+            }
+            Event::ProvisionPlanned(planned) => {
+                let person = planned.email.written().to_owned();
+                let place = target.unwrap_or_default();
+                asked_by.insert((person, place), format!("by {}", planned.by));
             }
             Event::GrantExtended(moved) => {
                 changes.push(grant("end moved", at, target, &moved.email, moved.end));
@@ -48,6 +57,14 @@ pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(),
                 changes.push(answer("kept in review", at, target, &kept.email, detail));
             }
             _ => {}
+        }
+    }
+    for line in &mut summary[ReportList::Changes] {
+        let (Some(person), Some(target)) = (&line.email, &line.target) else {
+            continue;
+        };
+        if let Some(by) = asked_by.get(&(person.clone(), target.clone())) {
+            line.credit = Some(by.clone());
         }
     }
     not_given(read, summary)
@@ -143,6 +160,17 @@ fn grant(
 ) -> ReportLine {
     let until = end.map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
     answer(kind, at, target, email, [Some(until), None])
+}
+
+/// A grant as it was recorded. Who did it is on record where access was given with it; else it is
+/// told who answers for it.
+fn recorded(kind: &str, at: Timestamp, target: Option<String>, form: &GrantForm) -> ReportLine {
+    let owner = form.owner.as_ref();
+    let credit = owner.map_or("no owner".to_owned(), |owner| format!("owner {owner}"));
+    ReportLine {
+        credit: Some(credit),
+        ..grant(kind, at, target, &form.email, form.end)
+    }
 }
 
 /// What has become of a person's grant, with what is to be said of it.
