@@ -174,6 +174,8 @@ pub struct MailSettings {
     pub from: Mailbox,
     /// Who gets reports.
     pub to: Vec<Mailbox>,
+    /// Who gets answers to mails; without it the sender does.
+    pub reply_to: Option<Mailbox>,
     /// How long before an end notices go out, longest first.
     pub notify_before: Vec<SignedDuration>,
     /// Whether the person is told too, not only the owner.

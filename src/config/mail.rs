@@ -13,6 +13,7 @@ pub(super) fn mail(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Mail
     let mut section = root.section("mail")?;
     let from = section.require("from", checks::mailbox);
     let to = section.require("to", checks::mailboxes);
+    let reply_to = section.read("reply_to", checks::mailbox);
     let notify_before = section.read("notify_before", checks::spans_longest_first);
     let notify_people = section.read("notify_people", Leaf::switch);
     let route = route(&mut section, secrets);
@@ -20,6 +21,7 @@ pub(super) fn mail(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Mail
     Some(MailSettings {
         from: from?,
         to: to?,
+        reply_to,
         notify_before: notify_before.unwrap_or_else(|| {
             [14, 3, 1]
                 .map(|days| SignedDuration::from_hours(days * 24))

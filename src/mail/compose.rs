@@ -62,6 +62,8 @@ pub(crate) fn message_id(from: &Mailbox, unique: &str) -> String {
 pub(crate) struct MailHead<'a> {
     pub(crate) from: &'a Mailbox,
     pub(crate) to: &'a Mailbox,
+    /// Who gets an answer, if not the sender.
+    pub(crate) reply_to: Option<&'a Mailbox>,
     /// With angle brackets.
     pub(crate) message_id: &'a str,
     pub(crate) date: Timestamp,
@@ -157,7 +159,11 @@ fn headers(subject: &str, head: &MailHead<'_>) -> Result<MessageBuilder, Compose
         return Err(ComposeError::MessageId(one_line(message_id)));
     }
     let raw = |name, value: &str| HeaderValue::new(name, value.to_owned());
-    Ok(Message::builder()
+    let message = match head.reply_to {
+        Some(mailbox) => Message::builder().reply_to(named(mailbox)),
+        None => Message::builder(),
+    };
+    Ok(message
         .from(named(head.from))
         .to(named(head.to))
         .subject(short(subject))
@@ -226,6 +232,7 @@ mod tests {
         MailHead {
             from: mailbox,
             to: mailbox,
+            reply_to: None,
             message_id,
             date,
         }
@@ -236,6 +243,7 @@ mod tests {
         let head = MailHead {
             from: &mailbox("lapsed <lapsed@acme.example>"),
             to: &mailbox("Zoë Müller <it@acme.example>"),
+            reply_to: Some(&mailbox("Zoë Müller <help@acme.example>")),
             message_id: "<report-01JD@acme.example>",
             date: summary.generated_at,
         };
@@ -263,6 +271,9 @@ mod tests {
         let to = mail.to().and_then(Address::first).unwrap();
         assert_eq!(to.name(), Some("Zoë Müller"));
         assert_eq!(to.address(), Some("it@acme.example"));
+        let reply_to = mail.reply_to().and_then(Address::first).unwrap();
+        assert_eq!(reply_to.name(), Some("Zoë Müller"));
+        assert_eq!(reply_to.address(), Some("help@acme.example"));
 
         assert_eq!(mail.text_body_count(), 1);
         assert_eq!(mail.html_body_count(), 1);

@@ -128,6 +128,7 @@ pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pa
         organization: pass.settings.organization(),
         zone: pass.settings.timezone.clone(),
         now: turn.now,
+        contact: settings.reply_to.as_ref().map(|to| to.email.to_string()),
     };
     let mut suppressed = notices::queue(pass, settings, turn, &scene).await?;
     suppressed.extend(reviews::queue(pass, settings, turn, &scene).await?);

@@ -55,6 +55,8 @@ pub(crate) struct Scene {
     pub(crate) organization: String,
     pub(crate) zone: TimeZone,
     pub(crate) now: Timestamp,
+    /// Who gets an answer to the letter, where somebody is named.
+    pub(crate) contact: Option<String>,
 }
 
 impl Scene {
@@ -70,6 +72,17 @@ impl Scene {
     fn ahead(&self, at: Timestamp) -> String {
         let ahead = at.duration_since(self.now).as_hours();
         format!("in {}", hours(u64::try_from(ahead).unwrap_or(0)))
+    }
+
+    /// Who helps owners without a shell, as lines of a letter.
+    fn help(&self) -> Vec<String> {
+        let help = |contact: &String| {
+            format!(
+                "If you cannot run commands, answer this mail: {} gets it, and can run them for you.",
+                one_line(contact)
+            )
+        };
+        self.contact.iter().map(help).collect()
     }
 
     fn zone_note(&self) -> String {

@@ -10,6 +10,7 @@ mod mail_servers;
 mod mails;
 mod notices;
 mod postfix;
+mod reply_to;
 pub(crate) mod review;
 mod review_late;
 pub(crate) mod tls_mail;

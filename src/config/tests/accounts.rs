@@ -128,6 +128,10 @@ fn mail_needs_people_and_one_way_out() {
             "mail.from: ",
         ),
         (
+            format!("{MAIL}reply_to = \"it\"\n{directory}"),
+            "mail.reply_to: \"it\" is not an address; write it@example.com",
+        ),
+        (
             format!("{MAIL}notify_before = [\"1\"]\n{directory}"),
             "\"1\" has no unit",
         ),

@@ -115,6 +115,7 @@ impl<'a> Batch<'a> {
         let forms = forms(&MailHead {
             from,
             to,
+            reply_to: self.settings.reply_to.as_ref(),
             message_id: &message_id,
             date: self.date,
         })?;

@@ -55,7 +55,10 @@ pub(crate) fn notice(notice: &Notice, scene: &Scene) -> Letter {
         kicker: "Access that ends",
         organization: super::one_line(&scene.organization),
         headline: super::one_line(&headline),
-        intro: Vec::new(),
+        intro: match notice.answered_for.is_empty() {
+            true => Vec::new(),
+            false => scene.help(),
+        },
         parts,
         footer: vec![
             scene.zone_note(),

@@ -27,6 +27,7 @@ pub(crate) fn review(
          two commands below it; --end WHEN behind keep gives it an end too."
             .to_owned(),
     ];
+    intro.extend(scene.help());
     intro.push(match (rules.unanswered_ends, again.is_empty()) {
         (true, true) => format!(
             "There is one reminder, after {wait}. A grant that nobody answers for within {wait} after it ends."

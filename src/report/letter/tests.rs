@@ -14,6 +14,7 @@ fn scene() -> Scene {
         organization: "acme".into(),
         zone: TimeZone::get("Europe/Berlin").unwrap(),
         now: "2026-11-27T06:00:02Z".parse().unwrap(),
+        contact: Some("it@acme.example".into()),
     }
 }
 
