@@ -99,8 +99,8 @@ struct Common {
     )]
     config: PathBuf,
 
-    /// What is logged: error, warn, info, debug, trace, or a tracing filter [default: info; by a command
-    /// on a terminal, which shows itself what it does, warn]
+    /// What is logged: error, warn, info, debug, trace, off, or a filter such as lapsed=debug,info
+    /// [default: info; by a command on a terminal, which shows itself what it does, warn]
     #[arg(long, global = true, value_name = "FILTER")]
     log_level: Option<String>,
 

@@ -30,9 +30,10 @@ pub(super) enum LogFormat {
 /// Starts logging. Unless a form is given, logs go to the journal with their fields where stderr is
 /// connected to it.
 pub(super) fn start(filter: &str, format: Option<LogFormat>) -> Result<(), Failure> {
-    let wanted = EnvFilter::try_new(filter).map_err(|error| {
+    let wanted = wanted(filter).map_err(|why| {
         Failure::usage(format!(
-            "--log-level: {filter:?} is neither a level (error, warn, info, debug, trace) nor a filter: {error}"
+            "--log-level: {filter:?} is neither a level ({}) nor a filter such as lapsed=debug,info: {why}",
+            LEVELS.join(", ")
         ))
     })?;
     // Libraries log warnings and errors only: below that, those for HTTP, TLS and mail log
@@ -51,6 +52,25 @@ pub(super) fn start(filter: &str, format: Option<LogFormat>) -> Result<(), Failu
         .with(layer.with_filter(wanted.and(ours)))
         .init();
     Ok(())
+}
+
+/// The words that are levels.
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+/// Reads the filter. A word that is no level would be taken for the name of a program's part, and
+/// let nothing through but that: it is refused, unless it names a part of lapsed.
+fn wanted(filter: &str) -> Result<EnvFilter, String> {
+    for word in filter.split(',').map(str::trim) {
+        let is_word = word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+        let is_level = LEVELS.iter().any(|level| level.eq_ignore_ascii_case(word));
+        if word.is_empty() {
+            return Err("a level is missing".to_owned());
+        }
+        if is_word && !is_level && !word.starts_with("lapsed") {
+            return Err(format!("{word:?} is no level"));
+        }
+    }
+    EnvFilter::try_new(filter).map_err(|error| error.to_string())
 }
 
 /// Where log records go.

@@ -182,10 +182,50 @@ fn what_is_not_known_or_does_not_go_together_is_a_mistake_of_usage() {
             &["--log-level", "=loud=", "list"],
             "--log-level: \"=loud=\" is neither a level",
         ),
+        (
+            &["--log-level", "loud", "list"],
+            "--log-level: \"loud\" is neither a level (error, warn, info, debug, trace, off)",
+        ),
+        (
+            &["--log-level", "warning", "list"],
+            "\"warning\" is no level",
+        ),
+        (
+            &["--log-level", "lapsed=loud", "list"],
+            "neither a level (error,",
+        ),
+        (
+            &["--log-level", "lapsed=debug,loud", "list"],
+            "\"loud\" is no level",
+        ),
+        (&["--log-level", "", "list"], "a level is missing"),
     ] {
         desk.run(args).failed(2, said);
     }
     assert!(!desk.path("lapsed.db").exists());
+}
+
+#[test]
+fn what_is_logged_is_a_level_in_any_case_or_a_filter() {
+    let desk = Desk::new();
+    // A call that fails once, and is logged as debug.
+    desk.configure(
+        "[[sentius]]\nname = \"acme\"\nbase_url = \"http://127.0.0.1:9\"\napi_key_file = \"sentius.key\"\n",
+    );
+    for (filter, logs) in [
+        ("DEBUG", true),
+        ("trace", true),
+        ("lapsed=debug,info", true),
+        ("lapsed", true),
+        ("lapsed::providers=debug,off", true),
+        ("info", false),
+        ("error,[pass{run=1}]=trace", false),
+        ("off", false),
+    ] {
+        let ran = desk.run(&["--log-level", filter, "--run-now"]);
+        assert_ne!(ran.code, Some(2), "{filter}: {}", ran.err);
+        assert_eq!(!ran.err.is_empty(), logs, "{filter}: {}", ran.err);
+    }
 }
 
 #[test]
