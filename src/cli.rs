@@ -11,6 +11,7 @@ mod daemon;
 mod demo;
 mod exit;
 mod extend;
+mod first;
 mod generate;
 mod giving;
 mod grant;
@@ -37,7 +38,7 @@ use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use crate::clock;
 use crate::config::{self, Keys, Settings};
@@ -98,6 +99,10 @@ struct Common {
         default_value = CONFIG
     )]
     config: PathBuf,
+
+    /// Where that name comes from.
+    #[arg(skip)]
+    named_by: first::NamedBy,
 
     /// What is logged: error, warn, info, debug, trace, off, or a filter such as lapsed=debug,info
     /// [default: info; by a command on a terminal, which shows itself what it does, warn]
@@ -188,11 +193,18 @@ pub fn main() -> ExitCode {
         Ok(true) => return ExitCode::SUCCESS,
         Err(error) => return exit::usage(&error),
     }
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
-        Err(error) => return exit::usage(&error),
-    };
-    exit::report(dispatch(cli))
+    match parse() {
+        Ok(cli) => exit::report(dispatch(cli)),
+        Err(error) => exit::usage(&error),
+    }
+}
+
+fn parse() -> Result<Cli, clap::Error> {
+    let matches = Cli::command().try_get_matches()?;
+    let named_by = first::NamedBy::of(&matches);
+    let mut cli = Cli::from_arg_matches(&matches)?;
+    cli.common.named_by = named_by;
+    Ok(cli)
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
@@ -257,7 +269,8 @@ fn wait(command: impl Future<Output = Result<Exit, Failure>>) -> Result<Exit, Fa
 impl Common {
     /// The configuration; the keys are read by what calls a provider or the mail server.
     fn settings(&self, keys: Keys) -> Result<Settings, Failure> {
-        config::load(&self.config, keys).map_err(|error| Failure::usage(error.to_string()))
+        config::load(&self.config, keys)
+            .map_err(|error| Failure::usage(first::told(&error, self.named_by)))
     }
 
     /// Settings and database.

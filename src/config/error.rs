@@ -14,12 +14,28 @@ use thiserror::Error;
 #[error("{}", lines(.problems))]
 pub struct ConfigError {
     problems: Vec<Problem>,
+    is_missing: bool,
 }
 
 impl ConfigError {
+    /// The file cannot be read, so that there is nothing else to look at.
+    pub(super) fn unreadable(file: &Path, error: &std::io::Error) -> Self {
+        let message = format!("the configuration cannot be read: {error}");
+        Self {
+            is_missing: error.kind() == std::io::ErrorKind::NotFound,
+            ..Self::single(file, message)
+        }
+    }
+
+    /// Whether there is no such file at all.
+    pub(crate) fn is_missing(&self) -> bool {
+        self.is_missing
+    }
+
     /// The one problem that keeps the rest from being looked at.
     pub(super) fn single(file: &Path, message: impl Into<String>) -> Self {
         Self {
+            is_missing: false,
             problems: vec![Problem {
                 place: Place::File(file.to_owned(), None),
                 key: None,
@@ -157,6 +173,9 @@ impl Report {
             return Ok(());
         }
         problems.sort_by(|a, b| a.place.cmp(&b.place));
-        Err(ConfigError { problems })
+        Err(ConfigError {
+            problems,
+            is_missing: false,
+        })
     }
 }

@@ -31,10 +31,9 @@ pub fn load_with(
     keys: Keys,
     environment: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigError> {
-    let refuse = |message| ConfigError::single(path, message);
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| refuse(format!("the configuration cannot be read: {error}")))?;
-    let mut tables = parse(&text).map_err(refuse)?;
+    let text =
+        std::fs::read_to_string(path).map_err(|error| ConfigError::unreadable(path, &error))?;
+    let mut tables = parse(&text).map_err(|message| ConfigError::single(path, message))?;
     let variables = Variables::new(environment);
     let mut report = Report::new(path, lines(&text));
     overlay(&mut tables, &variables, &mut report);

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use crate::desk::{Desk, accounts};
+use crate::desk::{Desk, Ran, accounts};
 
 const NOBODY: &str = "http://127.0.0.1:9";
 /// Those that call a provider, and so need the keys.
@@ -104,16 +104,46 @@ fn a_key_that_is_missing_is_named() {
     );
 }
 
+#[track_caller]
+fn is_told_where_to_begin(ran: &Ran, named_by: &str) {
+    for said in [
+        named_by,
+        "lapsed ends people's access",
+        "  lapsed demo ",
+        "README.md",
+    ] {
+        assert!(ran.err.contains(said), "{said}: {}", ran.err);
+    }
+}
+
 #[test]
-fn a_missing_configuration_is_named() {
+fn a_missing_configuration_is_named_and_whoever_has_none_is_told_where_to_begin() {
     let desk = Desk::new();
     fs::remove_file(desk.path("lapsed.toml")).unwrap();
-    refuses(
-        &desk,
-        "lapsed: lapsed.toml: the configuration cannot be read: No such file or directory",
-    );
-    desk.run(&["--config", "there/is/none.toml", "list"])
-        .failed(2, "there/is/none.toml: the configuration cannot be read");
+    let files = desk.files();
+    let at = "lapsed: lapsed.toml: the configuration cannot be read: No such file or directory";
+    for command in [&[][..], &["check"], &["--run-now"], &["list"]] {
+        let ran = desk.run(command);
+        ran.failed(2, at);
+        is_told_where_to_begin(&ran, "(LAPSED_CONFIG names it)");
+    }
+    let ran = desk.run(&["list", "--config", "there/is/none.toml"]);
+    ran.failed(2, "there/is/none.toml: the configuration cannot be read");
+    is_told_where_to_begin(&ran, "(--config names it)");
+    if !std::path::Path::new("/etc/lapsed/lapsed.toml").exists() {
+        let mut command = desk.command(&[]);
+        let ran = Ran::from(command.env_remove("LAPSED_CONFIG").output().unwrap());
+        ran.failed(
+            2,
+            "/etc/lapsed/lapsed.toml: the configuration cannot be read",
+        );
+        is_told_where_to_begin(
+            &ran,
+            "(it is the default; --config or LAPSED_CONFIG names another)",
+        );
+    }
+    assert_eq!(desk.files(), files);
+    // Who has one, though it cannot be read, knows what lapsed is.
     fs::create_dir(desk.path("lapsed.toml")).unwrap();
     refuses(
         &desk,
@@ -153,7 +183,7 @@ fn the_environment_overrides_and_its_mistakes_are_told_by_the_variables_name() {
     ] {
         let before = desk.files();
         let output = desk.command(&["list"]).env(name, value).output().unwrap();
-        let ran = crate::desk::Ran::from(output);
+        let ran = Ran::from(output);
         ran.failed(2, said);
         assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
         assert_eq!(desk.files(), before);
