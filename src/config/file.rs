@@ -22,7 +22,8 @@ pub fn load(path: &Path, keys: Keys) -> Result<Settings, ConfigError> {
 }
 
 /// Like [`load`], with an environment of the caller's: overrides, `api_key_env` and
-/// `$CREDENTIALS_DIRECTORY` are looked up in it.
+/// `$CREDENTIALS_DIRECTORY` are looked up in it. Without the latter, credentials are files beside the
+/// configuration.
 ///
 /// # Errors
 /// Tells everything that is wrong with it, not only the first thing.
@@ -39,6 +40,7 @@ pub fn load_with(
     overlay(&mut tables, &variables, &mut report);
     let secrets = Secrets {
         keys,
+        configuration: path,
         variables: &variables,
     };
     let settings = settings(Section::root(tables, &report), &secrets);

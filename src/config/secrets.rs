@@ -3,9 +3,9 @@
 //! Nothing here puts a key, or a part of one, into a message.
 
 use std::fs::{self, File};
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 
@@ -75,6 +75,8 @@ pub enum Keys {
 /// Where secrets come from, and whether they are fetched.
 pub(super) struct Secrets<'v> {
     pub(super) keys: Keys,
+    /// The file that is read: credentials lie beside it where systemd hands none over.
+    pub(super) configuration: &'v Path,
     pub(super) variables: &'v Variables,
 }
 
@@ -91,11 +93,34 @@ impl Secrets<'_> {
             self.fetch(&leaf.text()?, |name| from_variable(name, self.variables))
         });
         let credential = section.read(places.credential, |leaf| {
-            self.fetch(&credential_id(leaf)?, |id| {
-                from_credential(id, self.variables)
-            })
+            self.fetch(&credential_id(leaf)?, |id| self.handed_over(id))
         });
         file.or(variable).or(credential)
+    }
+
+    /// systemd owns its directory and keeps others out of it, so modes say nothing there. Beside the
+    /// configuration they do.
+    fn handed_over(&self, id: &str) -> Read<SecretString> {
+        let shown = shown(id);
+        let credential = format!("the credential {shown}");
+        if let Some(directory) = self.variables.get("CREDENTIALS_DIRECTORY") {
+            let path = Path::new(directory).join(id);
+            // What the units set for a file that is not there.
+            if fs::read(&path).is_ok_and(|bytes| bytes == b"\n") {
+                return Err(format!(
+                    "{credential} is missing: the file that LoadCredential= names is not there, or has no key in it"
+                ));
+            }
+            return read_file(&path, &credential, |_| Ok(()));
+        }
+        let path = beside(self.configuration).join(id);
+        let place = match shown == id {
+            true => path.display().to_string(),
+            false => shown.to_owned(),
+        };
+        read_file(&path, &format!("{credential} ({place})"), |mode| {
+            only_owners(mode, &place)
+        })
     }
 
     fn fetch(
@@ -141,15 +166,18 @@ fn shown(place: &str) -> &str {
 }
 
 fn from_file(name: &str) -> Read<SecretString> {
-    let shown = shown(name);
-    read_file(Path::new(name), shown, |mode| {
-        if mode & 0o077 == 0 {
-            return Ok(());
-        }
-        Err(format!(
-            "{shown} can be read by others than its owner; mend it with: chmod 600 {name}"
-        ))
-    })
+    read_file(Path::new(name), shown(name), |mode| only_owners(mode, name))
+}
+
+/// Whether a file is for its owner's eyes alone.
+fn only_owners(mode: u32, path: &str) -> Read<()> {
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    Err(format!(
+        "{} can be read by others than its owner; mend it with: chmod 600 {path}",
+        shown(path)
+    ))
 }
 
 fn from_variable(name: &str, variables: &Variables) -> Read<SecretString> {
@@ -175,16 +203,14 @@ fn credential_id(leaf: Leaf) -> Read<String> {
     Ok(id)
 }
 
-/// systemd owns that directory and keeps others out of it, so modes say nothing there.
-fn from_credential(id: &str, variables: &Variables) -> Read<SecretString> {
-    let directory = variables.get("CREDENTIALS_DIRECTORY").ok_or(
-        "$CREDENTIALS_DIRECTORY is not set: systemd sets it for a unit with LoadCredential=. Root can \
-         use what the running service was given: \
-         CREDENTIALS_DIRECTORY=/run/credentials/lapsed.service lapsed … \
-         (or =/etc/lapsed, where the package has its keys)",
-    )?;
-    let shown = format!("the credential {}", shown(id));
-    read_file(&Path::new(directory).join(id), &shown, |_| Ok(()))
+/// Where credentials lie when nobody handed any over: in the directory that is named like the
+/// configuration, as the unit `lapsed@` has it, else in the configuration's own.
+fn beside(configuration: &Path) -> PathBuf {
+    let own = configuration.with_extension("");
+    if own != configuration && own.is_dir() {
+        return own;
+    }
+    configuration.parent().unwrap_or(Path::new("")).to_owned()
 }
 
 /// Reads a key from a regular file whose mode is good enough.
@@ -193,7 +219,10 @@ fn read_file(
     shown: &str,
     mode_is_fit: impl FnOnce(u32) -> Read<()>,
 ) -> Read<SecretString> {
-    let unreadable = |error: std::io::Error| format!("{shown} cannot be read: {error}");
+    let unreadable = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => format!("{shown} is missing: there is no such file"),
+        _ => format!("{shown} cannot be read: {error}"),
+    };
     // Before it is opened: opening a pipe would wait for a writer.
     if !fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(format!("{shown} is not a regular file"));

@@ -100,7 +100,7 @@ fn a_key_that_is_missing_is_named() {
     refuse(
         &desk,
         &CALLING,
-        "sapling[0].api_key_file: sapling.key cannot be read: No such file or directory",
+        "sapling[0].api_key_file: sapling.key is missing: there is no such file",
     );
 }
 

@@ -1,8 +1,8 @@
 //! Who runs the program: an administrator, whose shell has no keys, and root beside the service's
 //! user.
 
-use std::fs;
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt as _, chown};
 
 use crate::desk::{Desk, Ran, accounts};
 use crate::world::{FUTURE, Mail, PAST, World};
@@ -42,7 +42,7 @@ fn what_asks_the_database_alone_needs_no_keys() {
 }
 
 #[test]
-fn what_calls_somebody_needs_them_and_tells_root_where_they_are() {
+fn what_calls_somebody_takes_them_from_beside_the_configuration() {
     let desk = desk_with_credentials();
     let calling = [
         &[][..],
@@ -50,24 +50,61 @@ fn what_calls_somebody_needs_them_and_tells_root_where_they_are() {
         &["--run-now"],
         &["--run-now", "--dry-run"],
     ];
+    let missing = "the credential smtp.key (smtp.key) is missing: there is no such file";
     for command in calling {
         let ran = desk.run(command);
-        ran.failed(
-            2,
-            "sentius[0].api_key_credential: $CREDENTIALS_DIRECTORY is not set",
-        );
-        for said in [
-            "sapling[0].api_key_credential: ",
-            "mail.smtp.password_credential: ",
-            "CREDENTIALS_DIRECTORY=/run/credentials/lapsed.service lapsed …",
-        ] {
-            assert!(ran.err.contains(said), "{}", ran.err);
-        }
+        ran.failed(2, missing);
+        assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
     }
     desk.key("smtp.key", "PASSWORD-0123456789abcdefghij");
-    let mut command = desk.command(&["check"]);
-    command.env("CREDENTIALS_DIRECTORY", desk.root());
-    let ran = Ran::from(command.output().unwrap());
+    let ran = desk.run(&["check"]);
+    assert!(ran.out.contains("key present"), "{}{}", ran.out, ran.err);
+    fs::set_permissions(desk.path("smtp.key"), Permissions::from_mode(0o640)).unwrap();
+    desk.run(&["check"]).failed(
+        2,
+        "smtp.key can be read by others than its owner; mend it with: chmod 600 smtp.key",
+    );
+}
+
+#[test]
+fn what_systemd_hands_over_goes_before_what_lies_beside_the_configuration() {
+    let desk = desk_with_credentials();
+    let handed = |folder: &str| {
+        let mut command = desk.command(&["check"]);
+        command.env("CREDENTIALS_DIRECTORY", desk.path(folder));
+        Ran::from(command.output().unwrap())
+    };
+    fs::create_dir(desk.path("handed")).unwrap();
+    handed("handed").failed(2, "the credential sentius.key is missing");
+    for name in ["sentius.key", "sapling.key", "smtp.key"] {
+        desk.key(
+            &format!("handed/{name}"),
+            "HANDED-OVER-0123456789abcdefghij",
+        );
+    }
+    let ran = handed("handed");
+    assert!(ran.out.contains("key present"), "{}{}", ran.out, ran.err);
+    // As the units do for a file that is not there.
+    desk.key("handed/sapling.key", "\n");
+    handed("handed").failed(
+        2,
+        "the credential sapling.key is missing: the file that LoadCredential= names",
+    );
+}
+
+#[test]
+fn each_of_several_organizations_has_the_keys_in_its_own_directory() {
+    let desk = desk_with_credentials();
+    desk.key("smtp.key", "PASSWORD-0123456789abcdefghij");
+    fs::create_dir(desk.path("lapsed")).unwrap();
+    desk.run(&["check"]).failed(
+        2,
+        "the credential sentius.key (lapsed/sentius.key) is missing",
+    );
+    for name in ["sentius.key", "sapling.key", "smtp.key"] {
+        fs::rename(desk.path(name), desk.path(&format!("lapsed/{name}"))).unwrap();
+    }
+    let ran = desk.run(&["check"]);
     assert!(ran.out.contains("key present"), "{}{}", ran.out, ran.err);
 }
 
