@@ -166,6 +166,11 @@ Example:
         /// For which shell
         shell: clap_complete::Shell,
     },
+    /// Print a JSON schema of the configuration, for editors
+    #[command(after_help = "\
+Example:
+  lapsed schema > lapsed.schema.json")]
+    Schema,
     /// Print the manual page
     #[command(after_help = "Example:\n  lapsed man /usr/share/man/man1")]
     Man {
@@ -210,13 +215,18 @@ fn parse() -> Result<Cli, clap::Error> {
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     logging::start(log_level(&cli), cli.common.log_format)?;
     let common = cli.common;
-    let is_timeless =
-        |command: &Command| matches!(command, Command::Completions { .. } | Command::Man { .. });
+    let is_timeless = |command: &Command| {
+        matches!(
+            command,
+            Command::Completions { .. } | Command::Man { .. } | Command::Schema
+        )
+    };
     if !cli.command.as_ref().is_some_and(is_timeless) {
         clock::check().map_err(|error| Failure::could_not_run(error.into()))?;
     }
     match cli.command {
         Some(Command::Completions { shell }) => generate::completions(shell),
+        Some(Command::Schema) => generate::schema(),
         Some(Command::Man { directory }) => generate::man(directory.as_deref()),
         Some(_) if cli.run.any() => Err(Failure::usage(
             "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",

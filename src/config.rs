@@ -9,6 +9,7 @@ mod file;
 mod lines;
 mod mail;
 mod rules;
+mod schema;
 mod secrets;
 mod section;
 #[cfg(test)]
@@ -20,6 +21,7 @@ pub(crate) use checks::{is_full_name, is_loopback};
 pub use error::{ConfigError, Problem};
 pub(crate) use file::database;
 pub use file::{load, load_with};
+pub(crate) use schema::schema;
 pub use secrets::Keys;
 
 use std::collections::BTreeMap;

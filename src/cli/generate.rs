@@ -1,4 +1,5 @@
-//! For packagers: completion scripts and the manual page, from the same definition as the help.
+//! For packagers: completion scripts and the manual page, from the same definition as the help, and the
+//! schema of the configuration.
 
 use std::path::Path;
 
@@ -7,10 +8,18 @@ use clap_complete::Shell;
 
 use super::exit::{Exit, Failure};
 use super::{Cli, complete, output};
+use crate::config;
 
 pub(super) fn completions(shell: Shell) -> Result<Exit, Failure> {
     let script = complete::script(shell)?;
     output::print(&String::from_utf8_lossy(&script))?;
+    Ok(Exit::Done)
+}
+
+/// Prints the schema of the configuration.
+pub(super) fn schema() -> Result<Exit, Failure> {
+    let schema = format!("{:#}\n", config::schema());
+    output::print(&schema)?;
     Ok(Exit::Done)
 }
 

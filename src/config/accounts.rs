@@ -86,6 +86,7 @@ fn teams(section: &mut Section<'_>, account: &str, whitelists: &HashSet<String>)
             let team = team(&mut section);
             let max_age = section.read("max_age", checks::positive_span);
             let follow = section.read("follow", |leaf| follow(leaf, whitelists));
+            section.any_of(&["max_age", "follow"]);
             if is_bare {
                 section.wrong_here("the rule says nothing; give it max_age, follow or both");
             }
@@ -111,6 +112,7 @@ fn teams(section: &mut Section<'_>, account: &str, whitelists: &HashSet<String>)
 
 /// The one of `name` and `id` that is there.
 fn team(section: &mut Section<'_>) -> Option<String> {
+    section.exactly_one(&["name", "id"]);
     if section.has("name") == section.has("id") {
         section.wrong_here("exactly one of name and id is needed to tell the team");
     }

@@ -43,6 +43,7 @@ impl fmt::Debug for SecretUrl {
 /// Reads `[alarm]`.
 pub(super) fn alarm(root: &mut Section<'_>) -> Option<AlarmSettings> {
     let mut section = root.section("alarm")?;
+    section.any_of(&["heartbeat_url", "webhook_url"]);
     if !section.has("heartbeat_url") && !section.has("webhook_url") {
         section.wrong_here("the section says nothing; give it heartbeat_url, webhook_url or both");
     }

@@ -6,12 +6,17 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use lettre::message::Mailbox;
 use reqwest::Url;
+use serde_json::json;
 
 use super::section::{Leaf, Read};
 use crate::domain::{Email, Pattern, parse_span};
 
+/// The form of spans: numbers with units, as in 1d12h.
+const SPAN: &str = r"^\s*(\d+(\.\d+)?\s*[a-zA-Zµ]+[\s,]*)+$";
+
 /// An account's name: it becomes part of targets and of file and metric names.
 pub(super) fn name(leaf: Leaf) -> Read<String> {
+    leaf.note(|| json!({ "pattern": "^[A-Za-z0-9._-]+$" }));
     let name = leaf.text()?;
     let is_fit = |b: u8| b.is_ascii_alphanumeric() || b"._-".contains(&b);
     if name.bytes().all(is_fit) {
@@ -33,6 +38,7 @@ pub(super) fn line(leaf: Leaf) -> Read<String> {
 }
 
 pub(super) fn span(leaf: Leaf) -> Read<SignedDuration> {
+    leaf.note(|| json!({ "pattern": SPAN }));
     let text = leaf
         .text()
         .map_err(|_| "this is not a span; write one in quotes, such as \"30s\" or \"14d\"")?;
@@ -59,6 +65,7 @@ fn above_zero(span: SignedDuration) -> Read<SignedDuration> {
 
 /// Spans without repetition, the longest first.
 pub(super) fn spans_longest_first(leaf: Leaf) -> Read<Vec<SignedDuration>> {
+    leaf.note(|| json!({ "items": { "type": "string", "pattern": SPAN } }));
     let mut spans = leaf
         .list()?
         .iter()
@@ -75,6 +82,7 @@ pub(super) fn spans_longest_first(leaf: Leaf) -> Read<Vec<SignedDuration>> {
 
 /// A whole number that must be in a range.
 pub(super) fn whole_in(leaf: Leaf, least: u64, most: u64) -> Read<u64> {
+    leaf.note(|| json!({ "minimum": least, "maximum": most }));
     let number = leaf.whole()?;
     if (least..=most).contains(&number) {
         Ok(number)
@@ -85,6 +93,7 @@ pub(super) fn whole_in(leaf: Leaf, least: u64, most: u64) -> Read<u64> {
 
 /// A number that must be in a range.
 pub(super) fn number_in(leaf: Leaf, least: f64, most: f64) -> Read<f64> {
+    leaf.note(|| json!({ "minimum": least, "maximum": most }));
     let number = leaf.number()?;
     if (least..=most).contains(&number) {
         Ok(number)
@@ -95,6 +104,10 @@ pub(super) fn number_in(leaf: Leaf, least: f64, most: f64) -> Read<f64> {
 
 /// One of a few words. The word found is not repeated: it may be a key in the wrong place.
 pub(super) fn one_of<T: Copy>(leaf: Leaf, words: &[(&str, T)]) -> Read<T> {
+    leaf.note(|| {
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        json!({ "type": "string", "enum": words })
+    });
     let text = leaf.text()?;
     words
         .iter()
@@ -167,6 +180,7 @@ pub(super) fn mailbox(leaf: Leaf) -> Read<Mailbox> {
 
 /// At least one mailbox.
 pub(super) fn mailboxes(leaf: Leaf) -> Read<Vec<Mailbox>> {
+    leaf.note(|| json!({ "minItems": 1 }));
     let boxes = leaf
         .list()?
         .iter()

@@ -1,8 +1,9 @@
 //! The TOML file as written, with the environment laid over it, made into settings.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use config::{Config, FileFormat, Map, Value, ValueKind};
 
@@ -10,7 +11,7 @@ use super::environment::{Variables, overlay};
 use super::error::{ConfigError, Report};
 use super::lines::lines;
 use super::secrets::{Keys, Secrets};
-use super::section::Section;
+use super::section::{Known, Section};
 use super::{Settings, accounts, alarm, mail, rules, times};
 
 /// Reads and checks the configuration, with what the process environment overrides.
@@ -56,6 +57,47 @@ pub(crate) fn database(path: &Path) -> Option<PathBuf> {
     let mut report = Report::new(path, lines(&text));
     overlay(&mut tables, &variables, &mut report);
     Some(rules::state(&mut Section::root(tables, &report)))
+}
+
+/// What the code that reads the file knows of it.
+pub(super) fn probed() -> Known {
+    let known = Known::default();
+    let report = Report::new(Path::new(""), HashMap::new());
+    let variables = Variables::new([]);
+    let root = Section::asked(Rc::clone(&known), &report);
+    settings(root, &unread(&variables));
+    known
+}
+
+/// A file's text as JSON; null where it is no TOML.
+pub(super) fn values_of(text: &str) -> serde_json::Value {
+    let read = Config::builder()
+        .add_source(config::File::from_str(text, FileFormat::Toml))
+        .build();
+    let values = read.and_then(Config::try_deserialize);
+    values.unwrap_or_default()
+}
+
+/// The settings of a text that is in no file, without keys and environment.
+pub(super) fn settings_of(text: &str) -> Option<Settings> {
+    let (settings, report) = read(text)?;
+    report.into_result().ok().map(|()| settings)
+}
+
+fn read(text: &str) -> Option<(Settings, Report)> {
+    let tables = parse(text).ok()?;
+    let report = Report::new(Path::new(""), lines(text));
+    let variables = Variables::new([]);
+    let settings = settings(Section::root(tables, &report), &unread(&variables));
+    Some((settings, report))
+}
+
+fn unread(variables: &Variables) -> Secrets<'_> {
+    Secrets {
+        keys: Keys::Leave,
+        configuration: Path::new(""),
+        variables,
+    }
 }
 
 /// Reads every section; what is missing from the settings has been reported.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::SignedDuration;
+use serde_json::{Value as Json, json};
 
 use super::secrets::{PASSWORD, Secrets};
 use super::section::{Leaf, Read, Section};
@@ -33,6 +34,7 @@ pub(super) fn mail(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<Mail
 }
 
 fn route(mail: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<MailRoute> {
+    mail.exactly_one(&["smtp", "directory"]);
     match (mail.has("smtp"), mail.has("directory")) {
         (true, true) => {
             mail.wrong_here("there are both [mail.smtp] and [mail.directory]; remove one");
@@ -88,6 +90,7 @@ fn smtp(mut section: Section<'_>, secrets: &Secrets<'_>) -> Option<SmtpSettings>
     let has_login = section.has("username");
     let has_password = PASSWORD.any_in(&section);
     let username = section.read("username", checks::line);
+    section.rule(login);
     let credentials = match (has_login, has_password) {
         (false, false) => {
             // Asked for all the same, so that they count as known keys.
@@ -114,6 +117,17 @@ fn smtp(mut section: Section<'_>, secrets: &Secrets<'_>) -> Option<SmtpSettings>
         tls,
         credentials,
         hello,
+    })
+}
+
+/// A name takes a password, and a password a name.
+fn login() -> Json {
+    let passwords = PASSWORD.all();
+    let one = passwords.map(|key| json!({ "required": [key] }));
+    json!({
+        "if": { "required": ["username"] },
+        "then": { "oneOf": one },
+        "else": { "not": { "anyOf": one } },
     })
 }
 

@@ -8,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
+use serde_json::json;
 
 use super::environment::Variables;
 use super::section::{Leaf, Read, Section};
@@ -20,13 +21,20 @@ pub(super) struct Places {
     pub(super) file: &'static str,
     pub(super) variable: &'static str,
     pub(super) credential: &'static str,
+    /// Whether exactly one is needed, and not at most one.
+    is_needed: bool,
 }
+
+const FILE: &str = "A file that holds it, which only its owner can read (chmod 600).";
+const VARIABLE: &str = "The name of an environment variable that holds it.";
+const CREDENTIAL: &str = "The ID of a systemd credential (LoadCredential=) that holds it; where systemd hands none over, the file of that name beside the configuration.";
 
 /// `api_key_*` of an account.
 pub(super) const API_KEY: Places = Places {
     file: "api_key_file",
     variable: "api_key_env",
     credential: "api_key_credential",
+    is_needed: true,
 };
 
 /// `password_*` of the mail server.
@@ -34,6 +42,7 @@ pub(super) const PASSWORD: Places = Places {
     file: "password_file",
     variable: "password_env",
     credential: "password_credential",
+    is_needed: false,
 };
 
 /// `token_*` of the listener.
@@ -41,6 +50,7 @@ pub(super) const TOKEN: Places = Places {
     file: "token_file",
     variable: "token_env",
     credential: "token_credential",
+    is_needed: false,
 };
 
 impl Places {
@@ -56,7 +66,19 @@ impl Places {
         }
     }
 
-    fn all(&self) -> [&'static str; 3] {
+    /// Notes how the three go together.
+    fn rule(&self, section: &Section<'_>) {
+        if self.is_needed {
+            return section.exactly_one(&self.all());
+        }
+        let [a, b, c] = self.all();
+        section.rule(|| {
+            let two = [[a, b], [a, c], [b, c]].map(|two| json!({ "required": two }));
+            json!({ "not": { "anyOf": two } })
+        });
+    }
+
+    pub(super) fn all(&self) -> [&'static str; 3] {
         [self.file, self.variable, self.credential]
     }
 }
@@ -88,11 +110,16 @@ impl Secrets<'_> {
         places: &Places,
     ) -> Option<SecretString> {
         one_place(section, places);
-        let file = section.read(places.file, |leaf| self.fetch(&leaf.text()?, from_file));
+        let file = section.read(places.file, |leaf| {
+            leaf.note(|| json!({ "description": FILE }));
+            self.fetch(&leaf.text()?, from_file)
+        });
         let variable = section.read(places.variable, |leaf| {
+            leaf.note(|| json!({ "description": VARIABLE }));
             self.fetch(&leaf.text()?, |name| from_variable(name, self.variables))
         });
         let credential = section.read(places.credential, |leaf| {
+            leaf.note(|| json!({ "description": CREDENTIAL }));
             self.fetch(&credential_id(leaf)?, |id| self.handed_over(id))
         });
         file.or(variable).or(credential)
@@ -136,6 +163,7 @@ impl Secrets<'_> {
 }
 
 fn one_place(section: &mut Section<'_>, places: &Places) {
+    places.rule(section);
     let given = places
         .all()
         .into_iter()
@@ -156,7 +184,7 @@ fn one_place(section: &mut Section<'_>, places: &Places) {
 
 /// A place as messages name it. Somebody may have pasted the key itself there, which must not be
 /// shown: a long text with digits may be a key.
-fn shown(place: &str) -> &str {
+pub(crate) fn shown(place: &str) -> &str {
     let is_path = place.starts_with(['/', '.']);
     if !is_path && place.len() >= 20 && place.contains(|c: char| c.is_ascii_digit()) {
         "(not shown, it may be the key itself)"
@@ -241,7 +269,7 @@ fn read_file(
 }
 
 /// The key without the line break that editors add, and without a byte order mark.
-fn fit(text: &str) -> Read<SecretString> {
+pub(crate) fn fit(text: &str) -> Read<SecretString> {
     let key = text.trim_start_matches('\u{feff}').trim();
     if key.is_empty() {
         return Err("is empty".to_owned());

@@ -1,9 +1,14 @@
 //! One table of the configuration, read key by key: a key that no code has asked for is unknown.
 //!
 //! So the code that reads a key is the only list of known keys. Reading goes on after a mistake, so
-//! that all of them are reported at once.
+//! that all of them are reported at once. The same code can be asked what it knows: then every key
+//! seems to be there, and what is asked of its value is noted as a JSON schema.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use config::{Map, Value, ValueKind};
+use serde_json::{Value as Json, json};
 
 use super::error::Report;
 use super::lines::join;
@@ -11,11 +16,29 @@ use super::lines::join;
 /// The value as read, or a description of what would be right.
 pub(super) type Read<T> = Result<T, String>;
 
+/// What the code that reads a table knows of it.
+pub(super) type Known = Rc<RefCell<Table>>;
+
+/// What is asked of a value, as the keywords of a JSON schema.
+type Form = Rc<RefCell<serde_json::Map<String, Json>>>;
+
+#[derive(Debug, Default)]
+pub(super) struct Table {
+    pub(super) values: Vec<(&'static str, Form)>,
+    /// The tables below, each with whether there may be several.
+    pub(super) tables: Vec<(&'static str, Known, bool)>,
+    pub(super) required: Vec<&'static str>,
+    /// What keys together have to keep to.
+    pub(super) rules: Vec<Json>,
+}
+
 /// A table, and where it stands.
 pub(super) struct Section<'r> {
     path: String,
     entries: Map<String, Value>,
     known: Vec<&'static str>,
+    /// Where it is noted what is known, when that is what is asked.
+    asked: Option<Known>,
     report: &'r Report,
 }
 
@@ -25,8 +48,49 @@ impl<'r> Section<'r> {
             path: String::new(),
             entries,
             known: Vec::new(),
+            asked: None,
             report,
         }
+    }
+
+    /// A table of which is only asked what is known.
+    pub(super) fn asked(known: Known, report: &'r Report) -> Self {
+        Self {
+            asked: Some(known),
+            ..Self::root(Map::new(), report)
+        }
+    }
+
+    /// The table below, when is only asked what is known.
+    fn asked_below(&self, key: &'static str, is_list: bool) -> Option<Self> {
+        let asked = self.asked.as_ref()?;
+        let below = Known::default();
+        let entry = (key, Rc::clone(&below), is_list);
+        asked.borrow_mut().tables.push(entry);
+        Some(Self::asked(below, self.report))
+    }
+
+    /// Notes what keys together have to keep to, as a JSON schema of the table.
+    pub(super) fn rule(&self, rule: impl FnOnce() -> Json) {
+        if let Some(asked) = &self.asked {
+            asked.borrow_mut().rules.push(rule());
+        }
+    }
+
+    /// Notes that exactly one of these keys is needed.
+    pub(super) fn exactly_one(&self, keys: &[&str]) {
+        self.rule(|| {
+            let one = keys.iter().map(|key| json!({ "required": [key] }));
+            json!({ "oneOf": one.collect::<Vec<Json>>() })
+        });
+    }
+
+    /// Notes that at least one of these keys is needed.
+    pub(super) fn any_of(&self, keys: &[&str]) {
+        self.rule(|| {
+            let one = keys.iter().map(|key| json!({ "required": [key] }));
+            json!({ "anyOf": one.collect::<Vec<Json>>() })
+        });
     }
 
     fn take(&mut self, key: &'static str) -> Option<Value> {
@@ -40,11 +104,22 @@ impl<'r> Section<'r> {
         key: &'static str,
         reader: impl FnOnce(Leaf) -> Read<T>,
     ) -> Option<T> {
+        if let Some(asked) = &self.asked {
+            let form = Form::default();
+            asked.borrow_mut().values.push((key, Rc::clone(&form)));
+            let leaf = Leaf {
+                kind: ValueKind::Nil,
+                is_text: false,
+                form: Some(form),
+            };
+            return reader(leaf).ok();
+        }
         let value = self.take(key)?;
         let path = join(&self.path, key);
         let leaf = Leaf {
             kind: value.kind,
             is_text: self.report.is_variable(&path),
+            form: None,
         };
         reader(leaf)
             .map_err(|message| self.report.add(&path, message))
@@ -57,7 +132,9 @@ impl<'r> Section<'r> {
         key: &'static str,
         reader: impl FnOnce(Leaf) -> Read<T>,
     ) -> Option<T> {
-        if !self.entries.contains_key(key) {
+        if let Some(asked) = &self.asked {
+            asked.borrow_mut().required.push(key);
+        } else if !self.entries.contains_key(key) {
             self.report
                 .add(&join(&self.path, key), "this key is missing");
         }
@@ -66,11 +143,14 @@ impl<'r> Section<'r> {
 
     /// Whether the key is there, good or bad.
     pub(super) fn has(&self, key: &str) -> bool {
-        self.entries.contains_key(key)
+        self.asked.is_some() || self.entries.contains_key(key)
     }
 
     /// The table below a key.
     pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'r>> {
+        if let Some(below) = self.asked_below(key, false) {
+            return Some(below);
+        }
         let value = self.take(key)?;
         let path = join(&self.path, key);
         match value.kind {
@@ -88,6 +168,9 @@ impl<'r> Section<'r> {
 
     /// The tables below a key that may stand several times; none when it is absent.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<Section<'r>> {
+        if let Some(below) = self.asked_below(key, true) {
+            return vec![below];
+        }
         let path = join(&self.path, key);
         let elements = match self.take(key).map(|value| value.kind) {
             None => return Vec::new(),
@@ -154,10 +237,24 @@ pub(super) struct Leaf {
     kind: ValueKind,
     /// From the environment, where numbers, switches and lists are written as texts too.
     is_text: bool,
+    /// Where it is noted what is asked of it, when that is all that is asked.
+    form: Option<Form>,
 }
 
 impl Leaf {
+    /// Notes what is asked of the value. What was noted before, by the more special question, stays.
+    pub(super) fn note(&self, keywords: impl FnOnce() -> Json) {
+        let Some(form) = &self.form else { return };
+        if let Json::Object(keywords) = keywords() {
+            let mut form = form.borrow_mut();
+            for (word, value) in keywords {
+                form.entry(word).or_insert(value);
+            }
+        }
+    }
+
     pub(super) fn text(self) -> Read<String> {
+        self.note(|| json!({ "type": "string", "pattern": r"\S" }));
         match self.kind {
             ValueKind::String(text) if text.trim().is_empty() => {
                 Err("this is empty; write a text or leave the key out".to_owned())
@@ -168,6 +265,7 @@ impl Leaf {
     }
 
     pub(super) fn switch(self) -> Read<bool> {
+        self.note(|| json!({ "type": "boolean" }));
         match self.kind {
             ValueKind::Boolean(on) => Some(on),
             ValueKind::String(text) if self.is_text => text.trim().to_lowercase().parse().ok(),
@@ -177,6 +275,7 @@ impl Leaf {
     }
 
     pub(super) fn whole(self) -> Read<u64> {
+        self.note(|| json!({ "type": "integer", "minimum": 0 }));
         match self.kind {
             ValueKind::I64(number) => u64::try_from(number).ok(),
             ValueKind::String(text) if self.is_text => text.trim().parse().ok(),
@@ -186,6 +285,7 @@ impl Leaf {
     }
 
     pub(super) fn number(self) -> Read<f64> {
+        self.note(|| json!({ "type": "number" }));
         match self.kind {
             ValueKind::I64(number) => Some(number as f64),
             ValueKind::Float(number) => Some(number),
@@ -198,6 +298,7 @@ impl Leaf {
 
     /// A list of texts; from the environment separated by commas outside double quotes.
     pub(super) fn list(self) -> Read<Vec<String>> {
+        self.note(|| json!({ "type": "array", "items": { "type": "string", "pattern": r"\S" } }));
         let wrong = || "this is not a list of texts; write it as [\"…\", \"…\"]".to_owned();
         match self.kind {
             ValueKind::Array(elements) => elements

@@ -4,6 +4,7 @@ use croner::errors::CronError;
 use croner::parser::{CronParser, Seconds, Year};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
+use serde_json::json;
 
 use super::section::{Leaf, Read, Section};
 use super::{Schedule, checks};
@@ -38,6 +39,7 @@ pub(super) fn schedule(root: &mut Section<'_>, zone: &TimeZone) -> Schedule {
 }
 
 fn cron(leaf: Leaf, zone: &TimeZone) -> Read<String> {
+    leaf.note(|| json!({ "pattern": r"^\s*\S+(\s+\S+){5}\s*$" }));
     let line = checks::line(leaf)?;
     let fields = line.split_whitespace().count();
     if fields != 6 {

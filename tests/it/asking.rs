@@ -5,4 +5,5 @@ mod bad_rows;
 mod command_line;
 mod completing;
 mod odd_texts;
+mod schema;
 mod times;

@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
+    "schema",
     "undo",
     "extend",
     "revoke",
