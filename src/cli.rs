@@ -17,6 +17,7 @@ mod giving;
 mod grant;
 mod history;
 mod import;
+mod init;
 mod interrupt;
 mod list;
 mod logging;
@@ -66,6 +67,7 @@ Examples:
   lapsed import people.csv --record-only
   lapsed list --ending-within 30d
   lapsed demo                          see it all on sample data
+  lapsed init                          write a configuration
 
 Exit codes:
   0  all that was due is done          3  something failed: it will be tried again
@@ -87,7 +89,7 @@ pub(crate) struct Cli {
 const CONFIG: &str = "/etc/lapsed/lapsed.toml";
 
 /// Options of every command.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Options of every command")]
 struct Common {
     /// The configuration
@@ -151,6 +153,8 @@ enum Command {
     Review(review::ReviewArgs),
     /// Copy the database to a file, also while passes run
     Backup(backup::BackupArgs),
+    /// Write a configuration and its key files, check them, and list the members without a grant
+    Init(Box<init::InitArgs>),
     /// Check configuration, database, each provider's key, and the mail server
     #[command(after_help = "Example:\n  lapsed check && systemctl start lapsed")]
     Check(check::CheckArgs),
@@ -231,6 +235,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
         Some(_) if cli.run.any() => Err(Failure::usage(
             "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",
         )),
+        Some(Command::Init(args)) => init::run(&common, *args),
         Some(Command::Demo(args)) => wait(demo::run(args)),
         Some(Command::Grant(args)) => wait(grant::run(&common, args)),
         Some(Command::Extend(args)) => wait(extend::run(&common, args)),

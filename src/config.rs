@@ -19,10 +19,11 @@ mod times;
 pub use alarm::{AlarmSettings, SecretUrl};
 pub(crate) use checks::{is_full_name, is_loopback};
 pub use error::{ConfigError, Problem};
-pub(crate) use file::database;
+pub(crate) use file::{database, mistakes};
 pub use file::{load, load_with};
 pub(crate) use schema::schema;
 pub use secrets::Keys;
+pub(crate) use secrets::{fit as fit_key, shown};
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

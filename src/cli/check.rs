@@ -42,9 +42,19 @@ struct Checked {
 }
 
 /// The lines so far: printed at once for people, all at the end for scripts.
-struct Findings {
+pub(super) struct Findings {
     form: Form,
     all: Vec<Checked>,
+}
+
+impl Findings {
+    /// For people, as they are found.
+    pub(super) fn for_people() -> Self {
+        Self {
+            form: Form::Text,
+            all: Vec::new(),
+        }
+    }
 }
 
 pub(super) async fn run(common: &Common, args: CheckArgs) -> Result<Exit, Failure> {
@@ -59,7 +69,7 @@ pub(super) async fn run(common: &Common, args: CheckArgs) -> Result<Exit, Failur
     Ok(exit)
 }
 
-async fn everything(common: &Common, found: &mut Findings) -> Result<Exit, Failure> {
+pub(super) async fn everything(common: &Common, found: &mut Findings) -> Result<Exit, Failure> {
     let settings = common.settings(Keys::Read)?;
     let file = common.config.display();
     let configuration = match settings.guard.observe_only {

@@ -59,6 +59,14 @@ impl Failure {
         Self { exit, error }
     }
 
+    /// The same, with words in front of it.
+    pub(super) fn with_note(self, note: &'static str) -> Self {
+        Self {
+            exit: self.exit,
+            error: self.error.context(note),
+        }
+    }
+
     pub(super) fn could_not_run(error: anyhow::Error) -> Self {
         Self {
             exit: Exit::CouldNotRun,

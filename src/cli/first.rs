@@ -6,7 +6,7 @@ use clap::parser::ValueSource;
 use crate::config::ConfigError;
 
 /// Where the name of the configuration comes from.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum NamedBy {
     #[default]
     Default,
@@ -43,6 +43,7 @@ pub(super) fn told(error: &ConfigError, named_by: NamedBy) -> String {
 lapsed ends people's access to Sentius whitelists and Sapling teams when its time is over, and
 keeps the proof. To begin:
   lapsed demo   shows all of it on sample data; it needs no configuration
+  lapsed init   writes a configuration and its key files, and checks them
 README.md leads from there to the first report (in the package: /usr/share/doc/lapsed/README.md).",
         named_by.said()
     )

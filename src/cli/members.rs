@@ -6,9 +6,9 @@ use super::exit::{Exit, Failure};
 use super::list::known_target;
 use super::{Common, moment, output};
 use crate::clock;
-use crate::config::SaplingAccount;
+use crate::config::{SaplingAccount, Settings};
 use crate::domain::{Email, Permission, Target};
-use crate::store::{Listing, MemberFilter, MemberRow};
+use crate::store::{Listing, MemberFilter, MemberRow, Store};
 use crate::text::one_line;
 
 /// Which members.
@@ -92,45 +92,80 @@ fn holder(account: &SaplingAccount) -> Option<(String, Email)> {
 /// The members as a file that `import` takes: access that is there since they joined. End and owner
 /// are for a person to fill in.
 fn as_import(rows: &[MemberRow]) -> Result<(), Failure> {
-    let (taken, left): (Vec<&MemberRow>, Vec<&MemberRow>) = rows
-        .iter()
-        .partition(|row| Email::parse(&row.email).is_ok());
-    output::raw_csv(
-        &[
-            "email",
-            "target",
-            "permissions",
-            "start",
-            "end",
-            "owner",
-            "reason",
-        ],
-        taken.iter().map(|row| {
-            let flags = [
-                (row.edit_permission, "edit"),
-                (row.inspect_permission, "inspect"),
-            ];
-            let permissions = flags.into_iter().filter(|(has, word)| {
-                // Only what an import takes for a team.
-                *has && word.parse::<Permission>().is_ok()
-            });
-            let permissions: Vec<&str> = permissions.map(|(_, word)| word).collect();
-            [
-                row.email.clone(),
-                row.target.written(),
-                permissions.join(";"),
-                row.created_at.unwrap_or(row.first_seen).to_string(),
-                String::new(),
-                String::new(),
-                String::new(),
-            ]
-        }),
-    )?;
-    for row in left {
-        let text = format!("left out: {} is no address that import takes", row.email);
+    let (taken, left) = importable(rows);
+    output::raw_csv(&IMPORTED, taken.into_iter())?;
+    for email in left {
+        let text = format!("left out: {email} is no address that import takes");
         output::complain(&one_line(&text));
     }
     Ok(())
+}
+
+/// The columns of such a file.
+const IMPORTED: [&str; 7] = [
+    "email",
+    "target",
+    "permissions",
+    "start",
+    "end",
+    "owner",
+    "reason",
+];
+
+/// A row of such a file.
+pub(super) type ImportRow = [String; IMPORTED.len()];
+
+/// The rows that an import takes, and the addresses that it does not.
+fn importable(rows: &[MemberRow]) -> (Vec<ImportRow>, Vec<String>) {
+    let (taken, left): (Vec<&MemberRow>, Vec<&MemberRow>) = rows
+        .iter()
+        .partition(|row| Email::parse(&row.email).is_ok());
+    let taken = taken.into_iter().map(|row| {
+        let flags = [
+            (row.edit_permission, "edit"),
+            (row.inspect_permission, "inspect"),
+        ];
+        let permissions = flags.into_iter().filter(|(has, word)| {
+            // Only what an import takes for a team.
+            *has && word.parse::<Permission>().is_ok()
+        });
+        let permissions: Vec<&str> = permissions.map(|(_, word)| word).collect();
+        [
+            row.email.clone(),
+            row.target.written(),
+            permissions.join(";"),
+            row.created_at.unwrap_or(row.first_seen).to_string(),
+            String::new(),
+            String::new(),
+            String::new(),
+        ]
+    });
+    let left = left.into_iter().map(|row| row.email.clone());
+    (taken.collect(), left.collect())
+}
+
+/// The members that no grant covers, as rows of an import file, and the addresses that it cannot take.
+pub(super) async fn uncovered(
+    store: &Store,
+    settings: &Settings,
+) -> Result<(Vec<ImportRow>, Vec<String>), Failure> {
+    let filter = MemberFilter {
+        target: None,
+        as_of: None,
+        uncovered: true,
+        holders: settings.sapling.iter().filter_map(holder).collect(),
+        grace: settings.policy.grace,
+    };
+    let now = clock::now();
+    let rows = store
+        .read(move |db| Listing::members(db, &filter, now))
+        .await?;
+    Ok(importable(&rows))
+}
+
+/// A whole import file.
+pub(super) fn import_file(rows: Vec<ImportRow>) -> Result<String, Failure> {
+    output::csv_text(&IMPORTED, rows.into_iter())
 }
 
 fn table(rows: &[MemberRow], is_whole: bool) -> Result<(), Failure> {

@@ -209,6 +209,23 @@ pub(super) fn raw_csv<const N: usize>(
     })
 }
 
+/// The same as a text.
+pub(super) fn csv_text<const N: usize>(
+    header: &[&str; N],
+    rows: impl Iterator<Item = [String; N]>,
+) -> Result<String, Failure> {
+    let mut out = csv::Writer::from_writer(Vec::new());
+    let write = || -> Result<Vec<u8>, csv::Error> {
+        out.write_record(header)?;
+        for row in rows {
+            out.write_record(row)?;
+        }
+        out.into_inner().map_err(|error| error.into_error().into())
+    };
+    let bytes = write().map_err(|error| Failure::could_not_run(error.into()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
 /// `1 grant`, `2 grants`.
 pub(super) fn count(number: usize, one: &str) -> String {
     text::count(number as u64, one, &format!("{one}s"))

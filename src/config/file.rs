@@ -84,6 +84,22 @@ pub(super) fn settings_of(text: &str) -> Option<Settings> {
     report.into_result().ok().map(|()| settings)
 }
 
+/// What is wrong with a text that is in no file yet: the key, where it is about one, and the reason.
+pub(crate) fn mistakes(text: &str) -> Vec<(String, String)> {
+    let problems = match parse(text) {
+        Err(message) => return vec![(String::new(), message)],
+        Ok(_) => read(text).and_then(|(_, report)| report.into_result().err()),
+    };
+    let problems = problems.iter().flat_map(ConfigError::problems);
+    let told = problems.map(|p| {
+        (
+            p.key().unwrap_or_default().to_owned(),
+            p.message().to_owned(),
+        )
+    });
+    told.collect()
+}
+
 fn read(text: &str) -> Option<(Settings, Report)> {
     let tables = parse(text).ok()?;
     let report = Report::new(Path::new(""), lines(text));

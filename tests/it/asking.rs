@@ -4,6 +4,7 @@ mod bad_configuration;
 mod bad_rows;
 mod command_line;
 mod completing;
+mod initializing;
 mod odd_texts;
 mod schema;
 mod times;

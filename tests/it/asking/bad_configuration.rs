@@ -110,6 +110,7 @@ fn is_told_where_to_begin(ran: &Ran, named_by: &str) {
         named_by,
         "lapsed ends people's access",
         "  lapsed demo ",
+        "  lapsed init ",
         "README.md",
     ] {
         assert!(ran.err.contains(said), "{said}: {}", ran.err);

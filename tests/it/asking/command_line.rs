@@ -6,7 +6,8 @@ use std::process::Stdio;
 
 use crate::desk::{Desk, Ran};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
+    "init",
     "schema",
     "undo",
     "extend",
@@ -107,6 +108,18 @@ fn the_help_names_every_command_and_option() {
         (&["backup"], &["<FILE>"]),
         (&["check"], &[]),
         (&["demo"], &["--output"]),
+        (
+            &["init"],
+            &[
+                "[DIRECTORY]",
+                "--yes",
+                "--sentius-key-file",
+                "--sapling-key-env",
+                "--mail-from",
+                "--smtp-host",
+                "Example",
+            ],
+        ),
         (&["completions"], &["bash", "zsh", "fish"]),
         (&["man"], &[]),
     ] {
