@@ -21,6 +21,7 @@ mod init;
 mod interrupt;
 mod list;
 mod logging;
+mod man;
 mod members;
 mod output;
 mod person;
@@ -176,9 +177,9 @@ Example:
   lapsed schema > lapsed.schema.json")]
     Schema,
     /// Print the manual page
-    #[command(after_help = "Example:\n  lapsed man /usr/share/man/man1")]
+    #[command(after_help = "Example:\n  lapsed man man")]
     Man {
-        /// Write it into this directory instead, with a page for each command
+        /// Write it into this directory instead, with a page for each command and lapsed.toml(5)
         directory: Option<PathBuf>,
     },
 }

@@ -5,6 +5,7 @@ mod bad_rows;
 mod command_line;
 mod completing;
 mod initializing;
+mod manual;
 mod odd_texts;
 mod schema;
 mod times;
