@@ -57,6 +57,20 @@ fn targets_and_addresses_on_record_are_offered() {
             &["sentius:acme"],
         ),
         (&["list", "--state", "a"], &["active", "all"]),
+        (
+            &["grant", "x@example.com", "--permission", "can_"],
+            &[
+                "can_read",
+                "can_use_api",
+                "can_use_whitelist",
+                "can_delegate",
+            ],
+        ),
+        (&["grant", "x@example.com", "--permission", "e"], &["edit"]),
+        (
+            &["grant", "x@example.com", "--role", ""],
+            &["admin", "manager", "edit", "inspect"],
+        ),
         (&["hist"], &["history"]),
     ] {
         assert_eq!(offered(&desk, words), wanted, "{words:?}");
