@@ -21,7 +21,7 @@ pub(crate) struct ReportLine {
     pub(crate) evidence: Option<String>,
     /// Who answers for it.
     pub(crate) owner: Option<String>,
-    /// Who did it, or whom it is said to be for, in words; where lines are summed up.
+    /// Who did it, or who answers for it, in words: lines are summed up by it.
     pub(crate) credit: Option<String>,
     /// More, in words: why it is held, what the provider said last, what is wrong.
     pub(crate) detail: Option<String>,

@@ -1,4 +1,4 @@
-//! The alarm that something is held: why, the command that lets it go ahead, and of whom.
+//! The alarm that something is held: why, the command that lets it go ahead, and whose access it is.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::{Letter, Part};
 use crate::text::{count, one_line};
 
 /// Where what does not fit is shown.
-const REST: &str = "see lapsed report";
+const REST: &str = "see lapsed report --format csv";
 
 /// What is held, and that this run would let it go ahead.
 pub(crate) fn hold(summary: &Summary, run: &str) -> Letter {

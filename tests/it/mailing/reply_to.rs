@@ -5,7 +5,7 @@ use mail_parser::{Address, MessageParser};
 use super::review::{ASKED, RECORDED, world};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn answers_go_to_whom_the_configuration_names_and_owners_read_who_that_is() {
+async fn answers_go_to_the_address_in_the_configuration_and_owners_read_it() {
     let mut world = world("keep").await;
     world.config.notices = "reply_to = \"IT <help@acme.example>\"".to_owned();
     let rows = [
