@@ -15,7 +15,7 @@ const SHOWN: usize = 20;
 /// The option of every command that may ask.
 #[derive(Debug, Args)]
 pub(super) struct YesArgs {
-    /// Ask nothing: without it a terminal is asked where it concerns more than one
+    /// Do not ask on a terminal, whatever number of targets or people it is about
     #[arg(long, short)]
     yes: bool,
 }
