@@ -1,5 +1,7 @@
 //! Addresses on record: those with a prefix, and those similar to a given address.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, named_params};
 
 use crate::domain::Email;
@@ -11,22 +13,57 @@ const COMPARED: usize = 2_000;
 /// How many are shown.
 const TOLD: usize = 3;
 
-/// The rows with addresses, each found through an index that sorts them; current members through
-/// the index of their team.
+/// The rows with addresses, each found through an index that sorts them.
 const RECORDS: [&str; 4] = [
     "grants WHERE true",
     "invite WHERE true",
-    "target t CROSS JOIN member m ON m.target = t.id WHERE m.valid_to IS NULL",
+    "action WHERE true",
     "member WHERE valid_to IS NOT NULL",
 ];
+/// Current members, whose index sorts them a team at a time.
+const IN_TEAM: &str = "member WHERE target = :team AND valid_to IS NULL";
 
 /// Uses bounds and not LIKE, whose pattern would have to be escaped.
 fn beginning(rows: &str) -> String {
     format!(
         "SELECT DISTINCT email_key FROM {rows}
-         AND email_key >= :prefix AND email_key < :prefix || char(0x10ffff)
-         ORDER BY email_key LIMIT :most"
+         AND email_key >= :prefix AND email_key < :end ORDER BY email_key LIMIT :most"
     )
+}
+
+/// The first addresses with a prefix, of several sorted lists.
+struct First<'a> {
+    prefix: &'a str,
+    most: usize,
+    found: BTreeSet<String>,
+}
+
+impl First<'_> {
+    /// Adds those of a list; what cannot be among the first is not read.
+    fn add(&mut self, db: &Connection, rows: &str, team: Option<i64>) -> Result<(), StoreError> {
+        let is_full = self.found.len() >= self.most;
+        let end = match self.found.last().filter(|_| is_full) {
+            Some(last) => last.clone(),
+            None => format!("{}\u{10ffff}", self.prefix),
+        };
+        let most = i64::try_from(self.most).unwrap_or(i64::MAX);
+        let mut statement = db.prepare_cached(&beginning(rows))?;
+        let of_team = named_params! {
+            ":prefix": self.prefix, ":end": end, ":most": most, ":team": team,
+        };
+        let params = match team {
+            Some(_) => of_team,
+            None => &of_team[..3],
+        };
+        let mut rows = statement.query(params)?;
+        while let Some(row) = rows.next()? {
+            self.found.insert(row.get(0)?);
+            if self.found.len() > self.most {
+                self.found.pop_last();
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The addresses on record that begin with `prefix`, all in canonical form, sorted.
@@ -35,20 +72,20 @@ pub(crate) fn beginning_with(
     prefix: &str,
     most: usize,
 ) -> Result<Vec<String>, StoreError> {
-    let mut found = Vec::new();
+    let mut first = First {
+        prefix,
+        most,
+        found: BTreeSet::new(),
+    };
     for rows in RECORDS {
-        let mut statement = db.prepare_cached(&beginning(rows))?;
-        let params =
-            named_params! { ":prefix": prefix, ":most": i64::try_from(most).unwrap_or(i64::MAX) };
-        let mut rows = statement.query(params)?;
-        while let Some(row) = rows.next()? {
-            found.push(row.get(0)?);
-        }
+        first.add(db, rows, None)?;
     }
-    found.sort();
-    found.dedup();
-    found.truncate(most);
-    Ok(found)
+    let mut teams = db.prepare_cached("SELECT id FROM target")?;
+    let mut teams = teams.query([])?;
+    while let Some(team) = teams.next()? {
+        first.add(db, IN_TEAM, Some(team.get(0)?))?;
+    }
+    Ok(first.found.into_iter().collect())
 }
 
 /// Addresses on record similar to this one: with a typing error after the first letters, or with
@@ -85,10 +122,14 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_are_found_by_their_indexes() {
-        for rows in RECORDS {
+        for rows in RECORDS.into_iter().chain([IN_TEAM]) {
             let steps = steps_of(&beginning(rows)).await;
             let by_address = |step: &String| step.contains("email_key>? AND email_key<?");
             assert!(steps.iter().any(by_address), "{steps:?}");
+            assert!(
+                !steps.iter().any(|step| step.contains("TEMP B-TREE")),
+                "{steps:?}"
+            );
         }
     }
 }
