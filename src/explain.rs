@@ -15,4 +15,4 @@ pub(crate) use history::{Actions, Happened, HistoryRow, Seen, What, tell};
 pub(crate) use lines::lines;
 pub(crate) use rules::Rules;
 pub(crate) use verdict::AccessState;
-pub(crate) use why::{Explanation, explain};
+pub(crate) use why::{Explanation, OnePlace, explain};

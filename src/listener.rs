@@ -1,12 +1,14 @@
 //! The listener for monitoring and for people: whether the daemon is alive and ready, numbers for
-//! Prometheus, and a read-only page. It changes nothing and starts nothing.
+//! Prometheus, and read-only pages. It changes nothing and starts nothing.
 
 mod auth;
 mod cache;
 mod connections;
 mod gauges;
 mod page;
+mod people;
 mod routes;
+mod rows;
 mod seats;
 
 use std::io;

@@ -12,8 +12,6 @@ use crate::text::{second, span};
 
 /// The word for the newest run that the command is about.
 pub(super) const LAST: &str = "last";
-/// How much of the end of an id a table shows: the beginning is the time, which is shown beside it.
-const SHORT: usize = 12;
 
 /// How many.
 #[derive(Debug, Args)]
@@ -59,12 +57,11 @@ fn outcome(row: &RunRow) -> &'static str {
 fn table(rows: &[RunRow], zone: &TimeZone) -> Result<(), Failure> {
     let mut table = output::table(&["RUN", "STARTED", "TOOK", "REACH", "OUTCOME", "ACTIONS"]);
     for row in rows {
-        let short = row.run.len().saturating_sub(SHORT);
         let took = row
             .finished_at
             .map(|end| span(end.duration_since(row.started_at)));
         table.add_row([
-            output::cell(&row.run[short..]),
+            output::cell(row.short()),
             output::cell(&second(row.started_at, zone)),
             output::cell(&took.unwrap_or_default()),
             output::cell(&row.reach),

@@ -1,5 +1,6 @@
-//! The page for people: what ends when, what is overdue or held, the last passes, and who is
-//! covered by a grant. One file without scripts that loads nothing else.
+//! The overview for people: what ends when, what is overdue or held, access without an end, invites,
+//! the last passes, and who is in a team or on a whitelist. One file without scripts that loads
+//! nothing else.
 
 use std::sync::LazyLock;
 
@@ -7,18 +8,19 @@ use askama::Template;
 use axum::http::HeaderValue;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::people::Link;
+use super::rows::{DayRow, Group, PassRow, moment, parts};
 use crate::config::Settings;
 use crate::report::{self, DisplayRow, ListSection, ReportList, Tile, Urgency, Week, zone_name};
-use crate::status::{self, Health, Pass, Status};
-use crate::store::queries::page::{self, Board, People, TeamCoverage};
+use crate::status::{Health, Status};
+use crate::store::queries::page::{self, Board, Entries, TeamCoverage};
 use crate::store::queries::status::Wanted;
 use crate::store::{Store, StoreError};
-use crate::text::{self, one_line};
+use crate::text::one_line;
 
 /// The one stylesheet; the policy names its digest.
 const STYLE: &str = include_str!("templates/page.css");
@@ -27,12 +29,12 @@ const STYLE: &str = include_str!("templates/page.css");
 const MOST_TEAMS: usize = 200;
 /// Teams that are looked at in one read: passes read in between.
 const TEAMS_A_READ: usize = 20;
+/// Whitelists that are shown.
+const MOST_WHITELISTS: usize = 20;
 /// Names on the whole page.
 const MOST_NAMES: usize = 5_000;
 /// Further rows of a list are folded away.
 const MOST_OPEN_ROWS: usize = 10;
-/// More names than these are folded away.
-const MOST_OPEN_NAMES: usize = 8;
 
 /// Why the page could not be made.
 #[derive(Debug, Error)]
@@ -43,11 +45,28 @@ pub(super) enum PageError {
     Template(#[from] askama::Error),
 }
 
+/// What stands around the content of each page.
+pub(super) struct Frame {
+    pub(super) style: &'static str,
+    pub(super) version: &'static str,
+    /// What was searched for.
+    pub(super) asked_for: String,
+}
+
+impl Frame {
+    pub(super) fn asked_for(text: &str) -> Self {
+        Self {
+            style: STYLE,
+            version: env!("CARGO_PKG_VERSION"),
+            asked_for: one_line(text),
+        }
+    }
+}
+
 #[derive(Template)]
 #[template(path = "page.html")]
 struct Page<'a> {
-    style: &'static str,
-    version: &'static str,
+    frame: Frame,
     status: &'a Status,
     headline: &'static str,
     tone: &'static str,
@@ -58,10 +77,14 @@ struct Page<'a> {
     /// Whether one of them is drawn.
     has_ends: bool,
     alive_since: Option<String>,
+    last: Option<String>,
     next: Option<String>,
+    days: Vec<DayRow>,
     passes: Vec<PassRow>,
-    teams: Vec<TeamRow>,
+    teams: Vec<Group>,
     more_teams: usize,
+    whitelists: Vec<Group>,
+    more_whitelists: usize,
 }
 
 /// A list, laid out the same way wherever it stands; what it holds is escaped by its own template.
@@ -76,10 +99,12 @@ struct List<'a> {
 impl List<'_> {
     /// The rows that are seen at once, and those that are folded away.
     fn parts(&self) -> Vec<&[DisplayRow]> {
-        let rows = &self.section.rows;
-        let (open, folded) = rows.split_at(rows.len().min(MOST_OPEN_ROWS));
-        let parts = [open, folded].into_iter();
-        parts.filter(|part| !part.is_empty()).collect()
+        parts(&self.section.rows, MOST_OPEN_ROWS)
+    }
+
+    /// The page about the person of a row, if it is about one.
+    fn person<'a>(&self, row: &'a DisplayRow) -> Option<Link<'a>> {
+        Link::to(&row.lead)
     }
 }
 
@@ -101,42 +126,13 @@ impl Page<'_> {
     }
 }
 
-struct PassRow {
-    began: String,
-    outcome: String,
-}
-
-struct TeamRow {
-    name: String,
-    is_known: bool,
-    covered: Names,
-    uncovered: Names,
-}
-
-impl TeamRow {
-    /// The kinds of people that there are, those without a grant first.
-    fn kinds(&self) -> Vec<(&Names, &'static str, &'static str)> {
-        let kinds = [
-            (&self.uncovered, "without a grant", Urgency::Warning.class()),
-            (&self.covered, "covered", Urgency::Calm.class()),
-        ];
-        kinds.into_iter().filter(|kind| kind.0.count > 0).collect()
-    }
-}
-
-/// People of one kind, as a line.
-struct Names {
-    count: usize,
-    line: String,
-    is_long: bool,
-}
-
-/// What a browser may do with an answer: show it, with this stylesheet, alone in its window.
+/// What a browser may do with an answer: show it, with this stylesheet, alone in its window, and send
+/// its form here.
 pub(super) fn policy() -> HeaderValue {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
         let digest = STANDARD.encode(Sha256::digest(STYLE));
         let policy = format!(
-            "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+            "default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         );
         HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'none'"))
     });
@@ -152,49 +148,87 @@ pub(super) async fn render(
     let zone = settings.timezone.clone();
     let wanted = Wanted::new(settings, status.at, status.unconfirmed.clone());
     let (of_board, of_status, of_zone) = (wanted.clone(), status.clone(), zone.clone());
-    let (mut board, mut listed) = store
+    let (mut board, mut listed, whitelists) = store
         .read(move |db| {
             let board = page::gather(db, &of_board, &of_status, of_zone)?;
-            Ok((board, page::teams(db)?))
+            Ok((board, page::teams(db)?, page::whitelists(db)?))
         })
         .await?;
-    let mut weeks = Vec::new();
+    let mut days = Vec::new();
+    let mut in_a_week = 0;
+    for day in &board.days {
+        let span = day.span;
+        let count = store.read(move |db| page::ends_in(db, span)).await?;
+        in_a_week += count;
+        days.push(DayRow::of(day, count, &zone));
+    }
+    // The days are the first week.
+    let mut weeks: Vec<Week> = Vec::new();
     for week in page::weeks(status.at, &zone) {
-        let count = store.read(move |db| page::ends_in(db, week)).await?;
         let starts = week.starts;
+        let count = match weeks.is_empty() {
+            true => in_a_week,
+            false => store.read(move |db| page::ends_in(db, week)).await?,
+        };
         weeks.push(Week { starts, count });
     }
     let ends = weeks.iter().map(|week| week.count).sum();
     board.summary.set_total(ReportList::Ending, ends);
-    let more_teams = listed.len().saturating_sub(MOST_TEAMS);
+    let (mut endless, mut last) = (0, 0);
+    while let Some((count, at)) = store.read(move |db| page::some_never_end(db, last)).await? {
+        endless += count;
+        last = at;
+    }
+    board.summary.set_total(ReportList::NeverEnds, endless);
+    let mut seen = Seen {
+        more_teams: listed.len().saturating_sub(MOST_TEAMS),
+        ..Seen::default()
+    };
     listed.truncate(MOST_TEAMS);
-    let mut teams = Vec::with_capacity(listed.len());
     for some in listed.chunks(TEAMS_A_READ) {
         let (some, holders, wanted) = (some.to_vec(), settings.holders(), wanted.clone());
         let read = move |db: &_| page::coverage(db, &some, &holders, &wanted);
-        teams.extend(store.read(read).await?);
+        seen.teams.extend(store.read(read).await?);
     }
-    Ok(page(status, &board, &weeks, &teams, more_teams, &zone).render()?)
+    seen.more_whitelists = whitelists.len().saturating_sub(MOST_WHITELISTS);
+    for whitelist in whitelists.into_iter().take(MOST_WHITELISTS) {
+        let read = move |db: &_| page::entries(db, &whitelist);
+        seen.whitelists.push(store.read(read).await?);
+    }
+    Ok(page(status, &board, &weeks, days, &seen, &zone).render()?)
+}
+
+/// Who is in the first teams and on the first whitelists.
+#[derive(Default)]
+struct Seen {
+    teams: Vec<TeamCoverage>,
+    more_teams: usize,
+    whitelists: Vec<Entries>,
+    more_whitelists: usize,
 }
 
 fn page<'a>(
     status: &'a Status,
     board: &Board,
     weeks: &[Week],
-    teams: &[TeamCoverage],
-    more_teams: usize,
+    days: Vec<DayRow>,
+    seen: &Seen,
     zone: &TimeZone,
 ) -> Page<'a> {
-    let moment = |at: Timestamp| moment(at, zone);
     let mut sections = report::sections(&board.summary);
     for drawn in sections.iter_mut().filter(|section| is_drawn(section)) {
         // Of the whole, where the list is cut.
         drawn.bars = report::bars(weeks);
     }
-    let mut names_left = MOST_NAMES;
+    let passes = &status.passes;
+    let last = passes.last.as_ref().map(|pass| pass.finished_at);
+    let mut left = MOST_NAMES;
+    let teams = seen.teams.iter().map(|t| Group::of_team(t, &mut left));
+    let teams = teams.collect();
+    let whitelists = seen.whitelists.iter();
+    let whitelists = whitelists.map(|w| Group::of_whitelist(w, zone, &mut left));
     Page {
-        style: STYLE,
-        version: env!("CARGO_PKG_VERSION"),
+        frame: Frame::asked_for(""),
         status,
         headline: headline(status.verdict),
         tone: match status.verdict {
@@ -202,24 +236,26 @@ fn page<'a>(
             Health::Failing => Urgency::Warning.class(),
             Health::Held => Urgency::Alarm.class(),
         },
-        asked: moment(status.at),
+        asked: moment(status.at, zone),
         zone: zone_name(zone, status.at),
         tiles: tiles(status),
         has_ends: sections.iter().any(is_drawn),
         sections,
-        alive_since: status.daemon.and_then(|daemon| daemon.since.map(moment)),
-        next: status.passes.next.map(moment),
-        passes: board.passes.iter().map(|pass| row(pass, zone)).collect(),
-        teams: teams
+        alive_since: status
+            .daemon
+            .and_then(|daemon| daemon.since.map(|at| moment(at, zone))),
+        last: last.map(|at| moment(at, zone)),
+        next: passes.next.map(|at| moment(at, zone)),
+        days,
+        passes: board
+            .passes
             .iter()
-            .map(|team| TeamRow {
-                uncovered: names(&team.uncovered, &mut names_left),
-                covered: names(&team.covered, &mut names_left),
-                name: one_line(&team.name),
-                is_known: team.is_known,
-            })
+            .map(|run| PassRow::of(run, status, zone))
             .collect(),
-        more_teams,
+        teams,
+        more_teams: seen.more_teams,
+        whitelists: whitelists.collect(),
+        more_whitelists: seen.more_whitelists,
     }
 }
 
@@ -244,37 +280,11 @@ fn tiles(status: &Status) -> Vec<Tile> {
 
 impl Urgency {
     /// The class of its colour.
-    fn class(self) -> &'static str {
+    pub(super) fn class(self) -> &'static str {
         match self {
             Self::Calm => "calm",
             Self::Warning => "warning",
             Self::Alarm => "alarm",
         }
     }
-}
-
-fn row(pass: &Pass, zone: &TimeZone) -> PassRow {
-    PassRow {
-        began: moment(pass.started_at, zone),
-        outcome: status::outcome(pass),
-    }
-}
-
-fn names(people: &People, left: &mut usize) -> Names {
-    let shown = people.names.len().min(*left);
-    *left -= shown;
-    let mut line: Vec<String> = people.names[..shown].iter().map(|n| one_line(n)).collect();
-    if people.count > shown {
-        line.push(format!("and {} more", people.count - shown));
-    }
-    Names {
-        count: people.count,
-        is_long: people.count > MOST_OPEN_NAMES,
-        line: line.join(", "),
-    }
-}
-
-/// To the minute, in one piece: the space does not break.
-fn moment(at: Timestamp, zone: &TimeZone) -> String {
-    text::minute(at, zone).replace(' ', "\u{a0}")
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, Request, State};
 use axum::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
@@ -13,6 +14,8 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
+use serde::Deserialize;
+use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::View;
@@ -20,6 +23,7 @@ use super::auth::Auth;
 use super::cache::Cache;
 use super::gauges::gauges;
 use super::page;
+use super::people::{self, Shown};
 use crate::config::Settings;
 use crate::metrics;
 use crate::status::{self, Status};
@@ -32,7 +36,10 @@ struct Shared {
     view: View,
     auth: Auth,
     status: Cache<Status>,
-    page: Cache<String>,
+    page: Arc<Cache<String>>,
+    /// What is asked about people is read for one after the other: whoever asks a lot waits, and
+    /// takes no more than one thread's time.
+    turn: Mutex<()>,
 }
 
 /// An answer, or why there is none now.
@@ -43,10 +50,13 @@ pub(super) fn router(view: View, auth: Auth) -> Router {
         view,
         auth,
         status: Cache::new(),
-        page: Cache::new(),
+        page: Arc::new(Cache::new()),
+        turn: Mutex::default(),
     });
     Router::new()
         .route("/", get(page))
+        .route("/people", get(find))
+        .route("/person", get(person))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(numbers))
@@ -105,17 +115,62 @@ async fn numbers(State(shared): State<Arc<Shared>>) -> Answer {
 }
 
 async fn page(State(shared): State<Arc<Shared>>) -> Answer {
-    let status = shared.status().await?;
-    let settings = shared.settings();
-    let made = page::render(&shared.view.store, &settings, &status);
-    let page = within(shared.page.get(made)).await?;
+    let page = shared.page.soon(PATIENCE, Arc::clone(&shared).overview());
+    let page = page.await?.ok_or_else(|| {
+        let why =
+            "there is so much to read that the page is still being made: ask again in a minute";
+        Unready(why.to_owned())
+    })?;
     Ok(Html(page.as_str().to_owned()).into_response())
+}
+
+/// What a form or a link asks for.
+#[derive(Deserialize)]
+struct Asked {
+    q: Option<String>,
+    email: Option<String>,
+}
+
+type Asking = Result<Query<Asked>, QueryRejection>;
+
+async fn find(State(shared): State<Arc<Shared>>, asked: Asking) -> Answer {
+    let Ok(Query(asked)) = asked else {
+        return Ok(unclear());
+    };
+    let text = asked.q.unwrap_or_default();
+    let page = shared.in_turn(people::find(&shared.view.store, &text));
+    Ok(Html(page.await?).into_response())
+}
+
+async fn person(State(shared): State<Arc<Shared>>, asked: Asking) -> Answer {
+    let email = match asked {
+        Ok(Query(Asked {
+            email: Some(email), ..
+        })) if !email.trim().is_empty() => email,
+        _ => return Ok(unclear()),
+    };
+    let settings = shared.settings();
+    let page = people::show(&shared.view.store, &settings, &email);
+    let Shown { html, is_known } = shared.in_turn(page).await?;
+    let status = match is_known {
+        true => StatusCode::OK,
+        false => StatusCode::NOT_FOUND,
+    };
+    Ok((status, Html(html)).into_response())
+}
+
+fn unclear() -> Response {
+    (
+        StatusCode::BAD_REQUEST,
+        "Ask for /people?q=TEXT or /person?email=ADDRESS, with what is no letter, digit or one of -._~@ as %XX.\n",
+    )
+        .into_response()
 }
 
 async fn nothing() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "There is /, /healthz, /readyz and /metrics.\n",
+        "There is /, /people, /person, /healthz, /readyz and /metrics.\n",
     )
 }
 
@@ -132,6 +187,26 @@ impl Shared {
         Arc::clone(&self.view.settings.borrow())
     }
 
+    /// Waits for its turn, and for what is made then.
+    async fn in_turn<T, E: std::error::Error + Send + Sync + 'static>(
+        &self,
+        made: impl Future<Output = Result<T, E>>,
+    ) -> Result<T, Unready> {
+        within(async {
+            let _turn = self.turn.lock().await;
+            made.await
+        })
+        .await
+    }
+
+    /// The overview, however long it takes.
+    async fn overview(self: Arc<Self>) -> Result<String, Unready> {
+        let status = self.status().await?;
+        let settings = self.settings();
+        let made = page::render(&self.view.store, &settings, &status).await;
+        made.map_err(Unready::because)
+    }
+
     async fn status(&self) -> Result<Arc<Status>, Unready> {
         let settings = self.settings();
         let made = self.view.store.status(&settings, false);
@@ -144,7 +219,7 @@ async fn within<T, E: std::error::Error + Send + Sync + 'static>(
     made: impl Future<Output = Result<T, E>>,
 ) -> Result<T, Unready> {
     match timeout(PATIENCE, made).await {
-        Ok(made) => made.map_err(|error| Unready(format!("{:#}", anyhow::Error::from(error)))),
+        Ok(made) => made.map_err(Unready::because),
         Err(_) => Err(Unready(format!(
             "the database has not answered for {} seconds",
             PATIENCE.as_secs()
@@ -154,6 +229,12 @@ async fn within<T, E: std::error::Error + Send + Sync + 'static>(
 
 /// Why there is no answer now.
 struct Unready(String);
+
+impl Unready {
+    fn because(error: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self(format!("{:#}", anyhow::Error::from(error)))
+    }
+}
 
 impl IntoResponse for Unready {
     fn into_response(self) -> Response {

@@ -1,35 +1,43 @@
 //! The content of the page for people: the first rows of each list, and its length. The rows read
 //! grow with the open ones; the rows kept in memory do not.
 
+mod calendar;
+mod entries;
+mod lists;
+
 use std::collections::{BTreeMap, HashMap};
 
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 use rusqlite::{Connection, named_params};
 
 use crate::domain::{Email, TargetId, TargetRef};
-use crate::report::{ReportLine, ReportList, Summary, WEEKS};
-use crate::status::{Pass, Source, Status};
+use crate::report::{ReportLine, ReportList, Summary};
+use crate::status::{Source, Status};
 use crate::store::queries::report::removals;
-use crate::store::queries::sql::{self, STANDS, not_outlasted};
-use crate::store::queries::status::{Wanted, last_passes};
+use crate::store::queries::runs::{self, RunRow};
+use crate::store::queries::sql::{self, STANDS};
+use crate::store::queries::status::Wanted;
 use crate::store::{StoreError, Teams, db::values, tables::targets};
+pub(crate) use calendar::{Day, ends_in, weeks};
+pub(crate) use entries::{Entries, EntriesOfKind, entries, whitelists};
+pub(crate) use lists::some_never_end;
 
 /// The most rows of a list, as people read no more.
 const MOST_ROWS: usize = 100;
 /// The most passes shown: five hours, at one each quarter of an hour.
-const MOST_PASSES: usize = 20;
+const MOST_PASSES: u32 = 20;
 /// Names shown of one team's covered people, and of its others.
 const MOST_NAMES: usize = 200;
 
 /// The lists of the page.
 #[derive(Debug)]
 pub(crate) struct Board {
-    /// Held, overdue, protected, ending and sources, cut, with their totals except for what ends.
+    /// The lists, cut, with their totals but for those of what ends and of what never does.
     pub(crate) summary: Summary,
+    /// The coming days, with the first ends of each.
+    pub(crate) days: Vec<Day>,
     /// The last passes, newest first.
-    pub(crate) passes: Vec<Pass>,
+    pub(crate) passes: Vec<RunRow>,
 }
 
 /// A team, and which of its people a grant covers now.
@@ -77,6 +85,9 @@ pub(crate) fn gather(
     debts.sort_by_key(|debt| debt.at);
     debts.truncate(MOST_ROWS);
     summary[ReportList::Ending] = read.ending(&summary.timezone)?;
+    summary[ReportList::NeverEnds] = read.never_ends()?;
+    summary[ReportList::Invites] = read.invites()?;
+    let days = read.days(&summary.timezone)?;
     let source = |source: &Source| ReportLine {
         at: source.since,
         target: Some(source.source.clone()),
@@ -92,12 +103,14 @@ pub(crate) fn gather(
             ReportList::Sources,
             status.sources.failing + status.sources.forbidden,
         ),
+        (ReportList::Invites, lists::pending_invites(db)?),
     ] {
         summary.set_total(list, total);
     }
     Ok(Board {
         summary,
-        passes: last_passes(db, MOST_PASSES)?,
+        days,
+        passes: runs::last(db, MOST_PASSES)?,
     })
 }
 
@@ -159,71 +172,6 @@ impl PageReader<'_> {
         }
         Ok(())
     }
-
-    /// The first ends of the weeks that are drawn.
-    fn ending(&self, zone: &TimeZone) -> Result<Vec<ReportLine>, StoreError> {
-        let weeks = weeks(self.wanted.now, zone);
-        let until = weeks.last().map_or(self.wanted.now, |week| week.until);
-        let mut statement = self.db.prepare_cached(&format!(
-            "SELECT g.email, g.target, g.ends_at, g.owner FROM grants g INDEXED BY grants_due
-             WHERE g.removed_at IS NULL AND g.ends_at > :now AND g.ends_at < :until AND {}
-             ORDER BY g.ends_at LIMIT :most",
-            not_outlasted()
-        ))?;
-        let params = named_params! {
-            ":now": self.wanted.now(), ":until": values::stored(until), ":most": MOST_ROWS,
-        };
-        let rows = statement.query_map(params, |row| {
-            Ok(ReportLine {
-                at: values::read(row.get(2)?),
-                email: row.get(0)?,
-                target: Some(removals::target(&self.names, row.get(1)?)),
-                owner: row.get(3)?,
-                ..ReportLine::default()
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-}
-
-/// A week that is drawn.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct WeekSpan {
-    /// Its first day.
-    pub(crate) starts: Date,
-    /// From this moment; the first week is only what is left of it.
-    from: Timestamp,
-    until: Timestamp,
-}
-
-/// The coming weeks in this zone, the first from today on.
-pub(crate) fn weeks(now: Timestamp, zone: &TimeZone) -> Vec<WeekSpan> {
-    let today = now.to_zoned(zone.clone()).date();
-    let first_day = |week: usize| today.saturating_add((week as i64 * 7).days());
-    let midnight = |day: Date| {
-        let at = day.to_zoned(zone.clone());
-        at.map_or(Timestamp::MAX, |at| at.timestamp())
-    };
-    (0..WEEKS)
-        .map(|week| WeekSpan {
-            starts: first_day(week),
-            from: midnight(first_day(week)).max(now),
-            until: midnight(first_day(week + 1)),
-        })
-        .collect()
-}
-
-/// How many ends a week has. Read week by week: with a million ends, each takes a while.
-pub(crate) fn ends_in(db: &Connection, week: WeekSpan) -> Result<u64, StoreError> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT count(*) FROM grants g INDEXED BY grants_due
-         WHERE g.removed_at IS NULL AND g.ends_at >= :from AND g.ends_at < :until AND {}",
-        not_outlasted()
-    ))?;
-    let params = named_params! {
-        ":from": values::stored(week.from), ":until": values::stored(week.until),
-    };
-    Ok(statement.query_row(params, |row| row.get(0))?)
 }
 
 /// The teams that are read, by name.
@@ -271,53 +219,4 @@ pub(crate) fn coverage(
         covered.push(found);
     }
     Ok(covered)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::Store;
-
-    #[tokio::test]
-    async fn each_end_is_in_the_week_of_its_local_day() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("lapsed.db")).unwrap();
-        let zone = TimeZone::get("Europe/Berlin").unwrap();
-        // 23:30 UTC on the 21st is the 22nd in Berlin: the first week starts on the 22nd.
-        let now: Timestamp = "2026-11-21T23:30:00Z".parse().unwrap();
-        let ends = [
-            "2026-11-21T23:29:59Z", // over
-            "2026-11-21T23:30:00Z",
-            "2026-11-28T22:59:59.999Z",
-            "2026-11-28T23:00:00Z",
-            "2027-02-20T22:59:59.999Z",
-            "2027-02-20T23:00:00Z", // beyond
-        ];
-        let ends = ends.map(|end| values::stored(end.parse().unwrap()));
-        let insert = move |db: &Connection| {
-            db.execute_batch("INSERT INTO target (id, provider, account, name) VALUES (1, 'sentius', 'acme', '')")?;
-            for end in ends {
-                db.execute(
-                    "INSERT INTO grants (target, email, email_key, person, starts_at, ends_at, recorded_at)
-                     VALUES (1, :email, :email, :email, 0, :end, 0)",
-                    named_params! { ":email": end.to_string(), ":end": end },
-                )?;
-            }
-            Ok(())
-        };
-        store.write(insert).await.unwrap();
-
-        let weeks = weeks(now, &zone);
-
-        let days: Vec<String> = weeks.iter().map(|week| week.starts.to_string()).collect();
-        assert_eq!(
-            (days[0].as_str(), days[12].as_str()),
-            ("2026-11-22", "2027-02-14")
-        );
-        let mut counts = Vec::new();
-        for week in weeks {
-            counts.push(store.read(move |db| ends_in(db, week)).await.unwrap());
-        }
-        assert_eq!(counts, [2, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-    }
 }

@@ -4,7 +4,9 @@ mod facts;
 mod happened;
 mod near;
 mod planned;
+mod search;
 
 pub(crate) use facts::facts;
 pub(crate) use happened::history;
 pub(crate) use near::{beginning_with, near};
+pub(crate) use search::{Found, search};

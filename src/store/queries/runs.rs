@@ -7,10 +7,14 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use serde::Serialize;
 
 use crate::domain::{Counts, TargetId, TargetRef, Verdict};
+use crate::status::Pass;
 use crate::store::{StoreError, db::values, tables::targets};
 
 /// How many runs an ambiguous part of an id is explained with.
 const EXPLAINED: usize = 3;
+
+/// How much of the end of an id is shown: the beginning is the time, which is shown beside it.
+const SHORT: usize = 12;
 
 /// A pass that was no dry run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -27,6 +31,25 @@ pub(crate) struct RunRow {
     pub outcome: Option<Verdict>,
     /// Its actions by state.
     pub counts: Counts,
+}
+
+impl RunRow {
+    /// The part of the id that people are shown; a command takes it for the whole.
+    pub(crate) fn short(&self) -> &str {
+        let from = self.run.len().saturating_sub(SHORT);
+        self.run.get(from..).unwrap_or(&self.run)
+    }
+
+    /// The pass, if it came to its end.
+    pub(crate) fn ended(&self) -> Option<Pass> {
+        Some(Pass {
+            run: self.run.clone(),
+            started_at: self.started_at,
+            finished_at: self.finished_at?,
+            outcome: self.outcome?,
+            counts: self.counts,
+        })
+    }
 }
 
 /// The last passes, newest first.

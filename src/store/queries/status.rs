@@ -132,20 +132,6 @@ pub(crate) fn gather(
 /// A run's columns, in the order of [`pass`].
 const PASS: &str = "id, started_at, finished_at, outcome, counts";
 
-/// The last finished passes, newest first, also those on some targets only. Ordered by row, so by
-/// their begin, since clocks may be set back.
-pub(in crate::store) fn last_passes(db: &Connection, most: usize) -> Result<Vec<Pass>, StoreError> {
-    let mut statement = db.prepare_cached(&format!(
-        "SELECT {PASS} FROM run WHERE dry_run = 0 AND finished_at IS NOT NULL ORDER BY rowid DESC LIMIT :most"
-    ))?;
-    let mut rows = statement.query(named_params! { ":most": most })?;
-    let mut passes = Vec::new();
-    while let Some(row) = rows.next()? {
-        passes.push(pass(row)?);
-    }
-    Ok(passes)
-}
-
 fn last_whole(db: &Connection) -> Result<Option<Pass>, StoreError> {
     let mut statement = db.prepare_cached(&format!(
         "SELECT {PASS} FROM run WHERE {WHOLE} AND finished_at IS NOT NULL ORDER BY rowid DESC LIMIT 1"

@@ -11,7 +11,7 @@ use crate::world::{FUTURE, PAST, World};
 
 /// The browser; `None` where there is none, and where everything is tested, that is a failure.
 #[expect(clippy::print_stdout, reason = "a test that is left out says so")]
-fn chromium() -> Option<PathBuf> {
+pub(super) fn chromium() -> Option<PathBuf> {
     let names = ["chromium", "chromium-browser", "google-chrome"];
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places = std::env::split_paths(&path).flat_map(|f| names.map(|name| f.join(name)));
@@ -27,7 +27,12 @@ fn chromium() -> Option<PathBuf> {
 }
 
 /// Has the browser load a page, and returns the document that came of it and what it complained of.
-async fn load(chromium: &Path, folder: &Path, more: &[&OsStr], url: &str) -> (String, String) {
+pub(super) async fn load(
+    chromium: &Path,
+    folder: &Path,
+    more: &[&OsStr],
+    url: &str,
+) -> (String, String) {
     let mut command = Command::new(chromium);
     command
         .env("HOME", folder)
@@ -54,7 +59,7 @@ async fn load(chromium: &Path, folder: &Path, more: &[&OsStr], url: &str) -> (St
 }
 
 /// An organization with something of everything, in names that are long and odd.
-async fn scene() -> World {
+pub(super) async fn scene() -> World {
     let mut world = World::new().await;
     world.listen("");
     "max_removals = 1\n".clone_into(&mut world.config.guard);
@@ -120,23 +125,35 @@ fn asked(log: &str) -> Vec<(String, bool)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_page_fits_a_phone_a_tablet_and_a_desk() {
+async fn the_pages_fit_a_phone_a_tablet_and_a_desk() {
     let Some(chromium) = chromium() else { return };
     let world = scene().await;
     let _daemon = world.listening().await;
     let page = world.get("/").body;
     assert!(page.contains("<details"), "something is folded: {page}");
-    let quoted = page.replace('&', "&amp;").replace('"', "&quot;");
+    let known = page
+        .split("href=\"")
+        .find(|link| link.starts_with("person?"));
+    let known = known.unwrap().split('"').next().unwrap();
+    let person = world.get(&format!("/{known}")).body;
+    assert!(person.contains("<table class=\"history\">"), "{person}");
+    let found = world.get("/people?q=montgomery").body;
     // A frame has exactly the width that it is given, and its inside can be measured.
-    let frames = [360, 800, 1280].map(|width| {
-        format!("<iframe width=\"{width}\" height=\"800\" srcdoc=\"{quoted}\"></iframe>")
-    });
+    let frames = |page: &String| {
+        let quoted = page.replace('&', "&amp;").replace('"', "&quot;");
+        let frames = [360, 800, 1280].map(|width| {
+            format!("<iframe width=\"{width}\" height=\"800\" srcdoc=\"{quoted}\"></iframe>")
+        });
+        frames.concat()
+    };
+    let frames = [&page, &person, &found].map(frames);
     let script = r#"<pre></pre><script>onload = () => {
         for (const frame of document.querySelectorAll("iframe")) {
             const inside = frame.contentDocument;
             for (const folded of inside.querySelectorAll("details")) folded.open = true;
             const {scrollWidth, clientWidth} = inside.documentElement;
-            const colour = getComputedStyle(inside.querySelector("rect")).fill;
+            const drawn = inside.querySelector("rect");
+            const colour = drawn ? getComputedStyle(drawn).fill : "nothing drawn";
             document.querySelector("pre").append(`${frame.width}: ${scrollWidth - clientWidth} ${colour}\n`);
             frame.remove();
         }
@@ -153,7 +170,11 @@ async fn the_page_fits_a_phone_a_tablet_and_a_desk() {
         .split("<pre>")
         .nth(1)
         .and_then(|rest| rest.split("</pre>").next());
-    let wanted = [360, 800, 1280].map(|width| format!("{width}: 0 rgb(63, 95, 143)\n"));
+    let colours = ["rgb(63, 95, 143)", "nothing drawn", "nothing drawn"];
+    let wanted = colours.map(|colour| {
+        let widths = [360, 800, 1280].map(|width| format!("{width}: 0 {colour}\n"));
+        widths.concat()
+    });
     assert_eq!(
         measured,
         Some(wanted.concat().as_str()),

@@ -71,14 +71,20 @@ async fn it_only_reads_and_says_so_in_plain_words() {
         world.ask(&format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n"))
     };
     for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"] {
-        for path in ["/", "/healthz", "/metrics"] {
+        for path in [
+            "/",
+            "/people?q=a",
+            "/person?email=a",
+            "/healthz",
+            "/metrics",
+        ] {
             let heard = line(method, path);
             assert_eq!(heard.status, 405, "{method} {path}");
             assert!(heard.head.contains("allow: get, head"), "{}", heard.head);
             assert_eq!(heard.body, "This can only be read: GET or HEAD.\n");
         }
     }
-    for path in ["/", "/healthz", "/readyz", "/metrics"] {
+    for path in ["/", "/people?q=a", "/healthz", "/readyz", "/metrics"] {
         let (get, head) = (line("GET", path), line("HEAD", path));
         assert_eq!((head.status, head.body.as_str()), (200, ""), "{path}");
         assert!(!get.body.is_empty());
@@ -87,12 +93,12 @@ async fn it_only_reads_and_says_so_in_plain_words() {
     assert_eq!(nothing.status, 404);
     assert_eq!(
         nothing.body,
-        "There is /, /healthz, /readyz and /metrics.\n"
+        "There is /, /people, /person, /healthz, /readyz and /metrics.\n"
     );
     for heard in [nothing, line("GET", "/"), line("POST", "/")] {
         for header in [
             "content-security-policy: default-src 'none'; style-src 'sha256-",
-            "frame-ancestors 'none'",
+            "form-action 'self'; frame-ancestors 'none'",
             "x-content-type-options: nosniff",
             "referrer-policy: no-referrer",
             "cache-control: no-store",
@@ -127,6 +133,8 @@ async fn without_a_token_only_loopback_names_are_answered_to() {
         assert!([400, 421].contains(&heard.status), "{host}: {heard:?}");
         assert!(!heard.body.contains("All is well"), "{host}");
     }
+    let refused = world.ask("GET /person?email=a HTTP/1.1\r\nHost: evil.example\r\n");
+    assert_eq!(refused.status, 421);
     let refused = world.ask("GET /healthz HTTP/1.1\r\nHost: evil.example\r\n");
     assert_eq!(refused.status, 421);
     assert!(
@@ -151,7 +159,15 @@ async fn with_a_token_whoever_does_not_bring_it_is_told_nothing() {
     };
     let basic = crate::keeping::secrets::base64(format!("me:{token}").as_bytes());
     let padding = "=".repeat((4 - basic.len() % 4) % 4);
-    for path in ["/", "/healthz", "/readyz", "/metrics", "/nothing"] {
+    for path in [
+        "/",
+        "/people?q=a",
+        "/person?email=robot@acme.example",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/nothing",
+    ] {
         for wrong in [
             String::new(),
             "Authorization: Bearer\r\n".to_owned(),
@@ -166,7 +182,8 @@ async fn with_a_token_whoever_does_not_bring_it_is_told_nothing() {
             assert!(heard.head.contains("www-authenticate: bearer realm="));
             assert!(!heard.body.contains(token) && !heard.head.contains(&token.to_lowercase()));
         }
-        let wanted = if path == "/nothing" { 404 } else { 200 };
+        let is_found = path != "/nothing" && !path.starts_with("/person");
+        let wanted = if is_found { 200 } else { 404 };
         for right in [
             format!("Authorization: Bearer {token}\r\n"),
             format!("Authorization: Basic {basic}{padding}\r\n"),
