@@ -1,5 +1,6 @@
 //! What people and programs are shown: lists, reports, the page, figures and documents.
 
+mod accessible;
 mod as_of;
 mod browser;
 mod demo;
