@@ -8,7 +8,7 @@ mod uncovered;
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io::{self, IsTerminal as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -199,10 +199,7 @@ fn write(
     toml: &str,
     answers: &Answers,
 ) -> Result<(), Failure> {
-    let mut builder = DirBuilder::new();
-    // The service reads its configuration there; the keys have modes of their own.
-    let made = builder.recursive(true).mode(0o755).create(directory);
-    made.map_err(|error| unwritten(directory, error))?;
+    make(directory).map_err(|error| unwritten(directory, error))?;
     let mut contents = Vec::new();
     for (name, secret) in answers.secrets() {
         let text = format!("{}\n", secret.expose_secret());
@@ -224,6 +221,16 @@ fn write(
         output::line(&format!("written  {}", path.display()))?;
     }
     Ok(())
+}
+
+/// Makes the directory where it is missing. The service reads its configuration there, whatever the
+/// umask of whoever writes it; the keys have modes of their own.
+fn make(directory: &Path) -> io::Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).create(directory)?;
+    fs::set_permissions(directory, Permissions::from_mode(0o755))
 }
 
 /// A new file, which nobody but its owner can open before it has its mode.

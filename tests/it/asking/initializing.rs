@@ -1,14 +1,17 @@
 //! `lapsed init`: a configuration, its keys and an import file, written for somebody who has none.
 
+mod terminal;
+
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use lapsed_sandbox::{SaplingState, SentiusState, TeamUser};
 
 use crate::desk::{Desk, Providers, Ran};
+use terminal::Terminal;
 
 const SENTIUS: &str = "SENTIUS-KEY-0123456789abcdefghij";
 const HOLDER: &str = "robot@acme.example";
@@ -168,6 +171,22 @@ fn what_it_writes_is_checked_and_used_as_it_is() {
         ran.out
     );
     assert!(!desk.path("new/members.csv").exists());
+}
+
+#[test]
+fn the_service_can_read_it_whatever_the_umask_and_nobody_else_the_keys() {
+    let providers = providers();
+    let (desk, args) = empty(&providers);
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "umask \"$1\"; shift; exec \"$@\"", "sh", "077"])
+        .arg(env!("CARGO_BIN_EXE_lapsed"))
+        .args(&args)
+        .current_dir(desk.root());
+    assert!(command.output().unwrap().status.success());
+    let new = desk.path("new");
+    assert_eq!((mode(&new), mode(&new.join("lapsed.toml"))), (0o755, 0o644));
+    assert_eq!(mode(&new.join("sapling-key")), 0o600);
 }
 
 #[test]
@@ -364,73 +383,6 @@ fn a_bad_option_is_named_before_anything_is_written() {
     assert_eq!(desk.files(), before);
 }
 
-/// Somebody at a terminal.
-struct Terminal {
-    child: Child,
-    shown: String,
-}
-
-impl Terminal {
-    /// `None` where there is no program that makes a terminal.
-    #[expect(clippy::print_stdout, reason = "a test that is left out says so")]
-    fn with(desk: &Desk, args: &str) -> Option<Self> {
-        let command = format!("tty; exec {} {args}", env!("CARGO_BIN_EXE_lapsed"));
-        let child = Command::new("script")
-            .args(["--quiet", "--return", "--command", &command, "/dev/null"])
-            .current_dir(desk.root())
-            .env("TERM", "dumb")
-            .env("TZ", "Europe/Rome")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn();
-        let Ok(child) = child else {
-            println!("skipped: there is no script(1) here");
-            return None;
-        };
-        let shown = String::new();
-        Some(Self { child, shown })
-    }
-
-    /// Reads on until this is shown.
-    fn sees(&mut self, said: &str) {
-        let from = self.shown.len();
-        let out = self.child.stdout.as_mut().unwrap();
-        let mut bytes = Vec::new();
-        while !self.shown[from..].contains(said) {
-            let mut byte = [0];
-            assert_eq!(out.read(&mut byte).unwrap(), 1, "{said}: {}", self.shown);
-            bytes.push(byte[0]);
-            if let Ok(text) = str::from_utf8(&bytes) {
-                self.shown += text;
-                bytes.clear();
-            }
-        }
-    }
-
-    fn types(&mut self, text: &str) {
-        let stdin = self.child.stdin.as_mut().unwrap();
-        stdin.write_all(text.as_bytes()).unwrap();
-        stdin.flush().unwrap();
-    }
-
-    /// Waits until what is typed is not shown any more.
-    fn is_blind(&self) {
-        let terminal = self.shown.lines().next().unwrap().trim();
-        loop {
-            let stty = Command::new("stty")
-                .args(["-F", terminal, "-a"])
-                .output()
-                .unwrap();
-            let said = String::from_utf8_lossy(&stty.stdout).into_owned();
-            assert!(stty.status.success(), "{terminal}: {said}");
-            if said.contains(" -echo ") && said.contains(" icanon ") {
-                return;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(5));
-        }
-    }
-}
-
 #[test]
 fn a_person_is_asked_and_the_key_is_not_shown() {
     let providers = providers();
@@ -458,25 +410,8 @@ fn a_person_is_asked_and_the_key_is_not_shown() {
     person.types("n");
     person.sees("Next:");
     person.sees("--run-now --dry-run");
-    drop(person.child.stdin.take());
-    let mut rest = String::new();
-    person
-        .child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut rest)
-        .unwrap();
-    assert!(
-        person.child.wait().unwrap().success(),
-        "{}{rest}",
-        person.shown
-    );
-    assert!(
-        !person.shown.contains(&key) && !rest.contains(&key),
-        "{}",
-        person.shown
-    );
+    let shown = person.ends_well();
+    assert!(!shown.contains(&key), "{shown}");
     let text = fs::read_to_string(desk.path("new/lapsed.toml")).unwrap();
     assert!(text.contains("timezone = \"Europe/Rome\"\n"), "{text}");
     assert!(
