@@ -1,5 +1,5 @@
 //! Text for people: foreign text that has no effect where it is shown, numbers with their nouns,
-//! spans, and moments in a zone.
+//! spans, moments in a zone, and the word that was meant.
 
 use std::fmt::{self, Write as _};
 
@@ -96,6 +96,13 @@ pub(crate) fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
+/// The known word that takes the fewest changes to become `word`, in any case.
+pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+    let word = word.to_lowercase();
+    let far = |known: &&str| strsim::damerau_levenshtein(&word, &known.to_lowercase());
+    known.into_iter().min_by_key(far)
+}
+
 /// A number with its noun.
 pub(crate) fn count(number: u64, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
@@ -118,12 +125,12 @@ pub(crate) fn day(at: Timestamp, zone: &TimeZone) -> String {
     in_zone(at, zone, "%Y-%m-%d")
 }
 
-/// `2026-12-31 23:59`, in the zone.
+/// `2026-12-31 23:59`, in the zone: the form of a moment wherever the zone is told beside it.
 pub(crate) fn minute(at: Timestamp, zone: &TimeZone) -> String {
     in_zone(at, zone, "%Y-%m-%d %H:%M")
 }
 
-/// `2026-12-31 23:59:59 CET`.
+/// `2026-12-31 23:59:59 CET`: a moment in a text that is kept or stands alone.
 pub(crate) fn second(at: Timestamp, zone: &TimeZone) -> String {
     in_zone(at, zone, "%Y-%m-%d %H:%M:%S %Z")
 }

@@ -12,6 +12,7 @@ use thiserror::Error;
 
 use crate::config::Settings;
 use crate::store::NewGrant;
+use crate::text::nearest;
 pub(crate) use row::{Written, known_account};
 
 /// The columns that a file may have, in any order.
@@ -249,10 +250,7 @@ fn columns(header: &csv::ByteRecord) -> Result<Header, String> {
             return Err(format!("column {} has no name", place + 1));
         }
         let Some(column) = COLUMNS.into_iter().find(|c| c.eq_ignore_ascii_case(name)) else {
-            let nearest = COLUMNS
-                .into_iter()
-                .min_by_key(|c| strsim::damerau_levenshtein(c, &name.to_lowercase()))
-                .unwrap_or("email");
+            let nearest = nearest(name, COLUMNS).unwrap_or("email");
             return Err(format!(
                 "{name:?} is not a column; the nearest known one is {nearest} (there are {})",
                 COLUMNS.join(", ")

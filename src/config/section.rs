@@ -12,6 +12,7 @@ use serde_json::{Value as Json, json};
 
 use super::error::Report;
 use super::lines::join;
+use crate::text::nearest;
 
 /// The value as read, or a description of what would be right.
 pub(super) type Read<T> = Result<T, String>;
@@ -212,7 +213,7 @@ impl<'r> Section<'r> {
         let mut unknown: Vec<&String> = self.entries.keys().collect();
         unknown.sort();
         for key in unknown {
-            let nearest = nearest(key, &self.known)
+            let nearest = nearest(key, self.known.iter().copied())
                 .map(|known| join(&self.path, known))
                 .map_or_else(String::new, |known| {
                     format!("; the nearest known one is {known}")
@@ -221,15 +222,6 @@ impl<'r> Section<'r> {
                 .add(&join(&self.path, key), format!("unknown key{nearest}"));
         }
     }
-}
-
-/// The known word that takes the fewest changes to become `word`.
-fn nearest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
-    let word = word.to_lowercase();
-    known
-        .iter()
-        .min_by_key(|known| strsim::damerau_levenshtein(&word, known))
-        .copied()
 }
 
 /// A value below a key.

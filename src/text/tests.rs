@@ -119,6 +119,17 @@ fn a_span_is_told_in_the_largest_unit_that_says_enough() {
 }
 
 #[test]
+fn the_nearest_word_is_found_in_any_case() {
+    let known = ["sentius:acme", "sapling:acme/Core", "sapling:acme/Sales"];
+    assert_eq!(nearest("SENTIUS:ACEM", known), Some("sentius:acme"));
+    assert_eq!(
+        nearest("sapling:acme/core", known),
+        Some("sapling:acme/Core")
+    );
+    assert_eq!(nearest("x", []), None);
+}
+
+#[test]
 fn a_moment_is_told_in_its_zone() {
     let zone = TimeZone::get("Europe/Berlin").unwrap();
     let at = "2026-12-31T22:59:59Z".parse().unwrap();
