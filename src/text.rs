@@ -120,6 +120,16 @@ pub(crate) fn span(span: SignedDuration) -> String {
     }
 }
 
+/// `in 39 days`, `3 hours ago`.
+pub(crate) fn away(at: Timestamp, now: Timestamp) -> String {
+    let away = at.duration_since(now);
+    if away.is_negative() {
+        format!("{} ago", span(away.abs()))
+    } else {
+        format!("in {}", span(away))
+    }
+}
+
 /// `2026-12-31`, in the zone.
 pub(crate) fn day(at: Timestamp, zone: &TimeZone) -> String {
     in_zone(at, zone, "%Y-%m-%d")

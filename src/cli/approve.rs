@@ -13,6 +13,7 @@ use super::runs::{self, LAST};
 use super::{Common, output, person};
 use crate::clock;
 use crate::config::Keys;
+use crate::explain::words::Words;
 use crate::report::words;
 use crate::store::{Approval, HeldRemoval, Holds, Store};
 use crate::text::one_line;
@@ -53,7 +54,7 @@ struct Approved<'a> {
 }
 
 pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Failure> {
-    let (_, store) = common.open(Keys::Leave)?;
+    let (settings, store) = common.open(Keys::Leave)?;
     let by = person::asker(args.by.as_deref());
     let restored = store.looks_restored().await?;
     let named = match args.run.as_str() {
@@ -110,7 +111,8 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
             "{named}: nothing was held in this run"
         ))),
         Approval::Already(at) => Err(Failure::usage(format!(
-            "{named}: this plan was approved at {at} already; a plan goes ahead once"
+            "{named}: this plan was approved {} already; a plan goes ahead once",
+            Words::shown(&settings.timezone, clock::now()).both(at)
         ))),
         Approval::Given { actions, dropped } => {
             store.set_mark().await;

@@ -3,9 +3,10 @@
 use clap::Args;
 use serde::Serialize;
 
+use super::Common;
 use super::exit::{Exit, Failure, told};
 use super::giving::Form;
-use super::{Common, output};
+use super::output::{self, Tone};
 use crate::config::{Keys, Settings};
 use crate::guard::OBSERVES;
 use crate::mail::Courier;
@@ -209,11 +210,12 @@ async fn alarm(settings: &Settings, found: &mut Findings) -> Result<bool, Failur
 
 impl Findings {
     fn line(&mut self, state: Health, subject: &str, detail: &str) -> Result<(), Failure> {
-        let mark = match state {
-            Health::Ok => "ok     ",
-            Health::Unknown => "unknown",
-            Health::Failed => "FAILED ",
+        let (mark, tone) = match state {
+            Health::Ok => ("ok     ", Tone::Good),
+            Health::Unknown => ("unknown", Tone::Waiting),
+            Health::Failed => ("FAILED ", Tone::Bad),
         };
+        let mark = output::tinted(mark, tone);
         if self.form == Form::Text {
             let line = format!("{mark}  {subject}: {}", crate::text::one_line(detail));
             output::if_read(output::line(&line))?;

@@ -5,8 +5,10 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs};
 use super::{Common, output, when};
+use crate::clock;
 use crate::config::Keys;
 use crate::domain::{Edge, ProvisionState, Target};
+use crate::explain::words::Words;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
 
@@ -46,8 +48,9 @@ pub(super) async fn run(common: &Common, args: ExtendArgs) -> Result<Exit, Failu
         .extend(email, args.target, end, giving::waiting)
         .await
         .map_err(giving::in_options)?;
-    let exit = giving::tell(&given, args.asked.format)?;
-    giving::outlasted(&store, &settings, &given).await?;
+    let words = Words::shown(&settings.timezone, clock::now());
+    let exit = giving::tell(&given, args.asked.format, &words)?;
+    giving::outlasted(&store, &given, &words).await?;
     let waits = given.iter().any(|g| g.state == ProvisionState::Planned);
     if waits && !settings.guard.observe_only {
         output::complain("the new end is on record; the next pass posts the entry");

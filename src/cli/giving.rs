@@ -8,15 +8,16 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::exit::{Exit, Failure};
-use super::{output, person, progress};
+use super::output::{self, Table, Tone};
+use super::{person, progress};
 use crate::clock;
 use crate::commands::{GiveError, Given, Requests};
 use crate::config::Settings;
-use crate::domain::{Email, When};
+use crate::domain::{Email, ProvisionState, When};
+use crate::explain::words::Words;
 use crate::progress::Stop;
 use crate::providers::accounts::Services;
 use crate::store::{Asked, Grants, Lock, Store, Targets};
-use crate::text;
 
 /// Options of every command that gives or takes.
 #[derive(Debug, Args)]
@@ -95,10 +96,10 @@ pub(super) fn in_options(error: GiveError) -> Failure {
 }
 
 /// Prints the result of each request, and returns the exit code.
-pub(super) fn tell(given: &[Given], form: Form) -> Result<Exit, Failure> {
+pub(super) fn tell(given: &[Given], form: Form, words: &Words) -> Result<Exit, Failure> {
     output::if_read(match form {
         Form::Json => output::json(&Results { results: given }),
-        Form::Text => table(given),
+        Form::Text => table(given, words),
     })?;
     Ok(exit(given))
 }
@@ -111,38 +112,49 @@ pub(super) fn exit(given: &[Given]) -> Exit {
     }
 }
 
+fn tone(state: ProvisionState) -> Tone {
+    match state {
+        state if state.is_amiss() => Tone::Bad,
+        ProvisionState::Done | ProvisionState::Recorded => Tone::Good,
+        ProvisionState::Scheduled | ProvisionState::Planned => Tone::Waiting,
+        _ => Tone::Plain,
+    }
+}
+
 /// A line for each person.
-pub(super) fn table(given: &[Given]) -> io::Result<()> {
+pub(super) fn table(given: &[Given], words: &Words) -> io::Result<()> {
     if given.is_empty() {
         return Ok(());
     }
-    let mut table = output::table(&["STATE", "EMAIL", "TARGET", "ROLE", "START", "END", "DETAIL"]);
+    let heads = ["STATE", "EMAIL", "TARGET", "ROLE", "START", "END", "DETAIL"];
+    let mut table = Table::new(&heads)
+        .gives_up(&["START", "ROLE"])
+        .wraps(&["DETAIL"]);
     for one in given {
         let state = match one.result {
             Some(result) => format!("{}, {}", one.state.as_str(), result.as_str()),
             None => one.state.as_str().to_owned(),
         };
-        let end = one
-            .end
-            .map_or_else(|| "never".to_owned(), |end| end.to_string());
-        table.add_row([
-            output::cell(&state),
+        table.add([
+            output::cell(&state).toned(tone(one.state)),
             output::cell(&one.email),
             output::cell(&one.target.to_string()),
             output::cell(one.role.map_or("", |role| role.as_str())),
-            output::cell(&one.start.to_string()),
-            output::cell(&end),
+            output::cell(&words.moment(one.start)),
+            output::cell(&words.end(one.end)),
             output::cell(one.detail.as_deref().unwrap_or_default()),
         ]);
     }
-    output::show(&table)
+    output::show(&table, "--format json")?;
+    output::complain(&words.times_in());
+    Ok(())
 }
 
 /// Says where another grant lasts longer than the end that was asked for: the last end counts.
 pub(super) async fn outlasted(
     store: &Store,
-    settings: &Settings,
     given: &[Given],
+    words: &Words,
 ) -> Result<(), Failure> {
     let at = clock::now();
     for one in given.iter().filter(|g| !g.state.is_amiss()) {
@@ -155,7 +167,7 @@ pub(super) async fn outlasted(
         let until = match last.await? {
             Some(When::Never) => "without an end".to_owned(),
             Some(When::At(last)) if last > end => {
-                format!("until {}", text::second(last, &settings.timezone))
+                format!("until {}", words.moment(last))
             }
             _ => continue,
         };

@@ -10,10 +10,10 @@ use crate::commands::import::Written;
 use crate::commands::{self, Given, Request};
 use crate::config::{Keys, Settings};
 use crate::domain::Flags;
+use crate::explain::words::Words;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
 use crate::store::{NewGrant, Same, Store};
-use crate::text;
 
 /// What is granted.
 #[derive(Debug, Args)]
@@ -100,46 +100,50 @@ pub(super) async fn run(common: &Common, args: GrantArgs) -> Result<Exit, Failur
         false => Keys::Read,
     };
     let (settings, store) = common.open(keys)?;
+    let grant = args.grant(&settings)?;
+    let words = Words::shown(&settings.timezone, clock::now());
     let given = match args.record_only {
-        true => record(&settings, &store, &args).await?,
-        false => give(&settings, &store, &args).await?,
+        true => record(&store, grant, &args.asked, &words).await?,
+        false => give(&settings, &store, grant, &args.asked).await?,
     };
     if args.asked.format == Form::Text {
         for one in given.iter().filter(|g| g.state.as_str() == "unchanged") {
-            let end = one
-                .end
-                .map_or_else(|| "without an end".to_owned(), |end| format!("until {end}"));
             output::complain(&format!(
-                "{} has this access already, {end}; extend moves the end",
-                one.email
+                "{} has this access already, {}; extend moves the end",
+                one.email,
+                words.until(one.end)
             ));
         }
     }
-    let exit = giving::tell(&given, args.asked.format)?;
-    giving::outlasted(&store, &settings, &given).await?;
+    let exit = giving::tell(&given, args.asked.format, &words)?;
+    giving::outlasted(&store, &given, &words).await?;
     Ok(exit)
 }
 
 async fn record(
-    settings: &Settings,
     store: &Store,
-    args: &GrantArgs,
+    grant: NewGrant,
+    asked: &AskedArgs,
+    words: &Words,
 ) -> Result<Vec<Given>, Failure> {
-    let grant = args.grant(settings)?;
     if let Some(past) = grant.end.filter(|end| *end <= clock::now()) {
-        let past = text::second(past, &settings.timezone);
         output::complain(&format!(
-            "the end {past} is past: the next pass removes this access"
+            "the end {} is past: the next pass removes this access",
+            words.moment(past)
         ));
     }
-    let asked = args.asked.asked("grant");
+    let asked = asked.asked("grant");
     Ok(commands::note(store, vec![grant], Same::Running, asked).await?)
 }
 
-async fn give(settings: &Settings, store: &Store, args: &GrantArgs) -> Result<Vec<Given>, Failure> {
-    let grant = args.grant(settings)?;
+async fn give(
+    settings: &Settings,
+    store: &Store,
+    grant: NewGrant,
+    asked: &AskedArgs,
+) -> Result<Vec<Given>, Failure> {
     let services = Services::connect(settings, &Metrics::default())?;
-    let requests = args.asked.requests("grant", settings, &services, store);
+    let requests = asked.requests("grant", settings, &services, store);
     let lock = giving::lock(&requests).await?;
     let request = Request {
         grant,

@@ -3,8 +3,9 @@
 use clap::Args;
 
 use super::exit::{Exit, Failure};
+use super::output::{self, Table};
 use super::person::{person, unknown};
-use super::{Common, RowFormat, output};
+use super::{Common, RowFormat};
 use crate::clock;
 use crate::explain::words::Words;
 use crate::explain::{HistoryRow, tell};
@@ -41,10 +42,11 @@ pub(super) async fn run(common: &Common, args: HistoryArgs) -> Result<Exit, Fail
             Ok((history, near))
         })
         .await?;
-    let words = Words {
-        zone: settings.timezone.clone(),
-        now: clock::now(),
+    let words = match args.format {
+        RowFormat::Table => Words::shown,
+        RowFormat::Json | RowFormat::Csv => Words::kept,
     };
+    let words = words(&settings.timezone, clock::now());
     let rows = tell(history.happened, &history.actions, &words);
     match args.format {
         RowFormat::Json => output::json(&rows)?,
@@ -61,17 +63,19 @@ fn table(rows: &[HistoryRow], words: &Words) -> Result<(), Failure> {
     if rows.is_empty() {
         return Ok(());
     }
-    let mut table = output::table(&["TIME", "WHAT", "TARGET", "BY, EVIDENCE"]);
+    let mut table = Table::new(&["TIME", "WHAT", "TARGET", "BY, EVIDENCE"])
+        .gives_up(&["BY, EVIDENCE"])
+        .wraps(&["WHAT", "BY, EVIDENCE"]);
     for row in rows {
-        table.add_row([
+        table.add([
             output::cell(&words.moment(row.at)),
             output::cell(&row.text),
             output::cell(row.target.as_deref().unwrap_or_default()),
             output::cell(row.by.as_deref().unwrap_or_default()),
         ]);
     }
-    output::show(&table)?;
-    output::complain(&output::count(rows.len(), "event"));
+    output::show(&table, "--format csv")?;
+    output::counted(rows.len(), "event", words);
     Ok(())
 }
 

@@ -13,6 +13,7 @@ use crate::commands::import::{self, Faults, Row};
 use crate::commands::{self, GiveError, Given, Request, Requests};
 use crate::config::Keys;
 use crate::domain::{Flags, Provided, ProvisionState, When};
+use crate::explain::words::Words;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
 use crate::store::{Imported, NewGrant, Same};
@@ -83,8 +84,9 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
     if args.asked.format == Form::Json {
         output::if_read(output::json(&Results { results: &given }))?;
     } else {
-        text(&args, &given)?;
-        notes(&args, &lines, &given);
+        let words = Words::shown(&settings.timezone, clock::now());
+        text(&args, &given, &words)?;
+        notes(&args, &lines, &given, &words);
     }
     let observes = settings.guard.observe_only;
     let waits = |g: &Given| g.state == ProvisionState::Planned && !observes;
@@ -150,15 +152,15 @@ fn with_lines(error: Failed, file: &Path, lines: &[u64]) -> Failure {
 }
 
 /// Prints the results: first of the records, then of the gifts.
-fn text(args: &ImportArgs, given: &[Given]) -> Result<(), Failure> {
+fn text(args: &ImportArgs, given: &[Given], words: &Words) -> Result<(), Failure> {
     let number = |is: fn(&Imported) -> bool| given.iter().filter(|g| is(&g.imported)).count();
-    let words = if args.dry_run {
+    let rehearsed = if args.dry_run {
         "dry run: of the grants there would be "
     } else {
         ""
     };
     output::if_read(output::line(&format!(
-        "{words}{} recorded, {} amended, {} unchanged",
+        "{rehearsed}{} recorded, {} amended, {} unchanged",
         number(|i| matches!(i, Imported::Recorded { .. })),
         number(|i| *i == Imported::Amended),
         number(|i| *i == Imported::Unchanged),
@@ -194,11 +196,11 @@ fn text(args: &ImportArgs, given: &[Given]) -> Result<(), Failure> {
             told.push(one.clone());
         }
     }
-    Ok(output::if_read(giving::table(&told))?)
+    Ok(output::if_read(giving::table(&told, words))?)
 }
 
 /// Tells on stderr what is odd about a row, though it is taken.
-fn notes(args: &ImportArgs, lines: &[u64], given: &[Given]) {
+fn notes(args: &ImportArgs, lines: &[u64], given: &[Given], words: &Words) {
     let file = import::named(&args.file).display();
     for (line, one) in lines.iter().zip(given) {
         if args.record_only
@@ -217,7 +219,7 @@ fn notes(args: &ImportArgs, lines: &[u64], given: &[Given]) {
         };
         let until = match until {
             When::Never => "has no end".to_owned(),
-            When::At(end) => format!("ends {end}"),
+            When::At(end) => format!("ends {}", words.both(end)),
         };
         output::complain(&format!(
             "{file}: line {line}: note: another grant of this person on this target {until}, and the last end counts"

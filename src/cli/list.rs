@@ -1,18 +1,30 @@
 //! `lapsed list`: grants, now or as they were.
 
+mod columns;
+
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::{Common, RowFormat, moment, output};
 use crate::clock;
-use crate::domain::{GrantState, Target, TargetId};
+use crate::domain::{Email, GrantState, Target, TargetId};
+use crate::explain::words::Words;
 use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
+use crate::text::nearest;
+use columns::Columns;
 
 /// Which grants.
 #[derive(Debug, Args)]
-#[command(
-    after_help = "Example:\n  lapsed list --target sapling:acme/Core --state active --format csv"
-)]
+#[command(after_help = "\
+The table is sorted by end, the soonest first. On a terminal, columns without content are left \
+out, and where the width is too small also START, REASON, OWNER, ROLE, FROM NOW and STATE, in this \
+order; a line below says so. If even the others do not fit, each grant is shown in several lines. \
+In a pipe each grant is one line with all columns.
+
+Examples:
+  lapsed list --target sapling:acme/Core --state active --format csv
+  lapsed list --ending-within 30d --owner olga@example.com
+  lapsed list --never-ends --columns email,target,owner,reason")]
 pub(super) struct ListArgs {
     /// Only of this target: sentius:ACCOUNT or sapling:ACCOUNT/TEAM
     #[arg(long)]
@@ -22,9 +34,17 @@ pub(super) struct ListArgs {
     #[arg(long, default_value = "all")]
     state: StateArg,
 
+    /// Only those that this person answers for
+    #[arg(long, value_name = "EMAIL")]
+    owner: Option<String>,
+
     /// Only those that end within this span, such as 30d
     #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     ending_within: Option<String>,
+
+    /// Only those without an end
+    #[arg(long, conflicts_with = "ending_within")]
+    never_ends: bool,
 
     /// As it was then: a time, a date or yesterday (its last moment)
     #[arg(long, value_name = "WHEN", allow_hyphen_values = true)]
@@ -33,6 +53,10 @@ pub(super) struct ListArgs {
     /// The form of the output
     #[arg(long, value_name = "FORM", default_value = "table")]
     format: RowFormat,
+
+    /// These columns, in this order, of a table or CSV: keys of the JSON, with commas between them
+    #[arg(long, value_name = "KEYS")]
+    columns: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -45,6 +69,8 @@ enum StateArg {
 }
 
 pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure> {
+    let columns = Columns::asked(args.columns.as_deref(), args.format)?;
+    let owner = args.owner.as_deref().map(owner).transpose()?;
     let (settings, store) = common.open_to_read()?;
     let now = clock::now();
     let as_of = moment("--as-of", args.as_of.as_deref(), &settings)?;
@@ -68,15 +94,33 @@ pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure
         ending_until,
         as_of,
     };
-    let rows = store
+    let mut rows = store
         .read(move |db| Listing::grants(db, &filter, now))
         .await?;
+    let is_owners = |row: &GrantRow, owner: &Email| {
+        let of_row = row.owner.as_deref().map(Email::observed);
+        of_row.as_ref() == Some(owner)
+    };
+    rows.retain(|row| {
+        owner.as_ref().is_none_or(|owner| is_owners(row, owner))
+            && !(args.never_ends && row.end.is_some())
+    });
     match args.format {
         RowFormat::Json => output::json(&rows)?,
-        RowFormat::Csv => csv(&rows)?,
-        RowFormat::Table => table(&rows)?,
+        RowFormat::Csv => columns.csv(&rows)?,
+        RowFormat::Table => {
+            table(&mut rows, &columns, &Words::shown(&settings.timezone, now))?;
+        }
     }
     Ok(Exit::Done)
+}
+
+/// Whoever stands on record as an owner can be asked for.
+fn owner(text: &str) -> Result<Email, Failure> {
+    match text.trim() {
+        "" => Err(Failure::usage("--owner: the address is empty")),
+        text => Ok(Email::observed(text)),
+    }
 }
 
 /// The target that an option names; naming one that is not on record is a mistake worth telling.
@@ -88,79 +132,36 @@ pub(super) async fn known_target(
         return Ok(None);
     };
     let wanted = target.clone();
-    let (found, namesakes) = store
+    let (found, namesakes, all) = store
         .read(move |db| {
-            Ok((
-                Targets::on_record(db, &wanted)?,
-                Targets::namesakes(db, &wanted)?,
-            ))
+            let found = Targets::on_record(db, &wanted)?;
+            let namesakes = Targets::namesakes(db, &wanted)?;
+            let all = match (&found, &namesakes) {
+                (None, None) => Targets::all(db)?,
+                _ => Vec::new(),
+            };
+            Ok((found, namesakes, all))
         })
         .await?;
-    match (found, namesakes) {
-        (Some(found), _) => Ok(Some(found.id())),
-        (None, Some(namesakes)) => Err(Failure::usage(format!("--target: {namesakes}"))),
-        (None, None) => Err(Failure::usage(format!(
-            "--target: {target} is not on record: no grant names it and no pass has seen it"
-        ))),
+    if let Some(found) = found {
+        return Ok(Some(found.id()));
     }
+    let why = namesakes.unwrap_or_else(|| {
+        let names: Vec<String> = all.iter().map(|known| known.written()).collect();
+        let near = nearest(&target.written(), names.iter().map(String::as_str));
+        let near = near.map(|name| format!("; the nearest on record is {name}"));
+        format!(
+            "{target} is not on record: no grant names it and no pass has seen it{}",
+            near.unwrap_or_default()
+        )
+    });
+    Err(Failure::usage(format!("--target: {why}")))
 }
 
-fn table(rows: &[GrantRow]) -> Result<(), Failure> {
-    let mut table = output::table(&[
-        "EMAIL", "TARGET", "STATE", "START", "END", "ROLE", "OWNER", "REASON",
-    ]);
-    for row in rows {
-        table.add_row([
-            output::cell(&row.email),
-            output::cell(&row.target.to_string()),
-            output::cell(row.state.as_str()),
-            output::cell(&row.start.to_string()),
-            output::cell(
-                &row.end
-                    .map_or_else(|| "never".to_owned(), |end| end.to_string()),
-            ),
-            output::cell(row.role.as_deref().unwrap_or_default()),
-            output::cell(row.owner.as_deref().unwrap_or_default()),
-            output::cell(row.reason.as_deref().unwrap_or_default()),
-        ]);
-    }
-    if !rows.is_empty() {
-        output::show(&table)?;
-    }
-    output::complain(&output::count(rows.len(), "grant"));
+fn table(rows: &mut [GrantRow], columns: &Columns, words: &Words) -> Result<(), Failure> {
+    // Stable: grants that end together stay in the order of target and address.
+    rows.sort_by_key(|row| (row.end.is_none(), row.end));
+    output::show(&columns.table(rows, words), "--columns")?;
+    output::counted(rows.len(), "grant", words);
     Ok(())
-}
-
-fn csv(rows: &[GrantRow]) -> Result<(), Failure> {
-    let time = |at: Option<jiff::Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    output::csv(
-        &[
-            "email",
-            "target",
-            "name",
-            "permissions",
-            "role",
-            "start",
-            "end",
-            "owner",
-            "reason",
-            "state",
-            "removed_at",
-        ],
-        rows.iter().map(|row| {
-            [
-                row.email.clone(),
-                row.target.to_string(),
-                row.name.clone().unwrap_or_default(),
-                row.permissions.join(";"),
-                row.role.clone().unwrap_or_default(),
-                row.start.to_string(),
-                time(row.end),
-                row.owner.clone().unwrap_or_default(),
-                row.reason.clone().unwrap_or_default(),
-                row.state.as_str().to_owned(),
-                time(row.removed_at),
-            ]
-        }),
-    )
 }

@@ -4,16 +4,20 @@ use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
 use super::list::known_target;
-use super::{Common, moment, output};
+use super::output::{self, Table, Tone};
+use super::{Common, moment};
 use crate::clock;
 use crate::config::{SaplingAccount, Settings};
-use crate::domain::{Email, Permission, Target};
+use crate::domain::{Email, Permission, Provider, Target};
+use crate::explain::words::Words;
 use crate::store::{Listing, MemberFilter, MemberRow, Store};
 use crate::text::one_line;
 
 /// Which members.
 #[derive(Debug, Args)]
 #[command(after_help = "\
+On a narrow terminal LAST SEEN, FLAGS and SINCE are left out, in this order, and a line below says so.
+
 Members without a grant are put on record with:
   lapsed members --uncovered --format import > members.csv
   lapsed import members.csv --record-only
@@ -69,11 +73,28 @@ pub(super) async fn run(common: &Common, args: MembersArgs) -> Result<Exit, Fail
             ))
         })
         .await?;
+    let words = Words::shown(&settings.timezone, now);
+    let whitelist = args
+        .target
+        .as_ref()
+        .filter(|target| target.provider() == Provider::Sentius);
     match args.format {
         MembersFormat::Json => output::json(&rows)?,
         MembersFormat::Csv => csv(&rows)?,
-        MembersFormat::Table => table(&rows, unread.is_empty())?,
+        MembersFormat::Table => {
+            table(&rows, &words)?;
+            // "Nobody" is not the same as "not known".
+            if !rows.is_empty() || (unread.is_empty() && whitelist.is_none()) {
+                output::counted(rows.len(), "member", &words);
+            }
+        }
         MembersFormat::Import => as_import(&rows)?,
+    }
+    if let Some(target) = whitelist {
+        output::complain(&one_line(&format!(
+            "{target}: who is on it is not known: a whitelist cannot be listed; \
+             lapsed list --target {target} shows its grants"
+        )));
     }
     for team in unread {
         output::complain(&one_line(&format!(
@@ -168,8 +189,9 @@ pub(super) fn import_file(rows: Vec<ImportRow>) -> Result<String, Failure> {
     output::csv_text(&IMPORTED, rows.into_iter())
 }
 
-fn table(rows: &[MemberRow], is_whole: bool) -> Result<(), Failure> {
-    let mut table = output::table(&["EMAIL", "TARGET", "COVERED", "FLAGS", "SINCE", "LAST SEEN"]);
+fn table(rows: &[MemberRow], words: &Words) -> Result<(), Failure> {
+    let heads = ["EMAIL", "TARGET", "COVERED", "FLAGS", "SINCE", "LAST SEEN"];
+    let mut table = Table::new(&heads).gives_up(&["LAST SEEN", "FLAGS", "SINCE"]);
     for row in rows {
         let flags = [
             (row.is_admin, "admin"),
@@ -179,23 +201,19 @@ fn table(rows: &[MemberRow], is_whole: bool) -> Result<(), Failure> {
         ];
         let flags: Vec<&str> = flags.iter().filter(|f| f.0).map(|f| f.1).collect();
         let since = row.created_at.unwrap_or(row.first_seen);
-        table.add_row([
+        table.add([
             output::cell(&row.email),
             output::cell(&row.target.to_string()),
-            output::cell(if row.covered { "yes" } else { "no" }),
+            match row.covered {
+                true => output::cell("yes").toned(Tone::Good),
+                false => output::cell("no").toned(Tone::Waiting),
+            },
             output::cell(&flags.join(" ")),
-            output::cell(&since.to_string()),
-            output::cell(&row.last_seen.to_string()),
+            output::cell(&words.moment(since)),
+            output::cell(&words.moment(row.last_seen)),
         ]);
     }
-    if !rows.is_empty() {
-        output::show(&table)?;
-    }
-    // "Nobody" is not the same as "not known".
-    if is_whole || !rows.is_empty() {
-        output::complain(&output::count(rows.len(), "member"));
-    }
-    Ok(())
+    Ok(output::show(&table, "--format csv")?)
 }
 
 fn csv(rows: &[MemberRow]) -> Result<(), Failure> {

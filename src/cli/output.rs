@@ -1,13 +1,18 @@
 //! Printing: results to stdout, messages to stderr, tables that fit.
 
+mod layout;
+
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
-use comfy_table::{Cell, ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
 use super::exit::Failure;
+pub(super) use layout::{Cell, Table};
+use layout::{Lines, Said};
+
+use crate::explain::words::Words;
 use crate::files;
 use crate::report::defused;
 use crate::text::{self, for_terminal, is_active, one_line};
@@ -96,37 +101,70 @@ pub(super) fn complain(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{}", for_terminal(text));
 }
 
-/// A table with these columns, as wide as the terminal, or as its content where there is none.
-pub(super) fn table(columns: &[&str]) -> Table {
-    let mut table = arranged();
-    table.set_header(columns);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
+/// How many columns a terminal is believed to have that does not say so.
+const USUAL_WIDTH: usize = 80;
+
+/// The width for people: that of the terminal, or what `COLUMNS` says; none where stdout is none.
+fn width() -> Option<usize> {
+    if !io::stdout().is_terminal() {
+        return None;
     }
-    table
+    let told = std::env::var("COLUMNS").ok();
+    let told = told.and_then(|columns| columns.trim().parse().ok());
+    let has = || {
+        Some(usize::from(
+            terminal_size::terminal_size_of(io::stdout())?.0.0,
+        ))
+    };
+    Some(
+        told.filter(|columns| *columns > 0)
+            .or_else(has)
+            .unwrap_or(USUAL_WIDTH),
+    )
 }
 
-/// Lines below a heading: a word and its text.
-pub(super) fn lines(said: &[(&str, String)]) -> Table {
-    let mut table = arranged();
-    for (word, said) in said {
-        table.add_row([cell(word), cell(said)]);
+/// Prints a table: as wide as the terminal, or each row whole on a line where there is none. What is
+/// left out on a terminal is named, with the option `instead`, which shows it.
+pub(super) fn show(table: &Table, instead: &str) -> io::Result<()> {
+    if table.is_empty() {
+        return Ok(());
     }
-    if let Some(words) = table.column_mut(0) {
-        words.set_padding((2, 1));
+    let width = width();
+    let Lines { lines, dropped } = table.lines(width, tinted);
+    line(&lines.join("\n"))?;
+    if let (false, Some(width)) = (dropped.is_empty(), width) {
+        let dropped = dropped.join(", ");
+        let note = format!("not shown: {dropped}; use a wider terminal or {instead}");
+        complain(&layout::wrap(&note, width).join("\n"));
     }
-    table
+    Ok(())
 }
 
-fn arranged() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table.set_content_arrangement(if io::stdout().is_terminal() {
-        ContentArrangement::Dynamic
-    } else {
-        ContentArrangement::Disabled
+/// Prints lines below a heading: a word and its text.
+pub(super) fn lines(said: &[(&str, String)]) -> io::Result<()> {
+    let cells: Vec<Cell> = said.iter().map(|(_, text)| cell(text)).collect();
+    let said = said.iter().zip(&cells).map(|((word, _), cell)| Said {
+        word: (*word).to_owned(),
+        cell,
+        wraps: true,
     });
-    table
+    let said: Vec<Said<'_>> = said.collect();
+    line(&layout::below_heading(&said, width(), &tinted).join("\n"))
+}
+
+/// Prints what holds of something.
+pub(super) fn verdict(name: &str, said: &str, tone: Tone) -> io::Result<()> {
+    let said = cell(said).toned(tone);
+    line(&layout::verdict(&one_line(name), &said, width(), &tinted).join("\n"))
+}
+
+/// Prints a text of one line, on a terminal broken between words.
+pub(super) fn paragraph(text: &str) -> io::Result<()> {
+    let text = one_line(text);
+    match width() {
+        Some(width) => line(&layout::wrap(&text, width).join("\n")),
+        None => line(&text),
+    }
 }
 
 /// What a colour says.
@@ -163,31 +201,22 @@ pub(super) fn tinted(text: &str, tone: Tone) -> String {
 
 /// A cell whose text cannot do anything to a terminal.
 pub(super) fn cell(text: &str) -> Cell {
-    Cell::new(one_line(text))
-}
-
-/// Prints a table without spaces at the ends of its lines.
-pub(super) fn show(table: &Table) -> io::Result<()> {
-    let text = table.to_string();
-    let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-    line(&lines.join("\n"))
+    Cell::new(text)
 }
 
 /// Prints rows as CSV. Texts that a spreadsheet would run as formulas are defused.
-pub(super) fn csv<const N: usize>(
-    header: &[&str; N],
-    rows: impl Iterator<Item = [String; N]>,
+pub(super) fn csv(
+    header: &[&str],
+    rows: impl Iterator<Item = impl IntoIterator<Item = String>>,
 ) -> Result<(), Failure> {
-    raw_csv(
-        header,
-        rows.map(|row| row.map(|cell| defused(&cell).into_owned())),
-    )
+    let defused = |cell: String| defused(&cell).into_owned();
+    raw_csv(header, rows.map(|row| row.into_iter().map(defused)))
 }
 
 /// The same for a program, which takes every cell for text.
-pub(super) fn raw_csv<const N: usize>(
-    header: &[&str; N],
-    rows: impl Iterator<Item = [String; N]>,
+pub(super) fn raw_csv(
+    header: &[&str],
+    rows: impl Iterator<Item = impl IntoIterator<Item = String>>,
 ) -> Result<(), Failure> {
     let mut out = csv::Writer::from_writer(BufWriter::new(io::stdout().lock()));
     // A program takes the text as it is; on a terminal it is for people, as a table is.
@@ -196,9 +225,9 @@ pub(super) fn raw_csv<const N: usize>(
         out.write_record(header)?;
         for row in rows {
             if is_shown {
-                out.write_record(row.map(|cell| one_line(&cell)))?;
+                out.write_record(row.into_iter().map(|cell| one_line(&cell)))?;
             } else {
-                out.write_record(&row)?;
+                out.write_record(row)?;
             }
         }
         Ok(out.flush()?)
@@ -224,6 +253,15 @@ pub(super) fn csv_text<const N: usize>(
     };
     let bytes = write().map_err(|error| Failure::could_not_run(error.into()))?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Says below a table how many rows it has, and in which zone its times are.
+pub(super) fn counted(number: usize, one: &str, words: &Words) {
+    let count = count(number, one);
+    complain(&match number {
+        0 => count,
+        _ => format!("{count}; {}", words.times_in()),
+    });
 }
 
 /// `1 grant`, `2 grants`.

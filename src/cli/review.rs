@@ -11,6 +11,7 @@ use super::{Common, RowFormat, output, progress, run, when};
 use crate::clock;
 use crate::config::{Keys, Settings};
 use crate::domain::{Edge, Email, Provider, ProvisionState, Scope, Target, TargetRef, When};
+use crate::explain::words::Words;
 use crate::metrics::Metrics;
 use crate::pass::{self, Options, PassError};
 use crate::providers::accounts::Services;
@@ -118,7 +119,9 @@ async fn list(settings: &Settings, store: &Store, format: RowFormat) -> Result<E
     match format {
         RowFormat::Json => output::json(&rows)?,
         RowFormat::Csv => rows::csv(&rows)?,
-        RowFormat::Table => rows::table(&rows, now)?,
+        RowFormat::Table => {
+            rows::table(&rows, now, &Words::shown(&settings.timezone, now))?;
+        }
     }
     Ok(Exit::Done)
 }

@@ -74,10 +74,7 @@ pub(super) async fn run(common: &Common, args: RevokeArgs) -> Result<Exit, Failu
         target: args.target,
         unlisted: args.unlisted,
     };
-    let words = Words {
-        zone: settings.timezone.clone(),
-        now: clock::now(),
-    };
+    let words = Words::shown(&settings.timezone, clock::now());
     if args.dry_run {
         let foreseen = requests.foresee(what, giving::waiting).await;
         let foreseen = foreseen.map_err(giving::in_options)?;

@@ -6,7 +6,8 @@ use std::io;
 use clap::{Args, ValueEnum};
 
 use super::exit::{Exit, Failure};
-use super::{Common, interrupt, moment, output, progress};
+use super::output::{self, Table, Tone};
+use super::{Common, interrupt, moment, progress};
 use crate::alarm;
 use crate::config::Keys;
 use crate::domain::{ActionResult, ActionState, Counts, Finding, PassOutcome};
@@ -111,7 +112,8 @@ pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
     findings(&outcome.findings)?;
     for error in &outcome.errors {
         let text = format!("error: {}: {}", error.place, error.message);
-        output::line(&format!("\n{}", one_line(&text)))?;
+        output::line("")?;
+        output::paragraph(&text)?;
     }
     for mail in &outcome.mails {
         let text = format!("{} to {}: {}", mail.kind, mail.to.join(", "), mail.state);
@@ -149,7 +151,10 @@ pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
         *reasons.entry(why).or_default() += 1;
     }
     reasons.retain(|_, number| *number > 1);
-    let mut table = output::table(&["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"]);
+    let heads = ["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"];
+    let mut table = Table::new(&heads)
+        .gives_up(&["REASON", "ACTION"])
+        .wraps(&["DETAIL"]);
     for action in actions {
         let state = match action.evidence {
             Some(evidence) => format!("{}, {}", action.state.as_str(), evidence.as_str()),
@@ -157,8 +162,8 @@ pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
         };
         let detail = action.detail.as_deref().unwrap_or_default();
         let is_below = held(&action) && reasons.contains_key(detail);
-        table.add_row([
-            output::cell(&state),
+        table.add([
+            output::cell(&state).toned(tone(action.state)),
             output::cell(action.action.as_str()),
             output::cell(&action.target.to_string()),
             output::cell(action.email.written()),
@@ -166,11 +171,20 @@ pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
             output::cell(if is_below { "" } else { detail }),
         ]);
     }
-    output::show(&table)?;
+    output::show(&table, "--format json")?;
     for (why, number) in reasons {
-        output::line(&one_line(&format!("{number} held: {why}")))?;
+        output::paragraph(&format!("{number} held: {why}"))?;
     }
     Ok(())
+}
+
+fn tone(state: ActionState) -> Tone {
+    match state {
+        ActionState::Done | ActionState::Absent => Tone::Good,
+        ActionState::Failed => Tone::Bad,
+        ActionState::Planned | ActionState::Unknown | ActionState::Held => Tone::Waiting,
+        ActionState::Protected => Tone::Plain,
+    }
 }
 
 /// The actions of a pass by state, in words.

@@ -1,14 +1,17 @@
 //! `lapsed runs`: the last passes; and how a command's RUN names one.
 
 use clap::Args;
-use jiff::tz::TimeZone;
 
 use super::exit::{Exit, Failure};
+use super::output::{self, Table, Tone};
 use super::run::counts;
-use super::{Common, RowFormat, output};
+use super::{Common, RowFormat};
+use crate::clock;
+use crate::domain::Verdict;
+use crate::explain::words::Words;
 use crate::store::Store;
 use crate::store::queries::runs::{self, RunRow};
-use crate::text::{second, span};
+use crate::text::span;
 
 /// The word for the newest run that the command is about.
 pub(super) const LAST: &str = "last";
@@ -37,7 +40,7 @@ pub(super) async fn run(common: &Common, args: RunsArgs) -> Result<Exit, Failure
     match args.format {
         RowFormat::Json => output::json(&rows)?,
         RowFormat::Csv => csv(&rows)?,
-        RowFormat::Table => table(&rows, &settings.timezone)?,
+        RowFormat::Table => table(&rows, &Words::shown(&settings.timezone, clock::now()))?,
     }
     Ok(Exit::Done)
 }
@@ -54,28 +57,37 @@ fn outcome(row: &RunRow) -> &'static str {
         .map_or("not finished", |outcome| outcome.as_str())
 }
 
-fn table(rows: &[RunRow], zone: &TimeZone) -> Result<(), Failure> {
-    let mut table = output::table(&["RUN", "STARTED", "TOOK", "REACH", "OUTCOME", "ACTIONS"]);
+fn tone(row: &RunRow) -> Tone {
+    match row.outcome {
+        Some(Verdict::Converged) => Tone::Good,
+        Some(Verdict::Incomplete) => Tone::Bad,
+        Some(Verdict::Held) | None => Tone::Waiting,
+    }
+}
+
+fn table(rows: &[RunRow], words: &Words) -> Result<(), Failure> {
+    let heads = ["RUN", "STARTED", "TOOK", "REACH", "OUTCOME", "ACTIONS"];
+    let mut table = Table::new(&heads)
+        .gives_up(&["TOOK", "REACH"])
+        .wraps(&["REACH", "ACTIONS"]);
     for row in rows {
         let took = row
             .finished_at
             .map(|end| span(end.duration_since(row.started_at)));
-        table.add_row([
+        table.add([
             output::cell(row.short()),
-            output::cell(&second(row.started_at, zone)),
+            output::cell(&words.moment(row.started_at)),
             output::cell(&took.unwrap_or_default()),
             output::cell(&row.reach),
-            output::cell(outcome(row)),
+            output::cell(outcome(row)).toned(tone(row)),
             output::cell(&match row.finished_at {
                 Some(_) => counts(row.counts),
                 None => String::new(),
             }),
         ]);
     }
-    if !rows.is_empty() {
-        output::show(&table)?;
-    }
-    output::complain(&output::count(rows.len(), "run"));
+    output::show(&table, "--format csv")?;
+    output::counted(rows.len(), "run", words);
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 
 use clap::{Args, ValueEnum};
 
+use super::Common;
 use super::exit::{Exit, Failure};
-use super::{Common, output};
+use super::output::{self, Tone};
 use crate::status::{self, Health};
 
 /// How it is told.
@@ -35,11 +36,25 @@ pub(super) async fn run(common: &Common, args: StatusArgs) -> Result<Exit, Failu
     // A closed output still leaves the exit code.
     output::if_read(match args.format {
         StatusFormat::Json => output::json(&status),
-        StatusFormat::Text => output::line(&status::lines(&status, &settings.timezone).join("\n")),
+        StatusFormat::Text => {
+            let mut lines = status::lines(&status, &settings.timezone);
+            if let Some(verdict) = lines.first_mut() {
+                *verdict = output::tinted(verdict, tone(status.verdict));
+            }
+            output::line(&lines.join("\n"))
+        }
     })?;
     Ok(match status.verdict {
         Health::Well => Exit::Done,
         Health::Failing => Exit::Incomplete,
         Health::Held => Exit::Held,
     })
+}
+
+fn tone(verdict: Health) -> Tone {
+    match verdict {
+        Health::Well => Tone::Good,
+        Health::Failing => Tone::Bad,
+        Health::Held => Tone::Waiting,
+    }
 }

@@ -63,10 +63,7 @@ pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure
     };
     let services = Services::connect(&settings, &Metrics::default())?;
     let requests = args.asked.requests("undo", &settings, &services, &store);
-    let words = Words {
-        zone: settings.timezone.clone(),
-        now: clock::now(),
-    };
+    let words = Words::shown(&settings.timezone, clock::now());
     let would_give = requests.foresee_undo(&run, end).await;
     let would_give = would_give.map_err(giving::in_options)?;
     confirm(&run, &would_give, &args, &words)?;
@@ -78,7 +75,7 @@ pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure
     if args.asked.format == Form::Json {
         output::if_read(output::json(&undone))?;
     } else {
-        output::if_read(giving::table(&undone.results))?;
+        output::if_read(giving::table(&undone.results, &words))?;
         for lost in &undone.not_given {
             let text = format!(
                 "not given back: {} on {}: {}",

@@ -52,10 +52,11 @@ pub(super) async fn run(common: &Common, args: WhyArgs) -> Result<Exit, Failure>
     let email = person(&args.email)?;
     super::list::known_target(&store, args.target.as_ref()).await?;
     let now = clock::now();
-    let words = Words {
-        zone: settings.timezone.clone(),
-        now,
+    let words = match args.format {
+        WhyFormat::Text => Words::shown,
+        WhyFormat::Json | WhyFormat::Csv => Words::kept,
     };
+    let words = words(&settings.timezone, now);
     let rules = Rules::of(&settings);
     let (wanted, target) = (email.clone(), args.target.clone());
     let (facts, only, rules) = store
@@ -90,9 +91,9 @@ fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
     if !explanation.known {
         return Ok(());
     }
-    output::line(&one_line(&explanation.email))?;
+    let heading = format!("{} ({})", explanation.email, words.times_in());
+    output::line(&one_line(&heading))?;
     for place in &explanation.targets {
-        let verdict = one_line(&place.verdict);
         let tone = match place.access {
             AccessState::Yes => output::Tone::Good,
             AccessState::Overdue => output::Tone::Bad,
@@ -101,9 +102,9 @@ fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
             }
             AccessState::No => output::Tone::Plain,
         };
-        let target = one_line(&place.target.to_string());
-        output::line(&format!("\n{target}: {}", output::tinted(&verdict, tone)))?;
-        output::show(&output::lines(&lines(place, words)))?;
+        output::line("")?;
+        output::verdict(&place.target.to_string(), &place.verdict, tone)?;
+        output::lines(&lines(place, words))?;
     }
     Ok(())
 }

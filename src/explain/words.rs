@@ -3,37 +3,62 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::text::{self, span};
+use crate::report::zone_name;
+use crate::text;
 
-/// Whose zone it is, and what time it is there.
+/// Whose zone it is, what time it is there, and how a moment is written.
 #[derive(Debug, Clone)]
 pub(crate) struct Words {
-    pub(crate) zone: TimeZone,
+    zone: TimeZone,
     pub(crate) now: Timestamp,
+    write: fn(Timestamp, &TimeZone) -> String,
 }
 
 impl Words {
-    /// `2026-12-31 23:59:59 CET`.
-    pub(crate) fn moment(&self, at: Timestamp) -> String {
-        text::second(at, &self.zone)
+    /// For people who are told the zone beside it: `2026-12-31 23:59`.
+    pub(crate) fn shown(zone: &TimeZone, now: Timestamp) -> Self {
+        Self {
+            zone: zone.clone(),
+            now,
+            write: text::minute,
+        }
     }
 
-    /// `2026-12-31 23:59:59 CET (in 39 days)`.
+    /// For sentences in JSON and CSV, which are kept: `2026-12-31 23:59:59 CET`.
+    pub(crate) fn kept(zone: &TimeZone, now: Timestamp) -> Self {
+        Self {
+            zone: zone.clone(),
+            now,
+            write: text::second,
+        }
+    }
+
+    /// `times in Europe/Berlin`.
+    pub(crate) fn times_in(&self) -> String {
+        format!("times in {}", zone_name(&self.zone, self.now))
+    }
+
+    /// `2026-12-31 23:59`.
+    pub(crate) fn moment(&self, at: Timestamp) -> String {
+        (self.write)(at, &self.zone)
+    }
+
+    /// `2026-12-31 23:59`, `never`.
+    pub(crate) fn end(&self, end: Option<Timestamp>) -> String {
+        end.map_or_else(|| "never".to_owned(), |end| self.moment(end))
+    }
+
+    /// `2026-12-31 23:59 (in 39 days)`.
     pub(crate) fn both(&self, at: Timestamp) -> String {
         format!("{} ({})", self.moment(at), self.away(at))
     }
 
     /// `in 39 days`, `3 hours ago`.
     pub(crate) fn away(&self, at: Timestamp) -> String {
-        let away = at.duration_since(self.now);
-        if away.is_negative() {
-            format!("{} ago", span(away.abs()))
-        } else {
-            format!("in {}", span(away))
-        }
+        text::away(at, self.now)
     }
 
-    /// `until 2026-12-31 23:59:59 CET`, `without an end`.
+    /// `until 2026-12-31 23:59`, `without an end`.
     pub(crate) fn until(&self, end: Option<Timestamp>) -> String {
         end.map_or_else(
             || "without an end".to_owned(),
@@ -73,43 +98,32 @@ mod tests {
     use super::*;
 
     fn words(zone: &str) -> Words {
-        Words {
-            zone: TimeZone::get(zone).unwrap(),
-            now: "2026-11-22T07:00:00Z".parse().unwrap(),
-        }
+        let now = "2026-11-22T07:00:00Z".parse().unwrap();
+        Words::shown(&TimeZone::get(zone).unwrap(), now)
     }
 
     #[test]
     fn a_moment_is_told_in_its_zone_with_how_far_away_it_is() {
         let words = words("Europe/Berlin");
         for (at, told) in [
-            (
-                "2026-12-31T22:59:59.999Z",
-                "2026-12-31 23:59:59 CET (in 39 days)",
-            ),
-            (
-                "2026-06-30T21:59:59Z",
-                "2026-06-30 23:59:59 CEST (144 days ago)",
-            ),
-            (
-                "2026-11-22T07:00:00Z",
-                "2026-11-22 08:00:00 CET (in 0 seconds)",
-            ),
-            (
-                "2026-11-22T06:59:59Z",
-                "2026-11-22 07:59:59 CET (1 second ago)",
-            ),
-            (
-                "2026-11-22T08:30:00Z",
-                "2026-11-22 09:30:00 CET (in 90 minutes)",
-            ),
-            (
-                "2026-11-24T06:00:00Z",
-                "2026-11-24 07:00:00 CET (in 47 hours)",
-            ),
+            ("2026-12-31T22:59:59.999Z", "2026-12-31 23:59 (in 39 days)"),
+            ("2026-06-30T21:59:59Z", "2026-06-30 23:59 (144 days ago)"),
+            ("2026-11-22T07:00:00Z", "2026-11-22 08:00 (in 0 seconds)"),
+            ("2026-11-22T06:59:59Z", "2026-11-22 07:59 (1 second ago)"),
+            ("2026-11-22T08:30:00Z", "2026-11-22 09:30 (in 90 minutes)"),
+            ("2026-11-24T06:00:00Z", "2026-11-24 07:00 (in 47 hours)"),
         ] {
             assert_eq!(words.both(at.parse().unwrap()), told);
         }
+        assert_eq!(words.times_in(), "times in Europe/Berlin");
+    }
+
+    #[test]
+    fn a_moment_that_is_kept_has_its_seconds_and_its_zone() {
+        let Words { zone, now, .. } = words("Europe/Berlin");
+        let at = "2026-12-31T22:59:59.999Z".parse().unwrap();
+        let kept = Words::kept(&zone, now).until(Some(at));
+        assert_eq!(kept, "until 2026-12-31 23:59:59 CET");
     }
 
     #[test]

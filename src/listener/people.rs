@@ -178,10 +178,7 @@ pub(super) async fn show(
 ) -> Result<Shown, PageError> {
     let email = Email::observed(email);
     let now = clock::now();
-    let words = Words {
-        zone: settings.timezone.clone(),
-        now,
-    };
+    let words = Words::shown(&settings.timezone, now);
     let rules = Rules::of(settings);
     let read = move |db: &_| -> Result<_, StoreError> {
         let facts = on_record::facts(db, &email, &rules, now)?;

@@ -101,7 +101,7 @@ fn each_library_has_its_place() {
             "lettre",
             &["mail", "config", "domain/email", "pass/mailing"],
         ),
-        ("comfy_table", &["cli"]),
+        ("terminal_size", &["cli"]),
         ("indicatif", &["cli"]),
         ("clap", &["cli"]),
         ("prometheus_client", &["metrics"]),

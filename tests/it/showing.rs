@@ -15,5 +15,6 @@ mod reporting;
 mod runs;
 pub(crate) mod schemas;
 mod status;
+mod tables;
 mod terminals;
 mod why;

@@ -3,8 +3,9 @@
 use jiff::Timestamp;
 
 use super::super::exit::Failure;
-use super::super::output;
+use super::super::output::{self, Table, Tone};
 use crate::domain::Role;
+use crate::explain::words::Words;
 use crate::store::ReviewRow;
 
 /// The state of a question.
@@ -20,8 +21,8 @@ fn stage(row: &ReviewRow, now: Timestamp) -> String {
     }
 }
 
-pub(super) fn table(rows: &[ReviewRow], now: Timestamp) -> Result<(), Failure> {
-    let mut table = output::table(&[
+pub(super) fn table(rows: &[ReviewRow], now: Timestamp, words: &Words) -> Result<(), Failure> {
+    let heads = [
         "EMAIL",
         "TARGET",
         "ROLE",
@@ -29,25 +30,24 @@ pub(super) fn table(rows: &[ReviewRow], now: Timestamp) -> Result<(), Failure> {
         "OWNER",
         "CONFIRMED",
         "WAITS",
-    ]);
+    ];
+    let mut table = Table::new(&heads).gives_up(&["CONFIRMED", "ROLE", "OWNER", "WAITS"]);
     for row in rows {
-        let end = row
-            .end
-            .map_or_else(|| "never".to_owned(), |end| end.to_string());
-        table.add_row([
+        table.add([
             output::cell(&row.email),
             output::cell(&row.target.to_string()),
             output::cell(row.role.map(Role::as_str).unwrap_or_default()),
-            output::cell(&end),
+            output::cell(&words.end(row.end)),
             output::cell(row.owner.as_deref().unwrap_or_default()),
-            output::cell(&row.confirmed_at.strftime("%Y-%m-%d").to_string()),
-            output::cell(&stage(row, now)),
+            output::cell(&words.moment(row.confirmed_at)),
+            output::cell(&stage(row, now)).toned(match row.reminded_at {
+                Some(_) => Tone::Bad,
+                None => Tone::Waiting,
+            }),
         ]);
     }
-    if !rows.is_empty() {
-        output::show(&table)?;
-    }
-    output::complain(&output::count(rows.len(), "question"));
+    output::show(&table, "--format csv")?;
+    output::counted(rows.len(), "question", words);
     Ok(())
 }
 

@@ -446,7 +446,7 @@ async fn what_waits_is_shown_as_a_table_and_as_csv() {
     let table = world.lapsed_at(ASKED, &["review"]).await;
     assert!(table.stdout.starts_with("EMAIL "), "{}", table.stdout);
     assert!(table.stdout.contains("not asked yet"), "{}", table.stdout);
-    assert_eq!(table.stderr, "1 question\n");
+    assert_eq!(table.stderr, "1 question; times in UTC\n");
     let csv = world.lapsed_at(ASKED, &["review", "--format", "csv"]).await;
     let row = csv.stdout.lines().nth(1).unwrap();
     assert!(

@@ -178,7 +178,7 @@ async fn the_table_and_the_csv_show_the_same_events() {
     let printed = world.lapsed(&["history", "jane@example.com"]).await;
     assert!(printed.stdout.starts_with("TIME "), "{}", printed.stdout);
     assert_eq!(printed.stdout.lines().count(), 9);
-    assert_eq!(printed.stderr, "8 events\n");
+    assert_eq!(printed.stderr, "8 events; times in UTC\n");
     assert!(!printed.stdout.contains('\u{1b}'));
     world
         .import("email,target,reason\nformula@example.com,sentius:acme,\"=1+1\"\n")

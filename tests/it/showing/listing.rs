@@ -171,11 +171,11 @@ fn a_filter_that_cannot_be_meant_is_refused() {
     for (args, said) in [
         (
             &["list", "--target", "sentius:emca"][..],
-            "--target: sentius:emca is not on record",
+            "--target: sentius:emca is not on record: no grant names it and no pass has seen it; the nearest on record is sentius:acme\n",
         ),
         (
             &["members", "--target", "sapling:acme/Crew"],
-            "sapling:acme/Crew is not on record",
+            "seen it; the nearest on record is sapling:acme/Core\n",
         ),
         (
             &["list", "--ending-within", "never"],
@@ -240,7 +240,7 @@ fn tables_and_csv_show_the_same_rows() {
     assert!(table.out.starts_with("EMAIL "), "{}", table.out);
     assert_eq!(
         (table.out.lines().count(), table.err.as_str()),
-        (5, "4 grants\n")
+        (5, "4 grants; times in Europe/Berlin\n")
     );
     assert!(table.out.lines().all(|line| line.trim_end() == line));
     let csv = desk.good(&["list", "--format", "csv"]);
@@ -253,7 +253,10 @@ fn tables_and_csv_show_the_same_rows() {
         (members.lines().next(), members.lines().count()),
         (Some(header), 5)
     );
-    assert_eq!(desk.run(&["members"]).err, "4 members\n");
+    assert_eq!(
+        desk.run(&["members"]).err,
+        "4 members; times in Europe/Berlin\n"
+    );
     let none = desk.run(&["list", "--state", "removed"]);
     assert_eq!((none.out.as_str(), none.err.as_str()), ("", "0 grants\n"));
 }

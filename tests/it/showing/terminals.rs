@@ -7,16 +7,23 @@ use crate::desk::Desk;
 
 /// What the program shows on a terminal; `None` where there is no program that makes one.
 #[expect(clippy::print_stdout, reason = "a test that is left out says so")]
-fn on_a_terminal(desk: &Desk, args: &str) -> Option<String> {
+pub(crate) fn on_a_terminal(desk: &Desk, env: &[(&str, &str)], args: &str) -> Option<String> {
     let command = format!("{} {args}", env!("CARGO_BIN_EXE_lapsed"));
     let output = Command::new("script")
         .args(["--quiet", "--return", "--command", &command, "/dev/null"])
         .current_dir(desk.root())
         .env("LAPSED_CONFIG", "lapsed.toml")
         .env("TERM", "dumb")
+        .env_remove("COLUMNS")
+        .env_remove("NO_COLOR")
+        .envs(env.iter().copied())
         .stdin(Stdio::null())
         .output();
     let Ok(output) = output else {
+        assert!(
+            std::env::var("CI").as_deref() != Ok("true"),
+            "there is no script(1) here"
+        );
         println!("skipped: there is no script(1) here");
         return None;
     };
@@ -38,7 +45,7 @@ fn csv_on_a_terminal_bends_no_text_and_in_a_pipe_is_as_it_was_written() {
         "report --since never --format csv",
         "report --since never --format html",
     ] {
-        let Some(shown) = on_a_terminal(&desk, command) else {
+        let Some(shown) = on_a_terminal(&desk, &[], command) else {
             return;
         };
         let bent = |c: char| matches!(c, '\u{ad}' | '\u{3164}' | '\u{e0041}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}');
@@ -77,7 +84,7 @@ fn who_wants_no_colours_gets_none_in_logs() {
         "more.csv",
         "email,target\nbob@example.com,sapling:acme/Core\n",
     );
-    let Some(shown) = on_a_terminal(&desk, "import more.csv --record-only") else {
+    let Some(shown) = on_a_terminal(&desk, &[], "import more.csv --record-only") else {
         return;
     };
     assert!(

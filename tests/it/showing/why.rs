@@ -59,9 +59,9 @@ async fn the_life_of_a_grant_is_explained_at_each_of_its_stages() {
     );
     let text = world.lapsed(&["why", "jane@example.com"]).await.stdout;
     for words in [
-        "Jane@Example.com\n",
+        "Jane@Example.com (times in UTC)\n",
         "\nsentius:acme: has access until ",
-        "UTC (in 39 days)\n",
+        " (in 39 days)\n",
         "can_read; owner it@acme.example; reason: audit; recorded ",
         "[event 1]\n",
         "a whitelist cannot be read\n",
