@@ -129,7 +129,7 @@ pub(super) fn table(given: &[Given], words: &Words) -> io::Result<()> {
     let heads = ["STATE", "EMAIL", "TARGET", "ROLE", "START", "END", "DETAIL"];
     let mut table = Table::new(&heads)
         .gives_up(&["START", "ROLE"])
-        .wraps(&["DETAIL"]);
+        .has_below("DETAIL");
     for one in given {
         let state = match one.result {
             Some(result) => format!("{}, {}", one.state.as_str(), result.as_str()),

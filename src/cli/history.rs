@@ -15,7 +15,8 @@ use crate::store::queries::person;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Each event of the audit trail is shown with its number and hash. What a reading showed is part \
-of the event of that reading, and has no number and hash of its own.
+of the event of that reading, and has no number and hash of its own. On a narrow terminal BY, \
+EVIDENCE is left out.
 
 Example:
   lapsed history jane@example.com --format csv")]

@@ -18,8 +18,8 @@ use columns::Columns;
 #[command(after_help = "\
 The table is sorted by end, the soonest first. On a terminal, columns without content are left \
 out, and where the width is too small also START, REASON, OWNER, ROLE, FROM NOW and STATE, in this \
-order; a line below says so. If even the others do not fit, each grant is shown in several lines. \
-In a pipe each grant is one line with all columns.
+order; a line below says so. If even the others do not fit, long addresses get a line of their own, \
+or each grant is shown in several lines. In a pipe each grant is one line with all columns.
 
 Examples:
   lapsed list --target sapling:acme/Core --state active --format csv

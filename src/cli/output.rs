@@ -1,6 +1,7 @@
 //! Printing: results to stdout, messages to stderr, tables that fit.
 
 mod layout;
+mod wrap;
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
@@ -135,7 +136,7 @@ pub(super) fn show(table: &Table, instead: &str) -> io::Result<()> {
     if let (false, Some(width)) = (dropped.is_empty(), width) {
         let dropped = dropped.join(", ");
         let note = format!("not shown: {dropped}; use a wider terminal or {instead}");
-        complain(&layout::wrap(&note, width).join("\n"));
+        complain(&wrap::wrap(&note, width).join("\n"));
     }
     Ok(())
 }
@@ -149,7 +150,8 @@ pub(super) fn lines(said: &[(&str, String)]) -> io::Result<()> {
         wraps: true,
     });
     let said: Vec<Said<'_>> = said.collect();
-    line(&layout::below_heading(&said, width(), &tinted).join("\n"))
+    let label = said.iter().map(|said| said.word.len()).max().unwrap_or(0);
+    line(&layout::below_heading(&said, label, width(), &tinted).join("\n"))
 }
 
 /// Prints what holds of something.
@@ -162,7 +164,7 @@ pub(super) fn verdict(name: &str, said: &str, tone: Tone) -> io::Result<()> {
 pub(super) fn paragraph(text: &str) -> io::Result<()> {
     let text = one_line(text);
     match width() {
-        Some(width) => line(&layout::wrap(&text, width).join("\n")),
+        Some(width) => line(&wrap::wrap(&text, width).join("\n")),
         None => line(&text),
     }
 }

@@ -24,7 +24,8 @@ use crate::text::one_line;
     args_conflicts_with_subcommands = true,
     after_help = "\
 A grant is due for review ([review] every) some time after it was recorded, or last kept. Its \
-owner is asked by mail, and reminded once.
+owner is asked by mail, and reminded once. On a narrow terminal CONFIRMED, ROLE, OWNER and WAITS \
+are left out, in this order.
 
 Examples:
   lapsed review

@@ -154,7 +154,7 @@ pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
     let heads = ["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"];
     let mut table = Table::new(&heads)
         .gives_up(&["REASON", "ACTION"])
-        .wraps(&["DETAIL"]);
+        .has_below("DETAIL");
     for action in actions {
         let state = match action.evidence {
             Some(evidence) => format!("{}, {}", action.state.as_str(), evidence.as_str()),

@@ -20,7 +20,7 @@ pub(super) const LAST: &str = "last";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The newest comes first; dry runs are left out. Where a command takes RUN, it takes the id, any part \
-of it that names one run, or last.
+of it that names one run, or last. On a narrow terminal TOOK and REACH are left out, in this order.
 
 Example:
   lapsed runs --limit 5")]

@@ -11,7 +11,16 @@ use crate::text;
 pub(crate) struct Words {
     zone: TimeZone,
     pub(crate) now: Timestamp,
-    write: fn(Timestamp, &TimeZone) -> String,
+    form: Form,
+}
+
+/// How a moment is written.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    /// On a screen.
+    Shown,
+    /// In JSON and CSV.
+    Kept,
 }
 
 impl Words {
@@ -20,7 +29,7 @@ impl Words {
         Self {
             zone: zone.clone(),
             now,
-            write: text::minute,
+            form: Form::Shown,
         }
     }
 
@@ -29,7 +38,7 @@ impl Words {
         Self {
             zone: zone.clone(),
             now,
-            write: text::second,
+            form: Form::Kept,
         }
     }
 
@@ -40,7 +49,18 @@ impl Words {
 
     /// `2026-12-31 23:59`.
     pub(crate) fn moment(&self, at: Timestamp) -> String {
-        (self.write)(at, &self.zone)
+        match self.form {
+            Form::Shown => text::minute(at, &self.zone),
+            Form::Kept => text::second(at, &self.zone),
+        }
+    }
+
+    /// A moment that is the value of a field.
+    pub(crate) fn field(&self, at: Timestamp) -> String {
+        match self.form {
+            Form::Shown => self.moment(at),
+            Form::Kept => at.to_string(),
+        }
     }
 
     /// `2026-12-31 23:59`, `never`.

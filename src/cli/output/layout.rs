@@ -1,10 +1,9 @@
 //! How a table is laid out: which columns fit into a width, and its lines. Pure.
 
-use std::ops::Range;
-
 use unicode_width::UnicodeWidthStr;
 
 use super::Tone;
+use super::wrap::{longest_word, wrap};
 use crate::text::one_line;
 
 /// Spaces between two columns.
@@ -22,6 +21,8 @@ pub(in crate::cli) struct Table {
     given_up: Vec<usize>,
     /// Columns whose text can be wrapped between words.
     wrapped: Vec<usize>,
+    /// A column of free text that stands below its row where it does not fit beside the others.
+    below: Option<usize>,
     rows: Vec<Vec<Cell>>,
 }
 
@@ -58,6 +59,7 @@ impl Table {
             heads: heads.to_vec(),
             given_up: Vec::new(),
             wrapped: Vec::new(),
+            below: None,
             rows: Vec::new(),
         }
     }
@@ -71,6 +73,14 @@ impl Table {
     /// These columns hold free text, which can be wrapped between words.
     pub(in crate::cli) fn wraps(mut self, heads: &[&str]) -> Self {
         self.wrapped = self.places(heads);
+        self
+    }
+
+    /// This column holds free text that is worth a line of its own below the row.
+    pub(in crate::cli) fn has_below(mut self, head: &str) -> Self {
+        let places = self.places(&[head]);
+        self.below = places.first().copied();
+        self.wrapped.extend(places);
         self
     }
 
@@ -97,40 +107,82 @@ impl Table {
         let Some(width) = width else {
             let whole: Vec<_> = measured.iter().map(|m| Some(m.most)).collect();
             return Lines {
-                lines: self.side_by_side(&whole, &paint),
+                lines: self.side_by_side(&whole, None, &paint),
                 dropped: Vec::new(),
             };
         };
-        match fit(&measured, &self.given_up, width) {
-            Some(widths) => Lines {
-                lines: self.side_by_side(&widths, &paint),
-                dropped: (0..self.heads.len())
-                    .filter(|at| widths[*at].is_none() && !measured[*at].is_empty)
-                    .map(|at| self.heads[at])
-                    .collect(),
-            },
-            None => Lines {
-                lines: self.stacked(width, &paint),
-                dropped: Vec::new(),
-            },
+        if let Some(widths) = fit(&measured, &[], width) {
+            return self.fitted(&measured, &widths, None, &paint);
+        }
+        let below = self
+            .below
+            .map(|at| (at, width.saturating_sub(INDENT.len())));
+        let mut beside = measured.clone();
+        if let Some((at, room)) = below {
+            if self.longest_word(at) > room {
+                return self.stacked(&measured, width, &paint);
+            }
+            beside[at].is_empty = true;
+        }
+        let fitted = fit(&beside, &self.given_up, width);
+        // Rather than stack all rows, the few longest names get a line of their own.
+        match fitted.or_else(|| self.fit_short_names(&beside, width)) {
+            Some(widths) => self.fitted(&beside, &widths, below, &paint),
+            None => self.stacked(&measured, width, &paint),
         }
     }
 
-    fn measure(&self, at: usize) -> Measured {
-        let texts = || self.rows.iter().map(|row| row[at].text.as_str());
-        let head = self.heads[at].width();
-        let most = texts().map(UnicodeWidthStr::width).max().unwrap_or(0);
-        let least = match self.wrapped.contains(&at) {
-            true => {
-                let longest = |text| {
-                    words(text)
-                        .map(|word| text[word].width())
-                        .max()
-                        .unwrap_or(0)
-                };
-                let longest = texts().map(longest).max().unwrap_or(0);
-                longest.max(most.min(LEAST_TEXT))
+    /// With these widths, and what is not measured as empty and has none dropped.
+    fn fitted(
+        &self,
+        measured: &[Measured],
+        widths: &[Option<usize>],
+        below: Option<(usize, usize)>,
+        paint: &impl Fn(&str, Tone) -> String,
+    ) -> Lines {
+        let dropped = (0..self.heads.len())
+            .filter(|at| widths[*at].is_none() && !measured[*at].is_empty)
+            .map(|at| self.heads[at]);
+        Lines {
+            lines: self.side_by_side(widths, below, paint),
+            dropped: dropped.collect(),
+        }
+    }
+
+    /// The widths where only most of the first cells fit beside the others.
+    fn fit_short_names(&self, measured: &[Measured], width: usize) -> Option<Vec<Option<usize>>> {
+        let mut measured = measured.to_vec();
+        let mut names: Vec<usize> = self.rows.iter().map(|row| row[0].text.width()).collect();
+        names.sort_unstable();
+        if names.last().is_none_or(|longest| *longest > width) {
+            return None;
+        }
+        let head = self.heads[0].width();
+        // At least half of them fit.
+        let mut longer = names.split_off(names.len() / 2);
+        longer.dedup();
+        for most in longer.into_iter().rev() {
+            measured[0].least = head.max(most);
+            measured[0].most = measured[0].least;
+            let widths = fit(&measured, &self.given_up, width);
+            if widths.is_some() {
+                return widths;
             }
+        }
+        None
+    }
+
+    fn longest_word(&self, at: usize) -> usize {
+        let texts = self.rows.iter().map(|row| row[at].text.as_str());
+        texts.map(longest_word).max().unwrap_or(0)
+    }
+
+    fn measure(&self, at: usize) -> Measured {
+        let head = self.heads[at].width();
+        let widths = self.rows.iter().map(|row| row[at].text.width());
+        let most = widths.max().unwrap_or(0);
+        let least = match self.wrapped.contains(&at) {
+            true => self.longest_word(at).max(most.min(LEAST_TEXT)),
             false => most,
         };
         Measured {
@@ -143,6 +195,7 @@ impl Table {
     fn side_by_side(
         &self,
         widths: &[Option<usize>],
+        below: Option<(usize, usize)>,
         paint: &impl Fn(&str, Tone) -> String,
     ) -> Vec<String> {
         let shown: Vec<(usize, usize)> = widths
@@ -158,9 +211,14 @@ impl Table {
         for row in &self.rows {
             let pieces: Vec<Vec<&str>> = shown
                 .iter()
-                .map(|(at, width)| match row[*at].text.width() > *width {
-                    true => wrap(&row[*at].text, *width),
-                    false => vec![row[*at].text.as_str()],
+                .map(|(at, width)| match &row[*at] {
+                    cell if cell.text.width() <= *width => vec![cell.text.as_str()],
+                    cell if self.wrapped.contains(at) => wrap(&cell.text, *width),
+                    // Only a name can be longer than its column.
+                    name => {
+                        lines.push(paint(&name.text, name.tone));
+                        vec![""]
+                    }
                 })
                 .collect();
             let height = pieces.iter().map(Vec::len).max().unwrap_or(0);
@@ -171,13 +229,26 @@ impl Table {
                 });
                 lines.push(line(cells, paint));
             }
+            if let Some((at, room)) = below
+                && !row[at].text.is_empty()
+            {
+                let pieces = wrap(&row[at].text, room).into_iter();
+                lines.extend(pieces.map(|piece| format!("{INDENT}{piece}")));
+            }
         }
         lines
     }
 
     /// Each row as a heading, its first cell, and a line below for each other cell.
-    fn stacked(&self, width: usize, paint: &impl Fn(&str, Tone) -> String) -> Vec<String> {
+    fn stacked(
+        &self,
+        measured: &[Measured],
+        width: usize,
+        paint: &impl Fn(&str, Tone) -> String,
+    ) -> Lines {
         let mut lines = Vec::new();
+        let heads = (1..self.heads.len()).filter(|at| !measured[*at].is_empty);
+        let label = heads.map(|at| self.heads[at].width()).max().unwrap_or(0);
         for row in &self.rows {
             let mut cells = row.iter().enumerate();
             if let Some((_, first)) = cells.next() {
@@ -191,9 +262,12 @@ impl Table {
                     wraps: self.wrapped.contains(&at),
                 })
                 .collect();
-            lines.extend(below_heading(&below, Some(width), paint));
+            lines.extend(below_heading(&below, label, Some(width), paint));
         }
-        lines
+        Lines {
+            lines,
+            dropped: Vec::new(),
+        }
     }
 }
 
@@ -205,13 +279,14 @@ pub(super) struct Said<'a> {
     pub(super) wraps: bool,
 }
 
-/// A line for each word and its text, indented; long texts go on below themselves.
+/// A line for each word and its text, indented; long texts go on below themselves. The texts begin
+/// behind a label of this width.
 pub(super) fn below_heading(
     said: &[Said<'_>],
+    label: usize,
     width: Option<usize>,
     paint: &impl Fn(&str, Tone) -> String,
 ) -> Vec<String> {
-    let label = said.iter().map(|said| said.word.width()).max().unwrap_or(0);
     let before = INDENT.len() + label + GAP;
     let mut lines = Vec::new();
     for Said { word, cell, wraps } in said {
@@ -306,63 +381,6 @@ fn line<'a>(
         space = width.saturating_sub(text.width()) + GAP;
     }
     line
-}
-
-/// The text in pieces of at most this width. A word is never broken: a longer one is a piece of its
-/// own.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<&str> {
-    let mut pieces: Vec<&str> = Vec::new();
-    let mut begin = 0;
-    for word in words(text) {
-        let longer = &text[begin..word.end];
-        match pieces.last_mut() {
-            Some(last) if longer.width() <= width => *last = longer,
-            _ => {
-                begin = word.start;
-                pieces.push(&text[word]);
-            }
-        }
-    }
-    if pieces.is_empty() {
-        pieces.push("");
-    }
-    pieces
-}
-
-/// Where the parts lie between which a line can be broken: words, but a date and its time are one.
-fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let word_from = |at: usize| at + text[at..].find(' ').unwrap_or(text.len() - at);
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let start = at + text[at..].find(|c| c != ' ')?;
-        let mut end = word_from(start);
-        if is_date(&text[start..end]) && end < text.len() {
-            let next = word_from(end + 1);
-            if is_time(&text[end + 1..next]) {
-                end = next;
-            }
-        }
-        at = end;
-        Some(start..end)
-    })
-}
-
-/// Whether a word ends like `2026-12-31`.
-fn is_date(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    bytes.len() >= 10 && is_like(&bytes[bytes.len() - 10..], b"0000-00-00")
-}
-
-/// Whether a word begins like `23:59`.
-fn is_time(word: &str) -> bool {
-    word.len() >= 5 && is_like(&word.as_bytes()[..5], b"00:00")
-}
-
-fn is_like(bytes: &[u8], form: &[u8]) -> bool {
-    bytes.iter().zip(form).all(|(byte, like)| match like {
-        b'0' => byte.is_ascii_digit(),
-        other => byte == other,
-    })
 }
 
 #[cfg(test)]

@@ -68,7 +68,7 @@ impl<'a> Narrator<'a> {
         Some(match event {
             Event::GrantRecorded(form) => self.recorded(form),
             Event::GrantAmended(form) => {
-                let changed = was.map(|was| changes(&was, &Known::of(form)));
+                let changed = was.map(|was| changes(&was, &Known::of(form), self.words));
                 match changed.unwrap_or_default() {
                     changed if changed.is_empty() => "grant changed".to_owned(),
                     changed => format!("grant changed: {}", changed.join(", ")),

@@ -2,6 +2,8 @@
 
 use proptest::prelude::*;
 
+use super::super::wrap::tests::{address, moment, prose};
+use super::super::wrap::words;
 use super::*;
 
 const HEADS: [&str; 5] = ["EMAIL", "TARGET", "END", "OWNER", "REASON"];
@@ -91,6 +93,58 @@ fn rows_are_stacked_where_even_the_others_do_not_fit() {
 }
 
 #[test]
+fn the_few_longest_names_get_a_line_of_their_own() {
+    let long = "maria.gonzalez-fernandez@contractors.example.com";
+    let table = table(&[
+        ["bo@example.com", "sentius:acme", "never", "", ""],
+        [long, "sapling:acme/Core", "2026-12-31 23:59", "", ""],
+        ["li@example.com", "sentius:acme", "never", "", ""],
+    ]);
+    insta::assert_snapshot!(shown(&table, 60), @"
+    EMAIL           TARGET             END
+    bo@example.com  sentius:acme       never
+    maria.gonzalez-fernandez@contractors.example.com
+                    sapling:acme/Core  2026-12-31 23:59
+    li@example.com  sentius:acme       never
+    ");
+}
+
+#[test]
+fn a_detail_stands_below_its_row_before_a_column_is_given_up() {
+    let mut table = Table::new(&["STATE", "EMAIL", "REASON", "DETAIL"])
+        .gives_up(&["REASON"])
+        .has_below("DETAIL");
+    let why = "2 removals in 24 hours would pass guard.max_removals";
+    for row in [
+        ["held", "bo@example.com", "grant.ended", why],
+        ["done", "li@example.com", "role.ended", ""],
+    ] {
+        table.add(row.map(Cell::new));
+    }
+    insta::assert_snapshot!(shown(&table, 90), @"
+    STATE  EMAIL           REASON       DETAIL
+    held   bo@example.com  grant.ended  2 removals in 24 hours would pass guard.max_removals
+    done   li@example.com  role.ended
+    ");
+    insta::assert_snapshot!(shown(&table, 50), @"
+    STATE  EMAIL           REASON
+    held   bo@example.com  grant.ended
+      2 removals in 24 hours would pass
+      guard.max_removals
+    done   li@example.com  role.ended
+    ");
+    insta::assert_snapshot!(shown(&table, 25), @"
+    STATE  EMAIL
+    held   bo@example.com
+      2 removals in 24 hours
+      would pass
+      guard.max_removals
+    done   li@example.com
+    - REASON
+    ");
+}
+
+#[test]
 fn an_empty_column_is_left_out_without_a_word_but_not_in_a_pipe() {
     let table = table(&[["bo@example.com", "sentius:acme", "never", "", ""]]);
     insta::assert_snapshot!(shown(&table, 40), @"
@@ -136,20 +190,6 @@ fn a_verdict_stands_beside_its_target_or_below_it() {
             "  2026-12-31 23:59 (in 39 days)"
         ]
     );
-}
-
-fn address() -> impl Strategy<Value = String> {
-    "[a-zé王]{1,12}[.][a-z]{1,14}@[a-z]{1,20}[.]com"
-}
-
-fn moment() -> impl Strategy<Value = String> {
-    "20[0-9]{2}-1[0-2]-[0-2][0-9] 2[0-3]:[0-5][0-9]"
-}
-
-/// What people write, with an address and a moment among it.
-fn prose() -> impl Strategy<Value = String> {
-    let word = prop_oneof![4 => "[a-z(]{1,9}[,.)]?", 1 => address(), 1 => moment()];
-    prop::collection::vec(word, 0..12).prop_map(|words| words.join(" "))
 }
 
 fn rows() -> impl Strategy<Value = Vec<[String; 5]>> {
@@ -220,13 +260,5 @@ proptest! {
         for (line, row) in lines[1..].iter().zip(&texts) {
             prop_assert!(row.iter().all(|text| line.contains(text)), "{line}");
         }
-    }
-
-    #[test]
-    fn wrapped_text_is_the_same_text_and_as_narrow_as_its_words_allow(text in prose(), width in 0..60_usize) {
-        let pieces = wrap(&text, width);
-        let longest = words(&text).map(|word| text[word].width()).max().unwrap_or(0);
-        prop_assert!(pieces.iter().all(|piece| piece.width() <= width.max(longest)));
-        prop_assert_eq!(pieces.join(" "), text);
     }
 }
