@@ -27,6 +27,8 @@ use text::{Answers, quoted};
 const USUAL: &str = "/etc/lapsed";
 const USUAL_DATABASE: &str = "/var/lib/lapsed/lapsed.db";
 
+const OBSERVE: &str = "Only observe at first: plan and report, and change no provider";
+
 /// What is asked, as options.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -56,6 +58,10 @@ pub(super) struct InitArgs {
     /// For schedules, dates and reports: an IANA name such as Europe/Berlin [default: UTC]
     #[arg(long, value_name = "ZONE")]
     timezone: Option<String>,
+
+    /// Change no provider at first: all is planned and reported, until guard.observe_only is false
+    #[arg(long)]
+    observe_only: bool,
 
     /// The database [default: /var/lib/lapsed/lapsed.db for /etc/lapsed, else lapsed.db in DIRECTORY]
     #[arg(long, value_name = "FILE")]
@@ -302,6 +308,7 @@ impl InitArgs {
             sentius: self.sentius.account(asked)?,
             sapling: self.sapling.account(asked)?,
             mail: self.mail.mail(asked)?,
+            observe_only: asked.wants(OBSERVE, self.observe_only)?,
         };
         if answers.sentius.is_none() && answers.sapling.is_none() {
             return Err(Failure::usage(

@@ -11,6 +11,7 @@ const SHIPPED: &str = include_str!("../../../config/lapsed.toml");
 pub(super) struct Answers {
     pub(super) timezone: String,
     pub(super) database: PathBuf,
+    pub(super) observe_only: bool,
     pub(super) sentius: Option<Account>,
     pub(super) sapling: Option<Account>,
     pub(super) mail: Option<Mail>,
@@ -63,6 +64,9 @@ impl Answers {
             if let Some(holder) = &account.self_email {
                 text.set(section, "self_email", &quoted(holder));
             }
+        }
+        if self.observe_only {
+            text.set("[guard]", "observe_only", "true");
         }
         if let Some(mail) = &self.mail {
             text.set("[mail]", "from", &quoted(&mail.from));
@@ -213,6 +217,7 @@ mod tests {
         let answers = Answers {
             timezone: "Europe/Rome".to_owned(),
             database: "/srv/a \"b\"\\c.db".into(),
+            observe_only: true,
             sentius: None,
             sapling: account("eu"),
             mail: Some(Mail {
@@ -245,6 +250,7 @@ mod tests {
                 "#api_key_credential = \"sentius-key\"",
                 "name = \"eu\"",
                 "base_url = \"https://api.example.com\"",
+                "observe_only = true",
                 "[mail]",
                 "from = \"lapsed <l@example.com>\"",
                 "to = [\"a@example.com\", \"b@example.com\"]",

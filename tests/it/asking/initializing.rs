@@ -113,6 +113,7 @@ fn what_it_writes_is_checked_and_used_as_it_is() {
 
     let text = fs::read_to_string(desk.path("new/lapsed.toml")).unwrap();
     assert!(text.contains("timezone = \"Europe/Berlin\"\n"), "{text}");
+    assert!(text.contains("\nobserve_only = false\n"), "{text}");
     assert!(
         text.contains("# How long to wait after an end.\n"),
         "{text}"
@@ -408,6 +409,8 @@ fn a_person_is_asked_and_the_key_is_not_shown() {
     person.types(&format!("{HOLDER}\r"));
     person.sees("Is a report to be mailed?");
     person.types("n");
+    person.sees("Only observe at first");
+    person.types("y");
     person.sees("Next:");
     person.sees("--run-now --dry-run");
     let shown = person.ends_well();
@@ -422,6 +425,7 @@ fn a_person_is_asked_and_the_key_is_not_shown() {
         text.contains(&format!("self_email = \"{HOLDER}\"\n")),
         "{text}"
     );
+    assert!(text.contains("\nobserve_only = true\n"), "{text}");
     assert!(!desk.path("new/sentius-key").exists());
     assert_eq!(
         fs::read_to_string(desk.path("new/sapling-key")).unwrap(),
