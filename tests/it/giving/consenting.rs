@@ -52,7 +52,7 @@ async fn who_revokes_everywhere_on_a_terminal_sees_where_and_is_asked() {
         refused(&shown);
         for line in [
             "jane@example.com loses access to 3 targets:",
-            "  sentius:acme: grant, entry, until 2099-12-31 00:00:00 UTC",
+            "  sentius:acme: grant, entry, until 2099-12-31 00:00",
             "  sapling:acme/Core: grant, member, without an end",
             "  sapling:acme/Docs: invite, without a grant",
             "End it everywhere? [y/N]",
@@ -157,8 +157,8 @@ async fn who_undoes_a_run_sees_who_gets_what_back_and_is_asked() {
     refused(&shown);
     for line in [
         &format!("3 people get back what run {} removed:", run.id()),
-        "  p1@example.com on sentius:acme, until 2099-12-31 00:00:00 UTC; removed: grant ended",
-        "  jane@example.com on sapling:acme/Core, until 2099-12-31 00:00:00 UTC; removed: grant ended",
+        "  p1@example.com on sentius:acme, until 2099-12-31 00:00; removed: grant ended",
+        "  jane@example.com on sapling:acme/Core, until 2099-12-31 00:00; removed: grant ended",
         "Give it back? [y/N]",
     ] {
         assert!(shown.stdout.contains(line), "{line}: {}", shown.stdout);

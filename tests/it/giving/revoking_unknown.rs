@@ -119,7 +119,7 @@ async fn a_dry_run_names_what_would_end_and_changes_nothing() {
         (
             0,
             "dry run: of jane@example.com would end:\nsentius:acme: entry, without a grant\n\
-             sapling:acme/Core: grant, member, until 2099-12-31 00:00:00 UTC\nsapling:acme/Ops: invite, without a grant\n"
+             sapling:acme/Core: grant, member, until 2099-12-31 00:00\nsapling:acme/Ops: invite, without a grant\n"
         )
     );
     let args = [

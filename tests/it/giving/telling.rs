@@ -13,7 +13,7 @@ async fn a_new_end_that_another_grant_outlasts_is_told() {
     let world = World::new().await;
     world.team("Core", &[JANE]);
     world.import(&format!("email,target,role,end\n{JANE},{CORE},,2098-01-01\n{JANE},{CORE},manager,2099-12-31T12:00:00Z\n")).await;
-    let keeps = "jane@example.com keeps access until 2099-12-31 12:00:00 UTC by another grant of sapling:acme/Core";
+    let keeps = "jane@example.com keeps access until 2099-12-31 12:00 by another grant of sapling:acme/Core";
     for asked in [
         &["extend", JANE, "--target", CORE, "--end", "2097-01-01"][..],
         &["grant", JANE, "--target", CORE, "--end", "2096-01-01"],
@@ -34,7 +34,8 @@ async fn a_new_end_that_another_grant_outlasts_is_told() {
     // The last end itself is told of nothing, and neither is one without an end.
     for end in ["2099-12-31T12:00:01Z", "never"] {
         let said = ask(&world, &["extend", JANE, "--target", CORE, "--end", end]).await;
-        assert_eq!((said.code, said.stderr.as_str()), (0, ""), "{end}");
+        assert_eq!(said.code, 0, "{end}");
+        assert!(!said.stderr.contains("another grant"), "{}", said.stderr);
     }
 }
 
@@ -47,7 +48,7 @@ async fn an_end_that_is_past_is_told_where_it_is_only_recorded() {
     assert_eq!(said.code, 0, "{}", said.stderr);
     assert!(
         said.stderr
-            .contains("the end 2025-06-30 12:00:00 UTC is past: the next pass removes"),
+            .contains("the end 2025-06-30 12:00 is past: the next pass removes"),
         "{}",
         said.stderr
     );

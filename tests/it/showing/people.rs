@@ -45,7 +45,21 @@ fn timeless(text: &str) -> String {
         kept.push_str(&rest[..if is_away { at } else { end }]);
         rest = &rest[end..];
     }
-    kept + rest
+    minutes(&(kept + rest))
+}
+
+/// The same without seconds and zones, which only what is kept has.
+fn minutes(text: &str) -> String {
+    let mut parts = text.split(" UTC");
+    let mut kept = parts.next().unwrap().to_owned();
+    for part in parts {
+        let seconds = kept.len().saturating_sub(3);
+        if kept.get(seconds..).is_some_and(|end| end.starts_with(':')) {
+            kept.truncate(seconds);
+        }
+        kept += part;
+    }
+    kept
 }
 
 #[tokio::test(flavor = "multi_thread")]
