@@ -9,15 +9,19 @@ use clap::Args;
 use jiff::SignedDuration;
 
 use super::exit::{Exit, Failure};
+use super::why::{self, WhyArgs};
 use super::{output, run};
 use crate::clock;
 use crate::commands::{self, import};
-use crate::config::Keys;
+use crate::config::{self, Keys};
+use crate::daemon;
+use crate::domain::{PassOutcome, Reason};
 use crate::metrics::Metrics;
 use crate::observe::{self, ReadOptions};
 use crate::pass::{self, Options};
 use crate::providers::accounts::Services;
 use crate::report::{self, Format};
+use crate::status;
 use crate::store::{Asked, Same, Store};
 use stage::DemoStage;
 
@@ -26,20 +30,26 @@ const LAST_LOOK: SignedDuration = SignedDuration::from_hours(20 * 24);
 
 /// What the demo leaves.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  lapsed demo --output report.html")]
+#[command(after_help = "Examples:\n  lapsed demo --output report.html\n  lapsed demo --stay")]
 pub(super) struct DemoArgs {
     /// Where the HTML report is written [default: a new file in the temporary folder]
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// Stay until Ctrl-C: a daemon runs on the sample data and shows the page, and a second terminal
+    /// can use its configuration
+    #[arg(long)]
+    stay: bool,
 }
 
 pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let now = clock::now();
-    let stage = DemoStage::set(now).await?;
+    let stage = DemoStage::set(now, args.stay).await?;
     // Without the environment: overrides of a real configuration must not lead the demo to a real
     // database or provider.
-    let settings = crate::config::load_with(&stage.config(), Keys::Read, [])
-        .map_err(|error| Failure::usage(error.to_string()))?;
+    let path = stage.config();
+    let load = move || config::load_with(&path, Keys::Read, []).map_err(|e| e.to_string());
+    let settings = load().map_err(Failure::usage)?;
     let store = Store::open(&settings.database)?;
     heading("An organization, its whitelist and its teams")?;
     stage.describe()?;
@@ -68,7 +78,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     };
     let planned = pass::run(&settings, &services, &store, &look).await?;
     output::line(&run::headline(&planned))?;
-    run::actions(&planned.actions)?;
+    output::line("Nothing was changed. What is planned is done next, and shown there.")?;
 
     heading("Doing it: lapsed --run-now")?;
     let before = stage.numbers();
@@ -86,6 +96,19 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let again = pass::run(&settings, &services, &store, &Options::default()).await?;
     output::line(&run::headline(&again))?;
 
+    if let Some(moved) = outcome
+        .actions
+        .iter()
+        .find(|a| a.reason == Reason::WhitelistEnded)
+    {
+        let email = moved.email.to_string();
+        heading(&format!("One person: lapsed why {email}"))?;
+        why::show(&settings, &store, WhyArgs::about(email)).await?;
+    }
+    heading("Is all well? lapsed status --no-daemon")?;
+    let status = store.status(&settings, true).await?;
+    output::line(&status::lines(&status, &settings.timezone).join("\n"))?;
+
     let verified = store
         .read(|db| crate::store::trail::verify(db, None))
         .await?;
@@ -99,7 +122,25 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     stage.mails()?;
     let path = leave_report(&settings, &store, args.output).await?;
     output::line(&format!("The report, to look at: {}", path.display()))?;
+    if !args.stay {
+        output::line("Next: lapsed demo --stay to play with it, and lapsed init for your own.")?;
+        return Ok(Exit::Done);
+    }
+    heading("It stays: Ctrl-C ends it, and nothing is left but the report")?;
+    stage.invite(&email_to_ask(&outcome))?;
+    drop(services);
+    // It has runtimes of its own.
+    let daemon = move || daemon::run(settings, &store, Box::new(load));
+    tokio::task::spawn_blocking(daemon)
+        .await
+        .map_err(|error| Failure::could_not_run(error.into()))??;
     Ok(Exit::Done)
+}
+
+/// Somebody about whom there is something to tell.
+fn email_to_ask(outcome: &PassOutcome) -> String {
+    let first = outcome.actions.first();
+    first.map_or_else(String::new, |action| action.email.to_string())
 }
 
 fn heading(text: &str) -> Result<(), Failure> {
@@ -128,7 +169,7 @@ async fn earlier_look(
 }
 
 async fn leave_report(
-    settings: &crate::config::Settings,
+    settings: &config::Settings,
     store: &Store,
     wanted: Option<PathBuf>,
 ) -> Result<PathBuf, Failure> {

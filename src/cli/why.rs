@@ -8,11 +8,12 @@ use super::exit::{Exit, Failure};
 use super::person::{person, unknown};
 use super::{Common, output};
 use crate::clock;
+use crate::config::Settings;
 use crate::domain::{Email, Target};
 use crate::explain::words::Words;
 use crate::explain::{AccessState, Explanation, Rules, explain, lines};
 use crate::guard::OBSERVES;
-use crate::store::{Targets, queries::person as on_record};
+use crate::store::{Store, Targets, queries::person as on_record};
 use crate::text::one_line;
 
 /// Whose access.
@@ -37,6 +38,17 @@ pub(super) struct WhyArgs {
     format: WhyFormat,
 }
 
+impl WhyArgs {
+    /// Everything about one person, for people.
+    pub(super) fn about(email: String) -> Self {
+        Self {
+            email,
+            target: None,
+            format: WhyFormat::Text,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum WhyFormat {
     /// For people
@@ -49,15 +61,24 @@ enum WhyFormat {
 
 pub(super) async fn run(common: &Common, args: WhyArgs) -> Result<Exit, Failure> {
     let (settings, store) = common.open_to_read()?;
+    show(&settings, &store, args).await
+}
+
+/// Explains on this database.
+pub(super) async fn show(
+    settings: &Settings,
+    store: &Store,
+    args: WhyArgs,
+) -> Result<Exit, Failure> {
     let email = person(&args.email)?;
-    super::list::known_target(&store, args.target.as_ref()).await?;
+    super::list::known_target(store, args.target.as_ref()).await?;
     let now = clock::now();
     let words = match args.format {
         WhyFormat::Text => Words::shown,
         WhyFormat::Json | WhyFormat::Csv => Words::kept,
     };
     let words = words(&settings.timezone, now);
-    let rules = Rules::of(&settings);
+    let rules = Rules::of(settings);
     let (wanted, target) = (email.clone(), args.target.clone());
     let (facts, only, rules) = store
         .read(move |db| {

@@ -2,6 +2,7 @@
 
 use std::fs::OpenOptions;
 use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
@@ -20,6 +21,8 @@ pub(super) struct DemoStage {
     sentius: Sentius,
     sapling: Sapling,
     mail: MailSink,
+    /// Where the page is shown, if it is.
+    page: Option<SocketAddr>,
 }
 
 /// The numbers of people with access: on the whitelist, then members and invites of each team.
@@ -27,7 +30,7 @@ pub(super) type Numbers = Vec<(String, usize, usize)>;
 
 impl DemoStage {
     /// Starts everything.
-    pub(super) async fn set(now: Timestamp) -> Result<Self, Failure> {
+    pub(super) async fn set(now: Timestamp, stays: bool) -> Result<Self, Failure> {
         let sample = Sample::new(now);
         let folder = tempfile::Builder::new().prefix("lapsed-demo-").tempdir()?;
         let mail = MailSink::start(MailOptions::default()).await?;
@@ -42,6 +45,10 @@ impl DemoStage {
             sentius,
             sapling,
             mail,
+            page: match stays {
+                true => Some(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?),
+                false => None,
+            },
         };
         stage.write("sentius.key", &sentius_key)?;
         stage.write("sapling.key", &sapling_key)?;
@@ -53,6 +60,9 @@ impl DemoStage {
     fn configuration(&self, sample: &Sample) -> String {
         let file = |name: &str| format!("{:?}", self.folder.path().join(name));
         let protected: Vec<String> = sample.protected.iter().map(|p| format!("{p:?}")).collect();
+        let page = self.page.map_or_else(String::new, |page| {
+            format!("[status]\nlisten = \"{page}\"\n")
+        });
         let mut rules = String::new();
         for rule in &sample.team_rules {
             rules += &format!("[[sapling.team]]\nname = {:?}\n", rule.team);
@@ -89,7 +99,7 @@ to = ["it@acme.example"]
 host = "127.0.0.1"
 port = {}
 tls = "none"
-"#,
+{page}"#,
             self.sentius.base_url(),
             self.sapling.base_url(),
             sample.organization_id,
@@ -141,6 +151,25 @@ tls = "none"
             }
         });
         numbers
+    }
+
+    /// Says where the page is, and what a second terminal can ask.
+    pub(super) fn invite(&self, email: &str) -> Result<(), Failure> {
+        if let Some(page) = self.page {
+            output::line(&format!("The page: http://{page}/"))?;
+        }
+        let program = std::env::current_exe()?;
+        let lapsed = format!("{} --config {}", program.display(), self.config().display());
+        output::line("In a second terminal:")?;
+        for command in [
+            "status".to_owned(),
+            "list --ending-within 14d".to_owned(),
+            format!("history {email}"),
+            "grant you@example.com --target sentius:acme --end 1d".to_owned(),
+        ] {
+            output::line(&format!("  {lapsed} {command}"))?;
+        }
+        Ok(())
     }
 
     /// Says what is different now.

@@ -1,6 +1,9 @@
 //! `lapsed demo`: for somebody who has nothing yet, and leaves nothing but the report.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
 
 use lapsed_sandbox::Sample;
 
@@ -8,6 +11,10 @@ use crate::desk::{Desk, Ran};
 
 /// The demo at a desk whose `home` is empty.
 fn run(desk: &Desk, args: &[&str]) -> Ran {
+    demo(desk, args).output().unwrap().into()
+}
+
+fn demo(desk: &Desk, args: &[&str]) -> Command {
     fs::create_dir_all(desk.path("home")).unwrap();
     let mut command = desk.command(args);
     command.env_clear().current_dir(desk.path("home"));
@@ -28,7 +35,7 @@ fn run(desk: &Desk, args: &[&str]) -> Ran {
     command.env("LAPSED__STATE__PATH", desk.path("real.db"));
     command.env("LAPSED__SENTIUS__ACME__BASE_URL", "http://127.0.0.1:9");
     command.env("LAPSED_CONFIG", desk.path("lapsed.toml"));
-    command.output().unwrap().into()
+    command
 }
 
 #[test]
@@ -36,8 +43,9 @@ fn the_demo_shows_what_ended_and_leaves_only_the_report() {
     let desk = Desk::new();
     let ran = run(&desk, &["demo"]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
-    let last = ran.out.lines().last().unwrap();
-    let path = last.strip_prefix("The report, to look at: ").unwrap();
+    let said = "The report, to look at: ";
+    let path = ran.out.lines().find_map(|line| line.strip_prefix(said));
+    let path = path.unwrap();
     let report = fs::read_to_string(path).unwrap();
     let left: Vec<_> = fs::read_dir(desk.path("home")).unwrap().collect();
     assert_eq!(left.len(), 1, "{left:?}");
@@ -75,11 +83,8 @@ fn the_report_goes_where_it_is_told_to() {
     let desk = Desk::new();
     let ran = run(&desk, &["demo", "--output", "audit.html"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(
-        ran.out.ends_with("The report, to look at: audit.html\n"),
-        "{}",
-        ran.out
-    );
+    let said = "\nThe report, to look at: audit.html\n";
+    assert!(ran.out.contains(said), "{}", ran.out);
     assert!(desk.path("home/audit.html").exists());
     assert_eq!(fs::read_dir(desk.path("home")).unwrap().count(), 1);
 }
@@ -97,4 +102,51 @@ fn a_folder_with_an_odd_name_is_fine() {
     let ran = Ran::from(output);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert_eq!(fs::read_dir(&odd).unwrap().count(), 1);
+}
+
+#[test]
+fn who_lets_it_stay_has_a_page_and_a_second_terminal_until_it_is_ended() {
+    let desk = Desk::new();
+    let mut command = demo(&desk, &["demo", "--stay"]);
+    let mut demo = command.stdout(Stdio::piped()).spawn().unwrap();
+    let out = BufReader::new(demo.stdout.as_mut().unwrap());
+    let mut lines = out.lines().map(Result::unwrap);
+    let page = lines.find_map(|line| {
+        let page = line.strip_prefix("The page: http://")?;
+        Some(page.trim_end_matches('/').to_owned())
+    });
+    let page = page.unwrap();
+    let status = lines.find(|line| line.ends_with(" status")).unwrap();
+    let config = status.split_whitespace().nth(2).unwrap().to_owned();
+
+    // The daemon listens a moment later.
+    let mut stream = (0..600)
+        .find_map(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            TcpStream::connect(&page).ok()
+        })
+        .unwrap();
+    let request = format!("GET / HTTP/1.1\r\nHost: {page}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    assert!(answer.contains("sapling:acme/Core"), "{answer}");
+    let grant = [
+        "--config",
+        &config,
+        "grant",
+        "you@example.com",
+        "--target",
+        "sentius:acme",
+        "--end",
+        "1d",
+    ];
+    desk.good(&grant);
+
+    let pid = demo.id().to_string();
+    let ended = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(ended.success());
+    assert_eq!(demo.wait().unwrap().code(), Some(0));
+    assert_eq!(fs::read_dir(desk.path("home")).unwrap().count(), 1);
 }
