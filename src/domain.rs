@@ -29,7 +29,7 @@ pub use ending::AccessEnd;
 pub use entry::{Entry, Span};
 pub(crate) use event::Event;
 pub use grant::{Grant, GrantState, Permission, Role};
-pub use obligation::{Obligation, Owed, What};
+pub use obligation::{Obligation, Observed, Owed, What};
 pub use outcome::{
     ActionResult, ActionState, Counts, Evidence, Finding, FindingKind, MailResult, PassOutcome,
     Place, TargetMessage, Verdict,

@@ -48,7 +48,7 @@ impl StillDue {
         Self(Arc::new(ask))
     }
 
-    async fn holds(&self) -> bool {
+    pub(crate) async fn holds(&self) -> bool {
         (self.0)().await
     }
 }

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use strum::IntoStaticStr;
 
-use crate::domain::{Counts, Owed, Verdict};
+use crate::domain::{Counts, Observed, Owed, Verdict};
 use crate::report::Trail;
 
 pub(crate) use judge::{hindrances, judge};
@@ -140,15 +140,6 @@ pub struct Overdue {
     pub failing: Option<Timestamp>,
     /// Since when the first of the untouched ones could have been taken up.
     pub untouched_since: Option<Timestamp>,
-}
-
-/// What is due, and is not done because lapsed only observes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Observed {
-    /// Removals.
-    pub remove: u64,
-    /// Access that would be given.
-    pub give: u64,
 }
 
 /// What the guard holds.

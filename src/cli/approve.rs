@@ -125,8 +125,12 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
                 })?;
                 return Ok(Exit::Done);
             }
+            let when = match settings.guard.observe_only {
+                true => "a pass does them once guard.observe_only is false",
+                false => "the next pass does them",
+            };
             output::line(&format!(
-                "{} approved; the next pass does them",
+                "{} approved; {when}",
                 output::count(actions, "action")
             ))?;
             if dropped > 0 {

@@ -9,6 +9,7 @@ use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
 use super::{Common, RowFormat, output, progress, run, when};
 use crate::clock;
+use crate::commands;
 use crate::config::{Keys, Settings};
 use crate::domain::{Edge, Email, Provider, ProvisionState, Scope, Target, TargetRef, When};
 use crate::explain::words::Words;
@@ -167,7 +168,13 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
             )
             .await
             .map_err(giving::in_options)?;
-        unposted = given.into_iter().find(|g| g.state != ProvisionState::Done);
+        let observes = settings.guard.observe_only;
+        let is_left = |g: &commands::Given| match g.state {
+            ProvisionState::Done => false,
+            ProvisionState::Planned => !observes,
+            _ => true,
+        };
+        unposted = given.into_iter().find(is_left);
     }
     let answer = {
         let (email, target, asked) = (email.clone(), target.clone(), asked.clone());

@@ -11,6 +11,7 @@ use super::{Common, interrupt, moment, progress};
 use crate::alarm;
 use crate::config::Keys;
 use crate::domain::{ActionResult, ActionState, Counts, Finding, PassOutcome};
+use crate::guard::OBSERVES;
 use crate::metrics::Metrics;
 use crate::pass::{self, Options};
 use crate::progress::Stop;
@@ -80,7 +81,7 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
     let outcome = interrupt::stoppable(&stop, pass).await??;
     let printed = output::if_read(match args.format {
         Some(RunFormat::Json) => output::json(&outcome),
-        _ => text(&outcome),
+        _ => told(&outcome, settings.guard.observe_only),
     });
     // The outcome is decided and printed: a failure here does not change it.
     alarm::after_command(&settings, &store, &services.metrics, &outcome).await;
@@ -103,6 +104,14 @@ fn left(outcome: &PassOutcome) -> String {
         count(removals, "removal", "removals"),
         count(gifts, "gift", "gifts"),
     )
+}
+
+/// The same, saying first whether lapsed only observes.
+fn told(outcome: &PassOutcome, observes: bool) -> io::Result<()> {
+    if observes {
+        output::line(OBSERVES)?;
+    }
+    text(outcome)
 }
 
 /// The outcome for people: what was done first, what was noticed after.

@@ -303,7 +303,7 @@ fn verdict(actions: &[ActionResult], errors: &[TargetMessage], observes: bool) -
     let counts = Counts::of(actions);
     let is_settled = |action: &ActionResult| match action.state {
         ActionState::Done | ActionState::Absent => true,
-        ActionState::Planned => observes,
+        ActionState::Planned | ActionState::Unknown => observes,
         _ => false,
     };
     if counts.held > 0 {

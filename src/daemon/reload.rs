@@ -8,7 +8,8 @@ use crate::listener::{ListenError, View};
 use crate::providers::accounts::Services;
 
 impl Daemon {
-    /// Reads configuration and keys anew; what is under way ends with the old ones.
+    /// Reads configuration and keys anew; what is under way ends with the old ones, and changes no
+    /// provider any more where lapsed is to observe from now on.
     pub(super) fn reload(&mut self) {
         systemd::reloading();
         match self.renew() {
@@ -34,6 +35,9 @@ impl Daemon {
             .map_err(|error| error.to_string())?;
         self.listen(settings.status.as_ref())
             .map_err(|error| error.to_string())?;
+        if settings.guard.observe_only {
+            self.services.only_observe();
+        }
         self.services = Arc::new(services);
         self.watchdog.expect(&settings.http);
         self.settings.send_replace(Arc::new(settings));

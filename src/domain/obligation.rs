@@ -53,6 +53,15 @@ pub struct Owed {
     pub mail: u64,
 }
 
+/// What is due, and is left alone because lapsed only observes (`guard.observe_only`).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    /// Removals.
+    pub remove: u64,
+    /// Access that would be given.
+    pub give: u64,
+}
+
 impl Owed {
     /// Whether nothing is owed.
     #[must_use]

@@ -191,7 +191,7 @@ impl Give<'_> {
         until: Option<Instant>,
     ) -> Result<Gave, StoreError> {
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
-        let may_begin = || !self.stop.is_set() && !is_over();
+        let may_begin = || !self.stop.is_set() && !self.services.observes() && !is_over();
         let one = |work| self.work(work, &breaker);
         let (done, left) = attempt::work_off(works, &breaker, may_begin, one).await?;
         let mut all = Gave::default();

@@ -134,7 +134,7 @@ impl Remove<'_> {
     /// calls have failed, the rest waits for the next pass; the other accounts continue.
     async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
         let breaker = Breaker::new(self.services.concurrency * UNDER_WAY);
-        let may_begin = || !self.stop.is_set();
+        let may_begin = || !self.stop.is_set() && !self.services.observes();
         let one = |work| self.one(work, &breaker, shared);
         let (_, left) = attempt::work_off(works, &breaker, may_begin, one).await?;
         if let Some(why) = breaker.stopped() {

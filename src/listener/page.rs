@@ -230,7 +230,7 @@ fn page<'a>(
     Page {
         frame: Frame::asked_for(""),
         status,
-        headline: headline(status.verdict),
+        headline: headline(status),
         tone: match status.verdict {
             Health::Well => Urgency::Calm.class(),
             Health::Failing => Urgency::Warning.class(),
@@ -259,8 +259,9 @@ fn page<'a>(
     }
 }
 
-fn headline(verdict: Health) -> &'static str {
-    match verdict {
+fn headline(status: &Status) -> &'static str {
+    match status.verdict {
+        Health::Well if status.observe_only.is_some() => "Only observing: no provider is changed",
         Health::Well => "All is well",
         Health::Failing => "Not all is well",
         Health::Held => "Removals wait for an approval",
@@ -270,7 +271,10 @@ fn headline(verdict: Health) -> &'static str {
 fn tiles(status: &Status) -> Vec<Tile> {
     vec![
         Tile::new(status.held.count, "held", Urgency::Alarm),
-        Tile::new(status.overdue.count, "overdue", Urgency::Warning),
+        match status.observe_only {
+            Some(due) => Tile::new(due.remove + due.give, "left alone", Urgency::Calm),
+            None => Tile::new(status.overdue.count, "overdue", Urgency::Warning),
+        },
         Tile::new(status.sources.failing, "sources unread", Urgency::Warning),
         Tile::new(status.mail.unsent, "mails unsent", Urgency::Warning),
         Tile::new(status.ends.within_24h, "end within a day", Urgency::Calm),

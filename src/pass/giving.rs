@@ -41,7 +41,9 @@ impl Pass<'_> {
         if self.options.dry_run || self.settings.guard.observe_only {
             return Ok(());
         }
-        let (respect_backoff, at) = (self.options.respect_backoff, clock::now());
+        // What was just not tried is not tried again by the same pass.
+        let respect_backoff = self.options.respect_backoff || only_new;
+        let at = clock::now();
         // A long import gives its own rows, and lets passes run in between.
         let is_giving = self.store.is_giving()?;
         let (restored, scope) = (self.restored.clone(), self.scope.clone());

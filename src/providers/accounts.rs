@@ -1,6 +1,8 @@
 //! The clients of the configured accounts, for reading and for writing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::SignedDuration;
 
@@ -20,6 +22,8 @@ pub struct Services {
     pub(crate) concurrency: usize,
     /// Counts the calls and passes made with them.
     pub(crate) metrics: Metrics,
+    /// Whether lapsed only observes: nothing that changes a provider is sent any more.
+    observes: Arc<AtomicBool>,
 }
 
 /// A Sapling account.
@@ -93,6 +97,26 @@ impl Services {
             teams,
             concurrency: settings.http.concurrency,
             metrics: metrics.clone(),
+            observes: Arc::new(AtomicBool::new(settings.guard.observe_only)),
+        })
+    }
+
+    /// From now on nothing is sent that changes a provider, also by a pass that is under way.
+    pub(crate) fn only_observe(&self) {
+        self.observes.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether lapsed only observes.
+    pub(crate) fn observes(&self) -> bool {
+        self.observes.load(Ordering::Relaxed)
+    }
+
+    /// Asked right before a call that changes something: whether it may be sent.
+    pub(crate) fn while_acting(&self) -> StillDue {
+        let observes = Arc::clone(&self.observes);
+        StillDue::by(move || {
+            let acts = !observes.load(Ordering::Relaxed);
+            Box::pin(async move { acts })
         })
     }
 
@@ -109,6 +133,7 @@ impl Services {
                 .collect(),
             concurrency: self.concurrency,
             metrics: self.metrics.clone(),
+            observes: Arc::clone(&self.observes),
         }
     }
 

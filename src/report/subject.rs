@@ -29,7 +29,7 @@ pub(super) fn label(summary: &Summary) -> String {
 
 /// The report in one phrase.
 pub(super) fn gist(summary: &Summary) -> String {
-    let debts = match summary.observe_only {
+    let debts = match summary.observe_only.is_some() {
         true => "planned",
         false => "overdue",
     };
@@ -44,11 +44,17 @@ pub(super) fn gist(summary: &Summary) -> String {
     .filter(|(number, _)| *number > 0)
     .map(|(number, word)| format!("{number} {word}"))
     .collect();
+    if let Some(due) = summary.observe_only {
+        if due.give > 0 {
+            parts.push(count(due.give, "gift left alone", "gifts left alone"));
+        }
+        if parts.is_empty() {
+            parts.push("nothing was due".to_owned());
+        }
+        parts.insert(0, "only observing".to_owned());
+    }
     if parts.is_empty() {
         parts.push("nothing was due".to_owned());
-    }
-    if summary.observe_only {
-        parts.insert(0, "only observing".to_owned());
     }
     let unread = summary.count(ReportList::Sources);
     if unread > 0 {

@@ -11,7 +11,7 @@ use super::extent::Extent;
 use super::fitting::MOST_ROWS;
 use super::line::ReportLine;
 use super::list::ReportList;
-use crate::domain::Owed;
+use crate::domain::{Observed, Owed};
 
 /// Weeks drawn in the look ahead: thirteen cover the 90 days that [`ReportList::Ending`] holds.
 pub(crate) const WEEKS: usize = 13;
@@ -32,8 +32,8 @@ pub(crate) struct Summary {
     pub timezone: TimeZone,
     /// All that is owed, as in the outcome of a pass.
     pub owed: Owed,
-    /// Whether no provider is changed (`guard.observe_only`).
-    pub observe_only: bool,
+    /// What is due and left alone, where lapsed only observes (`guard.observe_only`).
+    pub observe_only: Option<Observed>,
     /// When the next report is due.
     pub next_report: Option<Timestamp>,
     /// The audit trail's state when the report was made.
@@ -83,7 +83,7 @@ impl Summary {
             generated_at: to,
             timezone,
             owed: Owed::default(),
-            observe_only: false,
+            observe_only: None,
             next_report: None,
             trail: Trail::default(),
             extent: Extent::default(),

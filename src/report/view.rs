@@ -190,7 +190,7 @@ fn tiles(summary: &Summary) -> Vec<Tile> {
     let tile = |list, label, urgency| Tile::new(summary.count(list), label, urgency);
     vec![
         tile(ReportList::Held, "held", Urgency::Alarm),
-        match summary.observe_only {
+        match summary.observe_only.is_some() {
             true => tile(ReportList::Debts, "planned", Urgency::Calm),
             false => tile(ReportList::Debts, "overdue", Urgency::Warning),
         },
@@ -250,7 +250,7 @@ fn section(summary: &Summary, list: ReportList) -> ListSection {
         mut tone,
         ..
     } = list.layout();
-    if list == ReportList::Debts && summary.observe_only {
+    if list == ReportList::Debts && summary.observe_only.is_some() {
         (title, note, tone) = OBSERVED;
     }
     let total = summary.count(list);

@@ -79,6 +79,9 @@ impl Words<'_> {
             passes,
             ..
         } = self.status;
+        if owed.is_nothing() && self.status.observe_only.is_some() {
+            return "nothing else is due".to_owned();
+        }
         if owed.is_nothing() {
             return "all that was due is done".to_owned();
         }

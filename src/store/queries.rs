@@ -18,4 +18,4 @@ pub(in crate::store) mod stays;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use owed::{OwedAt, due, owed};
+pub(crate) use owed::{OwedAt, observed, owed};

@@ -27,13 +27,14 @@ pub(super) async fn send(
     let Some(account) = give.services.teams.get(account) else {
         return Ok(not_configured(provision));
     };
+    let writer = account.writer.while_due(give.services.while_acting());
     let team = give.team_ids.get(&provision.target.id());
     Ok(match (intent, team) {
         (Intent::Add(flags), Some(team)) => {
-            adding::add(&account.writer, team, &provision.email, *flags).await
+            adding::add(&writer, team, &provision.email, *flags).await
         }
         (Intent::Promote(membership, flags), _) => {
-            promote(&account.writer, provision, membership, *flags).await
+            promote(&writer, provision, membership, *flags).await
         }
         _ => not_configured(provision),
     })

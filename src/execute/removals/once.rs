@@ -11,6 +11,7 @@ use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Action, ActionState, Reason};
 use crate::execute::attempt::{self, Caller, Places};
+use crate::guard::OBSERVES;
 use crate::providers::StillDue;
 use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
 
@@ -41,6 +42,10 @@ impl Remove<'_> {
         }
         let mut any_sent = false;
         while !actions.is_empty() {
+            if self.services.observes() {
+                self.not_tried(actions, OBSERVES).await?;
+                break;
+            }
             let (intended, judged) = self.intend(std::mem::take(&mut actions)).await?;
             let intended = Arc::new(intended);
             if intended.is_empty() {
@@ -153,9 +158,14 @@ impl Remove<'_> {
     /// the database and the locks are still those at their paths.
     fn still_due(&self, intended: &Arc<Vec<Tracked>>, judged: Instant) -> StillDue {
         let (store, intended, grace) = (self.store.clone(), Arc::clone(intended), self.grace);
+        let acting = self.services.while_acting();
         StillDue::by(move || {
             let (store, intended) = (store.clone(), Arc::clone(&intended));
+            let acting = acting.clone();
             Box::pin(async move {
+                if !acting.holds().await {
+                    return false;
+                }
                 if judged.elapsed() < FRESH {
                     return true;
                 }

@@ -5,7 +5,7 @@ use rusqlite::{Connection, named_params};
 
 use super::sql;
 use crate::config::Settings;
-use crate::domain::Owed;
+use crate::domain::{Observed, Owed};
 use crate::store::{Outbox, StoreError, db::values};
 
 /// A mail that has waited this long without any try is late.
@@ -52,7 +52,7 @@ impl OwedAt {
 pub(crate) fn owed(db: &Connection, asked: &OwedAt) -> Result<Owed, StoreError> {
     let (remove, give) = match asked.observe_only {
         true => (0, 0),
-        false => due(db, asked)?,
+        false => (remove(db, asked)?, give(db, asked)?),
     };
     Ok(Owed {
         remove,
@@ -63,9 +63,15 @@ pub(crate) fn owed(db: &Connection, asked: &OwedAt) -> Result<Owed, StoreError> 
     })
 }
 
-/// Removals and gifts that are due and not done, whether or not they are owed.
-pub(crate) fn due(db: &Connection, asked: &OwedAt) -> Result<(u64, u64), StoreError> {
-    Ok((remove(db, asked)?, give(db, asked)?))
+/// What is due and left alone, where lapsed only observes.
+pub(crate) fn observed(db: &Connection, asked: &OwedAt) -> Result<Option<Observed>, StoreError> {
+    if !asked.observe_only {
+        return Ok(None);
+    }
+    Ok(Some(Observed {
+        remove: remove(db, asked)?,
+        give: give(db, asked)?,
+    }))
 }
 
 /// Removals that are due: in the ledger, or not yet recorded by any pass.

@@ -79,6 +79,7 @@ pub(crate) fn gather(
         names: targets::names(db)?,
     };
     let mut summary = Summary::new("", zone, wanted.now);
+    summary.observe_only = status.observe_only;
     read.ledger(&mut summary)?;
     read.untouched(&mut summary)?;
     let debts = &mut summary[ReportList::Debts];
@@ -97,7 +98,13 @@ pub(crate) fn gather(
     summary[ReportList::Sources] = status.sources.list.iter().map(source).collect();
     for (list, total) in [
         (ReportList::Held, status.held.count),
-        (ReportList::Debts, status.overdue.count),
+        (
+            ReportList::Debts,
+            match status.observe_only {
+                Some(due) => due.remove,
+                None => status.overdue.count,
+            },
+        ),
         (ReportList::Protected, status.protected.count),
         (
             ReportList::Sources,

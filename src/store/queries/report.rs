@@ -42,7 +42,7 @@ pub(crate) fn gather(db: &Connection, input: ReportInput) -> Result<Summary, Sto
     summary.from = input.from;
     summary.next_report = input.next_report;
     summary.owed = queries::owed(db, &input.owed)?;
-    summary.observe_only = input.owed.observe_only;
+    summary.observe_only = queries::observed(db, &input.owed)?;
     let read = ReportReader {
         db,
         names: &names,

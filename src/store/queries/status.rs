@@ -12,8 +12,7 @@ use crate::domain::TargetId;
 use crate::report::Trail;
 use crate::schedule;
 use crate::status::{
-    self, Daemon, Ends, Health, Held, Mail, Observed, Overdue, Pass, Passes, Pile, Source, Sources,
-    Status,
+    self, Daemon, Ends, Health, Held, Mail, Overdue, Pass, Passes, Pile, Source, Sources, Status,
 };
 use crate::store::queries::sql::{self, STANDS, not_outlasted};
 use crate::store::queries::{self, OwedAt};
@@ -97,10 +96,8 @@ pub(crate) fn gather(
     running: bool,
 ) -> Result<Status, StoreError> {
     let (mut overdue, held, protected) = ledger(db)?;
-    let mut observe_only = None;
-    if wanted.owed.observe_only {
-        let (remove, give) = queries::due(db, &wanted.owed)?;
-        observe_only = Some(Observed { remove, give });
+    let observe_only = queries::observed(db, &wanted.owed)?;
+    if observe_only.is_some() {
         overdue = Overdue::default();
     } else {
         untouched(db, wanted, &mut overdue)?;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::world::{Daemon, FUTURE, Mail, Outcome, PAST, World};
+use crate::world::{Daemon, FUTURE, Mail, Outcome, PAST, World, until};
 
 /// Twelve in a team and three on the whitelist whose time is over, one of them protected.
 async fn observing() -> World {
@@ -172,6 +172,9 @@ async fn commands_record_what_is_asked_for_and_call_nobody() {
     let status = world.lapsed(&["status", "--format", "json"]).await;
     let told: Value = serde_json::from_str(&status.stdout).unwrap();
     assert_eq!(told["observe_only"], json!({"remove": 16, "give": 3}));
+    let mails = world.mail_texts();
+    let last = mails.last().unwrap();
+    assert!(last.contains("3 gifts left alone"), "{last}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -227,4 +230,34 @@ async fn a_daemon_that_only_observes_rests_between_its_passes() {
     let passes = world.number("SELECT count(*) FROM run");
     assert!(passes <= 2, "{passes} passes");
     assert_eq!(world.writes(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_daemon_that_is_told_to_observe_sends_nothing_more_though_a_pass_is_under_way() {
+    let mut world = World::new().await;
+    world.config.http = "requests_per_second = 4\n".to_owned();
+    world.config.guard = "max_removals = 1000\nmax_removal_percent = 100\n".to_owned();
+    world.overdue(40).await;
+    let daemon = Daemon::start(&world);
+    until("the first removals", || world.sentius.calls().len() >= 3).await;
+
+    world.config.guard = "observe_only = true\n".to_owned();
+    assert_eq!(world.lapsed(&["list"]).await.code, 0);
+    daemon.signal("HUP");
+    until("the reload", || daemon.log().contains("was read anew")).await;
+    let sent = world.sentius.calls().len();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+
+    // What was on its way is brought to its end.
+    assert!(world.sentius.calls().len() <= sent + 1, "{sent}");
+    assert_eq!(daemon.stop().await, 0);
+    assert!(world.whitelisted().len() > 20);
+    world.trail_is_whole().await;
+
+    world.config.guard = "max_removals = 1000\nmax_removal_percent = 100\n".to_owned();
+    world.config.http = String::new();
+    let run = world.run().await;
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert_eq!(world.whitelisted(), [""; 0]);
+    world.all_settled_once().await;
 }

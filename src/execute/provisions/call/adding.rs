@@ -38,7 +38,8 @@ pub(crate) async fn send_many(give: &Give<'_>, people: &[Provision], flags: Flag
     };
     let emails: Vec<Email> = people.iter().map(|p| p.email.clone()).collect();
     let asked = sapling::Flags::set(flags, true);
-    match account.writer.add_many(team, &emails, asked).await {
+    let writer = account.writer.while_due(give.services.while_acting());
+    match writer.add_many(team, &emails, asked).await {
         Ok(answer) => {
             let answers = Answers::of(&answer);
             Many::Each(emails.iter().map(|e| answers.about(e, flags)).collect())

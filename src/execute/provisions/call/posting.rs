@@ -71,7 +71,9 @@ impl Post<'_> {
     async fn one(&self, email: &Email) -> Result<Answered, StoreError> {
         let (whitelist, provision) = (self.whitelist, self.provision);
         let entry = wire(self.name, email, self.entry);
-        match whitelist.add(&entry).await {
+        // What was taken off is posted again in any case: only what begins something can be withheld.
+        let begin = whitelist.while_due(self.give.services.while_acting());
+        match begin.add(&entry).await {
             Ok(()) => return Ok(done(Provided::Posted)),
             // An entry is on record: what may mean that it is in the way is reason enough to replace it.
             Err(error) if self.replaces() && error.may_mean_that_it_exists() => {}
@@ -100,7 +102,7 @@ impl Post<'_> {
             .write_before_call(move |db| Provisions::replacing(db, &row, &spelling, at))
             .await?;
         failpoint::reach("give-before-replace");
-        let removed = whitelist.remove(email).await;
+        let removed = begin.remove(email).await;
         let late = match removed {
             Err(error) if error.is_unknown_outcome() => Some(error),
             Err(error) => {
