@@ -3,7 +3,7 @@
 //! A client is made for one account and keeps to three promises. **A key never leaves by a side
 //! door**: it is sent where the provider's document says, and stands in no error, log line or
 //! `Debug` text. **A read is whole or it is an error**: what is not exactly the documented
-//! answer is [`CallError::Implausible`], never an empty list. **A write is sent once**: what is
+//! answer is `CallError::Implausible`, never an empty list. **A write is sent once**: what is
 //! not known to have been refused or done is an unknown outcome, and says so.
 
 pub mod accounts;
