@@ -66,7 +66,7 @@ async fn extend(world: &World) -> Printed {
 async fn a_daemon_whose_database_was_replaced_says_so_and_stops_and_the_next_one_doubts() {
     let world = with_an_older_copy().await;
     let daemon = Daemon::past_first_pass(&world).await;
-    daemon.signal("STOP");
+    stop_at_rest(&world, &daemon).await;
     install(&world);
     let refused = extend(&world).await;
     assert_eq!(refused.code, 1, "{}", refused.stdout);
@@ -142,7 +142,7 @@ async fn a_log_that_is_deleted_under_a_daemon_loses_nothing_that_was_acknowledge
         .grants(&[&format!("jane@example.com,sentius:acme,{soon}")])
         .await;
     let daemon = Daemon::past_first_pass(&world).await;
-    daemon.signal("STOP");
+    stop_at_rest(&world, &daemon).await;
     let extended = extend(&world).await;
     assert_eq!(extended.code, 0, "{}", extended.stderr);
 
@@ -164,6 +164,21 @@ async fn a_log_that_is_deleted_under_a_daemon_loses_nothing_that_was_acknowledge
     assert_eq!(run.code, 0, "{}", run.stderr);
     assert_eq!(world.whitelisted(), ["jane@example.com"]);
     world.trail_is_whole().await;
+}
+
+/// Stops the daemon's process for a while, at a moment in which it does not write.
+async fn stop_at_rest(world: &World, daemon: &Daemon) {
+    for _ in 0..100 {
+        daemon.signal("STOP");
+        // A signal arrives a moment later.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        if world.is_free() {
+            return;
+        }
+        daemon.signal("CONT");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("the daemon writes all the time");
 }
 
 /// So many are due, one call at a time, and the first one takes long.

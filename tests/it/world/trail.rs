@@ -30,6 +30,13 @@ impl World {
         open(self).query_row(sql, [], |row| row.get(0)).unwrap()
     }
 
+    /// Whether nobody is writing to the database.
+    pub(crate) fn is_free(&self) -> bool {
+        let db = open(self);
+        db.busy_timeout(std::time::Duration::ZERO).unwrap();
+        db.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_ok()
+    }
+
     /// The texts that the database gives.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
         let db = open(self);
