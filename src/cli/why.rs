@@ -12,7 +12,6 @@ use crate::config::Settings;
 use crate::domain::{Email, Target};
 use crate::explain::words::Words;
 use crate::explain::{AccessState, Explanation, Rules, explain, lines};
-use crate::guard::OBSERVES;
 use crate::store::{Store, Targets, queries::person as on_record};
 use crate::text::one_line;
 
@@ -95,9 +94,6 @@ pub(super) async fn show(
         WhyFormat::Json => output::json(&explanation)?,
         WhyFormat::Csv => csv(&explanation)?,
         WhyFormat::Text => text(&explanation, &words)?,
-    }
-    if settings.guard.observe_only {
-        output::complain(OBSERVES);
     }
     if !explanation.known {
         output::complain(&unknown(

@@ -17,6 +17,8 @@ pub(crate) struct Rules {
     pub(crate) teams: Vec<TeamRule>,
     /// The keys' holders by account.
     pub(crate) holders: BTreeMap<String, Email>,
+    /// Whether no provider is changed (`guard.observe_only`).
+    pub(crate) observe_only: bool,
 }
 
 /// A rule that concerns a person on a target.
@@ -34,6 +36,7 @@ impl Rules {
             guard: settings.guard.limits.clone(),
             holders: settings.holders(),
             teams: settings.team_rules().cloned().collect(),
+            observe_only: settings.guard.observe_only,
         }
     }
 
@@ -41,6 +44,10 @@ impl Rules {
     pub(super) fn on(&self, facts: &Facts, target: &TargetRef, on: &OnTarget) -> Vec<Applies> {
         let mut applies = Vec::new();
         let mut add = |rule, text| applies.push(Applies { rule, text });
+        if self.observe_only {
+            let text = "lapsed only observes: what comes next is planned, and not done".to_owned();
+            add("guard.observe_only", text);
+        }
         let is_team = target.provider() == Provider::Sapling;
         if is_team && self.holders.get(target.account()) == Some(&facts.email) {
             let text = "holds the key of this account: never removed".to_owned();

@@ -86,9 +86,9 @@ async fn all_that_is_due_is_planned_and_told_and_nothing_is_called_or_owed() {
     );
     let why = world.lapsed(&["why", "amy@example.com"]).await;
     assert!(
-        why.stderr.contains("guard.observe_only is true"),
+        why.stdout.contains("lapsed only observes"),
         "{}",
-        why.stderr
+        why.stdout
     );
     let check = world.lapsed(&["check"]).await;
     assert!(
