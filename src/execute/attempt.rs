@@ -2,6 +2,7 @@
 //! it is sent, its result is on disk before anything follows from it, and an account whose calls fail
 //! gets no more of them.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 
 use futures_util::StreamExt;
@@ -11,7 +12,7 @@ use jiff::Timestamp;
 use super::proofs;
 use crate::breaker::Breaker;
 use crate::clock;
-use crate::domain::TargetRef;
+use crate::domain::{Provider, TargetRef};
 use crate::failpoint;
 use crate::providers::CallError;
 use crate::providers::accounts::Services;
@@ -49,6 +50,28 @@ impl Caller<'_> {
         failpoint::reach(self.places.after_result);
         Ok(recorded)
     }
+}
+
+/// A provider's account, by its name.
+pub(super) type Account = (Provider, String);
+
+/// The account of a target.
+pub(super) fn account_of(target: &TargetRef) -> Account {
+    (target.provider(), target.account().to_owned())
+}
+
+/// The works of each account, in their order; `target` tells where one is done.
+pub(super) fn by_account<W>(
+    works: impl IntoIterator<Item = W>,
+    target: impl Fn(&W) -> Option<&TargetRef>,
+) -> BTreeMap<Account, Vec<W>> {
+    let mut accounts: BTreeMap<Account, Vec<W>> = BTreeMap::new();
+    for work in works {
+        if let Some(account) = target(&work).map(account_of) {
+            accounts.entry(account).or_default().push(work);
+        }
+    }
+    accounts
 }
 
 /// Does one account's work in its order, as much at once as the breaker lets in. Begins nothing new

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
-use super::attempt::{self, Caller, Places};
+use super::attempt::{self, Account, Caller, Places};
 use super::proofs;
 use crate::breaker::Breaker;
 use crate::clock;
@@ -53,11 +53,11 @@ pub(crate) struct Give<'a> {
 
 /// The breaker of each account.
 #[derive(Debug, Default)]
-pub(crate) struct Breakers(Mutex<BTreeMap<work::Account, Arc<Breaker>>>);
+pub(crate) struct Breakers(Mutex<BTreeMap<Account, Arc<Breaker>>>);
 
 impl Breakers {
     /// That of one account, which at first lets in few calls, and `most` at last.
-    fn of(&self, account: work::Account, most: usize) -> Arc<Breaker> {
+    fn of(&self, account: Account, most: usize) -> Arc<Breaker> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Arc::new(Breaker::new(most));
         Arc::clone(all.entry(account).or_insert_with(new))
@@ -168,7 +168,7 @@ impl Give<'_> {
             Some(_) => self.services.concurrency,
             None => self.services.concurrency * 3,
         };
-        let accounts = work::by_account(works).into_iter();
+        let accounts = attempt::by_account(works, Work::target).into_iter();
         let accounts = accounts.map(|(account, works)| {
             let breaker = self.breakers.of(account, most);
             self.account(works, breaker, until)

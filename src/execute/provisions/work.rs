@@ -1,17 +1,15 @@
 //! Groups what is to be given into calls: people who are added to one team with equal flags go
 //! together, everything else alone.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 
-use crate::domain::{Flags, Provider, TargetId};
+use crate::domain::{Flags, TargetId, TargetRef};
+use crate::execute::attempt::{Account, account_of};
 use crate::store::{Outlook, Provision};
 
 /// How many addresses one call carries. The provider's limit is not documented; a hundred is well
 /// within any request size.
 const TOGETHER: usize = 100;
-
-/// A provider's account, by its name.
-pub(crate) type Account = (Provider, String);
 
 /// What one call gives.
 #[derive(Debug)]
@@ -41,9 +39,9 @@ impl Work {
         self.rows.iter().any(|row| row.role.is_some())
     }
 
-    fn account(&self) -> Option<Account> {
-        let target = &self.rows.first()?.target;
-        Some((target.provider(), target.account().to_owned()))
+    /// Where it is done.
+    pub(super) fn target(&self) -> Option<&TargetRef> {
+        Some(&self.rows.first()?.target)
     }
 }
 
@@ -80,24 +78,13 @@ pub(crate) fn group(rows: Vec<(Provision, Outlook)>) -> VecDeque<Work> {
     works.into()
 }
 
-/// The works of each account, in their order.
-pub(super) fn by_account(works: Vec<Work>) -> BTreeMap<Account, Vec<Work>> {
-    let mut accounts: BTreeMap<Account, Vec<Work>> = BTreeMap::new();
-    for work in works {
-        if let Some(account) = work.account() {
-            accounts.entry(account).or_default().push(work);
-        }
-    }
-    accounts
-}
-
 /// Takes the next works off, until some account would get more than `most` calls.
 pub(crate) fn next(works: &mut VecDeque<Work>, most: usize) -> Vec<Work> {
     let mut calls: HashMap<Account, usize> = HashMap::new();
     let mut batch = Vec::new();
     while let Some(work) = works.pop_front() {
-        if let Some(account) = work.account().filter(|_| work.calls) {
-            let calls = calls.entry(account).or_default();
+        if let Some(target) = work.target().filter(|_| work.calls) {
+            let calls = calls.entry(account_of(target)).or_default();
             if *calls >= most {
                 works.push_front(work);
                 break;
@@ -112,7 +99,7 @@ pub(crate) fn next(works: &mut VecDeque<Work>, most: usize) -> Vec<Work> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Email, ProvisionKind, Role, TargetRef};
+    use crate::domain::{Email, ProvisionKind, Role};
     use crate::store::Asked;
 
     fn row(number: i64, team: i64, role: Option<Role>) -> Provision {

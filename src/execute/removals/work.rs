@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::domain::{ActionKind, Provider, TargetRef};
+use crate::execute::attempt;
 use crate::providers::accounts::Services;
 use crate::store::Tracked;
 
@@ -84,12 +85,8 @@ pub(super) fn by_account(actions: Vec<Tracked>, services: &Services) -> Vec<Vec<
         }
     }
     works.sort_by_key(|(order, _)| *order);
-    let mut accounts: BTreeMap<(Provider, String), Vec<Work>> = BTreeMap::new();
-    for (_, work) in works {
-        if let Some(target) = work.target() {
-            accounts.entry(account(target)).or_default().push(work);
-        }
-    }
+    let works = works.into_iter().map(|(_, work)| work);
+    let accounts = attempt::by_account(works, Work::target);
     accounts.into_values().collect()
 }
 
@@ -103,10 +100,6 @@ impl Order {
         let is_invite = tracked.action.kind == ActionKind::InviteRevoke;
         Self(tracked.tried, tracked.action.due, is_invite)
     }
-}
-
-fn account(target: &TargetRef) -> (Provider, String) {
-    (target.provider(), target.account().to_owned())
 }
 
 /// A single member is removed by id, which also ends the member's invites. But where the key's
