@@ -15,7 +15,7 @@ use crate::clock;
 use crate::commands::{self, import};
 use crate::config::{self, Keys};
 use crate::daemon;
-use crate::domain::{PassOutcome, Reason};
+use crate::domain::{ActionResult, Reason};
 use crate::metrics::Metrics;
 use crate::observe::{self, ReadOptions};
 use crate::pass::{self, Options};
@@ -96,12 +96,10 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let again = pass::run(&settings, &services, &store, &Options::default()).await?;
     output::line(&run::headline(&again))?;
 
-    if let Some(moved) = outcome
-        .actions
-        .iter()
-        .find(|a| a.reason == Reason::WhitelistEnded)
-    {
-        let email = moved.email.to_string();
+    let followed = |action: &&ActionResult| action.reason == Reason::WhitelistEnded;
+    let person = outcome.actions.iter().find(followed);
+    let person = person.map(|action| action.email.to_string());
+    if let Some(email) = person.clone() {
         heading(&format!("One person: lapsed why {email}"))?;
         why::show(&settings, &store, WhyArgs::about(email)).await?;
     }
@@ -127,7 +125,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     }
     heading("It stays: Ctrl-C ends it, and nothing is left but the report")?;
-    stage.invite(&email_to_ask(&outcome))?;
+    stage.invite(person.as_deref())?;
     drop(services);
     // It has runtimes of its own.
     let daemon = move || daemon::run(settings, &store, Box::new(load));
@@ -135,12 +133,6 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         .await
         .map_err(|error| Failure::could_not_run(error.into()))??;
     Ok(Exit::Done)
-}
-
-/// Somebody about whom there is something to tell.
-fn email_to_ask(outcome: &PassOutcome) -> String {
-    let first = outcome.actions.first();
-    first.map_or_else(String::new, |action| action.email.to_string())
 }
 
 fn heading(text: &str) -> Result<(), Failure> {

@@ -58,7 +58,7 @@ struct Plan {
     not_given: Vec<NotGiven>,
 }
 
-/// What is known of the one to whom something is given back.
+/// What is known of who gets something back.
 #[derive(Debug, Clone, Copy)]
 struct Beside {
     was_member: bool,

@@ -154,19 +154,19 @@ tls = "none"
     }
 
     /// Says where the page is, and what a second terminal can ask.
-    pub(super) fn invite(&self, email: &str) -> Result<(), Failure> {
+    pub(super) fn invite(&self, person: Option<&str>) -> Result<(), Failure> {
         if let Some(page) = self.page {
             output::line(&format!("The page: http://{page}/"))?;
         }
         let program = std::env::current_exe()?;
         let lapsed = format!("{} --config {}", program.display(), self.config().display());
         output::line("In a second terminal:")?;
-        for command in [
-            "status".to_owned(),
-            "list --ending-within 14d".to_owned(),
-            format!("history {email}"),
-            "grant you@example.com --target sentius:acme --end 1d".to_owned(),
-        ] {
+        let history = person.map(|email| format!("history {email}"));
+        for command in ["status", "list --ending-within 14d"]
+            .into_iter()
+            .chain(history.as_deref())
+            .chain(["grant you@example.com --target sentius:acme --end 1d"])
+        {
             output::line(&format!("  {lapsed} {command}"))?;
         }
         Ok(())
