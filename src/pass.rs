@@ -6,6 +6,7 @@
 
 mod ending;
 mod ends_meanwhile;
+mod give_way;
 mod giving;
 mod guard_input;
 mod mailing;
@@ -32,6 +33,7 @@ use crate::providers::accounts::Services;
 use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
 pub(crate) use ending::deliver;
+pub(crate) use give_way::give_way;
 pub use mailing::MailError;
 pub(crate) use mailing::{last_report, queue_report, summarize};
 pub use options::{Delivery, Options};
@@ -95,13 +97,17 @@ async fn stages(
     }
     let _whole = store.lock_pass()?.ok_or_else(busy)?;
     let lock = store.lock()?.ok_or_else(busy)?;
-    let mut pass = Pass::begin(&lock, settings, services, store, options).await?;
+    let giving = services.giving_way(&give_way(settings, store));
+    let mut pass = Pass::begin(&lock, settings, &giving, store, options).await?;
     let unmended = pass.give_entries().await?;
     // Reading everything may take long and changes nothing at the providers, so others may call
     // them meanwhile.
     drop(lock);
+    pass.services = services;
     let mut seen = pass.observe().await?;
     let lock = pass.lock_again().await?;
+    let acting = services.giving_way(&give_way(settings, store));
+    pass.services = &acting;
     pass.observe_overtaken(&lock, &mut seen).await?;
     seen.errors.extend(unmended);
     let actions = pass.act(&lock, &mut seen).await?;
@@ -122,6 +128,7 @@ pub(crate) async fn under(
     store: &Store,
     options: &Options,
 ) -> Result<PassOutcome, PassError> {
+    let services = &services.giving_way(&give_way(settings, store));
     let mut pass = Pass::begin(lock, settings, services, store, options).await?;
     let unmended = pass.give_entries().await?;
     let mut seen = pass.observe_alone(lock).await?;

@@ -9,8 +9,6 @@ use crate::clock;
 use crate::config::Keys;
 use crate::domain::{Edge, ProvisionState, Target};
 use crate::explain::words::Words;
-use crate::metrics::Metrics;
-use crate::providers::accounts::Services;
 
 /// Whose end is moved, and where to.
 #[derive(Debug, Args)]
@@ -42,7 +40,7 @@ pub(super) async fn run(common: &Common, args: ExtendArgs) -> Result<Exit, Failu
     let (settings, store) = common.open(Keys::Read)?;
     let end = when("--end", &args.end, &settings, Edge::End)?.at();
     let email = giving::person(&store, &args.email).await?;
-    let services = Services::connect(&settings, &Metrics::default())?;
+    let services = giving::connect(&settings, &store)?;
     let requests = args.asked.requests("extend", &settings, &services, &store);
     let given = requests
         .extend(email, args.target, end, giving::waiting)

@@ -15,6 +15,8 @@ use crate::commands::{GiveError, Given, Requests};
 use crate::config::Settings;
 use crate::domain::{Email, ProvisionState, When};
 use crate::explain::words::Words;
+use crate::metrics::Metrics;
+use crate::pass::give_way;
 use crate::progress::Stop;
 use crate::providers::accounts::Services;
 use crate::store::{Asked, Grants, Lock, Store, Targets};
@@ -64,6 +66,13 @@ impl AskedArgs {
             progress: progress::bar(),
         }
     }
+}
+
+/// Connects the accounts for a command that holds the lock: a call that takes long is given up once
+/// access has ended elsewhere.
+pub(super) fn connect(settings: &Settings, store: &Store) -> Result<Services, Failure> {
+    let services = Services::connect(settings, &Metrics::default())?;
+    Ok(services.giving_way(&give_way(settings, store)))
 }
 
 /// The result as JSON.

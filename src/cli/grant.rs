@@ -11,8 +11,6 @@ use crate::commands::{self, Given, Request};
 use crate::config::{Keys, Settings};
 use crate::domain::Flags;
 use crate::explain::words::Words;
-use crate::metrics::Metrics;
-use crate::providers::accounts::Services;
 use crate::store::{NewGrant, Same, Store};
 
 /// What is granted.
@@ -142,7 +140,7 @@ async fn give(
     grant: NewGrant,
     asked: &AskedArgs,
 ) -> Result<Vec<Given>, Failure> {
-    let services = Services::connect(settings, &Metrics::default())?;
+    let services = giving::connect(settings, store)?;
     let requests = asked.requests("grant", settings, &services, store);
     let lock = giving::lock(&requests).await?;
     let request = Request {

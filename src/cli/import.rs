@@ -14,8 +14,6 @@ use crate::commands::{self, GiveError, Given, Request, Requests};
 use crate::config::Keys;
 use crate::domain::{Flags, Provided, ProvisionState, When};
 use crate::explain::words::Words;
-use crate::metrics::Metrics;
-use crate::providers::accounts::Services;
 use crate::store::{Imported, NewGrant, Same};
 
 /// What is imported.
@@ -75,7 +73,7 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
             false => commands::note(&store, grants, Same::Ever, asked).await?,
         }
     } else {
-        let services = Services::connect(&settings, &Metrics::default())?;
+        let services = giving::connect(&settings, &store)?;
         let requests = args.asked.requests("import", &settings, &services, &store);
         give_all(&requests, rows, args.dry_run)
             .await

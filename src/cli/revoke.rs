@@ -11,8 +11,6 @@ use crate::commands::{Foreseen, Requests, Revocation, Revoked, WouldEnd};
 use crate::config::Keys;
 use crate::domain::{Email, Target, TargetMessage};
 use crate::explain::words::Words;
-use crate::metrics::Metrics;
-use crate::providers::accounts::Services;
 use crate::store::Held;
 use crate::text::one_line;
 
@@ -67,7 +65,7 @@ pub(super) async fn run(common: &Common, args: RevokeArgs) -> Result<Exit, Failu
         crate::commands::import::known_account(target, &settings)
             .map_err(|fault| Failure::usage(giving::option(&fault)))?;
     }
-    let services = Services::connect(&settings, &Metrics::default())?;
+    let services = giving::connect(&settings, &store)?;
     let requests = args.asked.requests("revoke", &settings, &services, &store);
     let what = Revocation {
         email,

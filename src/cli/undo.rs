@@ -14,8 +14,6 @@ use crate::commands::{GivenBack, WouldGive};
 use crate::config::Keys;
 use crate::domain::Edge;
 use crate::explain::words::Words;
-use crate::metrics::Metrics;
-use crate::providers::accounts::Services;
 use crate::report::words;
 use crate::store::queries::runs::last_that_removed;
 use crate::text::one_line;
@@ -61,7 +59,7 @@ pub(super) async fn run(common: &Common, args: UndoArgs) -> Result<Exit, Failure
         }
         named => runs::named(&store, named).await?,
     };
-    let services = Services::connect(&settings, &Metrics::default())?;
+    let services = giving::connect(&settings, &store)?;
     let requests = args.asked.requests("undo", &settings, &services, &store);
     let words = Words::shown(&settings.timezone, clock::now());
     let would_give = requests.foresee_undo(&run, end).await;

@@ -6,9 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::SignedDuration;
 
+use super::http::Http;
 use super::sapling::{self, Reader, Writer};
 use super::sentius::Whitelist;
-use super::{BuildError, Proof, StillDue};
+use super::{BuildError, GiveWay, Proof, StillDue};
+use crate::breaker::Rests;
 use crate::config::Settings;
 use crate::domain::{Email, Provider, Scope};
 use crate::metrics::Metrics;
@@ -22,12 +24,14 @@ pub struct Services {
     pub(crate) concurrency: usize,
     /// Counts the calls and passes made with them.
     pub(crate) metrics: Metrics,
+    /// The accounts whose calls fail.
+    pub(crate) rests: Arc<Rests>,
     /// Whether lapsed only observes: nothing that changes a provider is sent any more.
     observes: Arc<AtomicBool>,
 }
 
 /// A Sapling account.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct TeamAccount {
     pub(crate) reader: Reader,
     pub(crate) writer: Writer,
@@ -49,20 +53,15 @@ impl TeamAccount {
     pub(crate) fn while_due(&self, still: StillDue) -> Self {
         Self {
             reader: self.reader.while_due(still),
-            writer: self.writer.clone(),
-            holder: self.holder.clone(),
-            organization_id: self.organization_id.clone(),
-            max_skew: self.max_skew,
+            ..self.clone()
         }
     }
 
-    fn urgent(&self) -> Self {
+    fn by(&self, way: impl Fn(&Http) -> Http) -> Self {
         Self {
-            reader: self.reader.urgent(),
-            writer: self.writer.urgent(),
-            holder: self.holder.clone(),
-            organization_id: self.organization_id.clone(),
-            max_skew: self.max_skew,
+            reader: self.reader.by(&way),
+            writer: self.writer.by(&way),
+            ..self.clone()
         }
     }
 }
@@ -97,6 +96,7 @@ impl Services {
             teams,
             concurrency: settings.http.concurrency,
             metrics: metrics.clone(),
+            rests: Arc::default(),
             observes: Arc::new(AtomicBool::new(settings.guard.observe_only)),
         })
     }
@@ -122,17 +122,27 @@ impl Services {
 
     /// The same, for calls that do not wait behind all the others.
     pub(crate) fn urgent(&self) -> Self {
+        self.by(Http::urgent)
+    }
+
+    /// The same, for calls that are given up once access has ended elsewhere.
+    pub(crate) fn giving_way(&self, to: &GiveWay) -> Self {
+        self.by(|http| http.giving_way(to.clone()))
+    }
+
+    fn by(&self, way: impl Fn(&Http) -> Http) -> Self {
         let whitelists = self.whitelists.iter();
         let teams = self.teams.iter();
         Self {
             whitelists: whitelists
-                .map(|(name, whitelist)| (name.clone(), whitelist.urgent()))
+                .map(|(name, whitelist)| (name.clone(), whitelist.by(&way)))
                 .collect(),
             teams: teams
-                .map(|(name, team)| (name.clone(), team.urgent()))
+                .map(|(name, team)| (name.clone(), team.by(&way)))
                 .collect(),
             concurrency: self.concurrency,
             metrics: self.metrics.clone(),
+            rests: Arc::clone(&self.rests),
             observes: Arc::clone(&self.observes),
         }
     }

@@ -71,6 +71,14 @@ pub(crate) enum CallError {
         /// How long was waited.
         timeout: Duration,
     },
+    /// It was given up, since access had ended at another account, which comes first.
+    #[error("{}", given_up(*after, *sent))]
+    GaveWay {
+        /// How long was waited.
+        after: Duration,
+        /// Whether it was under way: then the outcome is unknown.
+        sent: bool,
+    },
     /// The provider, or a proxy before it, answered with an HTTP error status.
     #[error("refused with {status}: {message}")]
     Refused {
@@ -111,6 +119,16 @@ pub(crate) enum CallError {
     },
 }
 
+/// Why a call was given up.
+fn given_up(after: Duration, sent: bool) -> String {
+    match sent {
+        true => format!(
+            "did not answer within {after:?}, and access had ended elsewhere, which comes first"
+        ),
+        false => "not sent: the account does not answer, and access had ended elsewhere, which comes first".to_owned(),
+    }
+}
+
 impl CallError {
     /// Whether the provider says that what was to be made exists already.
     #[must_use]
@@ -147,6 +165,7 @@ impl CallError {
     pub(crate) fn is_unknown_outcome(&self) -> bool {
         match self {
             Self::Unanswered { .. } | Self::TimedOut { .. } | Self::Unproven { .. } => true,
+            Self::GaveWay { sent, .. } => *sent,
             Self::Implausible { write, .. } => *write,
             Self::Refused { status, .. } => *status >= 500,
             Self::NotSent { .. } | Self::Denied { .. } | Self::Withheld => false,
@@ -162,6 +181,7 @@ impl CallError {
             Self::Denied { .. }
             | Self::Unproven { .. }
             | Self::Implausible { .. }
+            | Self::GaveWay { .. }
             | Self::Withheld => false,
         }
     }
@@ -174,6 +194,7 @@ impl CallError {
             Self::NotSent { .. }
             | Self::Unanswered { .. }
             | Self::TimedOut { .. }
+            | Self::GaveWay { .. }
             | Self::Implausible { .. } => true,
             Self::Refused { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
             // The next answer may be the first success of the account.
@@ -186,7 +207,10 @@ impl CallError {
     #[must_use]
     pub(crate) fn is_outage(&self) -> bool {
         match self {
-            Self::NotSent { .. } | Self::Unanswered { .. } | Self::TimedOut { .. } => true,
+            Self::NotSent { .. }
+            | Self::Unanswered { .. }
+            | Self::TimedOut { .. }
+            | Self::GaveWay { .. } => true,
             Self::Refused { status, .. } => matches!(status, 429 | 500..),
             Self::Denied { .. }
             | Self::Unproven { .. }

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io::Read;
 use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -24,7 +25,7 @@ use super::limits::Gate;
 use super::proof::Proof;
 use super::redact::Redactor;
 use super::room::{Room, Rooms};
-use super::{BuildError, CallError, Gone, StillDue, dates, retry};
+use super::{BuildError, CallError, GiveWay, Gone, StillDue, dates, retry};
 use crate::config::HttpSettings;
 use crate::metrics::Metrics;
 
@@ -40,6 +41,7 @@ const LONGEST_IDLE: Duration = Duration::from_secs(15);
 pub(super) struct Http {
     shared: Arc<Inner>,
     still: Option<StillDue>,
+    way: Option<GiveWay>,
     urgent: bool,
 }
 
@@ -53,6 +55,8 @@ struct Inner {
     redactor: Redactor,
     skew: dates::Skew,
     timeout: Duration,
+    /// How often in a row a call was given up for others.
+    gave_way: AtomicU32,
     metrics: Metrics,
 }
 
@@ -75,6 +79,8 @@ pub(super) struct Call {
     /// For answers that may be large: they reserve memory until they are stored, and this reads
     /// those that are too large for it.
     pub(super) large: Option<Large>,
+    /// Whether it was sent and not answered yet.
+    pub(super) is_under_way: AtomicBool,
 }
 
 /// What sending a request comes to.
@@ -111,11 +117,13 @@ impl Http {
             redactor,
             skew: dates::Skew::new(),
             timeout: settings.timeout,
+            gave_way: AtomicU32::new(0),
             metrics: metrics.clone(),
         });
         Ok(Self {
             shared,
             still: None,
+            way: None,
             urgent: false,
         })
     }
@@ -132,6 +140,23 @@ impl Http {
     pub(super) fn urgent(&self) -> Self {
         Self {
             urgent: true,
+            ..self.clone()
+        }
+    }
+
+    /// The same, for calls that are given up for others.
+    pub(super) fn giving_way(&self, way: GiveWay) -> Self {
+        Self {
+            way: Some(way),
+            ..self.clone()
+        }
+    }
+
+    /// The same, for calls that are made in any case.
+    pub(super) fn in_any_case(&self) -> Self {
+        Self {
+            still: None,
+            way: None,
             ..self.clone()
         }
     }
@@ -170,19 +195,59 @@ impl Http {
     /// Makes a read, with retries, until it is answered with success.
     pub(super) async fn read(&self, call: Call) -> Result<Answer, CallError> {
         let (judge, call) = (self.judge(false), Arc::new(call));
-        retry::read(|| async { judge.success(self.exchange(&call, false).await?) }).await
+        let read = retry::read(|| async { judge.success(self.exchange(&call, false).await?) });
+        self.unless_given_up(&call, read).await
     }
 
     /// Sends a write that must be answered with success.
     pub(super) async fn write(&self, call: Call) -> Result<Answer, CallError> {
         let (judge, call) = (self.judge(true), Arc::new(call));
-        retry::write(|| async { judge.success(self.exchange(&call, true).await?) }).await
+        let write = retry::write(|| async { judge.success(self.exchange(&call, true).await?) });
+        self.unless_given_up(&call, write).await
     }
 
     /// Sends a removal: what is not there is gone too.
     pub(super) async fn remove(&self, call: Call) -> Result<Gone, CallError> {
         let (judge, call) = (self.judge(true), Arc::new(call));
-        retry::write(|| async { judge.removal(self.exchange(&call, true).await?) }).await
+        let write = retry::write(|| async { judge.removal(self.exchange(&call, true).await?) });
+        self.unless_given_up(&call, write).await
+    }
+
+    /// Sends a read once, whatever the status of its answer.
+    pub(super) async fn ask(&self, call: Call) -> Result<Answer, CallError> {
+        let call = Arc::new(call);
+        let asked = self.exchange(&call, false);
+        self.unless_given_up(&call, asked).await
+    }
+
+    /// Makes a call with its retries, unless it is given up meanwhile.
+    async fn unless_given_up<T>(
+        &self,
+        call: &Call,
+        made: impl Future<Output = Result<T, CallError>>,
+    ) -> Result<T, CallError> {
+        let Some(way) = &self.way else {
+            return made.await;
+        };
+        let (account, times) = (&self.shared.account, &self.shared.gave_way);
+        let before = times.load(Ordering::Relaxed);
+        let given_up = way.asked(account, before, self.shared.timeout);
+        tokio::select! {
+            // In this order, nothing is sent to an account that was left already.
+            biased;
+            after = given_up => {
+                let sent = call.is_under_way.load(Ordering::Relaxed);
+                if sent {
+                    times.store(before + 1, Ordering::Relaxed);
+                    self.count(call, "unanswered", Some(after));
+                }
+                Err(CallError::GaveWay { after, sent })
+            }
+            made = made => {
+                times.store(0, Ordering::Relaxed);
+                made
+            }
+        }
     }
 
     /// Sends a request once and receives the answer, whatever its status.
@@ -190,11 +255,7 @@ impl Http {
     /// Runs in a task of its own, so that a free slot is taken at once, whatever the caller is busy
     /// with. The task ends with the caller. It is polled once first, so that calls queue in the
     /// order in which they were made.
-    pub(super) async fn exchange(
-        &self,
-        call: &Arc<Call>,
-        write: bool,
-    ) -> Result<Answer, CallError> {
+    async fn exchange(&self, call: &Arc<Call>, write: bool) -> Result<Answer, CallError> {
         let (http, call) = (self.clone(), Arc::clone(call));
         let mut call = Box::pin(async move { http.in_turn(&call, &http.judge(write)).await });
         if let Poll::Ready(result) = poll!(&mut call) {
@@ -245,7 +306,9 @@ impl Http {
         room: &mut Room,
     ) -> Result<Sent, CallError> {
         let start = Instant::now();
+        call.is_under_way.store(true, Ordering::Relaxed);
         let result = self.send(call, judge, room).await;
+        call.is_under_way.store(false, Ordering::Relaxed);
         let took = start.elapsed();
         self.count(call, outcome(&result), Some(took));
         let (account, method, path) = (&self.shared.account, &call.method, &call.path);
@@ -294,7 +357,9 @@ fn outcome(result: &Result<Sent, CallError>) -> &'static str {
             _ => "implausible",
         },
         Err(CallError::NotSent { .. }) => "not_sent",
-        Err(CallError::Unanswered { .. } | CallError::TimedOut { .. }) => "unanswered",
+        Err(
+            CallError::Unanswered { .. } | CallError::TimedOut { .. } | CallError::GaveWay { .. },
+        ) => "unanswered",
         Err(_) => "implausible",
     }
 }

@@ -8,6 +8,7 @@ mod wire;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use reqwest::Method;
 use reqwest::header::HeaderValue;
@@ -131,6 +132,7 @@ impl SaplingAccess {
             body,
             authorization: self.bearer.clone(),
             large: None,
+            is_under_way: AtomicBool::new(false),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sentius: the organization's whitelist, which can be written and never read.
 
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
@@ -77,17 +77,20 @@ impl Whitelist {
     /// The same whitelist, for calls that are to be made only while they are still due.
     #[must_use]
     pub(crate) fn while_due(&self, still: StillDue) -> Self {
-        Self {
-            http: self.http.while_due(still),
-            key: self.key.clone(),
-        }
+        self.by(|http| http.while_due(still))
     }
 
-    /// The same whitelist, for calls that do not wait behind all the others.
+    /// The same whitelist, for what has to follow: an entry that was taken off is posted again,
+    /// whoever waits.
     #[must_use]
-    pub(crate) fn urgent(&self) -> Self {
+    pub(crate) fn in_any_case(&self) -> Self {
+        self.by(Http::in_any_case)
+    }
+
+    /// The same whitelist, called in another way.
+    pub(super) fn by(&self, way: impl FnOnce(&Http) -> Http) -> Self {
         Self {
-            http: self.http.urgent(),
+            http: way(&self.http),
             key: self.key.clone(),
         }
     }
@@ -112,6 +115,7 @@ impl Whitelist {
             body: Some(self.http.document(&posted)?),
             authorization: None,
             large: None,
+            is_under_way: AtomicBool::new(false),
         };
         let answer = self.http.write(call).await?;
         self.http.judge(true).acknowledgement(&answer)
@@ -137,6 +141,7 @@ impl Whitelist {
             body: None,
             authorization: None,
             large: None,
+            is_under_way: AtomicBool::new(false),
         };
         self.http.remove(call).await
     }
@@ -153,8 +158,9 @@ impl Whitelist {
             body: None,
             authorization: None,
             large: None,
+            is_under_way: AtomicBool::new(false),
         };
-        let _ = self.http.exchange(&Arc::new(call), false).await;
+        let _ = self.http.ask(call).await;
         self.http.skew()
     }
 

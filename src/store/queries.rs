@@ -2,7 +2,7 @@
 
 pub(in crate::store) mod as_of;
 pub(in crate::store) mod bearer;
-pub(in crate::store) mod due_between_passes;
+pub(crate) mod due_between_passes;
 pub(in crate::store) mod ending;
 pub(in crate::store) mod findings;
 pub(in crate::store) mod list;

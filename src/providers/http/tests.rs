@@ -31,6 +31,7 @@ fn call(method: Method) -> Call {
         body: Some(serde_json::to_vec(&serde_json::json!({ "key": KEY })).unwrap()),
         authorization: None,
         large: None,
+        is_under_way: AtomicBool::new(false),
     }
 }
 

@@ -11,7 +11,7 @@ use super::page::{Members, Suppressed, Teams};
 use super::wire::{check_emails, check_ids};
 use super::{Digest, PendingUser, SaplingAccess, Team, TeamUser, segment};
 use crate::providers::answer::Answer;
-use crate::providers::http::{Call, Large};
+use crate::providers::http::{Call, Http, Large};
 use crate::providers::signs::PageSigns;
 use crate::providers::{CallError, Proof, Room, StillDue};
 
@@ -49,16 +49,15 @@ impl Reader {
         Self { access }
     }
 
-    /// The same reader, for calls that do not wait behind all the others.
-    #[must_use]
-    pub(crate) fn urgent(&self) -> Self {
-        Self::new(self.access.by(self.access.http.urgent()))
+    /// The same reader, which calls in another way.
+    pub(in crate::providers) fn by(&self, way: impl FnOnce(&Http) -> Http) -> Self {
+        Self::new(self.access.by(way(&self.access.http)))
     }
 
     /// The same reader, for calls that are to be made only while they are still wanted.
     #[must_use]
     pub(crate) fn while_due(&self, still: StillDue) -> Self {
-        Self::new(self.access.by(self.access.http.while_due(still)))
+        self.by(|http| http.while_due(still))
     }
 
     /// The teams that the key holder is a member of: `GET team`.

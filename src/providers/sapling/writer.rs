@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::wire::AddedAnswer;
 use super::{Added, BulkRemoved, Flags, Nothing, SaplingAccess, segment};
 use crate::domain::Email;
+use crate::providers::http::Http;
 use crate::providers::{CallError, Gone, StillDue};
 
 /// Writes one account. "API key holder must be an admin for the team", for every call.
@@ -79,13 +80,12 @@ impl Writer {
     /// The same writer, for calls that are to be made only while they are still due.
     #[must_use]
     pub(crate) fn while_due(&self, still: StillDue) -> Self {
-        Self::new(self.access.by(self.access.http.while_due(still)))
+        self.by(|http| http.while_due(still))
     }
 
-    /// The same writer, for calls that do not wait behind all the others.
-    #[must_use]
-    pub(crate) fn urgent(&self) -> Self {
-        Self::new(self.access.by(self.access.http.urgent()))
+    /// The same writer, which calls in another way.
+    pub(in crate::providers) fn by(&self, way: impl FnOnce(&Http) -> Http) -> Self {
+        Self::new(self.access.by(way(&self.access.http)))
     }
 
     /// Removes a member and that person's invites to the team: `DELETE team_user/{user_id}`.

@@ -85,6 +85,40 @@ impl Agenda {
     }
 }
 
+/// How long after an end it is still asked for by [`waits_elsewhere`]: by then it was acted on, or
+/// nobody will.
+const JUST_ENDED: SignedDuration = SignedDuration::from_mins(1);
+
+/// Whether access has just ended at another account than this one, such as `sentius:acme`, and no
+/// removal is on record yet.
+pub(crate) fn waits_elsewhere(
+    db: &Connection,
+    account: &str,
+    grace: SignedDuration,
+    now: Timestamp,
+) -> Result<bool, StoreError> {
+    let before =
+        |at: Timestamp, span| values::stored(at.checked_sub(span).unwrap_or(Timestamp::MIN));
+    let waits = db
+        .prepare_cached(
+            "SELECT EXISTS (
+                 SELECT 1 FROM grants g JOIN target t ON t.id = g.target
+                 WHERE g.removed_at IS NULL AND g.ends_at > :earliest AND g.ends_at <= :now
+                   AND iif(g.revoked, g.ends_at > :since, g.ends_at <= :cutoff)
+                   AND t.provider || ':' || t.account <> :account
+                   AND NOT EXISTS (SELECT 1 FROM action a WHERE a.target = g.target
+                                   AND a.person = g.person AND a.settled_at IS NULL))",
+        )?
+        .query_row(
+            named_params! {
+                ":earliest": before(now, grace.saturating_add(JUST_ENDED)), ":now": values::stored(now),
+                ":since": before(now, JUST_ENDED), ":cutoff": before(now, grace), ":account": account,
+            },
+            |row| row.get(0),
+        )?;
+    Ok(waits)
+}
+
 fn scope(db: &Connection, due: &BTreeSet<TargetId>) -> Result<Scope, StoreError> {
     if due.is_empty() {
         return Ok(Scope::only([]));

@@ -116,7 +116,7 @@ impl Post<'_> {
             Ok(_) => None,
         };
         failpoint::reach("give-after-replace");
-        let added = whitelist.add(&entry).await;
+        let added = whitelist.in_any_case().add(&entry).await;
         if let Err(error) = &added
             && error.status().is_some_and(|status| status < 500)
         {
@@ -166,7 +166,7 @@ impl Post<'_> {
         };
         let entry = wire(old.name.as_deref(), &old.email, &old.entry);
         let why = refused.detail.clone().unwrap_or_default();
-        match self.whitelist.add(&entry).await {
+        match self.whitelist.in_any_case().add(&entry).await {
             Ok(()) => Answered {
                 detail: Some(format!(
                     "{why}; the entry that was there before is there again"

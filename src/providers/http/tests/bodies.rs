@@ -85,7 +85,7 @@ async fn read_large(http: &Http) -> Result<(usize, Answer), CallError> {
     let counted = Arc::clone(&count);
     let large: Large = Arc::new(move |body: &mut dyn Read| {
         let bytes = std::io::copy(body, &mut std::io::sink()).map_err(|e| e.to_string())?;
-        counted.store(bytes as usize, std::sync::atomic::Ordering::SeqCst);
+        counted.store(bytes as usize, Ordering::SeqCst);
         Ok(())
     });
     let call = Call {
@@ -93,7 +93,7 @@ async fn read_large(http: &Http) -> Result<(usize, Answer), CallError> {
         ..call(Method::GET)
     };
     let answer = http.read(call).await?;
-    let bytes = count.load(std::sync::atomic::Ordering::SeqCst);
+    let bytes = count.load(Ordering::SeqCst);
     Ok((bytes, answer))
 }
 
