@@ -70,7 +70,7 @@ pub(crate) fn observed(db: &Connection, asked: &OwedAt) -> Result<Option<Observe
     }
     Ok(Some(Observed {
         remove: remove(db, asked)?,
-        give: give(db, asked)?,
+        give: would_give(db, asked)?,
     }))
 }
 
@@ -102,6 +102,25 @@ fn give(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
         .query_row(
             named_params! {
                 ":now": values::stored(asked.now), ":import_runs": asked.import_runs,
+            },
+            |row| row.get(0),
+        )?)
+}
+
+/// Access that would be given if lapsed acted. Nothing that only observes withdraws what a grant asked
+/// for that is over by now.
+fn would_give(db: &Connection, asked: &OwedAt) -> Result<u64, StoreError> {
+    Ok(db
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM provision p WHERE settled_at IS NULL
+             AND (state IN ('failed', 'unknown', 'intent') OR due_at <= :now)
+             AND EXISTS (SELECT 1 FROM grants o WHERE o.target = p.target AND o.email_key = p.email_key
+                         AND o.removed_at IS NULL AND {})",
+            sql::COVERS
+        ))?
+        .query_row(
+            named_params! {
+                ":now": values::stored(asked.now), ":cutoff": values::stored(asked.cutoff()),
             },
             |row| row.get(0),
         )?)

@@ -175,6 +175,12 @@ async fn commands_record_what_is_asked_for_and_call_nobody() {
     let mails = world.mail_texts();
     let last = mails.last().unwrap();
     assert!(last.contains("3 gifts left alone"), "{last}");
+
+    world.later(21 * 24 * 60);
+    let status = world.lapsed(&["status", "--format", "json"]).await;
+    let told: Value = serde_json::from_str(&status.stdout).unwrap();
+    let gifts = &told["observe_only"]["give"];
+    assert_eq!(*gifts, json!(0), "all that was asked for is over");
 }
 
 #[tokio::test(flavor = "multi_thread")]
