@@ -3,8 +3,12 @@
 //! A fault of the provider, or of ours, shows before everything was tried: few calls are made at
 //! first, more as they succeed, and none once most of the last ones failed.
 
+mod rests;
+
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) use rests::Rests;
 
 /// How many calls are made at first.
 const FIRST: usize = 5;
@@ -22,7 +26,17 @@ pub(crate) struct Breaker(Mutex<State>);
 #[derive(Debug)]
 struct State {
     pace: Pace,
-    stopped: Option<String>,
+    /// Why the account rested: one more failure stops it for the same reason, one success ends that.
+    rested: Option<String>,
+    stopped: Option<Stopped>,
+}
+
+/// Why nothing more is to begin.
+#[derive(Debug)]
+enum Stopped {
+    /// The calls fail.
+    Failing(String),
+    Otherwise(String),
 }
 
 impl Breaker {
@@ -30,6 +44,20 @@ impl Breaker {
     pub(crate) fn new(most: usize) -> Self {
         Self(Mutex::new(State {
             pace: Pace::new(most),
+            rested: None,
+            stopped: None,
+        }))
+    }
+
+    /// The same after a rest, for this reason: one call is let in, and more once it has succeeded.
+    fn after_rest(most: usize, why: String) -> Self {
+        let pace = Pace {
+            allowed: 1,
+            ..Pace::new(most)
+        };
+        Self(Mutex::new(State {
+            pace,
+            rested: Some(why),
             stopped: None,
         }))
     }
@@ -42,7 +70,18 @@ impl Breaker {
 
     /// Why nothing more is to begin, once that is so.
     pub(crate) fn stopped(&self) -> Option<String> {
-        self.state().stopped.clone()
+        let state = self.state();
+        let stopped = state.stopped.as_ref()?;
+        let (Stopped::Failing(why) | Stopped::Otherwise(why)) = stopped;
+        Some(why.clone())
+    }
+
+    /// The same, if it is that the calls fail.
+    fn fails(&self) -> Option<String> {
+        match &self.state().stopped {
+            Some(Stopped::Failing(why)) => Some(why.clone()),
+            _ => None,
+        }
     }
 
     /// Notes how a call ended: with an answer about the one thing that was asked, or with a failure
@@ -51,19 +90,32 @@ impl Breaker {
     pub(crate) fn note(&self, failed: bool, stop: impl FnOnce(Failures) -> String) {
         let mut state = self.state();
         state.pace.note(failed);
+        let rested = state.rested.take();
         if state.stopped.is_none() {
-            state.stopped = state.pace.stops().map(stop);
+            let why = match rested {
+                Some(why) if failed => Some(why),
+                _ => state.pace.stops().map(stop),
+            };
+            state.stopped = why.map(Stopped::Failing);
         }
     }
 
     /// Notes that something needed no call: more may be under way, and nothing is known of the account.
     pub(crate) fn note_no_call(&self) {
-        self.state().pace.grow();
+        let mut state = self.state();
+        if state.rested.is_none() {
+            state.pace.grow();
+        }
+    }
+
+    /// Whether a call did not fail because of the provider as a whole.
+    fn has_succeeded(&self) -> bool {
+        self.state().pace.recent.contains(&false)
     }
 
     /// Stops for another reason.
     pub(crate) fn stop(&self, why: String) {
-        self.state().stopped.get_or_insert(why);
+        self.state().stopped.get_or_insert(Stopped::Otherwise(why));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

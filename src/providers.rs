@@ -14,6 +14,7 @@ mod denial;
 mod encode;
 mod error;
 mod exists;
+mod give_way;
 mod http;
 mod limits;
 mod proof;
@@ -32,6 +33,7 @@ use std::sync::Arc;
 
 pub(crate) use beacon::{Beacon, reach};
 pub(crate) use error::{BuildError, CallError, NEVER_PROVEN};
+pub(crate) use give_way::GiveWay;
 pub(crate) use proof::Proof;
 pub(crate) use redact::Redactor;
 pub(crate) use room::Room;

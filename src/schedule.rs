@@ -1,5 +1,7 @@
 //! What is due, and when the next thing is. Pure: cron lines in their zone, asked at an instant.
 
+pub(crate) mod backoff;
+
 use std::str::FromStr;
 
 use croner::Cron;

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::requests::{ASK_AGAIN, GiveError, Requests};
 use crate::domain::Standing;
 use crate::execute::provisions::work::{self, Work};
-use crate::execute::provisions::{Breakers, Give, Tally};
+use crate::execute::provisions::{Circuits, Give, Tally};
 use crate::observe::Observation;
 use crate::store::{Lock, Provision, Provisions, StoreError};
 
@@ -40,7 +40,7 @@ impl Requests<'_> {
             stop: &self.stop,
             progress: &self.progress,
             tally: Tally::default(),
-            breakers: Breakers::default(),
+            circuits: Circuits::default(),
         };
         let most = calls_in(BATCH, self.settings.http.requests_per_second);
         let mut standings = Standings::new();

@@ -130,6 +130,8 @@ pub(crate) struct Answered {
     pub(crate) not_before: Option<Timestamp>,
     /// Whether the failure concerns the provider as a whole, not this one call.
     pub(crate) is_general: bool,
+    /// Whether the provider seems to be down or overloaded.
+    pub(crate) is_outage: bool,
     /// Whether the old entry surely still exists, though it was about to be replaced.
     pub(crate) kept: bool,
     /// The flags that the member certainly has.
@@ -146,6 +148,7 @@ impl Answered {
             detail: None,
             not_before: None,
             is_general: false,
+            is_outage: false,
             kept: false,
             has: Flags::default(),
             accepted: Vec::new(),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -12,7 +13,7 @@ use jiff::Timestamp;
 use super::proofs;
 use crate::breaker::Breaker;
 use crate::clock;
-use crate::domain::{Provider, TargetRef};
+use crate::domain::TargetRef;
 use crate::failpoint;
 use crate::providers::CallError;
 use crate::providers::accounts::Services;
@@ -52,12 +53,12 @@ impl Caller<'_> {
     }
 }
 
-/// A provider's account, by its name.
-pub(super) type Account = (Provider, String);
+/// A provider's account, such as `sentius:acme`.
+pub(super) type Account = String;
 
 /// The account of a target.
 pub(super) fn account_of(target: &TargetRef) -> Account {
-    (target.provider(), target.account().to_owned())
+    format!("{}:{}", target.provider(), target.account())
 }
 
 /// The works of each account, in their order; `target` tells where one is done.
@@ -72,6 +73,78 @@ pub(super) fn by_account<W>(
         }
     }
     accounts
+}
+
+/// The calls to one account: its breaker, and what failed because of the account as a whole.
+#[derive(Debug)]
+pub(super) struct Circuit {
+    account: Account,
+    breaker: Breaker,
+    failed: Mutex<Failed>,
+}
+
+#[derive(Debug, Default)]
+struct Failed {
+    rows: Vec<i64>,
+    /// The provider asked not to be called again before.
+    not_before: Option<Timestamp>,
+}
+
+/// What has to wait for an account, and until when.
+#[derive(Debug)]
+pub(super) struct Rest {
+    pub(super) why: String,
+    /// What was tried and failed for this reason.
+    pub(super) failed: Vec<i64>,
+    pub(super) until: Timestamp,
+}
+
+impl Circuit {
+    /// That of an account's next calls, of which at most so many are under way.
+    pub(super) fn new(services: &Services, account: Account, most: usize) -> Self {
+        Self {
+            breaker: services.rests.breaker(&account, most),
+            account,
+            failed: Mutex::default(),
+        }
+    }
+
+    pub(super) fn breaker(&self) -> &Breaker {
+        &self.breaker
+    }
+
+    /// Notes how a call for these rows ended: whether it failed for a reason that concerns the
+    /// provider as a whole, and before when that asks not to be called again.
+    pub(super) fn note(
+        &self,
+        rows: impl IntoIterator<Item = i64>,
+        is_general: bool,
+        not_before: Option<Timestamp>,
+    ) {
+        if is_general {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            failed.rows.extend(rows);
+            failed.not_before = failed.not_before.max(not_before);
+        }
+        self.breaker.note(is_general, |last| {
+            let (failed, tried) = (last.failed, last.tried);
+            format!("not tried: {failed} of the last {tried} calls before it failed")
+        });
+    }
+
+    /// Ends this stage's work at the account. What has to wait until its calls succeed again, if they
+    /// do not.
+    pub(super) fn rest(&self, services: &Services) -> Option<Rest> {
+        let until = services
+            .rests
+            .note(&self.account, &self.breaker, clock::now())?;
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(Rest {
+            why: self.breaker.stopped()?,
+            failed: std::mem::take(&mut failed.rows),
+            until: failed.not_before.map_or(until, |asked| until.max(asked)),
+        })
+    }
 }
 
 /// Does one account's work in its order, as much at once as the breaker lets in. Begins nothing new
@@ -101,15 +174,6 @@ where
         }
     }
     Ok((done, works.collect()))
-}
-
-/// Tells the account's breaker how a call ended: whether it failed for a reason that concerns the
-/// provider as a whole.
-pub(super) fn note(breaker: &Breaker, is_general: bool) {
-    breaker.note(is_general, |last| {
-        let (failed, tried) = (last.failed, last.tried);
-        format!("not tried: {failed} of the last {tried} calls before it failed")
-    });
 }
 
 /// The moment before which the provider asks not to be called again.

@@ -13,9 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
-use super::attempt::{self, Account, Caller, Places};
+use super::attempt::{self, Account, Caller, Circuit, Places, Rest};
 use super::proofs;
-use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Answered, Finding, Provider, ProvisionState, Standing, TargetId, UNREADABLE};
 use crate::progress::{Progress, Stage, Stop};
@@ -47,20 +46,24 @@ pub(crate) struct Give<'a> {
     pub(crate) progress: &'a Progress,
     /// How many rows are settled, and of how many.
     pub(crate) tally: Tally,
-    /// What the calls of these gifts said of each account.
-    pub(crate) breakers: Breakers,
+    /// What the calls of these gifts tell of each account.
+    pub(crate) circuits: Circuits,
 }
 
-/// The breaker of each account.
+/// The calls of each account.
 #[derive(Debug, Default)]
-pub(crate) struct Breakers(Mutex<BTreeMap<Account, Arc<Breaker>>>);
+pub(crate) struct Circuits(Mutex<BTreeMap<Account, Arc<Circuit>>>);
 
-impl Breakers {
-    /// That of one account, which at first lets in few calls, and `most` at last.
-    fn of(&self, account: Account, most: usize) -> Arc<Breaker> {
+impl Circuits {
+    /// Those of one account, at first few at once, and `most` at last.
+    fn of(&self, services: &Services, account: Account, most: usize) -> Arc<Circuit> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Arc::new(Breaker::new(most));
-        Arc::clone(all.entry(account).or_insert_with(new))
+        if let Some(circuit) = all.get(&account) {
+            return Arc::clone(circuit);
+        }
+        let circuit = Arc::new(Circuit::new(services, account.clone(), most));
+        all.insert(account, Arc::clone(&circuit));
+        circuit
     }
 }
 
@@ -170,8 +173,8 @@ impl Give<'_> {
         };
         let accounts = attempt::by_account(works, Work::target).into_iter();
         let accounts = accounts.map(|(account, works)| {
-            let breaker = self.breakers.of(account, most);
-            self.account(works, breaker, until)
+            let circuit = self.circuits.of(self.services, account, most);
+            self.account(works, circuit, until)
         });
         let gave: Vec<Gave> = stream::iter(accounts)
             .buffer_unordered(usize::MAX)
@@ -182,24 +185,24 @@ impl Give<'_> {
         Ok(all)
     }
 
-    /// One account's work. Once most of the recent calls have failed, the rest waits for a later pass;
-    /// the other accounts continue.
+    /// One account's work. Once most of the recent calls have failed, the rest waits until the account
+    /// has rested; the other accounts continue.
     async fn account(
         &self,
         works: Vec<Work>,
-        breaker: Arc<Breaker>,
+        circuit: Arc<Circuit>,
         until: Option<Instant>,
     ) -> Result<Gave, StoreError> {
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         let may_begin = || !self.stop.is_set() && !self.services.observes() && !is_over();
-        let one = |work| self.work(work, &breaker);
-        let (done, left) = attempt::work_off(works, &breaker, may_begin, one).await?;
+        let one = |work| self.work(work, &circuit);
+        let (done, left) = attempt::work_off(works, circuit.breaker(), may_begin, one).await?;
         let mut all = Gave::default();
         done.into_iter().for_each(|gave| all.append(gave));
-        match breaker.stopped() {
-            Some(why) => {
+        match circuit.rest(self.services) {
+            Some(rest) => {
                 let rows = left.into_iter().flat_map(|work| work.rows);
-                for (row, standing) in self.not_tried(rows.collect(), &why).await? {
+                for (row, standing) in self.wait(rows.collect(), rest).await? {
                     all.put(row, standing);
                 }
             }
@@ -209,33 +212,38 @@ impl Give<'_> {
     }
 
     /// One call's work.
-    async fn work(&self, work: Work, breaker: &Breaker) -> Result<Gave, StoreError> {
+    async fn work(&self, work: Work, circuit: &Circuit) -> Result<Gave, StoreError> {
         let mut gave = Gave::default();
         let rows = work.rows.len() as u64;
         match <[Provision; 1]>::try_from(work.rows) {
             Ok([row]) => {
-                let standing = self.one(&row, breaker).await?;
+                let standing = self.one(&row, circuit).await?;
                 gave.put(row, standing);
             }
-            Err(rows) => self.many(rows, &mut gave, breaker).await?,
+            Err(rows) => self.many(rows, &mut gave, circuit).await?,
         }
         self.tell(rows);
         Ok(gave)
     }
 
-    async fn not_tried(
+    /// Notes of these rows that they were not tried, since the account rests, and of all that have to
+    /// wait for it until when.
+    async fn wait(
         &self,
         rows: Vec<Provision>,
-        why: &str,
+        rest: Rest,
     ) -> Result<Vec<(Provision, Standing)>, StoreError> {
-        let (at, why) = (clock::now(), why.to_owned());
+        let at = clock::now();
         self.store
             .write(move |db| {
-                let note = |row: Provision| {
-                    let standing = Provisions::not_tried(db, &row, &why, at)?;
-                    Ok((row, standing))
-                };
-                rows.into_iter().map(note).collect()
+                let mut waiting = Vec::with_capacity(rows.len());
+                for row in rows {
+                    let standing = Provisions::not_tried(db, &row, &rest.why, at)?;
+                    waiting.push((row, standing));
+                }
+                let rows = waiting.iter().map(|(row, _)| row.row);
+                Provisions::rest(db, rows.chain(rest.failed), rest.until)?;
+                Ok(waiting)
             })
             .await
     }
@@ -246,7 +254,7 @@ impl Give<'_> {
         self.progress.tell(Stage::Give, done, total);
     }
 
-    async fn one(&self, provision: &Provision, breaker: &Breaker) -> Result<Standing, StoreError> {
+    async fn one(&self, provision: &Provision, circuit: &Circuit) -> Result<Standing, StoreError> {
         if is_unread(provision, &self.read) {
             let (row, at) = (provision.clone(), clock::now());
             let note = move |db: &_| Provisions::not_tried(db, &row, UNREADABLE, at);
@@ -260,10 +268,10 @@ impl Give<'_> {
                 .write_before_call(move |db| Provisions::intend(db, &row, at))
                 .await?;
             if let Intent::Nothing(standing) = intent {
-                breaker.note_no_call();
+                circuit.breaker().note_no_call();
                 return Ok(refused.unwrap_or(standing));
             }
-            let next = self.call(provision, &intent, breaker).await?;
+            let next = self.call(provision, &intent, circuit).await?;
             match (next, refused.take()) {
                 (Next::Mend(standing), _) => refused = Some(standing),
                 (Next::Rest(mended), Some(mut standing)) => {
@@ -291,11 +299,11 @@ impl Give<'_> {
         &self,
         provision: &Provision,
         intent: &Intent,
-        breaker: &Breaker,
+        circuit: &Circuit,
     ) -> Result<Next, StoreError> {
         let call = call::send(self, provision, intent);
         let record = |answered: Answered| {
-            attempt::note(breaker, answered.is_general);
+            circuit.note([provision.row], answered.is_general, answered.not_before);
             let (row, at) = (provision.clone(), clock::now());
             let settle = move |db: &_| Provisions::settle(db, &row, &answered, at);
             self.store.write(settle)

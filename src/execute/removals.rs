@@ -11,8 +11,8 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{attempt, proofs};
-use crate::breaker::Breaker;
+use super::attempt::{self, Account, Circuit, account_of};
+use super::proofs;
 use crate::clock;
 use crate::domain::{Means, TargetId, TargetRef, UNREADABLE};
 use crate::guard::clocks::Clocks;
@@ -59,11 +59,6 @@ pub(crate) struct Remove<'a> {
     pub(crate) progress: &'a (dyn Fn(u64, u64) + Send + Sync),
 }
 
-/// An account by its whole name, such as `sentius:acme`.
-fn account_name(target: &TargetRef) -> String {
-    format!("{}:{}", target.provider(), target.account())
-}
-
 impl Remove<'_> {
     /// Tries every action. Returns the teams from which something was removed, to be read back.
     ///
@@ -79,7 +74,7 @@ impl Remove<'_> {
         let mut doubtful: BTreeMap<String, Vec<Tracked>> = BTreeMap::new();
         let mut to_call = Vec::with_capacity(tracked.len());
         for tracked in tracked {
-            let doubt = self.clocks.doubt(&account_name(&tracked.action.target));
+            let doubt = self.clocks.doubt(&account_of(&tracked.action.target));
             let is_unreadable = tracked.action.means == Means::Unreadable;
             match doubt {
                 // A team at a clock in doubt was not read for that reason.
@@ -118,37 +113,51 @@ impl Remove<'_> {
 
     /// Makes the calls, those of each account beside those of the others.
     async fn call(&self, due: Vec<Tracked>, shared: &Shared) -> Result<(), StoreError> {
-        let accounts = work::by_account(due, self.services);
-        stream::iter(
-            accounts
-                .into_iter()
-                .map(|works| self.account(works, shared)),
-        )
-        .buffer_unordered(usize::MAX)
-        .try_collect::<Vec<()>>()
-        .await?;
+        let accounts = work::by_account(due, self.services).into_iter();
+        stream::iter(accounts.map(|(account, works)| self.account(account, works, shared)))
+            .buffer_unordered(usize::MAX)
+            .try_collect::<Vec<()>>()
+            .await?;
         Ok(())
     }
 
     /// One account's work: the oldest first, and what failed before last. Once most of the recent
-    /// calls have failed, the rest waits for the next pass; the other accounts continue.
-    async fn account(&self, works: Vec<Work>, shared: &Shared) -> Result<(), StoreError> {
-        let breaker = Breaker::new(self.services.concurrency * UNDER_WAY);
+    /// calls have failed, the rest waits until the account has rested; the other accounts continue.
+    async fn account(
+        &self,
+        account: Account,
+        works: Vec<Work>,
+        shared: &Shared,
+    ) -> Result<(), StoreError> {
+        let most = self.services.concurrency * UNDER_WAY;
+        let circuit = Circuit::new(self.services, account, most);
         let may_begin = || !self.stop.is_set() && !self.services.observes();
-        let one = |work| self.one(work, &breaker, shared);
-        let (_, left) = attempt::work_off(works, &breaker, may_begin, one).await?;
-        if let Some(why) = breaker.stopped() {
-            let left = left.into_iter().flat_map(|work| work.into_parts().0);
-            self.not_tried(left.collect(), &why).await?;
-        }
-        Ok(())
+        let one = |work| self.one(work, &circuit, shared);
+        let (_, left) = attempt::work_off(works, circuit.breaker(), may_begin, one).await?;
+        let Some(rest) = circuit.rest(self.services) else {
+            // Its clock may have stopped it.
+            if let Some(why) = circuit.breaker().stopped() {
+                self.not_tried(all_of(left), &why).await?;
+            }
+            return Ok(());
+        };
+        let (left, at) = (all_of(left), clock::now());
+        self.store
+            .write(move |db| {
+                for tracked in &left {
+                    Ledger::not_tried(db, tracked, &rest.why, at)?;
+                }
+                let left = left.iter().map(|tracked| tracked.row);
+                Ledger::rest(db, left.chain(rest.failed), rest.until)
+            })
+            .await
     }
 
     /// One call's work.
-    async fn one(&self, work: Work, breaker: &Breaker, shared: &Shared) -> Result<(), StoreError> {
+    async fn one(&self, work: Work, circuit: &Circuit, shared: &Shared) -> Result<(), StoreError> {
         let (actions, team) = (work.len() as u64, work.team());
         let (due, by_bulk) = work.into_parts();
-        if self.once(due, by_bulk, breaker).await? {
+        if self.once(due, by_bulk, circuit).await? {
             shared.touch(team);
         }
         let done = shared.done.fetch_add(actions, Ordering::Relaxed) + actions;
@@ -163,7 +172,7 @@ impl Remove<'_> {
             accounts: self.services.skews(),
             ..self.clocks.clone()
         };
-        clocks.doubt(&account_name(target))
+        clocks.doubt(&account_of(target))
     }
 
     /// Whether the action's next try is still to come.
@@ -185,4 +194,12 @@ impl Remove<'_> {
             })
             .await
     }
+}
+
+/// The actions of these works.
+fn all_of(works: Vec<Work>) -> Vec<Tracked> {
+    works
+        .into_iter()
+        .flat_map(|work| work.into_parts().0)
+        .collect()
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Pass;
 use crate::clock;
 use crate::domain::{Place, Provider, ProvisionState, SourceHealth, TargetMessage};
-use crate::execute::provisions::{Breakers, Give, Tally};
+use crate::execute::provisions::{Circuits, Give, Tally};
 use crate::observe::Observation;
 use crate::store::{Grants, Provisions, StoreError};
 
@@ -87,7 +87,7 @@ impl Pass<'_> {
             stop: &self.options.stop,
             progress: &self.options.progress,
             tally: Tally::default(),
-            breakers: Breakers::default(),
+            circuits: Circuits::default(),
         };
         if !due.is_empty() {
             let gave = give.all(due).await?;

@@ -12,7 +12,7 @@ mod write_off;
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::db::values;
@@ -24,13 +24,7 @@ use crate::domain::event::{ActionOnly, Attempted, Tried};
 use crate::domain::{
     Action, ActionKind, ActionState, Email, Event, Evidence, GoneBy, Role, TargetId,
 };
-
-/// The first backoff after a refusal, doubled with each further one.
-const FIRST_WAIT: SignedDuration = SignedDuration::from_mins(5);
-/// The same where the provider is down: that is often over in seconds.
-const FIRST_OUTAGE_WAIT: SignedDuration = SignedDuration::from_secs(15);
-/// The longest backoff: what fails for days is still tried a few times a day.
-pub(super) const LONGEST_WAIT: SignedDuration = SignedDuration::from_hours(6);
+use crate::schedule::backoff;
 
 pub(super) use list::obligation;
 pub(crate) use undo::{Kept, Lost};
@@ -194,9 +188,7 @@ impl Ledger {
             .query_row(named_params! { ":id": tracked.row }, |row| row.get(0))?;
         let is_over = settled.state.is_settled();
         let next_try = (!is_over).then(|| {
-            let own = at
-                .checked_add(wait_after(attempts, settled.is_outage))
-                .unwrap_or(at);
+            let own = backoff::next_try(at, attempts, settled.is_outage);
             settled.not_before.map_or(own, |asked| own.max(asked))
         });
         let detail = [&settled.detail, &action.note];
@@ -236,6 +228,21 @@ impl Ledger {
         if is_over {
             close_grants(db, tracked.row, at)?;
             Provisions::after_removal(db, tracked.row, at)?;
+        }
+        Ok(())
+    }
+
+    /// Has these rows wait for their account, all until the same moment.
+    pub(crate) fn rest(
+        db: &Connection,
+        rows: impl Iterator<Item = i64>,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut statement = db.prepare_cached(
+            "UPDATE action SET next_try_at = :until WHERE id = :id AND settled_at IS NULL",
+        )?;
+        for row in rows {
+            statement.execute(named_params! { ":id": row, ":until": values::stored(until) })?;
         }
         Ok(())
     }
@@ -330,22 +337,6 @@ pub(super) fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Resul
         None if closing::is_there(db, target, &person)? => Ok(()),
         None => closing::access(db, target, &person, action, at),
     }
-}
-
-/// Exponential backoff up to six hours: from five minutes on after a refusal, from a few seconds on
-/// where the provider is down. With a jitter of a fifth so that retries do
-/// not come all at once.
-pub(super) fn wait_after(attempts: u32, is_outage: bool) -> SignedDuration {
-    let first = match is_outage {
-        true => FIRST_OUTAGE_WAIT,
-        false => FIRST_WAIT,
-    };
-    let doubled = first.saturating_mul(1_i32 << attempts.saturating_sub(1).min(12));
-    let wait = doubled.min(LONGEST_WAIT);
-    let mut byte = [0_u8; 1];
-    // Without random numbers there is no jitter, which does little harm.
-    let _ = getrandom::fill(&mut byte);
-    wait + (wait / 5) * i32::from(byte[0]) / 255
 }
 
 #[cfg(test)]

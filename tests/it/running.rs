@@ -1,5 +1,6 @@
 //! The daemon, and several of the program at once.
 
+mod account_hangs;
 mod daemon;
 mod daemon_between;
 mod daemon_clock;

@@ -336,9 +336,14 @@ pub(crate) fn time(text: &str) -> Timestamp {
 
 /// Waits until it is so; fails when it does not come to be.
 pub(crate) async fn until(what: &str, is_so: impl Fn() -> bool) {
+    within(Duration::from_secs(20), what, is_so).await;
+}
+
+/// Waits so long until it is so; fails when it does not come to be.
+pub(crate) async fn within(most: Duration, what: &str, is_so: impl Fn() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(20), "never: {what}");
+        assert!(start.elapsed() < most, "not within {most:?}: {what}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

@@ -83,6 +83,7 @@ fn failed(error: &CallError) -> Answered {
         detail: Some(error.to_string()),
         not_before: attempt::not_before(error),
         is_general: error.is_general(),
+        is_outage: error.is_outage(),
         ..Answered::new(state)
     }
 }

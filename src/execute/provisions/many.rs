@@ -1,11 +1,10 @@
 //! Several people who are added to a team in one call: an intent for each, the call, a result for
 //! each.
 
-use super::super::attempt;
+use super::super::attempt::Circuit;
 use super::call::{self, Many};
 use super::work::Work;
 use super::{Gave, Give};
-use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Answered, Flags, Standing};
 use crate::store::{Intent, Provision, Provisions, StoreError};
@@ -17,7 +16,7 @@ impl Give<'_> {
         &self,
         rows: Vec<Provision>,
         gave: &mut Gave,
-        breaker: &Breaker,
+        circuit: &Circuit,
     ) -> Result<(), StoreError> {
         let mut together: Vec<Provision> = Vec::with_capacity(rows.len());
         let mut apart: Vec<(Provision, Intent)> = Vec::new();
@@ -25,7 +24,7 @@ impl Give<'_> {
         for (row, intent) in self.intend_all(rows).await? {
             match intent {
                 Intent::Nothing(standing) => {
-                    breaker.note_no_call();
+                    circuit.breaker().note_no_call();
                     gave.put(row, standing);
                 }
                 Intent::Add(wanted) if flags.is_none_or(|flags| flags == wanted) => {
@@ -39,10 +38,10 @@ impl Give<'_> {
         match <[Provision; 1]>::try_from(together) {
             Ok([row]) => apart.push((row, Intent::Add(flags))),
             Err(together) if together.is_empty() => {}
-            Err(together) => self.send_together(together, flags, gave, breaker).await?,
+            Err(together) => self.send_together(together, flags, gave, circuit).await?,
         }
         for (row, intent) in apart {
-            let standing = self.call(&row, &intent, breaker).await?.standing();
+            let standing = self.call(&row, &intent, circuit).await?.standing();
             gave.put(row, standing);
         }
         Ok(())
@@ -53,7 +52,7 @@ impl Give<'_> {
         rows: Vec<Provision>,
         flags: Flags,
         gave: &mut Gave,
-        breaker: &Breaker,
+        circuit: &Circuit,
     ) -> Result<(), StoreError> {
         let mut alone = false;
         let call = async { Ok(call::send_many(self, &rows, flags).await) };
@@ -65,7 +64,12 @@ impl Give<'_> {
                     vec![answered; rows.len()]
                 }
             };
-            attempt::note(breaker, answers.iter().any(|answered| answered.is_general));
+            let is_general = answers.iter().any(|answered| answered.is_general);
+            let not_before = answers
+                .iter()
+                .filter_map(|answered| answered.not_before)
+                .max();
+            circuit.note(rows.iter().map(|row| row.row), is_general, not_before);
             self.settle_all(rows.clone(), answers)
         };
         let settled = self.caller().send(call, record).await?;

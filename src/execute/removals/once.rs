@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Remove, call};
-use crate::breaker::Breaker;
 use crate::clock;
 use crate::domain::{Action, ActionState, Reason};
-use crate::execute::attempt::{self, Caller, Places};
+use crate::execute::attempt::{Caller, Circuit, Places};
 use crate::guard::OBSERVES;
 use crate::providers::StillDue;
 use crate::store::{Attempt, Ledger, Settled, StoreError, Tracked};
@@ -34,9 +33,9 @@ impl Remove<'_> {
         &self,
         mut actions: Vec<Tracked>,
         by_bulk: bool,
-        breaker: &Breaker,
+        circuit: &Circuit,
     ) -> Result<bool, StoreError> {
-        if let Some(why) = breaker.stopped() {
+        if let Some(why) = circuit.breaker().stopped() {
             self.not_tried(actions, &why).await?;
             return Ok(false);
         }
@@ -59,7 +58,7 @@ impl Remove<'_> {
                 places: &PLACES,
             };
             let record = |results: Vec<Option<Settled>>| {
-                any_sent |= self.heard(&intended, &results, breaker);
+                any_sent |= self.heard(&intended, &results, circuit);
                 actions = withheld(&intended, &results);
                 self.record(Arc::clone(&intended), results)
             };
@@ -69,14 +68,17 @@ impl Remove<'_> {
     }
 
     /// Tells the breaker what the answers say of the account. Returns whether anything was sent.
-    fn heard(&self, intended: &[Tracked], results: &[Option<Settled>], breaker: &Breaker) -> bool {
+    fn heard(&self, intended: &[Tracked], results: &[Option<Settled>], circuit: &Circuit) -> bool {
         let is_sent = results.iter().any(Option::is_some);
         if is_sent {
-            let is_general = results.iter().flatten().any(|sent| sent.is_general);
-            attempt::note(breaker, is_general);
+            let sent = results.iter().flatten();
+            let failed = sent.clone().find(|sent| sent.is_general);
+            let not_before = sent.filter_map(|sent| sent.not_before).max();
+            let rows = intended.iter().map(|tracked| tracked.row);
+            circuit.note(rows, failed.is_some(), not_before);
             let target = intended.first().map(|first| &first.action.target);
             if let Some(why) = target.and_then(|target| self.clock_differs(target)) {
-                breaker.stop(why);
+                circuit.breaker().stop(why);
             }
         }
         is_sent

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::domain::{ActionKind, Provider, TargetRef};
-use crate::execute::attempt;
+use crate::execute::attempt::{self, Account};
 use crate::providers::accounts::Services;
 use crate::store::Tracked;
 
@@ -56,7 +56,10 @@ impl Work {
 /// The work of each account; a slow provider does not keep the other waiting. What has been due
 /// longest comes first, in whichever team; what failed before comes last, so that it does not delay
 /// what was never tried.
-pub(super) fn by_account(actions: Vec<Tracked>, services: &Services) -> Vec<Vec<Work>> {
+pub(super) fn by_account(
+    actions: Vec<Tracked>,
+    services: &Services,
+) -> BTreeMap<Account, Vec<Work>> {
     let mut works: Vec<(Order, Work)> = Vec::new();
     let mut members: BTreeMap<TargetRef, Vec<Tracked>> = BTreeMap::new();
     for tracked in actions {
@@ -86,8 +89,7 @@ pub(super) fn by_account(actions: Vec<Tracked>, services: &Services) -> Vec<Vec<
     }
     works.sort_by_key(|(order, _)| *order);
     let works = works.into_iter().map(|(_, work)| work);
-    let accounts = attempt::by_account(works, Work::target);
-    accounts.into_values().collect()
+    attempt::by_account(works, Work::target)
 }
 
 /// In which order things are done: tried before, since when they are due, and members before

@@ -2,12 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
-use super::{Ledger, close_grants, wait_after};
+use super::{Ledger, close_grants};
 use crate::domain::event::ActionOnly;
 use crate::domain::{Email, Event, Flags, Role, TargetId};
+use crate::schedule::backoff;
 use crate::store::trail;
 use crate::store::{Provisions, StoreError, db::values, tables::members};
 
@@ -29,11 +30,10 @@ impl Unproven {
     /// When a removal is tried again that had no effect: at once where a process died before the
     /// call, else later with each try.
     fn next_try(&self, at: Timestamp) -> Timestamp {
-        let wait = match self.interrupted {
-            true => SignedDuration::ZERO,
-            false => wait_after(self.attempts, true),
-        };
-        at.checked_add(wait).unwrap_or(at)
+        match self.interrupted {
+            true => at,
+            false => backoff::next_try(at, self.attempts, true),
+        }
     }
 }
 

@@ -8,13 +8,13 @@ use super::{Provision, Provisions, TakeBack};
 use crate::domain::event::{self, NotGiven, RefusedGrant};
 use crate::domain::{Answered, Email, Event, Provided, ProvisionState, Role, Standing, TargetId};
 use crate::plan::provision::{After, Tried, Try, after};
-use crate::store::ledger::{LONGEST_WAIT, wait_after};
+use crate::schedule::backoff;
 use crate::store::tables::entry;
 use crate::store::trail;
 use crate::store::{Grants, Sources, StoreError, db::values};
 
-/// How soon a half-replaced entry is tried again if no pass runs sooner: a person may be without
-/// access.
+/// How soon a half-replaced entry, or what could not be tried, is tried again if no pass runs sooner:
+/// a person may be without access.
 const SOON: SignedDuration = SignedDuration::from_mins(1);
 
 /// What to do after an attempt.
@@ -64,13 +64,13 @@ impl Provisions {
             gap,
             next,
         } = after(tried, answered);
-        let wait = match next {
-            Try::Soon => SOON,
-            Try::Rarely => LONGEST_WAIT,
-            Try::Mend => SignedDuration::ZERO,
-            Try::Never | Try::Backoff => wait_after(attempts.max(1), false),
+        let after = |wait| at.checked_add(wait).unwrap_or(at);
+        let own = match next {
+            Try::Soon => after(SOON),
+            Try::Rarely => after(backoff::LONGEST),
+            Try::Mend => at,
+            Try::Never | Try::Backoff => backoff::next_try(at, attempts, answered.is_outage),
         };
-        let own = at.checked_add(wait).unwrap_or(at);
         let asked = answered.not_before.filter(|_| next != Try::Mend);
         let due = asked.map_or(own, |asked| own.max(asked));
         let word = match next {
@@ -160,6 +160,23 @@ impl Provisions {
         Ok(withdrawn)
     }
 
+    /// Has these rows wait for their account, all until the same moment. Half-replaced entries do not:
+    /// somebody may be without access.
+    pub(crate) fn rest(
+        db: &Connection,
+        rows: impl Iterator<Item = i64>,
+        until: Timestamp,
+    ) -> Result<(), StoreError> {
+        let mut statement = db.prepare_cached(
+            "UPDATE provision SET due_at = :until
+             WHERE id = :id AND settled_at IS NULL AND gap_since IS NULL",
+        )?;
+        for row in rows {
+            statement.execute(named_params! { ":id": row, ":until": values::stored(until) })?;
+        }
+        Ok(())
+    }
+
     /// Records that it could not even be tried, with an event only when the reason is new.
     pub(crate) fn not_tried(
         db: &Connection,
@@ -172,7 +189,7 @@ impl Provisions {
             .query_row(named_params! { ":id": provision.row }, |row| {
                 Ok((row.get(0)?, row.get(1)?))
             })?;
-        let due = at.checked_add(wait_after(1, false)).unwrap_or(at);
+        let due = at.checked_add(SOON).unwrap_or(at);
         // An unknown result stays unknown: that it is not tried now does not mean that it failed.
         db.prepare_cached(
             "UPDATE provision SET detail = :why, due_at = :due,

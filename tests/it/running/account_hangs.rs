@@ -1,0 +1,150 @@
+//! An account that hangs or fails: access at the others ends in time, its own calls become rare, and
+//! what waited for it is done soon after it answers again.
+
+use std::time::{Duration, Instant};
+
+use lapsed_sandbox::{Fault, When};
+
+use crate::world::readings::people;
+use crate::world::{Daemon, FUTURE, World, until, within};
+
+const NEVER: &str = "pass = \"0 0 0 1 1 *\"\nreport = \"0 0 0 1 1 *\"\n";
+const JANE: &str = "jane@example.com";
+const LONG: Duration = Duration::from_secs(60);
+/// A call that hangs is given up after five seconds; the others have to be on time with that.
+const IN_TIME: Duration = Duration::from_secs(12);
+
+/// A daemon whose calls may take up to forty seconds.
+async fn started() -> (World, Daemon) {
+    let mut world = World::new().await;
+    world.config.schedule = NEVER.to_owned();
+    world.config.http = "timeout = \"40s\"\nrequests_per_second = 1000\n".to_owned();
+    world.whitelist(&[JANE]);
+    world.team("Core", &["bob@example.com", "amy@example.com"]);
+    let daemon = Daemon::past_first_pass(&world).await;
+    world.whitelist_is_known();
+    world.forget_calls();
+    (world, daemon)
+}
+
+fn soon(millis: i64) -> String {
+    (lapsed::clock::now() + jiff::SignedDuration::from_millis(millis)).to_string()
+}
+
+fn calls(world: &World, method: &str) -> usize {
+    let writes = world.writes();
+    writes
+        .iter()
+        .filter(|call| call.starts_with(method))
+        .count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gift_that_hangs_delays_no_end_at_another_account() {
+    let (world, daemon) = started().await;
+    world
+        .sapling
+        .faults()
+        .always(When::method("POST"), Fault::Hang(LONG));
+    let mut import = world.command(&[
+        "grant",
+        "new@example.com",
+        "--target",
+        "sapling:acme/Core",
+        "--end",
+        FUTURE,
+    ]);
+    let import = tokio::task::spawn_blocking(move || import.output());
+    until("the gift hangs", || calls(&world, "POST") > 0).await;
+    let begun = Instant::now();
+    world
+        .grants(&[&format!("{JANE},sentius:acme,{}", soon(1000))])
+        .await;
+    until("jane's end is acted on", || world.whitelisted().is_empty()).await;
+    assert!(begun.elapsed() < IN_TIME, "{:?}", begun.elapsed());
+    let said = import.await.unwrap().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    assert!(said.contains("access had ended elsewhere"), "{said}");
+
+    // Its next try is the daemon's own, and hangs too.
+    let before = calls(&world, "POST");
+    let again = || calls(&world, "POST") > before;
+    within(Duration::from_secs(40), "it is tried again", again).await;
+    let begun = Instant::now();
+    world
+        .grants(&[&format!("amy@example.com,sentius:acme,{}", soon(1000))])
+        .await;
+    world.whitelist(&["amy@example.com"]);
+    until("amy's end is acted on", || world.whitelisted().is_empty()).await;
+    assert!(begun.elapsed() < IN_TIME * 2, "{:?}", begun.elapsed());
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_or_a_reading_that_hangs_delays_no_end_at_another_account() {
+    for method in ["DELETE", "GET"] {
+        let (world, daemon) = started().await;
+        world
+            .sapling
+            .faults()
+            .always(When::method(method), Fault::Hang(LONG));
+        world
+            .grants(&[&format!("bob@example.com,sapling:acme/Core,{}", soon(500))])
+            .await;
+        until("the call hangs", || {
+            let calls = world.sapling_calls();
+            calls.iter().any(|call| call.starts_with(method))
+        })
+        .await;
+        let begun = Instant::now();
+        world
+            .grants(&[&format!("{JANE},sentius:acme,{}", soon(1000))])
+            .await;
+        until("jane's end is acted on", || world.whitelisted().is_empty()).await;
+        assert!(begun.elapsed() < IN_TIME, "{method}: {:?}", begun.elapsed());
+        world.sapling.faults().clear();
+        daemon.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_account_gets_few_calls_and_all_that_waited_once_it_answers_again() {
+    let (world, daemon) = started().await;
+    world
+        .sentius
+        .faults()
+        .always(When::method("POST"), Fault::status(503));
+    let mut csv = "email,target,end\n".to_owned();
+    for email in people(60) {
+        csv += &format!("{email},sentius:acme,{FUTURE}\n");
+    }
+    world.write("many.csv", &csv);
+    let file = world.path("many.csv");
+    let import = world.lapsed(&["import", file.to_str().unwrap()]).await;
+    assert_eq!(import.code, 3, "{}", import.stderr);
+    assert_eq!(calls(&world, "POST"), 5);
+
+    let probed = || calls(&world, "POST") > 10;
+    within(LONG, "the daemon tries again", probed).await;
+    until("nothing is under way", || {
+        world.number("SELECT count(*) FROM provision WHERE state = 'intent'") == 0
+    })
+    .await;
+    let made = calls(&world, "POST");
+    assert_eq!(
+        made, 11,
+        "five of the daemon's first pass, and one after a rest"
+    );
+    let passes = daemon.log().matches("pass ended").count();
+    assert!(passes <= 4, "{passes} passes");
+    let moments = "SELECT count(DISTINCT due_at) FROM provision WHERE settled_at IS NULL";
+    until("they wait for the same moment", || {
+        world.number(moments) == 1
+    })
+    .await;
+
+    world.sentius.faults().clear();
+    let rest = Duration::from_secs(60);
+    within(rest, "all are there", || world.whitelisted().len() == 61).await;
+    daemon.stop().await;
+}
