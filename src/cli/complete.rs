@@ -15,7 +15,7 @@ use super::runs::LAST;
 use crate::config;
 use crate::domain::{Permission, Role};
 use crate::store::queries::{person, runs};
-use crate::store::{Store, Targets};
+use crate::store::{Db, Store, StoreError, Targets};
 
 /// How many targets or addresses are offered at most.
 const OFFERED: usize = 100;
@@ -47,6 +47,7 @@ fn knowing(command: Command) -> Command {
     let command = command.mut_args(|arg| match arg.get_id().as_str() {
         "target" => arg.add(ArgValueCompleter::new(targets)),
         "email" => arg.add(ArgValueCompleter::new(people)),
+        "owner" => arg.add(ArgValueCompleter::new(owners)),
         "permissions" => arg.add(ArgValueCompleter::new(permissions)),
         "role" => arg.add(ArgValueCompleter::new(roles)),
         "run" => arg.add(ArgValueCompleter::new(named_runs)),
@@ -89,14 +90,24 @@ fn targets(current: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Addresses on record that begin like `current`, in any case.
 fn people(current: &OsStr) -> Vec<CompletionCandidate> {
+    addresses(current, person::beginning_with)
+}
+
+/// The same of those who answer for open grants.
+fn owners(current: &OsStr) -> Vec<CompletionCandidate> {
+    addresses(current, person::owners_beginning_with)
+}
+
+/// At most so many addresses that begin with a text in lower case.
+type Beginning = fn(&Db, &str, usize) -> Result<Vec<String>, StoreError>;
+
+fn addresses(current: &OsStr, beginning: Beginning) -> Vec<CompletionCandidate> {
     let Some(begun) = current.to_str() else {
         return Vec::new();
     };
     let key = begun.to_lowercase();
-    let found = database().and_then(|path| {
-        let begin = Store::glance(&path, |db| person::beginning_with(db, &key, OFFERED));
-        begin.ok()
-    });
+    let found =
+        database().and_then(|path| Store::glance(&path, |db| beginning(db, &key, OFFERED)).ok());
     // The shell drops candidates that do not begin as it was typed.
     let typed = found
         .unwrap_or_default()

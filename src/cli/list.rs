@@ -10,7 +10,6 @@ use crate::clock;
 use crate::domain::{Email, GrantState, Target, TargetId};
 use crate::explain::words::Words;
 use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
-use crate::text::nearest;
 use columns::Columns;
 
 /// Which grants.
@@ -131,31 +130,9 @@ pub(super) async fn known_target(
     let Some(target) = target.cloned() else {
         return Ok(None);
     };
-    let wanted = target.clone();
-    let (found, namesakes, all) = store
-        .read(move |db| {
-            let found = Targets::on_record(db, &wanted)?;
-            let namesakes = Targets::namesakes(db, &wanted)?;
-            let all = match (&found, &namesakes) {
-                (None, None) => Targets::all(db)?,
-                _ => Vec::new(),
-            };
-            Ok((found, namesakes, all))
-        })
-        .await?;
-    if let Some(found) = found {
-        return Ok(Some(found.id()));
-    }
-    let why = namesakes.unwrap_or_else(|| {
-        let names: Vec<String> = all.iter().map(|known| known.written()).collect();
-        let near = nearest(&target.written(), names.iter().map(String::as_str));
-        let near = near.map(|name| format!("; the nearest on record is {name}"));
-        format!(
-            "{target} is not on record: no grant names it and no pass has seen it{}",
-            near.unwrap_or_default()
-        )
-    });
-    Err(Failure::usage(format!("--target: {why}")))
+    let found = store.read(move |db| Targets::known(db, &target)).await?;
+    let found = found.map_err(|why| Failure::usage(format!("--target: {why}")))?;
+    Ok(Some(found.id()))
 }
 
 fn table(rows: &mut [GrantRow], columns: &Columns, words: &Words) -> Result<(), Failure> {

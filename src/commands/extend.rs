@@ -8,6 +8,7 @@ use super::requests::{GiveError, Given, Requests};
 use crate::clock;
 use crate::domain::{Email, Target};
 use crate::store::{Grants, Provisions, Recorded, StoreError};
+use crate::text::minute;
 
 impl Requests<'_> {
     /// Moves the end of a person's access on a target. `tell` hears of a wait for another process;
@@ -26,6 +27,7 @@ impl Requests<'_> {
         let restored = self.store.looks_restored().await?;
         let (asked, at) = (self.asked.clone(), clock::now());
         if let Some(past) = end.filter(|end| *end <= at) {
+            let past = minute(past, &self.settings.timezone);
             let why = format!("end: {past} is past; revoke ends access at once");
             return Err(GiveError::Faults(vec![(0, why)]));
         }

@@ -135,7 +135,7 @@ impl Requests<'_> {
         same: Same,
     ) -> Result<Vec<Given>, GiveError> {
         let seen = self.look(&requests).await?;
-        checks::all(self.store, &seen, &requests, same).await?;
+        checks::all(self.store, &seen, &requests, same, &self.settings.timezone).await?;
         self.give_checked(lock, requests, same, &seen).await
     }
 
@@ -146,7 +146,7 @@ impl Requests<'_> {
         same: Same,
     ) -> Result<(Observation, Vec<(usize, String)>), GiveError> {
         let seen = self.look(requests).await?;
-        match checks::all(self.store, &seen, requests, same).await {
+        match checks::all(self.store, &seen, requests, same, &self.settings.timezone).await {
             Ok(()) => Ok((seen, Vec::new())),
             Err(GiveError::Faults(faults)) => Ok((seen, faults)),
             Err(error) => Err(error),
@@ -183,7 +183,7 @@ impl Requests<'_> {
         same: Same,
     ) -> Result<Vec<Given>, GiveError> {
         let seen = self.look(&requests).await?;
-        checks::all(self.store, &seen, &requests, same).await?;
+        checks::all(self.store, &seen, &requests, same, &self.settings.timezone).await?;
         let (asked, at) = (self.asked.clone(), clock::now());
         let read = readable(&seen);
         Ok(self

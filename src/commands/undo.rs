@@ -7,6 +7,7 @@ use super::requests::{GiveError, Given, Request, Requests};
 use crate::clock;
 use crate::domain::{Flags, Provided, Provider, Reason, Target, When};
 use crate::store::{Kept, Ledger, Lock, Lost, NewGrant, Same};
+use crate::text::minute;
 
 /// Why nothing is given back to an address that somebody else has.
 const TAKEN_OVER: &str =
@@ -158,6 +159,7 @@ impl Requests<'_> {
         let fault = |why: String| GiveError::Faults(vec![(0, why)]);
         let wanted = run.to_owned();
         if let Some(past) = end.and_then(When::at).filter(|end| *end <= at) {
+            let past = minute(past, &self.settings.timezone);
             return Err(fault(format!("end: {past} is past")));
         }
         let lost = self

@@ -48,8 +48,9 @@ pub(crate) async fn write_off(
     let restored = store.looks_restored().await?;
     let written_off = store
         .write(move |db| {
-            let Some(found) = Targets::on_record(db, &target)? else {
-                return Ok(Err(format!("target: {target} is not on record")));
+            let found = match Targets::known(db, &target)? {
+                Ok(found) => found,
+                Err(why) => return Ok(Err(format!("target: {why}"))),
             };
             let (removals, gifts) = Ledger::write_off(db, &found, &email, &reason, &by, at)?;
             if removals + gifts == 0 {

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::{GiveError, Request, readable};
 use crate::clock;
@@ -11,6 +12,7 @@ use crate::domain::{Email, FindingKind, Place, Provider, Target, TargetRef};
 use crate::observe::Observation;
 use crate::plan::provision::InTeam;
 use crate::store::{Db, Grants, Provisions, Same, Store, StoreError, Targets};
+use crate::text::minute;
 
 /// Checks every request against what was read and recorded.
 pub(super) async fn all(
@@ -18,11 +20,12 @@ pub(super) async fn all(
     seen: &Observation,
     requests: &[Request],
     same: Same,
+    zone: &TimeZone,
 ) -> Result<(), GiveError> {
     let looked = Looked::of(seen);
-    let (requests, now) = (requests.to_vec(), clock::now());
+    let (requests, now, zone) = (requests.to_vec(), clock::now(), zone.clone());
     let faults = store
-        .read(move |db| looked.faults(db, &requests, same, now))
+        .read(move |db| looked.faults(db, &requests, same, now, &zone))
         .await?
         .map_err(GiveError::Unreadable)?;
     if faults.is_empty() {
@@ -72,6 +75,7 @@ impl Looked {
         requests: &[Request],
         same: Same,
         now: Timestamp,
+        zone: &TimeZone,
     ) -> Result<Result<Faults, String>, StoreError> {
         // A role's membership may come with the same file.
         let joining = requests.iter().filter(|r| r.grant.role.is_none());
@@ -92,7 +96,7 @@ impl Looked {
                 Ok(_) => None,
             };
             let fault = match fault {
-                None => past(db, request, same, now)?,
+                None => past(db, request, same, now, zone)?,
                 fault => fault,
             };
             faults.extend(fault.map(|fault| (place, fault)));
@@ -189,6 +193,7 @@ fn past(
     request: &Request,
     same: Same,
     now: Timestamp,
+    zone: &TimeZone,
 ) -> Result<Option<String>, StoreError> {
     let grant = &request.grant;
     let Some(end) = grant.end.filter(|end| *end <= now) else {
@@ -198,6 +203,7 @@ fn past(
         return Ok(None);
     }
     Ok(Some(format!(
-        "end: {end} is past, so there is nothing to give; --record-only records access that is there"
+        "end: {} is past, so there is nothing to give; --record-only records access that is there",
+        minute(end, zone)
     )))
 }

@@ -9,6 +9,7 @@ use crate::domain::event::TeamNamed;
 use crate::domain::{Event, Provider, Target, TargetId, TargetRef};
 use crate::store::trail;
 use crate::store::{StoreError, db::values};
+use crate::text::nearest;
 
 /// The targets' SQL.
 #[derive(Debug)]
@@ -70,6 +71,27 @@ impl Targets {
             )?
             .query_row(key(target).as_slice(), read)
             .optional()?)
+    }
+
+    /// The target on record that is meant; or why there is none, with the nearest that there is.
+    pub(crate) fn known(
+        db: &Connection,
+        target: &Target,
+    ) -> Result<Result<TargetRef, String>, StoreError> {
+        if let Some(found) = Self::on_record(db, target)? {
+            return Ok(Ok(found));
+        }
+        if let Some(namesakes) = Self::namesakes(db, target)? {
+            return Ok(Err(namesakes));
+        }
+        let all = Self::all(db)?;
+        let names: Vec<String> = all.iter().map(|known| known.written()).collect();
+        let near = nearest(&target.written(), names.iter().map(String::as_str));
+        let near = near.map(|name| format!("; the nearest on record is {name}"));
+        Ok(Err(format!(
+            "{target} is not on record: no grant names it and no pass has seen it{}",
+            near.unwrap_or_default()
+        )))
     }
 
     /// A message for people if several teams of the account have this name.

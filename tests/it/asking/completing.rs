@@ -31,6 +31,25 @@ fn offered(desk: &Desk, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn whoever_answers_for_open_grants_is_offered_as_an_owner() {
+    let desk = Desk::new();
+    desk.import(
+        "email,target,owner\namy@example.com,sentius:acme,Olga@example.com\n\
+         bob@example.com,sentius:acme,olga@example.com\ncleo@example.com,sentius:acme,otto@example.com\n",
+    );
+    for (words, wanted) in [
+        (
+            &["list", "--owner", "o"][..],
+            &["olga@example.com", "otto@example.com"][..],
+        ),
+        (&["list", "--owner", "OT"], &["OTto@example.com"]),
+        (&["list", "--owner", "amy"], &[]),
+    ] {
+        assert_eq!(offered(&desk, words), wanted, "{words:?}");
+    }
+}
+
+#[test]
 fn targets_and_addresses_on_record_are_offered() {
     let desk = desk();
     let sapling = ["sapling:acme/Core", "sapling:acme/Sales / EMEA"];

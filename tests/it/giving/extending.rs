@@ -239,7 +239,7 @@ async fn what_cannot_be_extended_is_refused() {
         ),
         (
             ["jane@example.com", "sentius:acme", PAST],
-            "--end: 2025-06-30T12:00:00Z is past; revoke ends access at once",
+            "--end: 2025-06-30 12:00 is past; revoke ends access at once",
         ),
         (
             ["jane@example.com", "sentius:acme", "soon"],

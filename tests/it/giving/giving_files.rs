@@ -147,7 +147,7 @@ async fn one_bad_row_stops_the_file_before_the_first_call() {
         ),
         (
             &format!("a@example.com,sentius:acme,{PAST},,,") as &str,
-            "line 6: end: 2025-06-30T12:00:00Z is past",
+            "line 6: end: 2025-06-30 12:00 is past",
         ),
         (
             "a@example.com,sentius:acme,,,,can_fly",

@@ -112,7 +112,7 @@ async fn what_cannot_be_given_is_refused_before_the_first_call() {
         ),
         (
             &["a@b.cd", "--target", core, "--end", PAST],
-            "--end: 2025-06-30T12:00:00Z is past",
+            "--end: 2025-06-30 12:00 is past",
         ),
         (
             &["a@b.cd", "--target", core, "--end", "some day"],

@@ -381,7 +381,7 @@ async fn bad_input_is_refused() {
         ),
         (
             &[idle.id(), "--end", PAST],
-            "--end: 2025-06-30T12:00:00Z is past",
+            "--end: 2025-06-30 12:00 is past",
         ),
     ] {
         let printed = world.lapsed(&[&["undo"], args].concat()).await;

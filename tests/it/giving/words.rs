@@ -113,6 +113,13 @@ async fn what_a_whitelist_refuses_for_ever_is_given_up_and_owed_again_when_it_is
         "contract over",
     ];
 
+    let mut wrong = off;
+    wrong[3] = "sentius:emca";
+    let refused = world.lapsed(&wrong).await;
+    assert_eq!(refused.code, 2);
+    let nearest = "the nearest on record is sentius:acme";
+    assert!(refused.stderr.contains(nearest), "{}", refused.stderr);
+
     let said = world.lapsed(&off).await;
 
     assert_eq!(said.code, 0, "{}", said.stderr);

@@ -23,6 +23,24 @@ const RECORDS: [&str; 4] = [
 /// Current members, whose index sorts them a team at a time.
 const IN_TEAM: &str = "member WHERE target = :team AND valid_to IS NULL";
 
+/// The owners of open grants that begin so, in lower case.
+pub(crate) fn owners_beginning_with(
+    db: &Connection,
+    prefix: &str,
+    most: usize,
+) -> Result<Vec<String>, StoreError> {
+    let most = i64::try_from(most).unwrap_or(i64::MAX);
+    let mut statement = db.prepare_cached(
+        "SELECT DISTINCT lower(owner) AS owner FROM grants
+         WHERE removed_at IS NULL AND instr(lower(owner), :prefix) = 1 ORDER BY owner LIMIT :most",
+    )?;
+    let owners = statement
+        .query_map(named_params! { ":prefix": prefix, ":most": most }, |row| {
+            row.get(0)
+        })?;
+    Ok(owners.collect::<Result<_, _>>()?)
+}
+
 /// Uses bounds and not LIKE, whose pattern would have to be escaped.
 fn beginning(rows: &str) -> String {
     format!(
