@@ -64,8 +64,8 @@ pub(crate) struct Tracked {
     pub action: Action,
     /// When it may be tried again, after a failure.
     pub next_try: Option<Timestamp>,
-    /// Whether it was tried before, and is still due.
-    pub tried: bool,
+    /// How often it was tried before, and is still due.
+    pub tries: u32,
 }
 
 /// Whether an intent was written.

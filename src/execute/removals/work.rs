@@ -54,8 +54,8 @@ impl Work {
 }
 
 /// The work of each account; a slow provider does not keep the other waiting. What has been due
-/// longest comes first, in whichever team; what failed before comes last, so that it does not delay
-/// what was never tried.
+/// longest comes first, in whichever team; what failed before comes last, the more so the oftener, so
+/// that it does not delay what was never tried.
 pub(super) fn by_account(
     actions: Vec<Tracked>,
     services: &Services,
@@ -64,7 +64,7 @@ pub(super) fn by_account(
     let mut members: BTreeMap<TargetRef, Vec<Tracked>> = BTreeMap::new();
     for tracked in actions {
         let is_member = tracked.action.kind == ActionKind::MemberRemove;
-        if is_member && !tracked.tried {
+        if is_member && tracked.tries == 0 {
             let team = tracked.action.target.clone();
             members.entry(team).or_default().push(tracked);
         } else {
@@ -92,15 +92,16 @@ pub(super) fn by_account(
     attempt::by_account(works, Work::target)
 }
 
-/// In which order things are done: tried before, since when they are due, and members before
-/// invites, since removing a member ends that member's invites too.
+/// In which order things are done: how often they were tried before, so that none that always fails
+/// takes the one call after each rest; since when they are due; and members before invites, since
+/// removing a member ends that member's invites too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Order(bool, Timestamp, bool);
+struct Order(u32, Timestamp, bool);
 
 impl Order {
     fn of(tracked: &Tracked) -> Self {
         let is_invite = tracked.action.kind == ActionKind::InviteRevoke;
-        Self(tracked.tried, tracked.action.due, is_invite)
+        Self(tracked.tries, tracked.action.due, is_invite)
     }
 }
 

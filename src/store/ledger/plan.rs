@@ -240,7 +240,7 @@ fn upsert(
         action: action.clone(),
         // A row that was never sent has no backoff once it can be tried.
         next_try: values::read_if_any(next_try).filter(|_| attempts > 0),
-        tried: attempts > 0,
+        tries: attempts,
     }))
 }
 

@@ -206,8 +206,11 @@ impl Provisions {
         Ok(rows.len())
     }
 
-    /// What is to be given now, half-replaced entries first; also what waited for a person to join
-    /// who is now a member. `respect_backoff` leaves failed rows until their next attempt.
+    /// What is to be given now; also what waited for a person to join who is now a member.
+    /// `respect_backoff` leaves failed rows until their next attempt.
+    ///
+    /// What was tried least often comes first, so that nothing that always fails takes the one call
+    /// after each rest of its account; half-replaced entries have five tries before that counts.
     pub(crate) fn due(
         db: &Connection,
         provider: Provider,
@@ -221,7 +224,7 @@ impl Provisions {
                     OR (p.state = 'planned' AND p.result = 'invited' AND EXISTS (
                         SELECT 1 FROM member m WHERE m.target = p.target AND m.email_key = p.email_key
                         AND m.valid_to IS NULL AND m.missing_since IS NULL)))
-             ORDER BY p.gap_since IS NULL, p.due_at, p.role IS NOT NULL, p.id",
+             ORDER BY p.attempts - iif(p.gap_since IS NULL, 0, 5), p.due_at, p.role IS NOT NULL, p.id",
             named_params! {
                 ":provider": provider.as_str(), ":now": values::stored(now), ":respect_backoff": respect_backoff,
             },
