@@ -8,7 +8,7 @@ mod rests;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) use rests::Rests;
+pub(crate) use rests::{Noted, Rests};
 
 /// How many calls are made at first.
 const FIRST: usize = 5;

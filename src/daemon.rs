@@ -7,6 +7,7 @@ mod cron;
 mod due;
 mod error;
 mod mail;
+mod passes;
 mod reload;
 mod signals;
 mod supervisor;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::runtime::{self, Handle};
 use tokio::sync::{Notify, watch};
-use tokio::task::{JoinError, JoinHandle};
+use tokio::task::JoinError;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::clock;
@@ -29,8 +30,8 @@ use crate::config::Settings;
 use crate::domain::{PassOutcome, Verdict};
 use crate::failpoint;
 use crate::metrics::Metrics;
-use crate::pass::{self, Delivery, Options, PassError};
-use crate::progress::{Progress, Stop};
+use crate::pass::{self, PassError};
+use crate::progress::Stop;
 use crate::providers::accounts::Services;
 use crate::store::{Runs, Store, StoreError};
 use alarm::{Alarm, Passed};
@@ -40,6 +41,7 @@ use due::{Asked, Due};
 pub(crate) use error::DaemonError;
 use listener::Listening;
 use mail::MailLoop;
+use passes::last_calls;
 use signals::{Order, Signals};
 use supervisor::{Supervisor, Task};
 use watchdog::Watchdog;
@@ -171,8 +173,6 @@ struct Daemon {
     busy: bool,
     listening: Listening,
 }
-
-type Pass = JoinHandle<Result<PassOutcome, PassError>>;
 
 impl Daemon {
     /// Asks what is due, does it, and waits until there may be more.
@@ -306,24 +306,6 @@ impl Daemon {
         self.busy
     }
 
-    /// Runs a pass on a task of its own, so that a panic affects nothing else.
-    fn start(&self, due: &Due) -> Pass {
-        let watchdog = self.watchdog.clone();
-        let options = Options {
-            respect_backoff: true,
-            scope: due.scope.clone(),
-            exact: true,
-            mail: Delivery::Elsewhere,
-            stop: self.stop.clone(),
-            progress: Progress::to(move |_, _, _| watchdog.beat()),
-            ..Options::default()
-        };
-        let (settings, services) = (Arc::clone(&self.settings.borrow()), self.services.clone());
-        let store = self.store.clone();
-        self.workers
-            .spawn(async move { pass::run(&settings, &services, &store, &options).await })
-    }
-
     /// Makes a report that has waited long enough for the pass under way.
     async fn report_unless_it_waits(&self) {
         let settings = Arc::clone(&self.settings.borrow());
@@ -340,22 +322,37 @@ impl Daemon {
     async fn conclude(
         &mut self,
         due: Due,
-        ended: Result<Result<PassOutcome, PassError>, JoinError>,
+        ended: Result<Vec<Result<PassOutcome, PassError>>, JoinError>,
     ) -> Result<(), PassError> {
-        let outcome = ended.map_err(|error| {
+        let ended = ended.map_err(|error| {
             self.supervisor.has_failed(Task::Pass);
             PassError::Panicked(error.to_string())
-        })??;
-        self.supervisor.is_well(Task::Pass);
-        pass::log("pass ended", &outcome);
-        self.last = Some((outcome.finished_at, outcome.outcome));
+        })?;
+        let (mut outcomes, mut failed) = (Vec::new(), None);
+        for outcome in ended {
+            match outcome {
+                Ok(outcome) => {
+                    self.supervisor.is_well(Task::Pass);
+                    pass::log("pass ended", &outcome);
+                    self.last = Some((outcome.finished_at, outcome.outcome));
+                    self.outbox.notify_one();
+                    outcomes.push(outcome);
+                }
+                Err(error) => failed = Some(error),
+            }
+        }
+        if let Some(error) = failed {
+            return Err(error);
+        }
         due::note(&self.store, &due).await?;
-        if due.is_whole() {
+        if due.is_whole()
+            && let Some(outcome) = outcomes.last()
+        {
             let settings = Arc::clone(&self.settings.borrow());
             due::report(&settings, &self.store, Some(&outcome.run)).await?;
-            self.passed.after(&settings, &self.store, &outcome).await;
+            self.passed.after(&settings, &self.store, outcome).await;
+            self.outbox.notify_one();
         }
-        self.outbox.notify_one();
         Ok(())
     }
 
@@ -372,13 +369,6 @@ impl Daemon {
         tracing::info!("stopping: the calls under way are brought to their end");
         systemd::stopping();
         self.stop.set();
-    }
-}
-
-/// Lets the calls under way end and their results be written; nothing new is started.
-async fn last_calls(pass: Pass) {
-    if timeout_at(Instant::now() + LAST_CALLS, pass).await.is_err() {
-        tracing::warn!("a call did not end in time; the next pass settles it");
     }
 }
 

@@ -91,17 +91,15 @@ async fn stages(
 ) -> Result<PassOutcome, PassError> {
     clock::check()?;
     let busy = || PassError::Busy(store.path().to_owned());
-    if !options.scope.is_everything() {
-        let lock = store.lock()?.ok_or_else(busy)?;
-        return under(&lock, settings, services, store, options).await;
-    }
-    let _whole = store.lock_pass()?.ok_or_else(busy)?;
+    let _whole = match options.scope.is_everything() {
+        true => Some(store.lock_pass()?.ok_or_else(busy)?),
+        false => None,
+    };
     let lock = store.lock()?.ok_or_else(busy)?;
     let giving = services.giving_way(&give_way(settings, store));
     let mut pass = Pass::begin(&lock, settings, &giving, store, options).await?;
     let unmended = pass.give_entries().await?;
-    // Reading everything may take long and changes nothing at the providers, so others may call
-    // them meanwhile.
+    // Reading may take long and changes nothing at the providers, so others may call them meanwhile.
     drop(lock);
     pass.services = services;
     let mut seen = pass.observe().await?;

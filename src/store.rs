@@ -42,6 +42,7 @@ pub use tables::provisions::Asked;
 pub(crate) use tables::provisions::{
     Intent, NewProvision, Next, Outlook, Posting, Provision, Provisions,
 };
+pub(crate) use tables::resting::Resting;
 pub use tables::reviews::ReviewRow;
 pub(crate) use tables::reviews::{ReviewAnswer, Reviews};
 pub(crate) use tables::runs::Runs;

@@ -109,6 +109,7 @@ impl Requests<'_> {
     /// When the other process is not done in time.
     pub(crate) async fn lock(&self, tell: impl FnOnce(Duration)) -> Result<Lock, GiveError> {
         if let Some(lock) = self.store.lock()? {
+            self.services.lock_taken();
             return Ok(lock);
         }
         let patience = self.settings.http.timeout;
@@ -117,6 +118,7 @@ impl Requests<'_> {
         while tokio::time::Instant::now() < until {
             tokio::time::sleep(ASK_AGAIN).await;
             if let Some(lock) = self.store.lock()? {
+                self.services.lock_taken();
                 return Ok(lock);
             }
         }

@@ -11,13 +11,13 @@ use futures_util::stream::FuturesUnordered;
 use jiff::Timestamp;
 
 use super::proofs;
-use crate::breaker::Breaker;
+use crate::breaker::{Breaker, Noted};
 use crate::clock;
 use crate::domain::TargetRef;
 use crate::failpoint;
 use crate::providers::CallError;
 use crate::providers::accounts::Services;
-use crate::store::{Store, StoreError};
+use crate::store::{Resting, Store, StoreError};
 
 /// Where a test can stop the program.
 pub(super) struct Places {
@@ -90,13 +90,34 @@ struct Failed {
     not_before: Option<Timestamp>,
 }
 
-/// What has to wait for an account, and until when.
+/// What an account's work left.
+#[derive(Debug)]
+pub(super) enum Left {
+    /// Nothing, or what a person asked to stop.
+    AsItIs,
+    /// What has to wait until the calls to the account succeed again, for a reason.
+    Rests(Rest),
+    /// What has to be tried again now: the account gave way to others, or it answers again.
+    Now { woke: Option<Timestamp> },
+}
+
+/// Until when has to wait what an account could not do.
 #[derive(Debug)]
 pub(super) struct Rest {
     pub(super) why: String,
     /// What was tried and failed for this reason.
     pub(super) failed: Vec<i64>,
     pub(super) until: Timestamp,
+    /// The provider asked not to be called again before.
+    pub(super) not_before: Option<Timestamp>,
+}
+
+impl Rest {
+    /// When what waits is tried again.
+    pub(super) fn next_try(&self) -> Timestamp {
+        self.not_before
+            .map_or(self.until, |asked| self.until.max(asked))
+    }
 }
 
 impl Circuit {
@@ -132,26 +153,49 @@ impl Circuit {
         });
     }
 
-    /// Ends this stage's work at the account. What has to wait until its calls succeed again, if they
-    /// do not.
-    pub(super) fn rest(&self, services: &Services) -> Option<Rest> {
-        let until = services
+    /// Ends this stage's work at the account.
+    pub(super) async fn conclude(
+        &self,
+        services: &Services,
+        store: &Store,
+    ) -> Result<Left, StoreError> {
+        let noted = services
             .rests
-            .note(&self.account, &self.breaker, clock::now())?;
-        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(Rest {
-            why: self.breaker.stopped()?,
-            failed: std::mem::take(&mut failed.rows),
-            until: failed.not_before.map_or(until, |asked| until.max(asked)),
+            .note(&self.account, &self.breaker, clock::now());
+        if let (Noted::Rests(until), Some(why)) = (noted, self.breaker.stopped()) {
+            let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+            return Ok(Left::Rests(Rest {
+                why,
+                failed: std::mem::take(&mut failed.rows),
+                until,
+                not_before: failed.not_before,
+            }));
+        }
+        let gives_way = services.gives_way(&self.account).await;
+        services.rests.note_way(&self.account, gives_way);
+        let mut woke = None;
+        if noted == Noted::Answers {
+            let account = self.account.clone();
+            woke = store.read(move |db| Resting::until(db, &account)).await?;
+        }
+        Ok(match (gives_way, woke) {
+            (false, None) => Left::AsItIs,
+            _ => Left::Now { woke },
         })
+    }
+
+    pub(super) fn account(&self) -> &str {
+        &self.account
     }
 }
 
 /// Does one account's work in its order, as much at once as the breaker lets in. Begins nothing new
-/// once the breaker has stopped or `may_begin` is false. Returns what came of it, and what is left.
+/// once the breaker has stopped, the account gives way to others, or `may_begin` is false. Returns what
+/// came of it, and what is left.
 pub(super) async fn work_off<W, T, F>(
     works: Vec<W>,
-    breaker: &Breaker,
+    circuit: &Circuit,
+    services: &Services,
     may_begin: impl Fn() -> bool,
     one: impl Fn(W) -> F,
 ) -> Result<(Vec<T>, Vec<W>), StoreError>
@@ -162,8 +206,9 @@ where
     let mut done = Vec::new();
     let mut under_way = FuturesUnordered::new();
     loop {
-        while breaker.lets_in(under_way.len())
+        while circuit.breaker.lets_in(under_way.len())
             && may_begin()
+            && !services.gives_way(&circuit.account).await
             && let Some(work) = works.next()
         {
             under_way.push(one(work));

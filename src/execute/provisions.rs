@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use tokio::time::Instant;
 
-use super::attempt::{self, Account, Caller, Circuit, Places, Rest};
+use super::attempt::{self, Account, Caller, Circuit, Left, Places, Rest};
 use super::proofs;
 use crate::clock;
 use crate::domain::{Answered, Finding, Provider, ProvisionState, Standing, TargetId, UNREADABLE};
 use crate::progress::{Progress, Stage, Stop};
 use crate::providers::accounts::Services;
-use crate::store::{Intent, Next, Provision, Provisions, Store, StoreError};
+use crate::store::{Intent, Next, Provision, Provisions, Resting, Store, StoreError};
 
 use work::Work;
 
@@ -108,9 +108,20 @@ impl Give<'_> {
         let mut all = Gave::default();
         while !works.is_empty() && !self.stop.is_set() {
             let gave = self.batch(works.drain(..).collect(), None).await?;
+            let is_stuck = gave.given.is_empty();
             all.given.extend(gave.given);
             all.findings.extend(gave.findings);
             works.extend(gave.left);
+            if is_stuck {
+                break;
+            }
+        }
+        // What gives way to others is due again now.
+        let (rows, at) = (works.into_iter().flat_map(|work| work.rows), clock::now());
+        let rows: Vec<i64> = rows.map(|row| row.row).collect();
+        if !rows.is_empty() && !self.stop.is_set() {
+            let due = move |db: &_| Resting::gifts(db, rows, at);
+            self.store.write(due).await?;
         }
         Ok(all)
     }
@@ -196,17 +207,24 @@ impl Give<'_> {
         let is_over = || until.is_some_and(|until| Instant::now() >= until);
         let may_begin = || !self.stop.is_set() && !self.services.observes() && !is_over();
         let one = |work| self.work(work, &circuit);
-        let (done, left) = attempt::work_off(works, circuit.breaker(), may_begin, one).await?;
+        let (done, left) =
+            attempt::work_off(works, &circuit, self.services, may_begin, one).await?;
         let mut all = Gave::default();
         done.into_iter().for_each(|gave| all.append(gave));
-        match circuit.rest(self.services) {
-            Some(rest) => {
+        match circuit.conclude(self.services, self.store).await? {
+            Left::Rests(rest) => {
                 let rows = left.into_iter().flat_map(|work| work.rows);
-                for (row, standing) in self.wait(rows.collect(), rest).await? {
+                for (row, standing) in self.wait(circuit.account(), rows.collect(), rest).await? {
                     all.put(row, standing);
                 }
             }
-            None => all.left.extend(left),
+            Left::Now { woke: Some(until) } => {
+                let (account, at) = (circuit.account().to_owned(), clock::now());
+                let wake = move |db: &_| Resting::wake(db, &account, until, at);
+                self.store.write(wake).await?;
+                all.left.extend(left);
+            }
+            Left::Now { woke: None } | Left::AsItIs => all.left.extend(left),
         }
         Ok(all)
     }
@@ -230,19 +248,22 @@ impl Give<'_> {
     /// wait for it until when.
     async fn wait(
         &self,
+        account: &str,
         rows: Vec<Provision>,
         rest: Rest,
     ) -> Result<Vec<(Provision, Standing)>, StoreError> {
-        let at = clock::now();
+        let (account, at) = (account.to_owned(), clock::now());
         self.store
             .write(move |db| {
+                Resting::begin(db, &account, rest.until)?;
                 let mut waiting = Vec::with_capacity(rows.len());
                 for row in rows {
                     let standing = Provisions::not_tried(db, &row, &rest.why, at)?;
                     waiting.push((row, standing));
                 }
                 let rows = waiting.iter().map(|(row, _)| row.row);
-                Provisions::rest(db, rows.chain(rest.failed), rest.until)?;
+                let next_try = rest.next_try();
+                Resting::gifts(db, rows.chain(rest.failed), next_try)?;
                 Ok(waiting)
             })
             .await

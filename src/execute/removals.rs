@@ -11,14 +11,14 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use super::attempt::{self, Account, Circuit, account_of};
+use super::attempt::{self, Account, Circuit, Left, account_of};
 use super::proofs;
 use crate::clock;
 use crate::domain::{Means, TargetId, TargetRef, UNREADABLE};
 use crate::guard::clocks::Clocks;
 use crate::progress::Stop;
 use crate::providers::accounts::Services;
-use crate::store::{Ledger, Store, StoreError, Tracked};
+use crate::store::{Ledger, Resting, Store, StoreError, Tracked};
 use work::Work;
 
 /// How many actions are under way for each concurrent call. Writing an intent or result to disk
@@ -133,22 +133,37 @@ impl Remove<'_> {
         let circuit = Circuit::new(self.services, account, most);
         let may_begin = || !self.stop.is_set() && !self.services.observes();
         let one = |work| self.one(work, &circuit, shared);
-        let (_, left) = attempt::work_off(works, circuit.breaker(), may_begin, one).await?;
-        let Some(rest) = circuit.rest(self.services) else {
-            // Its clock may have stopped it.
-            if let Some(why) = circuit.breaker().stopped() {
-                self.not_tried(all_of(left), &why).await?;
-            }
+        let (_, left) = attempt::work_off(works, &circuit, self.services, may_begin, one).await?;
+        // Its clock may have stopped it, too.
+        let stopped = circuit.breaker().stopped();
+        let rests = circuit.conclude(self.services, self.store).await?;
+        if stopped.is_none() && matches!(rests, Left::AsItIs) {
             return Ok(());
-        };
+        }
         let (left, at) = (all_of(left), clock::now());
+        let account = circuit.account().to_owned();
         self.store
             .write(move |db| {
-                for tracked in &left {
-                    Ledger::not_tried(db, tracked, &rest.why, at)?;
+                if let Some(why) = stopped {
+                    for tracked in &left {
+                        Ledger::not_tried(db, tracked, &why, at)?;
+                    }
                 }
                 let left = left.iter().map(|tracked| tracked.row);
-                Ledger::rest(db, left.chain(rest.failed), rest.until)
+                match rests {
+                    Left::AsItIs => Ok(()),
+                    Left::Rests(rest) => {
+                        Resting::begin(db, &account, rest.until)?;
+                        let next_try = rest.next_try();
+                        Resting::removals(db, left.chain(rest.failed), next_try)
+                    }
+                    Left::Now { woke } => {
+                        if let Some(until) = woke {
+                            Resting::wake(db, &account, until, at)?;
+                        }
+                        Resting::removals(db, left, at)
+                    }
+                }
             })
             .await
     }

@@ -1,5 +1,5 @@
-//! Acts at once on what becomes due while everything is read, which takes minutes in a large
-//! organization: by a pass on its targets only, in parallel with the reading.
+//! Acts at once on what becomes due during a reading, which takes minutes in a large organization, and
+//! long where an account hangs: by a pass on its targets only, in parallel with the reading.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};
@@ -29,11 +29,12 @@ impl Pass<'_> {
             return Ok(reading.await?);
         }
         let mut since = self.started_at;
+        let mut waiting = self.options.waiting.clone();
         loop {
             let scope = tokio::select! {
                 biased;
                 seen = &mut reading => return Ok(seen?),
-                scope = self.comes_due(since) => scope?,
+                scope = self.comes_due(since, &mut waiting) => scope?,
             };
             since = clock::now();
             let mut acting = self.act_on(scope);
@@ -105,9 +106,20 @@ impl Pass<'_> {
         }
     }
 
-    /// Waits until something is due that was not at `since`, and says where.
-    async fn comes_due(&self, since: Timestamp) -> Result<Scope, StoreError> {
+    /// Waits until something is due that was not at `since`, and says where; after a moment, what
+    /// waits in any case.
+    async fn comes_due(
+        &self,
+        since: Timestamp,
+        waiting: &mut Option<Scope>,
+    ) -> Result<Scope, StoreError> {
         let grace = self.settings.policy.grace;
+        if waiting.is_some() {
+            tokio::time::sleep(LOOK).await;
+        }
+        if let Some(scope) = waiting.take() {
+            return Ok(scope);
+        }
         loop {
             let now = clock::now();
             let agenda = self
@@ -115,7 +127,7 @@ impl Pass<'_> {
                 .read(move |db| Agenda::load(db, since, grace, now))
                 .await?;
             let next = agenda.next().filter(|at| *at > now);
-            match agenda.scope {
+            match agenda.scope.without_accounts_of(&self.scope) {
                 // A team that has still to be found by its name is found by this reading.
                 Scope::Everything => {}
                 Scope::Only(targets) if targets.is_empty() => {}
@@ -132,6 +144,7 @@ impl Pass<'_> {
         let options = Options {
             report: false,
             exact: false,
+            waiting: None,
             scope,
             ..self.options.clone()
         };

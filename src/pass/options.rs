@@ -28,6 +28,9 @@ pub struct Options {
     pub stop: Stop,
     /// Who hears of the progress.
     pub progress: Progress,
+    /// With `exact`: what else is due and waits for this pass; it is acted on meanwhile if the reading
+    /// takes long.
+    pub waiting: Option<Scope>,
 }
 
 impl Options {

@@ -24,6 +24,8 @@ pub struct Services {
     pub(crate) concurrency: usize,
     /// Counts the calls and passes made with them.
     pub(crate) metrics: Metrics,
+    /// Asked whether to give way to other accounts; `None` where no lock is held.
+    way: Option<GiveWay>,
     /// The accounts whose calls fail.
     pub(crate) rests: Arc<Rests>,
     /// Whether lapsed only observes: nothing that changes a provider is sent any more.
@@ -96,6 +98,7 @@ impl Services {
             teams,
             concurrency: settings.http.concurrency,
             metrics: metrics.clone(),
+            way: None,
             rests: Arc::default(),
             observes: Arc::new(AtomicBool::new(settings.guard.observe_only)),
         })
@@ -127,7 +130,26 @@ impl Services {
 
     /// The same, for calls that are given up once access has ended elsewhere.
     pub(crate) fn giving_way(&self, to: &GiveWay) -> Self {
-        self.by(|http| http.giving_way(to.clone()))
+        Self {
+            way: Some(to.clone()),
+            ..self.by(|http| http.giving_way(to.clone()))
+        }
+    }
+
+    /// Notes that the lock was given up, and is taken again.
+    pub(crate) fn lock_taken(&self) {
+        if let Some(way) = &self.way {
+            way.again();
+        }
+    }
+
+    /// Whether nothing more is to be begun at this account, such as `sentius:acme`, since access has
+    /// ended at another one.
+    pub(crate) async fn gives_way(&self, account: &str) -> bool {
+        match &self.way {
+            Some(way) => way.is_asked(account).await,
+            None => false,
+        }
     }
 
     fn by(&self, way: impl Fn(&Http) -> Http) -> Self {
@@ -142,8 +164,20 @@ impl Services {
                 .collect(),
             concurrency: self.concurrency,
             metrics: self.metrics.clone(),
+            way: self.way.clone(),
             rests: Arc::clone(&self.rests),
             observes: Arc::clone(&self.observes),
+        }
+    }
+
+    /// Whether others go before these targets: see [`Rests::comes_last`].
+    pub(crate) fn comes_last(&self, scope: &Scope) -> bool {
+        match scope {
+            Scope::Everything => false,
+            Scope::Only(targets) => targets.values().any(|target| {
+                let account = format!("{}:{}", target.provider(), target.account());
+                self.rests.comes_last(&account)
+            }),
         }
     }
 

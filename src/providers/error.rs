@@ -125,7 +125,7 @@ fn given_up(after: Duration, sent: bool) -> String {
         true => format!(
             "did not answer within {after:?}, and access had ended elsewhere, which comes first"
         ),
-        false => "not sent: the account does not answer, and access had ended elsewhere, which comes first".to_owned(),
+        false => "not sent: access had ended elsewhere, which comes first".to_owned(),
     }
 }
 
@@ -194,8 +194,8 @@ impl CallError {
             Self::NotSent { .. }
             | Self::Unanswered { .. }
             | Self::TimedOut { .. }
-            | Self::GaveWay { .. }
             | Self::Implausible { .. } => true,
+            Self::GaveWay { sent, .. } => *sent,
             Self::Refused { status, .. } => matches!(status, 401 | 403 | 429 | 500..),
             // The next answer may be the first success of the account.
             Self::Unproven { .. } | Self::Denied { .. } | Self::Withheld => false,

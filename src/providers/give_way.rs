@@ -1,5 +1,6 @@
-//! Who has the right to call gives up a call that takes long once access has ended elsewhere: one
-//! account that hangs must not keep people in at the others.
+//! Who has the right to call gives way once access has ended at another account: begins nothing more
+//! there, and gives up what takes long. One account that hangs, or has much to do, must not keep
+//! people in at the others.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -7,9 +8,12 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// How long a call may take in any case.
-const AT_LEAST: Duration = Duration::from_secs(5);
-/// How often is asked then whether access has ended elsewhere.
+use tokio::time::Instant;
+
+/// How long a call may take, and how long work at an account may go on, whoever waits. What takes
+/// longer for a single answer gets its turn when nobody waits.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How often is asked then whether somebody waits.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Says whether somebody waits who is not at this account.
@@ -17,12 +21,19 @@ type Waits = dyn Fn(&str) -> Answering + Send + Sync;
 
 type Answering = Pin<Box<dyn Future<Output = bool> + Send>>;
 
-/// Asked while a call is under way. Holds for one taking of the lock.
+/// Holds while the lock is held.
 #[derive(Clone)]
 pub(crate) struct GiveWay {
     waits: Arc<Waits>,
-    /// The accounts where a call was given up: they get no more until the lock is taken anew.
-    left: Arc<Mutex<BTreeSet<String>>>,
+    held: Arc<Mutex<Held>>,
+}
+
+/// While the lock is held.
+#[derive(Debug)]
+struct Held {
+    since: Instant,
+    /// The accounts that gave way: they get no more calls until the lock is taken anew.
+    left: BTreeSet<String>,
 }
 
 impl GiveWay {
@@ -31,32 +42,61 @@ impl GiveWay {
     pub(crate) fn to(waits: impl Fn(&str) -> Answering + Send + Sync + 'static) -> Self {
         Self {
             waits: Arc::new(waits),
-            left: Arc::default(),
+            held: Arc::new(Mutex::new(Held::now())),
         }
     }
 
-    /// Returns once a call to this account is to be given up, with the time that it had; `times`
-    /// says how often in a row one was given up before. What gets all the time there is ends by itself.
-    pub(super) async fn asked(&self, account: &str, times: u32, timeout: Duration) -> Duration {
-        let Some(patience) = patience(times, timeout) else {
+    /// Begins anew: the lock was given up, and is taken again.
+    pub(crate) fn again(&self) {
+        *self.held() = Held::now();
+    }
+
+    /// Whether nothing more is to be begun at this account.
+    pub(crate) async fn is_asked(&self, account: &str) -> bool {
+        if self.has_left(account) {
+            return true;
+        }
+        let asked = self.held().since.elapsed() >= PATIENCE && (self.waits)(account).await;
+        if asked {
+            self.leave(account);
+        }
+        asked
+    }
+
+    /// Returns once a call to this account is to be given up. What would end sooner by itself never is.
+    pub(super) async fn asked(&self, account: &str, timeout: Duration) -> Duration {
+        if timeout <= PATIENCE {
             return std::future::pending().await;
-        };
+        }
         if !self.has_left(account) {
-            tokio::time::sleep(patience).await;
+            tokio::time::sleep(PATIENCE).await;
             while !self.has_left(account) && !(self.waits)(account).await {
                 tokio::time::sleep(ASK_AGAIN).await;
             }
-            self.left().insert(account.to_owned());
+            self.leave(account);
         }
-        patience
+        PATIENCE
     }
 
     fn has_left(&self, account: &str) -> bool {
-        self.left().contains(account)
+        self.held().left.contains(account)
     }
 
-    fn left(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.left.lock().unwrap_or_else(PoisonError::into_inner)
+    fn leave(&self, account: &str) {
+        self.held().left.insert(account.to_owned());
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    fn now() -> Self {
+        Self {
+            since: Instant::now(),
+            left: BTreeSet::new(),
+        }
     }
 }
 
@@ -66,31 +106,34 @@ impl fmt::Debug for GiveWay {
     }
 }
 
-/// How long a call may take in any case, where the last ones to its account were given up so often:
-/// each time twice as long, so that a slow account gets its turn. `None`: all the time there is.
-fn patience(times: u32, timeout: Duration) -> Option<Duration> {
-    let patience = AT_LEAST.saturating_mul(1 << times.min(16));
-    (patience < timeout).then_some(patience)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::future::ready;
+
     use super::*;
 
-    const TIMEOUT: Duration = Duration::from_secs(30);
+    const ACCOUNT: &str = "sapling:acme";
 
-    #[test]
-    fn an_account_whose_calls_were_given_up_gets_more_time_up_to_all_of_it() {
-        let seconds = |times| patience(times, TIMEOUT).map(|patience| patience.as_secs());
-        assert_eq!([0, 1, 2].map(seconds), [Some(5), Some(10), Some(20)]);
-        assert_eq!([3, u32::MAX].map(seconds), [None, None]);
-        assert_eq!(patience(0, AT_LEAST), None);
+    #[tokio::test]
+    async fn an_account_that_gave_way_gets_no_more_calls() {
+        let way = GiveWay::to(|_| unreachable!("nobody asks about an account that gave way"));
+        assert!(!way.is_asked(ACCOUNT).await, "the work has just begun");
+        way.leave(ACCOUNT);
+        assert!(way.is_asked(ACCOUNT).await);
+        assert_eq!(way.asked(ACCOUNT, PATIENCE * 3).await, PATIENCE);
     }
 
     #[tokio::test]
-    async fn an_account_that_was_left_gets_no_more_calls() {
-        let way = GiveWay::to(|_| unreachable!("nobody asks about an account that was left"));
-        way.left().insert("sapling:acme".to_owned());
-        assert_eq!(way.asked("sapling:acme", 0, TIMEOUT).await, AT_LEAST);
+    async fn work_that_has_gone_on_for_long_gives_way_only_if_somebody_waits() {
+        let Some(begun) = Instant::now().checked_sub(PATIENCE) else {
+            return;
+        };
+        for waits in [false, true] {
+            let way = GiveWay::to(move |_| Box::pin(ready(waits)));
+            way.held().since = begun;
+            assert_eq!(way.is_asked(ACCOUNT).await, waits);
+            way.again();
+            assert!(!way.is_asked(ACCOUNT).await);
+        }
     }
 }

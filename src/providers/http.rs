@@ -7,7 +7,7 @@ use std::fmt;
 use std::io::Read;
 use std::panic::resume_unwind;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -55,8 +55,6 @@ struct Inner {
     redactor: Redactor,
     skew: dates::Skew,
     timeout: Duration,
-    /// How often in a row a call was given up for others.
-    gave_way: AtomicU32,
     metrics: Metrics,
 }
 
@@ -117,7 +115,6 @@ impl Http {
             redactor,
             skew: dates::Skew::new(),
             timeout: settings.timeout,
-            gave_way: AtomicU32::new(0),
             metrics: metrics.clone(),
         });
         Ok(Self {
@@ -148,6 +145,14 @@ impl Http {
     pub(super) fn giving_way(&self, way: GiveWay) -> Self {
         Self {
             way: Some(way),
+            ..self.clone()
+        }
+    }
+
+    /// The same, for calls that are not given up for others.
+    pub(super) fn patient(&self) -> Self {
+        Self {
+            way: None,
             ..self.clone()
         }
     }
@@ -229,24 +234,18 @@ impl Http {
         let Some(way) = &self.way else {
             return made.await;
         };
-        let (account, times) = (&self.shared.account, &self.shared.gave_way);
-        let before = times.load(Ordering::Relaxed);
-        let given_up = way.asked(account, before, self.shared.timeout);
+        let given_up = way.asked(&self.shared.account, self.shared.timeout);
         tokio::select! {
-            // In this order, nothing is sent to an account that was left already.
+            // In this order, nothing is sent to an account that has given way.
             biased;
             after = given_up => {
                 let sent = call.is_under_way.load(Ordering::Relaxed);
                 if sent {
-                    times.store(before + 1, Ordering::Relaxed);
                     self.count(call, "unanswered", Some(after));
                 }
                 Err(CallError::GaveWay { after, sent })
             }
-            made = made => {
-                times.store(0, Ordering::Relaxed);
-                made
-            }
+            made = made => made,
         }
     }
 

@@ -87,6 +87,12 @@ impl Whitelist {
         self.by(Http::in_any_case)
     }
 
+    /// The same whitelist, for calls that are not given up for others.
+    #[must_use]
+    pub(crate) fn patient(&self) -> Self {
+        self.by(Http::patient)
+    }
+
     /// The same whitelist, called in another way.
     pub(super) fn by(&self, way: impl FnOnce(&Http) -> Http) -> Self {
         Self {

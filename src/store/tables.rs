@@ -11,6 +11,7 @@ pub(in crate::store) mod members;
 pub(in crate::store) mod notices;
 pub(in crate::store) mod outbox;
 pub(crate) mod provisions;
+pub(in crate::store) mod resting;
 pub(in crate::store) mod reviews;
 pub(in crate::store) mod runs;
 pub(in crate::store) mod sources;

@@ -195,3 +195,54 @@ async fn a_removal_of_the_old_entry_that_comes_late_does_not_take_the_new_one() 
     assert_eq!(world.run().await.code, 0);
     assert_eq!(end(&world), LATER);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_one_that_was_taken_off_cannot_be_posted_again_no_other_is_taken_off() {
+    let world = jane().await;
+    world.whitelist(&["sue@example.com"]);
+    world
+        .grants(&[&format!("sue@example.com,sentius:acme,{FUTURE}")])
+        .await;
+    let faults = world.sentius.faults();
+    faults.once(When::method("POST").email("jane"), exists());
+    faults.always(When::method("POST").email("jane"), Fault::status(503));
+    assert_eq!(ask(&world, &EXTEND).await.code, 3);
+    assert_eq!(world.whitelisted(), ["sue@example.com"]);
+
+    faults.once(When::method("POST").email("sue"), exists());
+    let mut other = EXTEND;
+    other[1] = "sue@example.com";
+    let said = ask(&world, &other).await;
+    assert_eq!(said.code, 3);
+    assert!(
+        said.detail().contains("the entry stays as it is"),
+        "{}",
+        said.detail()
+    );
+    assert_eq!(world.whitelisted(), ["sue@example.com"]);
+
+    faults.clear();
+    faults.once(When::method("POST").email("sue"), exists());
+    world.later(30);
+    let run = world.run().await;
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert_eq!(world.whitelisted(), ["jane@example.com", "sue@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replacement_is_brought_to_its_end_whoever_waits() {
+    let mut world = jane().await;
+    world.config.http = "timeout = \"40s\"\nrequests_per_second = 1000\n".to_owned();
+    world.team("Core", &["bob@example.com", "amy@example.com"]);
+    world.sentius.faults().once(When::method("POST"), exists());
+    let slow = Fault::Delay(std::time::Duration::from_secs(13));
+    world.sentius.faults().once(When::method("DELETE"), slow);
+    // Somebody's access ends elsewhere a second after that has begun.
+    let end = lapsed::clock::now() + jiff::SignedDuration::from_secs(2);
+    world
+        .grants(&[&format!("bob@example.com,sapling:acme/Core,{end}")])
+        .await;
+    let said = ask(&world, &EXTEND).await;
+    assert_eq!(said.code, 0, "{:?}", said.lines());
+    assert_eq!(self::end(&world), LATER);
+}

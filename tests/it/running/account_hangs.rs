@@ -11,8 +11,8 @@ use crate::world::{Daemon, FUTURE, World, until, within};
 const NEVER: &str = "pass = \"0 0 0 1 1 *\"\nreport = \"0 0 0 1 1 *\"\n";
 const JANE: &str = "jane@example.com";
 const LONG: Duration = Duration::from_secs(60);
-/// A call that hangs is given up after five seconds; the others have to be on time with that.
-const IN_TIME: Duration = Duration::from_secs(12);
+/// A call that hangs is given up after ten seconds; the others have to be on time with that.
+const IN_TIME: Duration = Duration::from_secs(17);
 
 /// A daemon whose calls may take up to forty seconds.
 async fn started() -> (World, Daemon) {
@@ -76,7 +76,7 @@ async fn a_gift_that_hangs_delays_no_end_at_another_account() {
         .await;
     world.whitelist(&["amy@example.com"]);
     until("amy's end is acted on", || world.whitelisted().is_empty()).await;
-    assert!(begun.elapsed() < IN_TIME * 2, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < IN_TIME, "{:?}", begun.elapsed());
     daemon.stop().await;
 }
 
@@ -122,7 +122,8 @@ async fn a_failing_account_gets_few_calls_and_all_that_waited_once_it_answers_ag
     let file = world.path("many.csv");
     let import = world.lapsed(&["import", file.to_str().unwrap()]).await;
     assert_eq!(import.code, 3, "{}", import.stderr);
-    assert_eq!(calls(&world, "POST"), 5);
+    let by_import = calls(&world, "POST");
+    assert!((5..=6).contains(&by_import), "{by_import} calls");
 
     let probed = || calls(&world, "POST") > 10;
     within(LONG, "the daemon tries again", probed).await;
@@ -143,11 +144,20 @@ async fn a_failing_account_gets_few_calls_and_all_that_waited_once_it_answers_ag
     })
     .await;
 
-    // One of them is refused for ever, and was there first: the others do not wait for that.
+    // One of them is refused for ever, and was there first: the others do not wait for that, nor for
+    // the end of the rest once anything succeeds at the account.
     world.sentius.faults().clear();
     let first = When::method("POST").email("p00@example.com");
     world.sentius.faults().always(first, Fault::status(500));
-    let rest = Duration::from_secs(60);
-    within(rest, "all others are there", || world.whitelisted().len() == 60).await;
+    let new = [
+        "grant",
+        "new@example.com",
+        "--target",
+        "sentius:acme",
+        "--end",
+        FUTURE,
+    ];
+    assert_eq!(world.lapsed(&new).await.code, 0);
+    until("all others are there", || world.whitelisted().len() == 61).await;
     daemon.stop().await;
 }

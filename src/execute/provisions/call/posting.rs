@@ -96,13 +96,27 @@ impl Post<'_> {
             // Nobody asked for another one, and taking it off would risk what is there.
             return Ok(done(Provided::AlreadyExists));
         }
+        let row = provision.clone();
+        let is_risky = move |db: &_| Provisions::is_replacing_another(db, &row);
+        if !provision.gap && self.give.store.read(is_risky).await? {
+            return Ok(Answered {
+                detail: Some(
+                    "the entry stays as it is: another one there was taken off, and could not be posted again yet"
+                        .to_owned(),
+                ),
+                is_outage: true,
+                kept: true,
+                ..Answered::new(ProvisionState::Failed)
+            });
+        }
         let (row, spelling, at) = (provision.clone(), email.clone(), clock::now());
         self.give
             .store
             .write_before_call(move |db| Provisions::replacing(db, &row, &spelling, at))
             .await?;
         failpoint::reach("give-before-replace");
-        let removed = begin.remove(email).await;
+        // Given up, the old entry could still go later, and with it the person's access.
+        let removed = begin.patient().remove(email).await;
         let late = match removed {
             Err(error) if error.is_unknown_outcome() => Some(error),
             Err(error) => {

@@ -114,6 +114,23 @@ impl Provisions {
         Ok(intent)
     }
 
+    /// Whether the entry of somebody else there was removed to be replaced, and the new one could not
+    /// be posted: then no further one is risked.
+    pub(crate) fn is_replacing_another(
+        db: &Connection,
+        provision: &Provision,
+    ) -> Result<bool, StoreError> {
+        Ok(db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM provision WHERE target = :target AND settled_at IS NULL
+                                AND gap_since IS NOT NULL AND state <> 'intent' AND id <> :id)",
+            )?
+            .query_row(
+                named_params! { ":target": provision.target.id().0, ":id": provision.row },
+                |row| row.get(0),
+            )?)
+    }
+
     /// Records that the old entry of this spelling is about to be removed so that the new one can be
     /// posted. From now on the person may have neither, and repairing that comes before anything else.
     pub(crate) fn replacing(

@@ -160,23 +160,6 @@ impl Provisions {
         Ok(withdrawn)
     }
 
-    /// Has these rows wait for their account, all until the same moment. Half-replaced entries do not:
-    /// somebody may be without access.
-    pub(crate) fn rest(
-        db: &Connection,
-        rows: impl Iterator<Item = i64>,
-        until: Timestamp,
-    ) -> Result<(), StoreError> {
-        let mut statement = db.prepare_cached(
-            "UPDATE provision SET due_at = :until
-             WHERE id = :id AND settled_at IS NULL AND gap_since IS NULL",
-        )?;
-        for row in rows {
-            statement.execute(named_params! { ":id": row, ":until": values::stored(until) })?;
-        }
-        Ok(())
-    }
-
     /// Records that it could not even be tried, with an event only when the reason is new.
     pub(crate) fn not_tried(
         db: &Connection,
