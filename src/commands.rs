@@ -2,6 +2,7 @@
 //! write off what is owed. Passes act on what they record.
 
 mod accept;
+pub(crate) mod answers;
 mod extend;
 pub(crate) mod import;
 mod note;

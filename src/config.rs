@@ -231,4 +231,6 @@ pub struct StatusSettings {
     pub listen: SocketAddr,
     /// The token that every request must have; absent: none.
     pub token: Option<SecretString>,
+    /// Where owners reach the listener, without a slash at the end; absent: mails have no links.
+    pub public_url: Option<String>,
 }

@@ -1,6 +1,8 @@
 //! The listener for monitoring and for people: whether the daemon is alive and ready, numbers for
-//! Prometheus, and read-only pages. It changes nothing and starts nothing.
+//! Prometheus, and read-only pages. It starts nothing; all that it changes is what an owner answers by
+//! the link in a mail.
 
+mod answer;
 mod auth;
 mod cache;
 mod connections;

@@ -1,5 +1,6 @@
 //! Who is mailed what, and when: ends that come, and reviews. Pure.
 
+pub(crate) mod links;
 pub(crate) mod notices;
 pub(crate) mod reviews;
 mod turn;

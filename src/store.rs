@@ -36,6 +36,7 @@ pub(crate) use tables::grants::{Grants, Recorded, Word};
 pub use tables::grants::{Held, Imported, NewGrant, Same};
 pub use tables::holds::Approval;
 pub(crate) use tables::holds::{HeldRemoval, Holds};
+pub(crate) use tables::links::{LinkAnswer, LinkAnswered, LinkQuestion, Links, QuestionStands};
 pub(crate) use tables::notices::Notices;
 pub(crate) use tables::outbox::{Again, NewMail, Outbox, Waiting};
 pub use tables::provisions::Asked;

@@ -141,6 +141,26 @@ pub(super) fn base_url(leaf: Leaf) -> Read<Url> {
     Ok(url)
 }
 
+/// Where people reach the listener, without a slash at the end: HTTPS, or HTTP that does not leave this
+/// machine.
+pub(super) fn public_url(leaf: Leaf) -> Read<String> {
+    let url = url(&leaf.text()?, "https://lapsed.example.com")?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(
+            "the URL holds a user or a password, and mails would carry it; write it without"
+                .to_owned(),
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(
+            "the URL holds a ? or a #; write it without, since /answer?t=… is put behind it"
+                .to_owned(),
+        );
+    }
+    private(&url, "the links' tokens")?;
+    Ok(url.as_str().trim_end_matches('/').to_owned())
+}
+
 /// Any URL; `example` is one that is right.
 pub(super) fn url(text: &str, example: &str) -> Read<Url> {
     let text = text.trim();

@@ -145,10 +145,12 @@ pub(super) fn status(root: &mut Section<'_>, secrets: &Secrets<'_>) -> Option<St
             ),
         );
     }
+    let public_url = section.read("public_url", checks::public_url);
     section.finish();
     Some(StatusSettings {
         listen: listen?,
         token,
+        public_url,
     })
 }
 

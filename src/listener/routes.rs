@@ -1,4 +1,5 @@
-//! The answer of each path. Only GET and HEAD are allowed; errors are plain text.
+//! The answer of each path. Only GET and HEAD are allowed, but for the form of an owner's answers; errors
+//! are plain text.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::View;
+use super::answer;
 use super::auth::Auth;
 use super::cache::Cache;
 use super::gauges::gauges;
@@ -30,6 +32,10 @@ use crate::status::{self, Status};
 
 /// How long the database may take for an answer: monitors give up soon after.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where owners answer by the link in a mail. It is there only if `status.public_url` says where they
+/// reach it, and needs no token but the link's.
+const ANSWER: &str = "/answer";
 
 /// What the handlers share.
 struct Shared {
@@ -60,6 +66,7 @@ pub(super) fn router(view: View, auth: Auth) -> Router {
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(numbers))
+        .route(ANSWER, get(look).post(answer).fallback(only_answering))
         .fallback(nothing)
         .method_not_allowed_fallback(only_reading)
         .layer(from_fn_with_state(Arc::clone(&shared), pass))
@@ -70,7 +77,13 @@ pub(super) fn router(view: View, auth: Auth) -> Router {
 /// it does not need.
 async fn pass(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
-    let mut response = match shared.auth.ask(&parts, &shared.settings()) {
+    let settings = shared.settings();
+    let is_open = parts.uri.path() == ANSWER && takes_answers(&settings);
+    let asked = match is_open {
+        true => Ok(()),
+        false => shared.auth.ask(&parts, &settings),
+    };
+    let mut response = match asked {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(refused) => *refused,
     };
@@ -84,6 +97,7 @@ async fn pass(State(shared): State<Arc<Shared>>, request: Request, next: Next) -
             HeaderName::from_static("cross-origin-resource-policy"),
             "same-origin",
         ),
+        (HeaderName::from_static("x-robots-tag"), "noindex"),
     ] {
         headers.insert(name, HeaderValue::from_static(value));
     }
@@ -157,6 +171,57 @@ async fn person(State(shared): State<Arc<Shared>>, asked: Asking) -> Answer {
         false => StatusCode::NOT_FOUND,
     };
     Ok((status, Html(html)).into_response())
+}
+
+/// What a link asks for.
+#[derive(Deserialize)]
+struct Linked {
+    t: Option<String>,
+}
+
+async fn look(
+    State(shared): State<Arc<Shared>>,
+    asked: Result<Query<Linked>, QueryRejection>,
+) -> Answer {
+    let settings = shared.settings();
+    if !takes_answers(&settings) {
+        return Ok(nothing().await.into_response());
+    }
+    let token = asked.ok().and_then(|Query(asked)| asked.t);
+    let token = token.unwrap_or_default();
+    let shown = answer::look(&shared.view.store, &settings, &token);
+    shared.in_turn(shown).await
+}
+
+async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Answer {
+    let settings = shared.settings();
+    if !takes_answers(&settings) {
+        return Ok(nothing().await.into_response());
+    }
+    let (parts, body) = request.into_parts();
+    let body = match answer::receive(&parts, body).await {
+        Ok(body) => body,
+        Err(refused) => return Ok(*refused),
+    };
+    let taken = answer::take(&shared.view.store, &settings, &body);
+    shared.in_turn(taken).await
+}
+
+async fn only_answering(State(shared): State<Arc<Shared>>) -> Response {
+    if !takes_answers(&shared.settings()) {
+        return nothing().await.into_response();
+    }
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        [(ALLOW, "GET, HEAD, POST")],
+        "This is read by GET or HEAD, and answered by POST.\n",
+    )
+        .into_response()
+}
+
+fn takes_answers(settings: &Settings) -> bool {
+    let status = settings.status.as_ref();
+    status.is_some_and(|status| status.public_url.is_some())
 }
 
 fn unclear() -> Response {

@@ -1,6 +1,7 @@
 //! The pass's mail: puts the report, alarms and letters into the outbox.
 
 mod batch;
+mod links;
 mod notices;
 mod reviews;
 
@@ -8,10 +9,12 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use self::batch::Batch;
+use self::links::LinkMaker;
 use super::Pass;
 use crate::clock;
-use crate::config::Settings;
+use crate::config::{MailSettings, Settings};
 use crate::mail::{self, MailHead};
+use crate::notify::MailTurn;
 use crate::report::Summary;
 use crate::report::letter::{self, Scene};
 use crate::schedule;
@@ -114,6 +117,16 @@ pub(super) async fn queue_alarm(pass: &Pass<'_>) -> Result<(), super::PassError>
     batch.queue_to_ours(pass.store, forms, note).await
 }
 
+/// What the letters of a turn are made of.
+struct Occasion<'a> {
+    pass: &'a Pass<'a>,
+    settings: &'a MailSettings,
+    turn: MailTurn,
+    scene: &'a Scene,
+    /// Where owners can answer by a link.
+    links: Option<&'a LinkMaker>,
+}
+
 /// Puts the letters of this turn into the outbox: notices of ends, and the review's questions. Returns
 /// the rows of those that are not sent, since a provider has suppressed their address.
 pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::PassError> {
@@ -130,7 +143,15 @@ pub(super) async fn queue_letters(pass: &Pass<'_>) -> Result<Vec<i64>, super::Pa
         now: turn.now,
         contact: settings.reply_to.as_ref().map(|to| to.email.to_string()),
     };
-    let mut suppressed = notices::queue(pass, settings, turn, &scene).await?;
-    suppressed.extend(reviews::queue(pass, settings, turn, &scene).await?);
+    let links = LinkMaker::of(pass, turn.now).await?;
+    let occasion = Occasion {
+        pass,
+        settings,
+        turn,
+        scene: &scene,
+        links: links.as_ref(),
+    };
+    let mut suppressed = notices::queue(&occasion).await?;
+    suppressed.extend(reviews::queue(&occasion).await?);
     Ok(suppressed)
 }

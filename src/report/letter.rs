@@ -23,6 +23,13 @@ pub(crate) use hold::hold;
 pub(crate) use notice::notice;
 pub(crate) use review::review;
 
+/// The page on which an owner can answer, and until when.
+#[derive(Debug, Clone)]
+pub(crate) struct AnswerPage {
+    pub(crate) url: String,
+    pub(crate) until: Timestamp,
+}
+
 /// A letter, ready to be written.
 #[derive(Debug, Clone)]
 pub(crate) struct Letter {
@@ -46,6 +53,15 @@ struct Part {
     more: u64,
     /// Where the rest is.
     rest: &'static str,
+    /// The link below the list, where there is one.
+    link: Option<PartLink>,
+}
+
+/// A link with what it does.
+#[derive(Debug, Clone)]
+struct PartLink {
+    url: String,
+    note: String,
 }
 
 /// Where and when a letter is written.
@@ -85,6 +101,18 @@ impl Scene {
         self.contact.iter().map(help).collect()
     }
 
+    /// The link to the page with what the recipient answers for.
+    fn link(&self, page: Option<&AnswerPage>, offers: &str) -> Option<PartLink> {
+        page.map(|page| PartLink {
+            url: page.url.clone(),
+            note: format!(
+                "{offers} It works until {} and takes one answer for each of them. Who has the link \
+                 answers in your name: do not pass it on.",
+                self.moment(page.until)
+            ),
+        })
+    }
+
     fn zone_note(&self) -> String {
         let zone = zone_name(&self.zone, self.now);
         format!("Times are those of {zone}.")
@@ -112,6 +140,7 @@ impl Part {
             more: total.saturating_sub(rows.len()) as u64,
             rows,
             rest,
+            link: None,
         }
     }
 }
@@ -179,6 +208,12 @@ impl Letter {
                 page.rows(std::slice::from_ref(row), 0, part.rest);
             }
             page.rows(&[], part.more, part.rest);
+            if let Some(link) = &part.link {
+                page.blank();
+                page.wrapped("", &link.note);
+                page.blank();
+                page.line(&format!("    {}", link.url));
+            }
         }
         page.blank();
         page.line("--------");

@@ -7,6 +7,7 @@ pub(in crate::store) mod episodes;
 pub(in crate::store) mod grants;
 pub(in crate::store) mod holds;
 pub(crate) mod invites;
+pub(in crate::store) mod links;
 pub(in crate::store) mod members;
 pub(in crate::store) mod notices;
 pub(in crate::store) mod outbox;

@@ -2,7 +2,7 @@
 //! keys and database, and the program to run on them.
 
 pub(crate) mod asking;
-mod calendar;
+pub(crate) mod calendar;
 pub(crate) mod chain;
 mod config;
 mod daemon;

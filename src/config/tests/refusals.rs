@@ -159,6 +159,26 @@ fn a_bad_value_is_named_with_what_would_be_right() {
         ("[guard]\nmax_clock_skew = \"0s\"", "longer than zero"),
         ("[status]", "status.listen: this key is missing"),
         (
+            "[status]\nlisten = \"127.0.0.1:1\"\npublic_url = \"http://lapsed.acme.com\"",
+            "status.public_url: http would send the links' tokens in the clear to lapsed.acme.com",
+        ),
+        (
+            "[status]\nlisten = \"127.0.0.1:1\"\npublic_url = \"lapsed.acme.com\"",
+            "status.public_url: this is not a URL; write one such as https://lapsed.example.com",
+        ),
+        (
+            "[status]\nlisten = \"127.0.0.1:1\"\npublic_url = \"https://lapsed.acme.com/?x=1\"",
+            "status.public_url: the URL holds a ? or a #",
+        ),
+        (
+            "[status]\nlisten = \"127.0.0.1:1\"\npublic_url = \"https://me:pw@lapsed.acme.com\"",
+            "status.public_url: the URL holds a user or a password",
+        ),
+        (
+            "[status]\nlisten = \"127.0.0.1:1\"\npublic_url = \"ftp://lapsed.acme.com\"",
+            "status.public_url: the URL does not start with https://",
+        ),
+        (
             "[status]\nlisten = \"localhost:9187\"",
             "not an address and a port",
         ),

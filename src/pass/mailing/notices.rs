@@ -1,13 +1,16 @@
 //! Notices of ends, into the outbox: one mail a recipient and day.
 
+use super::Occasion;
 use super::batch::Batch;
-use crate::config::MailSettings;
 use crate::mail::{self, CalendarEvent, ComposeError, MailHead};
-use crate::notify::MailTurn;
+use crate::notify::links::{AnswerLink, LinkKind, notice_expires};
 use crate::notify::notices::{self, Item, Notice, NoticeRules};
-use crate::pass::{Pass, PassError};
-use crate::report::letter::{self, Scene};
-use crate::store::{Db, NewMail, Notices, ending};
+use crate::pass::PassError;
+use crate::report::letter::{self, AnswerPage, Scene};
+use crate::store::{Db, Links, NewMail, Notices, StoreError, ending};
+
+/// A notice, and the link by which its owner answers.
+type Linked = (Notice, Option<AnswerLink>);
 
 /// Entries of one mail's calendar: some 350 bytes each, and nobody reads more.
 const MOST_EVENTS: usize = 2000;
@@ -17,12 +20,14 @@ const TAKEN_BY_ALL: usize = 64 * 1024;
 
 /// Puts the notices into the outbox that are to go out in this turn, in the transaction that notes
 /// what was told. Returns the rows of those that are not sent, since their address is suppressed.
-pub(super) async fn queue(
-    pass: &Pass<'_>,
-    settings: &MailSettings,
-    turn: MailTurn,
-    scene: &Scene,
-) -> Result<Vec<i64>, PassError> {
+pub(super) async fn queue(occasion: &Occasion<'_>) -> Result<Vec<i64>, PassError> {
+    let Occasion {
+        pass,
+        settings,
+        turn,
+        scene,
+        links,
+    } = *occasion;
     if settings.notify_before.is_empty() {
         return Ok(Vec::new());
     }
@@ -44,10 +49,30 @@ pub(super) async fn queue(
             Ok(notices::decide(&ends, &memory, &rules, &turn))
         })
         .await?;
+    let linked = |notice: Notice| -> Result<Linked, StoreError> {
+        let maker = links.filter(|_| !notice.answered_for.is_empty());
+        let expires = notice_expires(&notice, now);
+        let link = maker.map(|maker| maker.make(LinkKind::Notice, &notice.to, expires));
+        Ok((notice, link.transpose()?))
+    };
+    let decided = decided.into_iter().map(linked);
+    let decided = decided.collect::<Result<Vec<_>, _>>()?;
     let batch = Batch::new(settings, "notice", &pass.run, now);
-    let address = |notice: &Notice| (notice.to.clone(), Notices::key(turn.day, &notice.to));
-    let forms = |notice: &Notice, head: &MailHead<'_>| forms(notice, scene, head);
-    let note = move |db: &Db, notice: &Notice, mail: &NewMail| {
+    let address = |(notice, _): &Linked| (notice.to.clone(), Notices::key(turn.day, &notice.to));
+    let forms = |(notice, link): &Linked, head: &MailHead<'_>| {
+        let page = links
+            .zip(link.as_ref())
+            .and_then(|(maker, link)| maker.page(link));
+        forms(notice, page.as_ref(), scene, head)
+    };
+    let note = move |db: &Db, (notice, link): &Linked, mail: &NewMail| {
+        if let Some(link) = link {
+            Links::note(
+                db,
+                link,
+                notice.answered_for.iter().map(|item| item.end.grant),
+            )?;
+        }
         Notices::note(db, notice, &mail.message_id, mail.ours, now)
     };
     batch
@@ -58,10 +83,11 @@ pub(super) async fn queue(
 /// The notice with its calendar, and one without for a server that does not take it whole.
 fn forms(
     notice: &Notice,
+    page: Option<&AnswerPage>,
     scene: &Scene,
     head: &MailHead<'_>,
 ) -> Result<Vec<Vec<u8>>, ComposeError> {
-    let letter = letter::notice(notice, scene);
+    let letter = letter::notice(notice, page, scene);
     let events = notice.items().take(MOST_EVENTS);
     let events = events.map(|item| event(item, notice, head.from.email.domain()));
     let calendar = mail::calendar(events, scene.now);

@@ -1,14 +1,14 @@
 //! The notice of ends, to the owner of a grant and to the person.
 
 use super::super::view::{DisplayRow, joined};
-use super::{Letter, Part, Scene};
+use super::{AnswerPage, Letter, Part, Scene};
 use crate::notify::notices::{Item, Notice};
 use crate::text::quoted;
 
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed list --ending-within 30d";
 
-pub(crate) fn notice(notice: &Notice, scene: &Scene) -> Letter {
+pub(crate) fn notice(notice: &Notice, page: Option<&AnswerPage>, scene: &Scene) -> Letter {
     let mut items: Vec<&Item> = notice.items().collect();
     items.sort_by_key(|item| item.end.end);
     let first = items.first().map_or(scene.now, |item| item.end.end);
@@ -37,6 +37,11 @@ pub(crate) fn notice(notice: &Notice, scene: &Scene) -> Letter {
             title: heading(notice, "Access that you answer for"),
             note: to_owner(notice),
             command: extend(&notice.answered_for),
+            link: scene.link(
+                page,
+                "Or use this link, without a command: a page on which you keep each of these people \
+                 until a day that you choose, or end the access now.",
+            ),
             ..Part::of(
                 notice.answered_for.iter().map(|i| answered_for(i, scene)),
                 REST,

@@ -2,7 +2,7 @@
 
 use super::super::view::{DisplayRow, joined};
 use super::super::words::hours;
-use super::{Letter, Part, Scene};
+use super::{AnswerPage, Letter, Part, Scene};
 use crate::domain::ReviewPolicy;
 use crate::notify::reviews::{self, DueReview};
 use crate::text::{count, one_line, quoted};
@@ -13,6 +13,7 @@ const REST: &str = "see lapsed review";
 pub(crate) fn review(
     asked: &reviews::ReviewRequest,
     rules: &ReviewPolicy,
+    page: Option<&AnswerPage>,
     scene: &Scene,
 ) -> Letter {
     let number = asked.questions.len() as u64;
@@ -22,11 +23,17 @@ pub(crate) fn review(
         .iter()
         .partition(|one| one.asked_at.is_some());
     let wait = days(rules);
-    let mut intro = vec![
-        "You are asked whether these people still need their access. Answer each with one of the \
-         two commands below it; --end WHEN behind keep gives it an end too."
-            .to_owned(),
-    ];
+    let how = match page {
+        None => "Answer each with one of the two commands below it",
+        Some(_) => {
+            "Answer on the page behind the link under the list, or with one of the two commands below \
+             each"
+        }
+    };
+    let mut intro = vec![format!(
+        "You are asked whether these people still need their access. {how}; --end WHEN behind keep \
+         gives it an end too."
+    )];
     intro.extend(scene.help());
     intro.push(match (rules.unanswered_ends, again.is_empty()) {
         (true, true) => format!(
@@ -47,6 +54,18 @@ pub(crate) fn review(
         ..Part::of(list.iter().map(|one| row(one, scene)), REST)
     };
     let parts = [("Reminder", &again), ("Asked for the first time", &new)];
+    let mut parts: Vec<Part> = parts
+        .into_iter()
+        .filter(|(_, list)| !list.is_empty())
+        .map(|(title, list)| part(title, list))
+        .collect();
+    if let Some(last) = parts.last_mut() {
+        last.link = scene.link(
+            page,
+            "This link leads to a page on which you say of each of these whether it is kept, and until \
+             when, or whether it ends now.",
+        );
+    }
     Letter {
         subject: scene.subject(&if new.is_empty() {
             format!("reminder: {waits} for your yes")
@@ -57,11 +76,7 @@ pub(crate) fn review(
         organization: one_line(&scene.organization),
         headline: format!("{waits} for your yes or no"),
         intro,
-        parts: parts
-            .into_iter()
-            .filter(|(_, list)| !list.is_empty())
-            .map(|(title, list)| part(title, list))
-            .collect(),
+        parts,
         footer: vec![
             scene.zone_note(),
             "You get this as the owner of the grants, or since they have no owner who could be mailed."

@@ -74,7 +74,7 @@ fn lively() -> Notice {
 
 #[test]
 fn a_notice_tells_what_ends_when_and_how_it_is_extended() {
-    let letter = notice(&lively(), &scene());
+    let letter = notice(&lively(), None, &scene());
     insta::assert_snapshot!("notice_text", letter.text());
     insta::assert_snapshot!("notice_html", letter.html().unwrap());
     assert_eq!(
@@ -119,7 +119,7 @@ fn a_review_asks_with_the_commands_that_answer_it() {
         every: SignedDuration::from_hours(90 * 24),
         unanswered_ends: true,
     };
-    let letter = review(&asked, &rules, &scene());
+    let letter = review(&asked, &rules, None, &scene());
     insta::assert_snapshot!("review_text", letter.text());
     insta::assert_snapshot!("review_html", letter.html().unwrap());
     assert_eq!(letter.subject, "lapsed: 3 grants wait for your yes — acme");
@@ -150,7 +150,7 @@ fn a_long_list_is_cut_and_says_where_the_rest_is() {
         .cycle()
         .take(250)
         .collect();
-    let text = notice(&many, &scene()).text();
+    let text = notice(&many, None, &scene()).text();
     assert!(
         text.contains("and 50 more, see lapsed list --ending-within 30d"),
         "{text}"
@@ -167,7 +167,7 @@ proptest! {
         end.reason = Some(hostile.clone());
         let team = Target::Sapling { account: "acme".into(), team: hostile.clone() };
         end.target = TargetRef::new(TargetId(2), team);
-        let letter = notice(&one, &Scene { organization: hostile, ..scene() });
+        let letter = notice(&one, None, &Scene { organization: hostile, ..scene() });
         prop_assert!(!letter.html().unwrap().contains("<script"));
         let written = letter.text();
         let acts = |c: char| c != '\n' && text::is_active(c);

@@ -18,6 +18,7 @@ use crate::store::trail;
 use crate::store::{Asked, StoreError, db::values, queries::stays::MEMBERSHIP};
 
 pub(crate) use changes::Recorded;
+pub(in crate::store) use moves::BY_LINK;
 pub use revoking::Held;
 pub(crate) use revoking::Word;
 

@@ -41,13 +41,26 @@ impl World {
         self.ask(&format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n"))
     }
 
+    /// POSTs a body of this kind to a path, by a name that is none of this machine's.
+    pub(crate) fn post(&self, path: &str, kind: &str, body: &str) -> Heard {
+        let length = body.len();
+        self.send(&format!(
+            "POST {path} HTTP/1.1\r\nHost: lapsed.acme.example\r\nContent-Type: {kind}\r\n\
+             Content-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
     /// Sends a request, which still lacks its last line break.
     pub(crate) fn ask(&self, request: &str) -> Heard {
+        self.send(&format!("{request}\r\n"))
+    }
+
+    fn send(&self, request: &str) -> Heard {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port())).unwrap();
         let patience = Some(Duration::from_secs(20));
         stream.set_read_timeout(patience).unwrap();
         // Whoever refuses a request may hang up before having read it all.
-        let _ = stream.write_all(format!("{request}\r\n").as_bytes());
+        let _ = stream.write_all(request.as_bytes());
         let mut answer = String::new();
         let _ = stream.read_to_string(&mut answer);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));

@@ -275,7 +275,11 @@ impl Grants {
     }
 
     /// Who has a grant, by the present address; as it is written here, if it is the same.
-    fn person_of(db: &Connection, grant: i64, written: Email) -> Result<Email, StoreError> {
+    pub(super) fn person_of(
+        db: &Connection,
+        grant: i64,
+        written: Email,
+    ) -> Result<Email, StoreError> {
         let person: String = db
             .prepare_cached("SELECT person FROM grants WHERE id = :id")?
             .query_row(named_params! { ":id": grant }, |row| row.get(0))?;

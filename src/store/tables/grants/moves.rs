@@ -15,6 +15,9 @@ use crate::store::queries::sql::OPEN_OF_PERSON;
 use crate::store::trail;
 use crate::store::{Asked, NewProvision, Provisions, Reviews, StoreError, Targets, db::values};
 
+/// Why a grant was changed that was answered for by a link.
+pub(in crate::store) const BY_LINK: &str = "its owner said so by the link in a mail";
+
 /// An open grant whose end may be moved.
 pub(super) struct Open {
     pub(super) id: i64,
@@ -114,6 +117,49 @@ impl Grants {
         }
         Ok(Ok(recorded))
     }
+
+    /// Moves the end of one grant, whatever others the person has, since its owner said so by a link.
+    /// What the provider has to be told is left to the next pass.
+    pub(in crate::store) fn extend_one(
+        db: &Connection,
+        grant: i64,
+        target: &TargetRef,
+        end: Timestamp,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (written, one) = db
+            .prepare_cached(
+                "SELECT id, role, starts_at, ends_at, member_id, email FROM grants WHERE id = :id",
+            )?
+            .query_row(named_params! { ":id": grant }, |row| {
+                Ok((Email::observed(row.get_ref(5)?.as_str()?), read(row)?))
+            })?;
+        let email = Self::person_of(db, grant, written)?;
+        let owed = owed(db, target, &email, one.role, &[&one], at)?;
+        set_end(db, grant, Some(end), at)?;
+        let event = |moved| {
+            Event::GrantExtended(Moved {
+                why: Some(BY_LINK.to_owned()),
+                ..moved
+            })
+        };
+        note(db, event, target, &email, &one, Some(end), asked, at)?;
+        if let Some((kind, flags)) = owed {
+            let new = NewProvision {
+                kind,
+                target,
+                email: &email,
+                role: one.role,
+                flags,
+                due: at,
+                take_back: vec![TakeBack::End(grant, one.end.map(values::stored))],
+                asked,
+            };
+            Provisions::plan(db, &new, at)?;
+        }
+        Ok(())
+    }
 }
 
 /// What the provider has to be told when these ends are moved, and the flags that go with it. A whitelist
@@ -175,9 +221,7 @@ fn move_end(
     if grant.end == end {
         return Ok(());
     }
-    db.prepare_cached("UPDATE grants SET ends_at = :end WHERE id = :id")?
-        .execute(named_params! { ":id": grant.id, ":end": end.map(values::stored) })?;
-    Reviews::confirm(db, grant.id, at)?;
+    set_end(db, grant.id, end, at)?;
     note(
         db,
         Event::GrantExtended,
@@ -188,6 +232,18 @@ fn move_end(
         asked,
         at,
     )
+}
+
+/// Somebody who moves an end has confirmed the grant.
+fn set_end(
+    db: &Connection,
+    grant: i64,
+    end: Option<Timestamp>,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    db.prepare_cached("UPDATE grants SET ends_at = :end WHERE id = :id")?
+        .execute(named_params! { ":id": grant, ":end": end.map(values::stored) })?;
+    Reviews::confirm(db, grant, at)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one event, told in one place")]

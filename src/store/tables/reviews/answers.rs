@@ -9,6 +9,7 @@ use crate::domain::{Email, Event, ReviewPolicy, Role, TargetRef, When};
 use crate::notify::reviews;
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
+use crate::store::tables::grants::BY_LINK;
 use crate::store::trail;
 use crate::store::{Asked, Grants, StoreError, Word, db::values};
 
@@ -113,6 +114,54 @@ impl Reviews {
         Ok(ReviewAnswer::Grants(open.len()))
     }
 
+    /// Records that one grant is still needed, whatever others the person has, since its owner said so
+    /// by a link. Outside of a review, a moved end says it already.
+    pub(in crate::store) fn keep_one(
+        db: &Connection,
+        grant: i64,
+        target: &TargetRef,
+        is_review: bool,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        Self::confirm(db, grant, at)?;
+        for one in Self::one(db, grant, target, at)? {
+            if is_review {
+                one.note(db, &Event::ReviewKept(one.reviewed(asked)), at)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends one grant now, since its owner said so by a link; the next plan removes what no other grant
+    /// gives.
+    pub(in crate::store) fn end_one(
+        db: &Connection,
+        grant: i64,
+        target: &TargetRef,
+        is_review: bool,
+        asked: &Asked,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
+        for one in Self::one(db, grant, target, at)? {
+            if is_review {
+                one.note(db, &Event::ReviewEnded(one.reviewed(asked)), at)?;
+            }
+            one.cut(db, &asked.by, BY_LINK, at)?;
+        }
+        Ok(())
+    }
+
+    fn one(
+        db: &Connection,
+        grant: i64,
+        target: &TargetRef,
+        at: Timestamp,
+    ) -> Result<Vec<OpenGrant>, StoreError> {
+        let params = named_params! { ":id": grant, ":now": values::stored(at) };
+        Self::running(db, "id = :id AND removed_at IS NULL", params, target)
+    }
+
     /// Ends the grants whose review nobody answered in time.
     pub(crate) fn end_unanswered(
         db: &Connection,
@@ -122,10 +171,8 @@ impl Reviews {
         let due = Self::due(db, rules, at)?;
         let mut ended = 0;
         for one in reviews::unanswered(&due, rules, at) {
-            let open = "id = :id AND removed_at IS NULL";
-            let params = named_params! { ":id": one.grant, ":now": values::stored(at) };
-            for grant in Self::running(db, open, params, &one.target)? {
-                grant.give_up(db, at)?;
+            for grant in Self::one(db, one.grant, &one.target, at)? {
+                grant.cut(db, "lapsed", UNANSWERED, at)?;
                 ended += 1;
             }
         }
@@ -243,12 +290,12 @@ impl OpenGrant {
         self.note(db, &Event::GrantExtended(moved), at)
     }
 
-    /// Ends it because nobody answered.
-    fn give_up(&self, db: &Connection, at: Timestamp) -> Result<(), StoreError> {
+    /// Ends it now.
+    fn cut(&self, db: &Connection, by: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE grants SET revoked = 1, ends_at = :at WHERE id = :id")?
             .execute(named_params! { ":id": self.id, ":at": values::stored(at) })?;
         forget(db, self.id)?;
-        let moved = self.moved(Some(at), "lapsed", UNANSWERED);
+        let moved = self.moved(Some(at), by, why);
         self.note(db, &Event::GrantRevoked(moved), at)
     }
 
