@@ -340,10 +340,13 @@ fn how(question: &LinkQuestion, words: &Words) -> String {
     };
     match question.stands {
         QuestionStands::Kept(at) => format!("Kept {end}; you said so {}.", words.moment(at)),
-        QuestionStands::Ended(at) => format!(
-            "Ended: you said so {}, and the next pass removes the access.",
-            words.moment(at)
-        ),
+        QuestionStands::Ended { at, is_done } => {
+            let done = match is_done {
+                true => "it is done",
+                false => "the next pass removes what no other grant gives",
+            };
+            format!("Ended: you said so {}; {done}.", words.moment(at))
+        }
         QuestionStands::Confirmed => format!("Kept {end}: somebody answered in another way."),
         QuestionStands::Over | QuestionStands::Open => {
             let at = question.end.map(|end| words.moment(end));

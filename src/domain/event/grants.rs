@@ -81,4 +81,7 @@ pub(crate) struct Reviewed {
     pub(crate) grant_id: i64,
     pub(crate) role: Option<Role>,
     pub(crate) target: Target,
+    /// Where it was not a command for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) why: Option<String>,
 }

@@ -76,7 +76,7 @@ impl<'a> Narrator<'a> {
             }
             Event::GrantExtended(moved) => {
                 let (end, was) = (until(moved.end), until(moved.was));
-                format!("grant now lasts {end} (it was {was})")
+                format!("grant now lasts {end} (it was {was}){}", more(&moved.why))
             }
             Event::GrantRevoked(moved) => match filled(&moved.why) {
                 Some(why) => format!("grant ended: {why}"),
@@ -90,7 +90,10 @@ impl<'a> Narrator<'a> {
                 "the provider refused it: the grant does not stand".to_owned()
             }
             Event::GrantRemoved(_) => "grant closed: its access is taken away".to_owned(),
-            Event::ReviewKept(_) => "kept in review: still needed".to_owned(),
+            Event::ReviewKept(kept) => match filled(&kept.why) {
+                Some(why) => format!("kept in review: {why}"),
+                None => "kept in review: still needed".to_owned(),
+            },
             Event::ActionIntent(is) => {
                 let ActionWords { todo, cause, .. } =
                     self.action(is.action_id, Some(is.action), Some(is.reason))?;

@@ -83,6 +83,40 @@ fn a_notice_tells_what_ends_when_and_how_it_is_extended() {
     );
 }
 
+#[test]
+fn a_link_stands_below_what_it_is_about_whole_and_with_what_it_does() {
+    let page = AnswerPage {
+        url: format!(
+            "https://lapsed.acme.example/access/answer?t={}",
+            "x".repeat(64)
+        ),
+        until: "2026-12-10T22:59:59.999Z".parse().unwrap(),
+    };
+    let letter = notice(&lively(), Some(&page), &scene());
+    let text = letter.text();
+    let place = |words: &str| {
+        text.find(words)
+            .unwrap_or_else(|| panic!("{words}: {text}"))
+    };
+    let link = place(&format!("\n    {}\n", page.url));
+    assert!(place("a.very.long.local.part") < link && link < place("Your own access"));
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let told = words.join(" ");
+    assert!(
+        told.contains("It works until Thu 2026-12-10 23:59"),
+        "{told}"
+    );
+    let html = letter.html().unwrap();
+    let (before, _) = html.split_once(&format!("href=\"{}\"", page.url)).unwrap();
+    assert!(before.contains("a.very.long.local.part") && !before.contains("Your own access"));
+    assert!(
+        !notice(&lively(), None, &scene())
+            .html()
+            .unwrap()
+            .contains("href")
+    );
+}
+
 fn question(email: &str, target: &str, end: Option<&str>, asked: bool) -> DueReview {
     let Item { end: grant, .. } = item(email, target, "2027-03-31T21:59:59.999Z", None, "audit");
     DueReview {

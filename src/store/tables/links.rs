@@ -41,8 +41,11 @@ pub(crate) enum QuestionStands {
     Open,
     /// It was kept by this link then.
     Kept(Timestamp),
-    /// It was ended by this link then.
-    Ended(Timestamp),
+    /// It was ended by this link then, and whether nothing of that is left to be done.
+    Ended {
+        at: Timestamp,
+        is_done: bool,
+    },
     /// Somebody has moved or confirmed it since the mail, by another way.
     Confirmed,
     /// It has ended.
@@ -149,7 +152,8 @@ impl Links {
         let mut statement = db.prepare_cached(
             "SELECT g.id, g.target, g.email, g.name, g.role, g.starts_at, g.ends_at, g.owner, g.reason,
                     g.revoked OR g.removed_at IS NOT NULL OR ifnull(g.ends_at <= :now, 0) AS over,
-                    ifnull(g.confirmed_at, g.recorded_at) > :asked AS confirmed, l.answer, l.answered_at
+                    ifnull(g.confirmed_at, g.recorded_at) > :asked AS confirmed,
+                    g.removed_at IS NOT NULL AS closed, l.answer, l.answered_at
              FROM link_grant l CROSS JOIN grants g ON g.id = l.grant_id
              WHERE l.link = :link ORDER BY l.place",
         )?;
@@ -177,7 +181,10 @@ fn question(row: &Row<'_>, target: TargetRef) -> rusqlite::Result<LinkQuestion> 
     let answered = values::read_if_any(row.get("answered_at")?);
     let stands = match (answer.as_deref(), answered) {
         (Some("kept"), Some(at)) => QuestionStands::Kept(at),
-        (Some(_), Some(at)) => QuestionStands::Ended(at),
+        (Some(_), Some(at)) => QuestionStands::Ended {
+            at,
+            is_done: row.get("closed")?,
+        },
         _ if row.get("over")? => QuestionStands::Over,
         _ if row.get("confirmed")? => QuestionStands::Confirmed,
         _ => QuestionStands::Open,

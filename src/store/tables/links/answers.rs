@@ -117,7 +117,7 @@ fn refusal(
             }
             LinkAnswer::Keep(_) | LinkAnswer::End => None,
         },
-        QuestionStands::Kept(_) | QuestionStands::Ended(_) => {
+        QuestionStands::Kept(_) | QuestionStands::Ended { .. } => {
             Some("this was answered by the same link before, and each answer counts once")
         }
         QuestionStands::Confirmed => Some("somebody has answered for it since, by another way"),

@@ -57,7 +57,7 @@ impl Reviews {
         }
         for grant in &open {
             Self::confirm(db, grant.id, at)?;
-            grant.note(db, &Event::ReviewKept(grant.reviewed(asked)), at)?;
+            grant.note(db, &Event::ReviewKept(grant.reviewed(asked, None)), at)?;
         }
         Ok(ReviewAnswer::Grants(open.len()))
     }
@@ -103,7 +103,7 @@ impl Reviews {
         }
         for grant in &open {
             forget(db, grant.id)?;
-            grant.note(db, &Event::ReviewEnded(grant.reviewed(asked)), at)?;
+            grant.note(db, &Event::ReviewEnded(grant.reviewed(asked, None)), at)?;
         }
         let word = Word {
             asked: asked.clone(),
@@ -127,7 +127,11 @@ impl Reviews {
         Self::confirm(db, grant, at)?;
         for one in Self::one(db, grant, target, at)? {
             if is_review {
-                one.note(db, &Event::ReviewKept(one.reviewed(asked)), at)?;
+                one.note(
+                    db,
+                    &Event::ReviewKept(one.reviewed(asked, Some(BY_LINK))),
+                    at,
+                )?;
             }
         }
         Ok(())
@@ -145,7 +149,11 @@ impl Reviews {
     ) -> Result<(), StoreError> {
         for one in Self::one(db, grant, target, at)? {
             if is_review {
-                one.note(db, &Event::ReviewEnded(one.reviewed(asked)), at)?;
+                one.note(
+                    db,
+                    &Event::ReviewEnded(one.reviewed(asked, Some(BY_LINK))),
+                    at,
+                )?;
             }
             one.cut(db, &asked.by, BY_LINK, at)?;
         }
@@ -312,13 +320,14 @@ impl OpenGrant {
         }
     }
 
-    fn reviewed(&self, asked: &Asked) -> Reviewed {
+    fn reviewed(&self, asked: &Asked, why: Option<&str>) -> Reviewed {
         Reviewed {
             by: asked.by.clone(),
             email: self.email.clone(),
             grant_id: self.id,
             role: self.role,
             target: self.target.to_target(),
+            why: why.map(str::to_owned),
         }
     }
 
