@@ -53,7 +53,7 @@ pub(super) fn fill(read: &ReportReader<'_>, summary: &mut Summary) -> Result<(),
                 changes.push(answer("grant revoked", at, target, &moved.email, detail));
             }
             Event::ReviewKept(kept) => {
-                let detail = [Some(format!("by {}", kept.by)), None];
+                let detail = [Some(format!("by {}", kept.by)), kept.why];
                 changes.push(answer("kept in review", at, target, &kept.email, detail));
             }
             _ => {}
