@@ -83,12 +83,31 @@ async fn rules_and_documents_name_metrics_that_there_are() {
     let mut there = all.names();
     let histograms = all.families.iter().filter(|(_, kind)| *kind == "histogram");
     there.extend(histograms.map(|(family, _)| family.as_str()));
-    for file in ["docs/alerts.yml", "docs/METRICS.md", "tests/alerts.yml"] {
+    for file in [
+        "docs/alerts.yml",
+        "docs/METRICS.md",
+        "tests/alerts.yml",
+        "contrib/grafana/lapsed.json",
+    ] {
         let text = document(file);
         let named = named(&text);
         assert!(named.len() > 5, "{file}: {named:?}");
         let unknown: Vec<_> = named.difference(&there).collect();
         assert!(unknown.is_empty(), "{file}: {unknown:?}");
+    }
+}
+
+#[test]
+fn the_dashboard_shows_every_metric() {
+    let text = document("contrib/grafana/lapsed.json");
+    let named = named(&text);
+    for (name, kind, _) in table() {
+        let shown = |suffix: &str| named.contains(format!("{name}{suffix}").as_str());
+        let is_shown = match kind.as_str() {
+            "histogram" => shown("_bucket"),
+            _ => shown(""),
+        };
+        assert!(is_shown, "{name}");
     }
 }
 
