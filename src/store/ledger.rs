@@ -12,7 +12,7 @@ mod write_off;
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use super::db::values;
@@ -183,11 +183,6 @@ impl Ledger {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         let action = &tracked.action;
-        let unsure = match settled.state.is_settled() && action.target.team().is_none() {
-            true => unless_it_comes_yet(db, action, at)?,
-            false => None,
-        };
-        let settled = unsure.as_ref().unwrap_or(settled);
         let attempts: u32 = db
             .prepare_cached("SELECT attempts FROM action WHERE id = :id")?
             .query_row(named_params! { ":id": tracked.row }, |row| row.get(0))?;
@@ -327,40 +322,6 @@ pub(super) fn close_grants(db: &Connection, action: i64, at: Timestamp) -> Resul
         None if closing::is_there(db, target, &person)? => Ok(()),
         None => closing::access(db, target, &person, action, at),
     }
-}
-
-/// How long an entry may still come that was posted without an answer.
-const MAY_COME: SignedDuration = SignedDuration::from_mins(2);
-
-/// What a yes to the removal of an entry means while one that was posted without an answer may still
-/// come: nobody would look again.
-fn unless_it_comes_yet(
-    db: &Connection,
-    action: &Action,
-    at: Timestamp,
-) -> Result<Option<Settled>, StoreError> {
-    let since = at.checked_sub(MAY_COME).unwrap_or(Timestamp::MIN);
-    let may_come: bool = db
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM provision
-                            WHERE target = :target AND email_key = :person AND unanswered AND state <> 'done'
-                              AND tried_at > :since AND tried_at <= :at)",
-        )?
-        .query_row(
-            named_params! {
-                ":target": action.target.id().0, ":person": action.email.key(),
-                ":since": values::stored(since), ":at": values::stored(at),
-            },
-            |row| row.get(0),
-        )?;
-    Ok(may_come.then(|| Settled {
-        detail: Some(
-            "an entry was posted a moment ago and not answered; it may come yet, and is removed again"
-                .to_owned(),
-        ),
-        is_outage: true,
-        ..Settled::new(ActionState::Unknown)
-    }))
 }
 
 #[cfg(test)]

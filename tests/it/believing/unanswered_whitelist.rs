@@ -86,31 +86,3 @@ async fn a_gateway_that_lost_patience_leaves_the_outcome_unknown() {
     assert_eq!(world.run().await.json["counts"]["unknown"], json!(1));
     assert_eq!(world.run().await.json["counts"]["absent"], json!(1));
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_removal_is_believed_while_an_entry_that_was_posted_without_an_answer_may_come() {
-    let world = jane_is_due().await;
-    assert_eq!(world.run().await.code, 0);
-    let lost = When::method("POST");
-    world.sentius.faults().once(lost, Fault::DropBefore);
-    let new = [
-        "grant",
-        "sue@example.com",
-        "--target",
-        "sentius:acme",
-        "--end",
-        "30d",
-    ];
-    assert_eq!(world.lapsed(&new).await.code, 3);
-
-    let word = world.lapsed(&["revoke", "sue@example.com"]).await;
-    assert_eq!(word.code, 3, "{} {}", word.stdout, word.stderr);
-    assert!(word.stdout.contains("it may come yet"), "{}", word.stdout);
-
-    // It comes, and is removed by the next try.
-    world.whitelist(&["sue@example.com"]);
-    world.later(5);
-    let run = world.run().await;
-    assert_eq!(run.code, 0, "{:?}", run.errors());
-    assert_eq!(world.whitelisted(), ["bob@example.com"]);
-}
