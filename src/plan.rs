@@ -142,7 +142,9 @@ impl<'a> Planner<'a> {
     /// When the person's next grant on this target begins.
     fn next_start(&self, who: Who<'_>) -> Option<Timestamp> {
         let grants = self.grants.get(&who)?;
-        let starts = grants.iter().filter(|g| !g.closed).map(|g| g.start);
+        // One that was revoked before its start gives nothing.
+        let gives = |g: &&&Grant| !g.closed && g.end.is_none_or(|end| end > g.start);
+        let starts = grants.iter().filter(gives).map(|g| g.start);
         starts.filter(|start| *start > self.now).min()
     }
 

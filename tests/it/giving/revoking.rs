@@ -400,3 +400,26 @@ async fn bad_input_is_refused_and_a_strange_address_on_record_is_not() {
     assert_eq!(said.code, 0, "{:#}", said.json);
     assert!(world.members("Core").is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_grant_that_is_revoked_before_its_start_is_not_said_to_be_posted_again() {
+    let world = World::new().await;
+    let grant = [
+        "grant",
+        JANE,
+        "--target",
+        "sentius:acme",
+        "--start",
+        "7d",
+        "--end",
+        "30d",
+    ];
+    assert_eq!(ask(&world, &grant).await.code, 0);
+    assert_eq!(world.whitelisted(), [JANE]);
+
+    let said = revoke(&world, &[JANE]).await;
+
+    assert_eq!(said.code, 0);
+    assert_eq!((said.actions().len(), said.detail()), (1, "-"));
+    assert!(world.whitelisted().is_empty());
+}
