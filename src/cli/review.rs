@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::pass::{self, Options, PassError};
 use crate::providers::accounts::Services;
 use crate::store::{ReviewAnswer, Reviews, Store, Targets};
-use crate::text::one_line;
+use crate::text::{minute, one_line};
 
 /// What waits, or its answer.
 #[derive(Debug, Args)]
@@ -140,6 +140,7 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
         .map(|text| when("--end", text, &settings, Edge::End))
         .transpose()?;
     if let Some(past) = end.and_then(When::at).filter(|end| *end <= now) {
+        let past = minute(past, &settings.timezone);
         return Err(Failure::usage(format!(
             "--end: {past} is past; review end ends access now"
         )));
@@ -249,18 +250,8 @@ impl AboutArgs {
     async fn parties(&self, store: &Store) -> Result<(Email, TargetRef), Failure> {
         let email = giving::person(store, &self.email).await?;
         let wanted = self.target.clone();
-        let (target, namesakes) = store
-            .read(move |db| {
-                Ok((
-                    Targets::on_record(db, &wanted)?,
-                    Targets::namesakes(db, &wanted)?,
-                ))
-            })
-            .await?;
-        let target = target.ok_or_else(|| {
-            let unknown = || format!("{} is not on record: no grant names it", self.target);
-            Failure::usage(format!("--target: {}", namesakes.unwrap_or_else(unknown)))
-        })?;
+        let target = store.read(move |db| Targets::known(db, &wanted)).await?;
+        let target = target.map_err(|why| Failure::usage(format!("--target: {why}")))?;
         Ok((email, target))
     }
 }
