@@ -271,10 +271,8 @@ fn page(
                 "{} for your yes or no",
                 count(waits, "grant waits", "grants wait")
             ),
-            (_, false) => format!(
-                "{} by itself, unless you keep it",
-                count(waits, "grant ends", "grants end")
-            ),
+            (1, false) => "1 grant ends by itself, unless you keep it".to_owned(),
+            (_, false) => format!("{waits} grants end by themselves, unless you keep them"),
         },
         tone: match (waits, told.is_empty()) {
             (_, false) => "alarm",

@@ -1,7 +1,7 @@
 //! Mail: what is sent, who gets it, and what becomes of it.
 
 mod alarm;
-mod links;
+pub(crate) mod links;
 mod long_mails;
 mod mail_between;
 mod mail_connections;

@@ -12,7 +12,7 @@ const MINUTES_A_DAY: i64 = 24 * 60;
 const KEPT: &str = "2098-06-30T23:59:59.999Z";
 
 /// Owners are asked after ninety days, and reach the listener.
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let mut world = World::new().await;
     world.config.mail = Mail::Smtp;
     world.config.review = "[review]\nevery = \"90d\"\n".to_owned();
@@ -22,7 +22,7 @@ async fn world() -> World {
 }
 
 /// Jane and Bob are Olga's; Jane has another grant, which is Otto's, and so has Amy.
-async fn asked(world: &World) -> Vec<Letter> {
+pub(crate) async fn asked(world: &World) -> Vec<Letter> {
     world.whitelist(&["jane@example.com", "amy@example.com"]);
     world.team("Core", &["bob@example.com"]);
     world
@@ -41,13 +41,13 @@ async fn asked(world: &World) -> Vec<Letter> {
     world.letters()
 }
 
-fn to<'a>(letters: &'a [Letter], owner: &str) -> &'a Letter {
+pub(crate) fn to<'a>(letters: &'a [Letter], owner: &str) -> &'a Letter {
     let found = letters.iter().find(|letter| letter.to == owner);
     found.unwrap_or_else(|| panic!("{owner}: {letters:#?}"))
 }
 
 /// The path and query of a letter's link, which stands on a line of its own.
-fn link(letter: &Letter) -> String {
+pub(crate) fn link(letter: &Letter) -> String {
     let place = "    https://lapsed.acme.example/answer?t=";
     let mut lines = letter.text.lines();
     let line = lines.find(|line| line.starts_with(place));

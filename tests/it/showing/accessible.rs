@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::browser::{chromium, load, scene};
+use crate::mailing::links;
 use crate::world::World;
 
 /// What `.ci/run` fetches from npm.
@@ -52,6 +53,30 @@ async fn judge(world: &World, chromium: &Path, axe: &Path, page: &str) -> (usize
     (passed.parse().unwrap(), broken.to_owned())
 }
 
+/// Nothing is wrong with this page, whichever colours the reader prefers.
+async fn in_light_and_in_dark(world: &World, chromium: &Path, axe: &Path, path: &str) {
+    let light = world.get(path).body;
+    let dark = light.replace("@media (prefers-color-scheme: dark)", "@media all");
+    assert_ne!(light, dark);
+    for page in [&light, &dark] {
+        let (passed, broken) = judge(world, chromium, axe, page).await;
+        assert_eq!(broken, ".", "{path}");
+        assert!(passed > 10, "{path}: {passed} rules");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn axe_finds_nothing_wrong_with_the_page_on_which_owners_answer() {
+    let (Some(chromium), Some(axe)) = (chromium(), axe()) else {
+        return;
+    };
+    let world = links::world().await;
+    let letters = links::asked(&world).await;
+    let link = links::link(links::to(&letters, "olga@acme.example"));
+    let _daemon = world.listening().await;
+    in_light_and_in_dark(&world, &chromium, &axe, &link).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn axe_finds_nothing_wrong_with_the_pages_in_light_and_in_dark() {
     let (Some(chromium), Some(axe)) = (chromium(), axe()) else {
@@ -68,14 +93,7 @@ async fn axe_finds_nothing_wrong_with_the_pages_in_light_and_in_dark() {
         format!("/person?email={known}"),
         "/person?email=nobody@example.com".to_owned(),
     ] {
-        let light = world.get(&path).body;
-        let dark = light.replace("@media (prefers-color-scheme: dark)", "@media all");
-        assert_ne!(light, dark);
-        for page in [&light, &dark] {
-            let (passed, broken) = judge(&world, &chromium, &axe, page).await;
-            assert_eq!(broken, ".", "{path}");
-            assert!(passed > 10, "{path}: {passed} rules");
-        }
+        in_light_and_in_dark(&world, &chromium, &axe, &path).await;
     }
     // It does find what is wrong.
     let page = overview.replace("lang=\"en\"", "");
