@@ -83,6 +83,12 @@ impl Target {
         }
     }
 
+    /// The account by its whole name, such as `sentius:acme`.
+    #[must_use]
+    pub(crate) fn account_name(&self) -> String {
+        format!("{}:{}", self.provider(), self.account())
+    }
+
     /// The target as it is written, with whatever the team's name holds: for machines.
     #[must_use]
     pub fn written(&self) -> String {

@@ -56,11 +56,6 @@ impl Caller<'_> {
 /// A provider's account, such as `sentius:acme`.
 pub(super) type Account = String;
 
-/// The account of a target.
-pub(super) fn account_of(target: &TargetRef) -> Account {
-    format!("{}:{}", target.provider(), target.account())
-}
-
 /// The works of each account, in their order; `target` tells where one is done.
 pub(super) fn by_account<W>(
     works: impl IntoIterator<Item = W>,
@@ -68,7 +63,7 @@ pub(super) fn by_account<W>(
 ) -> BTreeMap<Account, Vec<W>> {
     let mut accounts: BTreeMap<Account, Vec<W>> = BTreeMap::new();
     for work in works {
-        if let Some(account) = target(&work).map(account_of) {
+        if let Some(account) = target(&work).map(|target| target.account_name()) {
             accounts.entry(account).or_default().push(work);
         }
     }

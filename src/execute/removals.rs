@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 
-use super::attempt::{self, Account, Circuit, Left, account_of};
+use super::attempt::{self, Account, Circuit, Left};
 use super::proofs;
 use crate::clock;
 use crate::domain::{Means, TargetId, TargetRef, UNREADABLE};
@@ -74,7 +74,7 @@ impl Remove<'_> {
         let mut doubtful: BTreeMap<String, Vec<Tracked>> = BTreeMap::new();
         let mut to_call = Vec::with_capacity(tracked.len());
         for tracked in tracked {
-            let doubt = self.clocks.doubt(&account_of(&tracked.action.target));
+            let doubt = self.clocks.doubt(&tracked.action.target.account_name());
             let is_unreadable = tracked.action.means == Means::Unreadable;
             match doubt {
                 // A team at a clock in doubt was not read for that reason.
@@ -187,7 +187,7 @@ impl Remove<'_> {
             accounts: self.services.skews(),
             ..self.clocks.clone()
         };
-        clocks.doubt(&account_of(target))
+        clocks.doubt(&target.account_name())
     }
 
     /// Whether the action's next try is still to come.

@@ -59,9 +59,8 @@ impl Clocks {
     /// Whether the target's account has told the time, and differs.
     #[must_use]
     pub(crate) fn has_told(&self, target: &Target) -> bool {
-        let account = format!("{}:{}", target.provider(), target.account());
         self.accounts
-            .get(&account)
+            .get(&target.account_name())
             .is_some_and(|skew| self.differs(*skew))
     }
 

@@ -1,8 +1,6 @@
 //! What the pass gives: what commands left unsettled, what begins now, and what a removal took with
 //! it.
 
-use std::collections::BTreeSet;
-
 use super::Pass;
 use crate::clock;
 use crate::domain::{Place, Provider, ProvisionState, SourceHealth, TargetMessage};
@@ -69,13 +67,7 @@ impl Pass<'_> {
         let (mut due, mut given) = due;
         // What is sent contains start and end, so a doubtful clock must not be used.
         let clocks = self.clocks();
-        let differing: BTreeSet<String> = clocks
-            .differing()
-            .map(|(account, _)| account.to_owned())
-            .collect();
-        due.retain(|p| {
-            !differing.contains(&format!("{}:{}", p.target.provider(), p.target.account()))
-        });
+        due.retain(|p| !clocks.has_told(&p.target));
         let complete = seen.sources.iter();
         let complete = complete.filter(|(_, health)| **health == SourceHealth::Complete);
         let give = Give {

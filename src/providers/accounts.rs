@@ -174,10 +174,10 @@ impl Services {
     pub(crate) fn comes_last(&self, scope: &Scope) -> bool {
         match scope {
             Scope::Everything => false,
-            Scope::Only(targets) => targets.values().any(|target| {
-                let account = format!("{}:{}", target.provider(), target.account());
-                self.rests.comes_last(&account)
-            }),
+            Scope::Only(targets) => {
+                let mut accounts = targets.values().map(|target| target.account_name());
+                accounts.any(|account| self.rests.comes_last(&account))
+            }
         }
     }
 

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::domain::{Flags, TargetId, TargetRef};
-use crate::execute::attempt::{Account, account_of};
+use crate::execute::attempt::Account;
 use crate::store::{Outlook, Provision};
 
 /// How many addresses one call carries. The provider's limit is not documented; a hundred is well
@@ -84,7 +84,7 @@ pub(crate) fn next(works: &mut VecDeque<Work>, most: usize) -> Vec<Work> {
     let mut batch = Vec::new();
     while let Some(work) = works.pop_front() {
         if let Some(target) = work.target().filter(|_| work.calls) {
-            let calls = calls.entry(account_of(target)).or_default();
+            let calls = calls.entry(target.account_name()).or_default();
             if *calls >= most {
                 works.push_front(work);
                 break;
