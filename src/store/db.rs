@@ -2,6 +2,7 @@
 //! still the one that is open.
 
 pub(in crate::store) mod backup;
+pub(in crate::store) mod bytes;
 pub(in crate::store) mod daemon_lock;
 pub(in crate::store) mod error;
 pub(in crate::store) mod high_water;

@@ -28,7 +28,7 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 use sha2::{Digest as _, Sha256};
 
 use super::StoreError;
-use super::db::values;
+use super::db::{bytes, values};
 use crate::domain::{Email, Event, TargetId};
 
 pub(super) use changes::{Untold, back_to, tell, untold, watch};
@@ -62,7 +62,7 @@ impl Head {
     /// The hash in hexadecimal.
     #[must_use]
     pub fn hex(&self) -> String {
-        hex(&self.hash)
+        bytes::hex(&self.hash)
     }
 }
 
@@ -79,23 +79,9 @@ impl FromStr for Head {
         const FORM: &str = "a head is written COUNT:HASH, the hash with 64 hexadecimal digits";
         let (seq, digits) = text.split_once(':').ok_or(FORM)?;
         let seq = seq.parse().map_err(|_| FORM)?;
-        let mut hash = [0; 32];
-        if digits.len() != 64 || !digits.is_ascii() {
-            return Err(FORM);
-        }
-        for (byte, place) in hash.iter_mut().zip((0..64).step_by(2)) {
-            *byte = u8::from_str_radix(&digits[place..place + 2], 16).map_err(|_| FORM)?;
-        }
+        let hash = bytes::unhex(digits).ok_or(FORM)?;
         Ok(Self { seq, hash })
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    use fmt::Write as _;
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// Appends an event to the chain, in the caller's transaction, together with what has changed in
@@ -130,9 +116,7 @@ fn put(
     let head = head(db)?;
     let seq = head.seq + 1;
     let at = values::stored(at);
-    let mut salt = [0_u8; SALT];
-    getrandom::fill(&mut salt)
-        .map_err(|e| StoreError::Corrupt(format!("no random numbers: {e}")))?;
+    let salt: [u8; SALT] = bytes::random()?;
     let (target, email) = (target.map(|t| t.0), email.map(Email::key));
     let payload = payload_digest(VERSION, &salt, target, email, body);
     let hash = link(VERSION, &head.hash, seq, at, kind, &payload);

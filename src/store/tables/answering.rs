@@ -1,12 +1,11 @@
 //! The accounts that have ever answered successfully, by URL and key: only there does a 404 to a
 //! removal mean that the access is already gone.
 
-use std::fmt::Write as _;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
-use crate::store::{StoreError, db::values};
+use crate::store::StoreError;
+use crate::store::db::{bytes, values};
 
 /// The name of the single fact that holds this database's salt.
 const SALT: &str = "answering.salt";
@@ -32,13 +31,7 @@ impl Answering {
         if let Some(salt) = Self::salt(db)? {
             return Ok(salt);
         }
-        let mut bytes = [0_u8; SALT_BYTES];
-        getrandom::fill(&mut bytes)
-            .map_err(|error| StoreError::Corrupt(format!("no random numbers: {error}")))?;
-        let mut salt = String::with_capacity(2 * SALT_BYTES);
-        for byte in bytes {
-            let _ = write!(salt, "{byte:02x}");
-        }
+        let salt = bytes::hex(&bytes::random::<SALT_BYTES>()?);
         db.prepare_cached("INSERT INTO fact (name, value) VALUES (:name, :value)")?
             .execute(named_params! { ":name": SALT, ":value": salt })?;
         Ok(salt.into_bytes())

@@ -2,14 +2,13 @@
 
 mod answers;
 
-use std::fmt::Write as _;
-
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::domain::{Email, Role, TargetId, TargetRef};
 use crate::notify::links::{AnswerLink, ID_BYTES, LinkKind, LinkSecret, LinkToken, SECRET_BYTES};
-use crate::store::{StoreError, db::values, tables::targets};
+use crate::store::db::{bytes, values};
+use crate::store::{StoreError, tables::targets};
 pub(crate) use answers::{LinkAnswer, LinkAnswered};
 
 /// The name of the single fact that holds what signs the tokens.
@@ -59,7 +58,13 @@ impl Links {
             .prepare_cached("SELECT value FROM fact WHERE name = :name")?
             .query_row(named_params! { ":name": SECRET }, |row| row.get(0))
             .optional()?;
-        stored.map(|stored| unwritten(&stored)).transpose()
+        let damaged = || StoreError::Corrupt("what signs the answers' links is damaged".to_owned());
+        let read = |stored: String| {
+            bytes::unhex(&stored)
+                .map(LinkSecret::new)
+                .ok_or_else(damaged)
+        };
+        stored.map(read).transpose()
     }
 
     /// The same, made when it is missing.
@@ -67,19 +72,15 @@ impl Links {
         if let Some(secret) = Self::secret(db)? {
             return Ok(secret);
         }
-        let bytes: [u8; SECRET_BYTES] = random()?;
-        let mut written = String::with_capacity(2 * SECRET_BYTES);
-        for byte in bytes {
-            let _ = write!(written, "{byte:02x}");
-        }
+        let secret: [u8; SECRET_BYTES] = bytes::random()?;
         db.prepare_cached("INSERT INTO fact (name, value) VALUES (:name, :value)")?
-            .execute(named_params! { ":name": SECRET, ":value": written })?;
-        Ok(LinkSecret::new(bytes))
+            .execute(named_params! { ":name": SECRET, ":value": bytes::hex(&secret) })?;
+        Ok(LinkSecret::new(secret))
     }
 
     /// A new link's number.
     pub(crate) fn new_id() -> Result<[u8; ID_BYTES], StoreError> {
-        random()
+        bytes::random()
     }
 
     /// Records a link and the grants that its mail asks about, in the transaction that puts the mail
@@ -200,25 +201,4 @@ fn question(row: &Row<'_>, target: TargetRef) -> rusqlite::Result<LinkQuestion> 
         reason: row.get("reason")?,
         stands,
     })
-}
-
-fn random<const N: usize>() -> Result<[u8; N], StoreError> {
-    let mut bytes = [0_u8; N];
-    getrandom::fill(&mut bytes)
-        .map_err(|error| StoreError::Corrupt(format!("no random numbers: {error}")))?;
-    Ok(bytes)
-}
-
-/// The bytes of the secret as it is stored. No message repeats it.
-fn unwritten(stored: &str) -> Result<LinkSecret, StoreError> {
-    let wrong = || StoreError::Corrupt("what signs the answers' links is damaged".to_owned());
-    let mut bytes = [0_u8; SECRET_BYTES];
-    if stored.len() != 2 * SECRET_BYTES || !stored.is_ascii() {
-        return Err(wrong());
-    }
-    for (place, byte) in bytes.iter_mut().enumerate() {
-        let pair = &stored[2 * place..2 * place + 2];
-        *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-    }
-    Ok(LinkSecret::new(bytes))
 }

@@ -8,6 +8,7 @@ use rusqlite::types::ValueRef;
 use sha2::{Digest as _, Sha256};
 
 use crate::store::StoreError;
+use crate::store::db::bytes::hex;
 
 /// A table with the columns that are compared.
 #[derive(Debug)]
@@ -251,7 +252,7 @@ pub(super) fn know_sha256(db: &Connection) -> Result<(), StoreError> {
             ValueRef::Blob(bytes) | ValueRef::Text(bytes) => bytes,
             _ => return Ok(None),
         };
-        Ok(Some(super::hex(&Sha256::digest(bytes))))
+        Ok(Some(hex(&Sha256::digest(bytes))))
     })?;
     Ok(())
 }

@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use serde::Serialize;
 
-use super::hex;
 use crate::domain::TargetId;
-use crate::store::{StoreError, db::values, tables::targets};
+use crate::store::db::{bytes::hex, values};
+use crate::store::{StoreError, tables::targets};
 
 /// An event as it is exported: one JSON line.
 #[derive(Debug, Clone, Serialize)]
