@@ -108,8 +108,7 @@ impl Requests<'_> {
     /// # Errors
     /// When the other process is not done in time.
     pub(crate) async fn lock(&self, tell: impl FnOnce(Duration)) -> Result<Lock, GiveError> {
-        if let Some(lock) = self.store.lock()? {
-            self.services.lock_taken();
+        if let Some(lock) = self.try_lock()? {
             return Ok(lock);
         }
         let patience = self.settings.http.timeout;
@@ -117,12 +116,19 @@ impl Requests<'_> {
         let until = tokio::time::Instant::now() + patience;
         while tokio::time::Instant::now() < until {
             tokio::time::sleep(ASK_AGAIN).await;
-            if let Some(lock) = self.store.lock()? {
-                self.services.lock_taken();
+            if let Some(lock) = self.try_lock()? {
                 return Ok(lock);
             }
         }
         Err(GiveError::Busy(self.store.path().to_owned()))
+    }
+
+    fn try_lock(&self) -> Result<Option<Lock>, StoreError> {
+        let lock = self.store.lock()?;
+        if lock.is_some() {
+            self.services.lock_taken();
+        }
+        Ok(lock)
     }
 
     /// Gives access and records it, after all checks. Returns what came of each request, in order.

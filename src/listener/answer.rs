@@ -181,7 +181,7 @@ fn again(
     Ok((status, Html(page.render()?)).into_response())
 }
 
-/// What a token opens, or why it opens nothing. Neither says whom it is about.
+/// What a token opens, or why it opens nothing. Neither says who it is about.
 async fn open(
     store: &Store,
     settings: &Settings,
@@ -303,7 +303,7 @@ fn page(
     }
 }
 
-/// What is wrong, each with whom it is about.
+/// What is wrong, each with the person it is about.
 fn told(questions: &[LinkQuestion], faults: &Faults) -> Vec<String> {
     let rows = questions.iter().filter_map(|question| {
         let why = faults.rows.get(&question.grant)?;

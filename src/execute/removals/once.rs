@@ -72,10 +72,10 @@ impl Remove<'_> {
         let is_sent = results.iter().any(Option::is_some);
         if is_sent {
             let sent = results.iter().flatten();
-            let failed = sent.clone().find(|sent| sent.is_general);
+            let is_general = sent.clone().any(|sent| sent.is_general);
             let not_before = sent.filter_map(|sent| sent.not_before).max();
             let rows = intended.iter().map(|tracked| tracked.row);
-            circuit.note(rows, failed.is_some(), not_before);
+            circuit.note(rows, is_general, not_before);
             let target = intended.first().map(|first| &first.action.target);
             if let Some(why) = target.and_then(|target| self.clock_differs(target)) {
                 circuit.breaker().stop(why);

@@ -48,11 +48,12 @@ impl LinkMaker {
         }
     }
 
-    /// The link as it stands in the mail.
-    pub(super) fn page(&self, link: &AnswerLink) -> Option<AnswerPage> {
-        let token = link.token(&self.secret)?;
+    /// The link as it stands in the mail, if the mail has one.
+    pub(super) fn page(maker: Option<&Self>, link: Option<&AnswerLink>) -> Option<AnswerPage> {
+        let (maker, link) = maker.zip(link)?;
+        let token = link.token(&maker.secret)?;
         Some(AnswerPage {
-            url: format!("{}/answer?t={token}", self.base),
+            url: format!("{}/answer?t={token}", maker.base),
             until: link.expires_at,
         })
     }

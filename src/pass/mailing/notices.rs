@@ -2,6 +2,7 @@
 
 use super::Occasion;
 use super::batch::Batch;
+use super::links::LinkMaker;
 use crate::mail::{self, CalendarEvent, ComposeError, MailHead};
 use crate::notify::links::{AnswerLink, LinkKind, notice_expires};
 use crate::notify::notices::{self, Item, Notice, NoticeRules};
@@ -60,9 +61,7 @@ pub(super) async fn queue(occasion: &Occasion<'_>) -> Result<Vec<i64>, PassError
     let batch = Batch::new(settings, "notice", &pass.run, now);
     let address = |(notice, _): &Linked| (notice.to.clone(), Notices::key(turn.day, &notice.to));
     let forms = |(notice, link): &Linked, head: &MailHead<'_>| {
-        let page = links
-            .zip(link.as_ref())
-            .and_then(|(maker, link)| maker.page(link));
+        let page = LinkMaker::page(links, link.as_ref());
         forms(notice, page.as_ref(), scene, head)
     };
     let note = move |db: &Db, (notice, link): &Linked, mail: &NewMail| {

@@ -2,6 +2,7 @@
 
 use super::Occasion;
 use super::batch::Batch;
+use super::links::LinkMaker;
 use crate::domain::Email;
 use crate::mail::{self, MailHead};
 use crate::notify::links::{AnswerLink, LinkKind, review_expires};
@@ -60,9 +61,7 @@ pub(super) async fn queue(occasion: &Occasion<'_>) -> Result<Vec<i64>, PassError
     let batch = Batch::new(settings, "review", &pass.run, now);
     let address = |(asked, _): &Linked| (asked.to.clone(), Reviews::key(&asked.to, now));
     let forms = |(asked, link): &Linked, head: &MailHead<'_>| {
-        let page = links
-            .zip(link.as_ref())
-            .and_then(|(maker, link)| maker.page(link));
+        let page = LinkMaker::page(links, link.as_ref());
         let letter = letter::review(asked, &rules, page.as_ref(), scene);
         Ok(vec![mail::compose_letter(&letter, None, head)?])
     };

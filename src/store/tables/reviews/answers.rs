@@ -126,12 +126,9 @@ impl Reviews {
     ) -> Result<(), StoreError> {
         Self::confirm(db, grant, at)?;
         for one in Self::one(db, grant, target, at)? {
+            let kept = Event::ReviewKept(one.reviewed(asked, Some(BY_LINK)));
             if is_review {
-                one.note(
-                    db,
-                    &Event::ReviewKept(one.reviewed(asked, Some(BY_LINK))),
-                    at,
-                )?;
+                one.note(db, &kept, at)?;
             }
         }
         Ok(())
@@ -148,12 +145,9 @@ impl Reviews {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         for one in Self::one(db, grant, target, at)? {
+            let ended = Event::ReviewEnded(one.reviewed(asked, Some(BY_LINK)));
             if is_review {
-                one.note(
-                    db,
-                    &Event::ReviewEnded(one.reviewed(asked, Some(BY_LINK))),
-                    at,
-                )?;
+                one.note(db, &ended, at)?;
             }
             one.cut(db, &asked.by, BY_LINK, at)?;
         }
