@@ -132,6 +132,8 @@ pub(crate) struct Answered {
     pub(crate) is_general: bool,
     /// Whether the provider seems to be down or overloaded.
     pub(crate) is_outage: bool,
+    /// Whether a call got no answer at all, and so may still take effect.
+    pub(crate) is_silent: bool,
     /// Whether the old entry surely still exists, though it was about to be replaced.
     pub(crate) kept: bool,
     /// The flags that the member certainly has.
@@ -149,6 +151,7 @@ impl Answered {
             not_before: None,
             is_general: false,
             is_outage: false,
+            is_silent: false,
             kept: false,
             has: Flags::default(),
             accepted: Vec::new(),

@@ -172,6 +172,17 @@ impl CallError {
         }
     }
 
+    /// Whether it was sent and nothing at all came back, so that it may be carried out later. Every
+    /// answer says that the call is over.
+    #[must_use]
+    pub(crate) fn is_silent(&self) -> bool {
+        match self {
+            Self::Unanswered { .. } | Self::TimedOut { .. } => true,
+            Self::GaveWay { sent, .. } => *sent,
+            _ => false,
+        }
+    }
+
     /// Whether the same call may well succeed soon: the network, 429, 500, 502, 503 and 504.
     #[must_use]
     pub(crate) fn is_retryable(&self) -> bool {

@@ -51,6 +51,9 @@ impl Sent {
     }
 }
 
+/// Why a removal that was answered is not over.
+const SENT_AGAIN: &str = "answered, and sent again in a few minutes: an entry was posted just before without an answer, and may still come";
+
 /// The ledger's SQL.
 #[derive(Debug)]
 pub(crate) struct Ledger;
@@ -174,15 +177,17 @@ impl Ledger {
         Ok(Attempt::Intended)
     }
 
-    /// Records how a try ended; when the action is over, closes the grants that it was for.
+    /// Records how a try ended; when the action is over, closes the grants that it was for. Returns
+    /// what was recorded: an answer may come too early to be the end.
     pub(crate) fn settle(
         db: &Connection,
         run: &str,
         tracked: &Tracked,
-        settled: &Settled,
+        settled: Settled,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Settled, StoreError> {
         let action = &tracked.action;
+        let settled = unless_it_may_come(db, action, settled, at)?;
         let attempts: u32 = db
             .prepare_cached("SELECT attempts FROM action WHERE id = :id")?
             .query_row(named_params! { ":id": tracked.row }, |row| row.get(0))?;
@@ -229,7 +234,7 @@ impl Ledger {
             close_grants(db, tracked.row, at)?;
             Provisions::after_removal(db, tracked.row, at)?;
         }
-        Ok(())
+        Ok(settled)
     }
 
     /// Whether a grant gives access again, on the target itself or on the whitelist that it
@@ -284,6 +289,29 @@ impl Ledger {
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
+}
+
+/// How a removal stands that was answered: not over while the entry may still be made by a call that
+/// got no answer, and sent again once that can be no more.
+fn unless_it_may_come(
+    db: &Connection,
+    action: &Action,
+    settled: Settled,
+    at: Timestamp,
+) -> Result<Settled, StoreError> {
+    if !settled.state.is_settled() || action.target.team().is_some() {
+        return Ok(settled);
+    }
+    let found = settled.state == ActionState::Done && settled.removed.len() == 1;
+    let until = entry::may_come_until(db, action.target.id(), &action.email, found, at)?;
+    Ok(match until {
+        None => settled,
+        Some(until) => Settled {
+            detail: Some(SENT_AGAIN.to_owned()),
+            not_before: Some(until),
+            ..Settled::new(ActionState::Unknown)
+        },
+    })
 }
 
 /// A grant that covers a person of an action. Led by the people, not by the target, which may have a

@@ -10,6 +10,7 @@ mod overlaps;
 pub(crate) mod persons;
 mod replacing;
 mod returned;
+mod silence;
 mod team_ends;
 mod team_rules;
 mod whitelist_ends;

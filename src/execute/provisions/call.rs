@@ -84,6 +84,7 @@ fn failed(error: &CallError) -> Answered {
         not_before: attempt::not_before(error),
         is_general: error.is_general(),
         is_outage: error.is_outage(),
+        is_silent: error.is_silent(),
         ..Answered::new(state)
     }
 }

@@ -111,22 +111,22 @@ impl Remove<'_> {
     ) -> Result<(), StoreError> {
         let run = self.run.to_owned();
         let at = clock::now();
-        let (intended, results) = self
+        let recorded = self
             .store
             .write(move |db| {
-                for (tracked, settled) in intended.iter().zip(&results) {
+                let mut recorded = Vec::with_capacity(results.len());
+                for (tracked, settled) in intended.iter().zip(results) {
                     if let Some(settled) = settled {
-                        Ledger::settle(db, &run, tracked, settled, at)?;
+                        let settled = Ledger::settle(db, &run, tracked, settled, at)?;
+                        recorded.push((tracked.action.clone(), settled));
                     }
                 }
-                Ok((intended, results))
+                Ok(recorded)
             })
             .await?;
-        for (tracked, settled) in intended.iter().zip(results) {
-            if let Some(settled) = settled {
-                self.log(&tracked.action, &settled);
-                self.count(&tracked.action, settled.state, at);
-            }
+        for (action, settled) in recorded {
+            self.log(&action, &settled);
+            self.count(&action, settled.state, at);
         }
         Ok(())
     }

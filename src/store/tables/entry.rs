@@ -1,7 +1,7 @@
 //! The last entry that a whitelist accepted for each spelling of an address. A whitelist cannot be
 //! read, so this is all that is known of it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, named_params};
 use strum::{EnumString, IntoStaticStr};
 
@@ -28,6 +28,10 @@ impl How {
         self.into()
     }
 }
+
+/// How long an entry may still be made by a call that nobody answered: longer than servers and proxies
+/// keep a request.
+const MAY_COME: SignedDuration = SignedDuration::from_mins(5);
 
 /// An entry that may be on a whitelist.
 #[derive(Debug, Clone)]
@@ -118,6 +122,49 @@ pub(crate) fn may_be_gone(
         ":target": target.0, ":person": email.key(), ":email": email.written(),
     })?;
     Ok(())
+}
+
+/// Records that a call for this person's entries got no answer then.
+pub(crate) fn got_no_answer(
+    db: &Connection,
+    target: TargetId,
+    email: &Email,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    db.prepare_cached(
+        "UPDATE entry SET silent_at = :at WHERE target = :target AND person = :person",
+    )?
+    .execute(named_params! {
+        ":target": target.0, ":person": email.key(), ":at": values::stored(at),
+    })?;
+    Ok(())
+}
+
+/// Until when an entry of this person may still be made by a call that got no answer, though a removal
+/// has just been answered: `found` says whether there was one to remove. If so, it may have been that
+/// call's.
+pub(crate) fn may_come_until(
+    db: &Connection,
+    target: TargetId,
+    email: &Email,
+    found: bool,
+    at: Timestamp,
+) -> Result<Option<Timestamp>, StoreError> {
+    let silent: Option<i64> = db
+        .prepare_cached(
+            "SELECT max(silent_at) FROM entry
+             WHERE target = :target AND person = :person AND silent_at <= :at
+               AND NOT (:found AND how = 'typed')",
+        )?
+        .query_row(
+            named_params! {
+                ":target": target.0, ":person": email.key(), ":found": found,
+                ":at": values::stored(at),
+            },
+            |row| row.get(0),
+        )?;
+    let until = values::read_if_any(silent).and_then(|silent| silent.checked_add(MAY_COME).ok());
+    Ok(until.filter(|until| at < *until))
 }
 
 /// Forgets what was only sent for a provision that the provider refused: nothing else says that it

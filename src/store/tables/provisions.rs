@@ -16,8 +16,9 @@ use crate::domain::event::{Planned, ProvisionOnly};
 use crate::domain::{
     Email, Event, Flags, Provider, ProvisionKind, Role, Standing, TakeBack, TargetId, TargetRef,
 };
+use crate::store::tables::{entry, targets};
 use crate::store::trail;
-use crate::store::{Sources, StoreError, db::values, tables::targets};
+use crate::store::{Sources, StoreError, db::values};
 
 pub(crate) use attempt::{Intent, Posting};
 pub(crate) use settle::Next;
@@ -184,23 +185,26 @@ impl Provisions {
         let mut statement = db.prepare_cached(
             "UPDATE provision SET state = 'unknown', unanswered = 1, due_at = :at,
                     detail = 'interrupted between the call and its result'
-             WHERE settled_at IS NULL AND state = 'intent' RETURNING id, target, email",
+             WHERE settled_at IS NULL AND state = 'intent' RETURNING id, target, email, tried_at",
         )?;
-        let rows: Vec<(i64, i64, String)> = statement
+        let rows: Vec<(i64, i64, String, Option<i64>)> = statement
             .query_map(named_params! { ":at": values::stored(at) }, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?
             .collect::<Result<_, _>>()?;
         if rows.is_empty() {
             return Ok(0);
         }
         let names = targets::names(db)?;
-        for (row, target, email) in &rows {
+        for (row, target, email, sent) in &rows {
+            let email = Email::observed(email);
             if let Some(target) = names.get(&TargetId(*target)) {
                 Sources::called(db, target)?;
             }
+            if let Some(sent) = values::read_if_any(*sent) {
+                entry::got_no_answer(db, TargetId(*target), &email, sent)?;
+            }
             let event = Event::ProvisionInterrupted(ProvisionOnly { provision_id: *row });
-            let email = Email::observed(email);
             trail::append_event(db, at, Some(TargetId(*target)), Some(&email), &event)?;
         }
         Ok(rows.len())

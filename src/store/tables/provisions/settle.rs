@@ -44,12 +44,13 @@ impl Provisions {
         answered: &Answered,
         at: Timestamp,
     ) -> Result<Next, StoreError> {
-        let (attempts, gap, unanswered, take_back): (u32, bool, bool, String) = db
+        let (attempts, gap, unanswered, take_back, sent): (u32, bool, bool, String, Option<i64>) = db
             .prepare_cached(
-                "SELECT attempts, gap_since IS NOT NULL, unanswered, take_back FROM provision WHERE id = :id",
+                "SELECT attempts, gap_since IS NOT NULL, unanswered, take_back, iif(state = 'intent', tried_at, NULL)
+                 FROM provision WHERE id = :id",
             )?
             .query_row(named_params! { ":id": provision.row }, |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?))
             })?;
         let take_back: Vec<TakeBack> = serde_json::from_str(&take_back)
             .map_err(|e| StoreError::Corrupt(format!("a provision: {e}")))?;
@@ -109,6 +110,14 @@ impl Provisions {
         });
         let target = provision.target.id();
         trail::append_event(db, at, Some(target), Some(&provision.email), &event)?;
+        let silent = match state {
+            // Its process died within the call.
+            ProvisionState::Withdrawn => values::read_if_any(sent),
+            _ => answered.is_silent.then_some(at),
+        };
+        if let Some(since) = silent {
+            entry::got_no_answer(db, target, &provision.email, since)?;
+        }
         match state {
             ProvisionState::Refused => {
                 for change in &take_back {
