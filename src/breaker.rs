@@ -113,6 +113,11 @@ impl Breaker {
         self.state().pace.recent.contains(&false)
     }
 
+    /// Notes that the provider asked to be left alone.
+    pub(crate) fn is_asked_to_rest(&self, why: String) {
+        self.state().stopped.get_or_insert(Stopped::Failing(why));
+    }
+
     /// Stops for another reason.
     pub(crate) fn stop(&self, why: String) {
         self.state().stopped.get_or_insert(Stopped::Otherwise(why));

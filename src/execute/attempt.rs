@@ -146,6 +146,10 @@ impl Circuit {
             let (failed, tried) = (last.failed, last.tried);
             format!("not tried: {failed} of the last {tried} calls before it failed")
         });
+        if is_general && not_before.is_some() {
+            let why = "not tried: the provider asked not to be called for a while";
+            self.breaker.is_asked_to_rest(why.to_owned());
+        }
     }
 
     /// Ends this stage's work at the account.

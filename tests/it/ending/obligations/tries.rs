@@ -176,3 +176,28 @@ async fn an_end_is_tried_by_the_daemon_whichever_provider_is_down() {
     .await;
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_asks_for_a_pause_gets_one_from_all_that_waits_for_it() {
+    let mut world = World::new().await;
+    world.config.guard = "max_removal_percent = 100".to_owned();
+    world.overdue(40).await;
+    let busy = Fault::Status(Answer::new(503).retry_after("1800"));
+    world.sentius.faults().once(When::method("DELETE"), busy);
+
+    let asked_at = world.now();
+    let run = world.run().await;
+
+    assert_eq!(run.code, 3, "{:?}", run.errors());
+    let calls = world.writes().len();
+    assert!(calls <= 5, "only what was under way already: {calls}");
+    let pause = jiff::SignedDuration::from_secs(1790);
+    let before = asked_at.checked_add(pause).unwrap().as_millisecond();
+    let early =
+        format!("SELECT count(*) FROM action WHERE settled_at IS NULL AND next_try_at < {before}");
+    assert_eq!(world.number(&early), 0);
+    assert!(world.number("SELECT count(*) FROM action WHERE settled_at IS NULL") >= 35);
+    world.later(31);
+    assert_eq!(world.run().await.code, 0);
+    assert!(world.whitelisted().is_empty());
+}
