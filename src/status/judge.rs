@@ -130,7 +130,7 @@ pub(crate) fn judge(
         && !is_told(pass)
     {
         reasons.push(match mail.unsent {
-            0 => "the last pass could not read all that it should".to_owned(),
+            0 => "the last pass could not read or give all that it should".to_owned(),
             unsent => format!("{} not sent", count(unsent, "mail is", "mails are")),
         });
     }

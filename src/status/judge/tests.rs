@@ -299,7 +299,7 @@ fn each_thing_that_failed_is_a_reason() {
         ),
         (
             |s| s.passes.last.as_mut().unwrap().outcome = Verdict::Incomplete,
-            "the last pass could not read all that it should",
+            "the last pass could not read or give all that it should",
         ),
         (
             |s| {
