@@ -122,8 +122,12 @@ fn entry(planner: &mut Planner<'_>, who: Who<'_>, cause: &Cause<'_>) {
     let Some(spellings) = planner.snapshot.entries.get(&key) else {
         return;
     };
-    // There is one entry for each address: that of a later grant is removed with it.
     let next = planner.next_start(who);
+    // What is over was taken off, and the entry is that of a later grant.
+    if next.is_some() && !cause.is_open {
+        return;
+    }
+    // There is one entry for each address: that of a later grant is removed with it.
     let note = next.map(|start| {
         format!("a grant from {start} on is posted again after it: the whitelist keeps one entry an address")
     });
