@@ -126,7 +126,7 @@ async fn record(
 ) -> Result<Vec<Given>, Failure> {
     if let Some(past) = grant.end.filter(|end| *end <= clock::now()) {
         output::complain(&format!(
-            "the end {} is past: the next pass removes this access",
+            "the end {} is past: the next pass removes this access, unless it began after that",
             words.moment(past)
         ));
     }

@@ -85,6 +85,27 @@ pub(crate) fn joined_after(end: Timestamp, created_at: Option<Timestamp>) -> boo
     created_at.is_some_and(|joined| joined.duration_since(end) > PROOF_AFTER)
 }
 
+/// What says whether a member has come back.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Since {
+    /// After a proven absence.
+    pub(crate) returned_at: Option<Timestamp>,
+    /// Was there otherwise when last seen: see `Member::continues`.
+    pub(crate) continues: bool,
+    pub(crate) first_seen: Timestamp,
+    pub(crate) created_at: Option<Timestamp>,
+}
+
+impl Since {
+    /// Whether the member has come back since the access on record ended at `end`. Who was seen before
+    /// that, and was never gone, has not: whatever date the provider gives by now.
+    #[must_use]
+    pub(crate) fn is_after(&self, end: Timestamp) -> bool {
+        self.returned_at.is_some_and(|at| at > end)
+            || (!self.continues && self.first_seen > end && joined_after(end, self.created_at))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

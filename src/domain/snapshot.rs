@@ -81,8 +81,9 @@ pub struct Member {
     pub first_seen: Timestamp,
     /// Since when they are there without a proven absence; absent: since before the first look.
     pub there_since: Option<Timestamp>,
-    /// Was an invite when last seen before.
-    pub was_invite: bool,
+    /// Was there when last seen before, as an invite or by another membership: the provider's date is
+    /// then not the one of being let in.
+    pub continues: bool,
     /// When they came back after a proven absence.
     pub returned_at: Option<Timestamp>,
     /// When lapsed last removed them there.

@@ -1,5 +1,7 @@
 //! How the pass ends: findings, what is owed, the mail, and the verdict.
 
+use std::collections::BTreeSet;
+
 use jiff::SignedDuration;
 
 use super::{Delivery, Options, Pass, PassError, mailing};
@@ -40,6 +42,16 @@ impl Pass<'_> {
         for others in [more, standing, std::mem::take(&mut seen.findings)] {
             found.extend(others);
         }
+        // Who has just come back stands in two of them.
+        let mut told = BTreeSet::new();
+        found.retain(|f| {
+            told.insert((
+                f.finding,
+                f.place.clone(),
+                f.email.clone(),
+                f.detail.clone(),
+            ))
+        });
         seen.findings = found;
         Ok(())
     }

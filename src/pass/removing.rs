@@ -159,7 +159,7 @@ impl Pass<'_> {
     }
 }
 
-/// People who came back after a proven absence: reported at once.
+/// People who came back: reported at once, in the words of `Findings::standing`, which tells them later.
 pub(super) fn returned(plan: &Plan) -> Vec<Finding> {
     let left = plan.left_alone.iter();
     let left = left.filter(|left| left.why == Why::Returned);

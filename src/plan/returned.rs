@@ -4,17 +4,21 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::Planner;
-use crate::domain::presence::joined_after;
+use crate::domain::presence::Since;
 use crate::domain::{Action, ActionKind, Invite, Means, Member, Reason};
 
 /// The least time between two removals of one person.
 const APART: SignedDuration = SignedDuration::from_hours(1);
 
-/// Whether a member has come back since the access on record ended at `end`. Who was seen before
-/// that, and was never gone, has not: whatever date the provider gives by now.
+/// Whether a member has come back since the access on record ended at `end`.
 pub(super) fn is_returned(member: &Member, end: Timestamp) -> bool {
-    member.returned_at.is_some_and(|at| at > end)
-        || (!member.was_invite && member.first_seen > end && joined_after(end, member.created_at))
+    let since = Since {
+        returned_at: member.returned_at,
+        continues: member.continues,
+        first_seen: member.first_seen,
+        created_at: member.created_at,
+    };
+    since.is_after(end)
 }
 
 /// The same of an invite.

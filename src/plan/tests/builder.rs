@@ -71,7 +71,7 @@ pub(super) fn member() -> Member {
         created_at: Some(at(0)),
         first_seen: at(0),
         there_since: Some(at(0)),
-        was_invite: false,
+        continues: false,
         returned_at: None,
         removed_at: None,
     }

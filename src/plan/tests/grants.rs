@@ -101,7 +101,7 @@ fn who_joined_only_after_the_end_has_come_back_unless_by_an_invite_that_ended() 
     let world = World::new([grant(&team(), Some(10))]).member(joined.clone());
     assert_eq!(world.left(12), [Why::Returned]);
     let accepted = Member {
-        was_invite: true,
+        continues: true,
         ..joined
     };
     let world = World::new([grant(&team(), Some(10))]).member(accepted);

@@ -73,11 +73,11 @@ impl Findings {
         collect(
             db,
             FindingKind::MemberReturned,
-            "SELECT target, email, 'came back after a proven absence' FROM member
+            "SELECT target, email, 'came back after the access had ended, and no grant covers it' FROM member
              WHERE valid_to IS NULL AND missing_since IS NULL AND returned_at IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = member.target AND g.person = member.email_key
                                AND g.removed_at IS NULL AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1))
-             UNION SELECT target, email, 'was invited again after a proven absence' FROM invite
+             UNION SELECT target, email, 'was invited again after the access had ended, and no grant covers it' FROM invite
              WHERE gone_at IS NULL AND missing_since IS NULL AND returned_at IS NOT NULL
                AND NOT EXISTS (SELECT 1 FROM grants g WHERE g.target = invite.target AND g.person = invite.email_key
                                AND g.removed_at IS NULL AND g.starts_at <= :now AND ifnull(g.ends_at > :now, 1))",

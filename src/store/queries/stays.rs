@@ -2,6 +2,8 @@
 //! and was never gone continues the same stay, with all that was due; grants that were closed for
 //! the absence are reopened.
 
+mod before;
+
 use std::collections::HashSet;
 
 use jiff::Timestamp;
@@ -9,155 +11,17 @@ use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::domain::event::Reopened;
 use crate::domain::presence::joined_after;
-use crate::domain::{Email, Event, Gone, GoneBy, Shown, TargetId};
+use crate::domain::{Email, Event, GoneBy, Shown, TargetId};
 use crate::store::trail;
 use crate::store::{Provisions, StoreError, db::values};
 
-/// A person's earlier stay in a team, before they were shown again.
-pub(in crate::store) struct Before {
-    /// The table and the number of the row.
-    row: (&'static str, i64),
-    person: String,
-    /// Whether it was an invite that is still pending, or was when last seen.
-    was_invite: bool,
-    first_seen: Timestamp,
-    there_since: Option<Timestamp>,
-    returned_at: Option<Timestamp>,
-    /// How it ended; `None` if it did not.
-    gone: Option<Gone>,
-}
+pub(in crate::store) use before::{Before, before};
 
 /// The word in the database; that a call was not answered is kept beside it.
 pub(in crate::store) fn word(by: GoneBy) -> &'static str {
     match by {
         GoneBy::Ours | GoneBy::Unanswered => "ours",
         GoneBy::Readings => "readings",
-    }
-}
-
-/// The earlier stay of a person who is shown: of the same membership, else the last of their
-/// address.
-pub(in crate::store) fn before(
-    db: &Connection,
-    team: TargetId,
-    person: &str,
-    shown: Shown<'_>,
-) -> Result<Option<Before>, StoreError> {
-    let pending = match shown.id {
-        Some(_) => pending_invite(db, team, person)?,
-        None => None,
-    };
-    if pending.is_some() {
-        return Ok(pending);
-    }
-    let same = match shown.id {
-        Some(id) => past_member(db, team, "remote_id = :key", id)?,
-        None => None,
-    };
-    if same.is_some() {
-        return Ok(same);
-    }
-    let member = past_member(db, team, "email_key = :key", person)?;
-    let invite = past_invite(db, team, person)?;
-    let missed = |before: &Before| before.gone.as_ref().map(|gone| gone.missed_at);
-    Ok([member, invite].into_iter().flatten().max_by_key(missed))
-}
-
-fn pending_invite(
-    db: &Connection,
-    team: TargetId,
-    person: &str,
-) -> Result<Option<Before>, StoreError> {
-    Ok(db
-        .prepare_cached(
-            "SELECT id, first_seen, there_since, returned_at FROM invite
-             WHERE target = :target AND email_key = :person AND gone_at IS NULL ORDER BY id LIMIT 1",
-        )?
-        .query_row(named_params! { ":target": team.0, ":person": person }, |row| {
-            Ok(Before {
-                row: ("invite", row.get(0)?),
-                person: person.to_owned(),
-                was_invite: true,
-                first_seen: values::read(row.get(1)?),
-                there_since: values::read_if_any(row.get(2)?),
-                returned_at: values::read_if_any(row.get(3)?),
-                gone: None,
-            })
-        })
-        .optional()?)
-}
-
-fn past_member(
-    db: &Connection,
-    team: TargetId,
-    which: &str,
-    key: &str,
-) -> Result<Option<Before>, StoreError> {
-    // Finds a membership by its id in the team, or among the past ones of an address.
-    let found = db
-        .prepare_cached(&format!(
-            "SELECT id, first_seen, there_since, returned_at, remote_id, gone_by, valid_to,
-                    proven_at IS NOT NULL, was_invite, email_key, unanswered
-             FROM member WHERE target = :target AND {which} AND valid_to IS NOT NULL AND gone_by IS NOT NULL
-             ORDER BY valid_to DESC, id DESC LIMIT 1"
-        ))?
-        .query_row(named_params! { ":target": team.0, ":key": key }, |row| {
-            Ok(Before {
-                row: ("member", row.get(0)?),
-                person: row.get(9)?,
-                was_invite: row.get(8)?,
-                first_seen: values::read(row.get(1)?),
-                there_since: values::read_if_any(row.get(2)?),
-                returned_at: values::read_if_any(row.get(3)?),
-                gone: Some(Gone {
-                    id: Some(row.get(4)?),
-                    by: by(row.get_ref(5)?.as_str()?, row.get(10)?),
-                    missed_at: values::read(row.get(6)?),
-                    proven: row.get(7)?,
-                }),
-            })
-        })
-        .optional()?;
-    Ok(found)
-}
-
-fn past_invite(
-    db: &Connection,
-    team: TargetId,
-    person: &str,
-) -> Result<Option<Before>, StoreError> {
-    Ok(db
-        .prepare_cached(
-            "SELECT id, first_seen, there_since, returned_at, gone_by, gone_at,
-                    proven_at IS NOT NULL
-             FROM invite
-             WHERE target = :target AND email_key = :person AND gone_at IS NOT NULL AND gone_by IS NOT NULL
-             ORDER BY gone_at DESC, id DESC LIMIT 1",
-        )?
-        .query_row(named_params! { ":target": team.0, ":person": person }, |row| {
-            Ok(Before {
-                row: ("invite", row.get(0)?),
-                person: person.to_owned(),
-                was_invite: true,
-                first_seen: values::read(row.get(1)?),
-                there_since: values::read_if_any(row.get(2)?),
-                returned_at: values::read_if_any(row.get(3)?),
-                gone: Some(Gone {
-                    id: None,
-                    by: by(row.get_ref(4)?.as_str()?, false),
-                    missed_at: values::read(row.get(5)?),
-                    proven: row.get(6)?,
-                }),
-            })
-        })
-        .optional()?)
-}
-
-fn by(word: &str, unanswered: bool) -> GoneBy {
-    match (word, unanswered) {
-        ("ours", false) => GoneBy::Ours,
-        ("ours", true) => GoneBy::Unanswered,
-        _ => GoneBy::Readings,
     }
 }
 
@@ -214,7 +78,7 @@ pub(in crate::store) fn begin(
         return Ok(());
     };
     // The age of an invite starts again after it was missing; that of a membership continues.
-    let (set, first_seen) = match (table, before.was_invite) {
+    let (set, first_seen) = match (table, before.continues) {
         ("member", true) => (", was_invite = 1", shown.at),
         ("member", false) => ("", before.first_seen),
         _ => ("", shown.at),

@@ -172,7 +172,7 @@ fn appeared(
                 absent_at: look.last_seen,
                 at: look.at,
             };
-            let before = stays::before(db, look.team, invite.email.key(), shown)?;
+            let before = stays::before(db, look.team, invite.email.key(), shown, &HashSet::new())?;
             Some((shown, before))
         }
     };

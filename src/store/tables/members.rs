@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, named_params, params};
 
+use crate::domain::presence::Since;
 use crate::domain::{Email, Flags, KnownMember, Missed, ReadMember, TargetId};
 use crate::store::{StoreError, db::values};
 pub(in crate::store) use look::{Absent, Look, end_stay, missed_again};
@@ -99,23 +100,30 @@ pub(in crate::store) fn unmanaged(
 ) -> Result<Vec<String>, StoreError> {
     let mut covered: HashMap<String, Covered> = HashMap::new();
     let mut statement = db.prepare_cached(
-        "SELECT person, ends_at IS NULL OR ends_at > ?2 FROM grants
+        "SELECT person, ends_at IS NULL OR ends_at > ?2, ends_at FROM grants
          WHERE target = ?1 AND removed_at IS NULL AND starts_at <= ?2",
     )?;
     let mut rows = statement.query(params![team.0, values::stored(now)])?;
     while let Some(row) = rows.next()? {
         let of_person = covered.entry(row.get(0)?).or_default();
         of_person.runs |= row.get::<_, bool>(1)?;
+        of_person.end = of_person.end.max(row.get(2)?);
     }
     let mut statement = db.prepare_cached(
-        "SELECT email, ifnull(created_at, first_seen), is_admin FROM member
-         WHERE target = ?1 AND valid_to IS NULL AND missing_since IS NULL",
+        "SELECT email, ifnull(created_at, first_seen), is_admin, returned_at, was_invite, first_seen, created_at
+         FROM member WHERE target = ?1 AND valid_to IS NULL AND missing_since IS NULL",
     )?;
     let mut rows = statement.query(params![team.0])?;
     while let Some(row) = rows.next()? {
         let email = Email::observed(row.get_ref(0)?.as_str()?);
         match covered.get_mut(email.key()) {
-            Some(of_person) => of_person.is_there = true,
+            Some(of_person) => {
+                of_person.is_there = true;
+                // Who came back is there without a grant; who was never gone is due.
+                if !of_person.runs && has_returned(row, of_person.end)? {
+                    take(Unmanaged { email, row })?;
+                }
+            }
             None if holder == Some(&email) => {}
             None => take(Unmanaged { email, row })?,
         }
@@ -134,7 +142,23 @@ pub(in crate::store) fn unmanaged(
 #[derive(Default)]
 struct Covered {
     runs: bool,
+    /// The last end, in milliseconds since 1970.
+    end: Option<i64>,
     is_there: bool,
+}
+
+/// Whether a member came back after their access had ended.
+fn has_returned(row: &Row<'_>, end: Option<i64>) -> Result<bool, StoreError> {
+    let Some(end) = values::read_if_any(end) else {
+        return Ok(false);
+    };
+    let since = Since {
+        returned_at: values::read_if_any(row.get(3)?),
+        continues: row.get(4)?,
+        first_seen: values::read(row.get(5)?),
+        created_at: values::read_if_any(row.get(6)?),
+    };
+    Ok(since.is_after(end))
 }
 
 /// Rows per statement: with more, the fixed cost of a statement no longer matters.

@@ -126,7 +126,7 @@ impl Teams {
             stays::bind(db, team.id())?;
         }
         stays.shown(db, &changes)?;
-        stays.appeared(db, &changes.appeared, first)?;
+        stays.appeared(db, &changes, first)?;
         let absent = stays.missing(db, &changes.missing)?;
         let (invites, awaited) =
             invites::take(db, &stays, invited, &reading.invites, &joined, first)?;

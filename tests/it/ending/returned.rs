@@ -2,10 +2,10 @@
 //! and came back is told, and removed only where `policy.returned` says so.
 
 use jiff::Timestamp;
-use lapsed_sandbox::TeamUser;
+use lapsed_sandbox::{Fault, TeamUser, When};
 use serde_json::json;
 
-use crate::world::readings::{core, end_in_core};
+use crate::world::readings::{core, end_in_core, people, shows};
 use crate::world::{FUTURE, PAST, World};
 
 const BOB: &str = "bob@example.com";
@@ -286,4 +286,149 @@ async fn who_comes_for_the_first_time_after_a_proven_absence_is_told_without_a_d
     assert_eq!((run.code, run.actions()), (0, vec![]));
     let told = ["sapling:acme/Core bob@example.com"];
     assert_eq!(run.found("member.returned"), told);
+}
+
+/// These memberships have other ids from now on, of which the provider says that they began a minute ago.
+fn join_anew(world: &World, emails: &[String]) {
+    let joined = world.now() - jiff::SignedDuration::from_mins(1);
+    world.sapling.with(|state| {
+        let core = state.team_mut("Core").unwrap();
+        for email in emails {
+            core.remove_member(email).unwrap();
+            core.add_member(TeamUser::new(email, joined));
+        }
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_does_not_lapse_when_all_have_other_ids_in_the_next_reading() {
+    let world = World::new().await;
+    let emails = people(12);
+    core(&world, &emails);
+    assert_eq!(world.run().await.code, 0);
+    end_in_core(&world, &emails, PAST).await;
+    let held = world.run().await;
+    assert_eq!(held.code, 4, "{:?}", held.errors());
+    world.later(60);
+    join_anew(&world, &emails);
+
+    let run = world.run().await;
+
+    assert_eq!(
+        (run.code, run.json["counts"]["held"].clone()),
+        (4, json!(12))
+    );
+    assert!(run.found("member.returned").is_empty());
+    let approved = world.lapsed(&["approve", run.id(), "--yes"]).await;
+    assert_eq!(approved.code, 0, "{}", approved.stderr);
+    assert_eq!(world.run().await.code, 0);
+    assert!(
+        world.members("Core").is_empty(),
+        "{:?}",
+        world.members("Core")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_failed_is_owed_under_the_next_id_too() {
+    let world = World::new().await;
+    core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);
+    assert_eq!(world.run().await.code, 0);
+    end_in_core(&world, &[BOB.to_owned()], PAST).await;
+    let busy = When::method("DELETE");
+    world.sapling.faults().once(busy, Fault::status(503));
+    assert_eq!(world.run().await.code, 3);
+    world.later(60);
+    join_anew(&world, &[BOB.to_owned()]);
+
+    let run = world.run().await;
+
+    assert_eq!(
+        world.members("Core"),
+        ["amy@example.com"],
+        "{:?}",
+        run.findings()
+    );
+    assert_eq!(run.code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_id_beside_the_one_that_is_due_is_due_as_well() {
+    let world = World::new().await;
+    let id = core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);
+    end_in_core(&world, &[BOB.to_owned()], "50m").await;
+    assert_eq!(world.run().await.code, 0);
+    world.later(62);
+    let joined = world.now() - jiff::SignedDuration::from_secs(30);
+    let shown = world.sapling.with(|state| {
+        let core = state.team("Core").unwrap();
+        let mut users: Vec<TeamUser> = core.members().cloned().collect();
+        users.push(TeamUser {
+            id: "00000099-5ea7-4000-8000-000000000099".to_owned(),
+            ..TeamUser::new("Bob@example.com", joined)
+        });
+        json!({"users": users, "pending_users": []})
+    });
+    shows(&world, &id, &shown);
+
+    let run = world.dry_run(None).await;
+
+    assert!(run.found("member.returned").is_empty());
+    let due =
+        |email: &str| format!("member.remove sapling:acme/Core {email} grant.ended planned -");
+    assert_eq!(
+        run.actions(),
+        [due("bob@example.com"), due("Bob@example.com")]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_left_while_nobody_looked_and_was_let_in_after_the_end_is_told_and_stays() {
+    let world = World::new().await;
+    core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);
+    end_in_core(&world, &[BOB.to_owned()], "50m").await;
+    assert_eq!(world.run().await.code, 0);
+    world.later(24 * 60);
+    join_anew(&world, &[BOB.to_owned()]);
+
+    let run = world.run().await;
+
+    let told = "sapling:acme/Core bob@example.com".to_owned();
+    assert!(run.found("member.returned").contains(&told));
+    assert_eq!((run.code, run.actions()), (0, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joined_after_an_end_that_is_recorded_only_now_is_told_and_stands_without_a_grant() {
+    let world = World::new().await;
+    core(&world, &["amy@example.com".to_owned()]);
+    let joined = world.now() - jiff::SignedDuration::from_hours(30 * 24);
+    join(&world, &joined.to_string());
+    assert_eq!(world.run().await.code, 0);
+    let end = (joined - jiff::SignedDuration::from_hours(24)).to_string();
+    let grant = [
+        "grant",
+        BOB,
+        "--target",
+        "sapling:acme/Core",
+        "--record-only",
+        "--end",
+        &end,
+    ];
+    let said = world.lapsed(&grant).await;
+    assert!(
+        said.stderr.contains("unless it began after that"),
+        "{}",
+        said.stderr
+    );
+
+    let run = world.run().await;
+
+    assert_eq!((run.code, run.actions()), (0, vec![]));
+    let told = ["sapling:acme/Core bob@example.com"];
+    assert_eq!(run.found("member.returned"), told);
+    let report = world.lapsed(&["report", "--format", "json"]).await;
+    let report: serde_json::Value = serde_json::from_str(&report.stdout).unwrap();
+    let without = report["unmanaged"].as_array().unwrap();
+    assert!(without.iter().any(|row| row["email"] == BOB), "{without:?}");
 }

@@ -144,7 +144,7 @@ impl Raw {
                 created_at: Some(time(since)),
                 first_seen: time(since),
                 there_since: Some(time(since)),
-                was_invite: false,
+                continues: false,
                 returned_at: None,
                 removed_at: None,
             })

@@ -74,7 +74,7 @@ impl Loader<'_> {
                 created_at: values::read_if_any(row.get("created_at")?),
                 first_seen: values::read(row.get("first_seen")?),
                 there_since: values::read_if_any(row.get("there_since")?),
-                was_invite: row.get("was_invite")?,
+                continues: row.get("was_invite")?,
                 returned_at: values::read_if_any(row.get("returned_at")?),
                 removed_at: values::read_if_any(row.get("removed_at")?),
             });

@@ -1,5 +1,7 @@
 //! A reading of a team against the members on record: who changed, who is missing, who appeared.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
@@ -161,7 +163,9 @@ impl Look<'_> {
     pub(in crate::store) fn appeared(
         &self,
         db: &Connection,
-        appeared: &[&ReadMember],
+        Changes {
+            appeared, missing, ..
+        }: &Changes<'_>,
         first: bool,
     ) -> Result<(), StoreError> {
         insert(db, self.team, appeared, self.at, self.at)?;
@@ -170,6 +174,8 @@ impl Look<'_> {
             true => Some(stays::granted(db, self.team)?),
             false => None,
         };
+        let missing = missing.iter().map(|member| member.remote_id.as_str());
+        let missing: HashSet<&str> = missing.collect();
         let matters = |member: &&&ReadMember| {
             granted
                 .as_ref()
@@ -182,7 +188,7 @@ impl Look<'_> {
                 absent_at: self.last_seen,
                 at: self.at,
             };
-            let stay = stays::before(db, self.team, member.email.key(), shown)?;
+            let stay = stays::before(db, self.team, member.email.key(), shown, &missing)?;
             stays::begin(db, self.team, &member.email, shown, stay.as_ref())?;
         }
         Ok(())
