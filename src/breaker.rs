@@ -8,7 +8,7 @@ mod rests;
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) use rests::{Noted, Rests};
+pub(crate) use rests::{Noted, Rests, Turn};
 
 /// How many calls are made at first.
 const FIRST: usize = 5;
@@ -28,6 +28,8 @@ struct State {
     pace: Pace,
     /// Why the account rested: one more failure stops it for the same reason, one success ends that.
     rested: Option<String>,
+    /// Whether a call of this one did not fail because of the provider as a whole.
+    has_succeeded: bool,
     stopped: Option<Stopped>,
 }
 
@@ -45,8 +47,30 @@ impl Breaker {
         Self(Mutex::new(State {
             pace: Pace::new(most),
             rested: None,
+            has_succeeded: false,
             stopped: None,
         }))
+    }
+
+    /// The same after so many calls that failed, of earlier passes.
+    fn after_failures(most: usize, failed: usize) -> Self {
+        let pace = Pace {
+            recent: VecDeque::from(vec![true; failed]),
+            ..Pace::new(most)
+        };
+        Self(Mutex::new(State {
+            pace,
+            rested: None,
+            has_succeeded: false,
+            stopped: None,
+        }))
+    }
+
+    /// One of an account that is not to be called, for this reason.
+    fn stopped_for(why: String) -> Self {
+        let breaker = Self::new(1);
+        breaker.is_asked_to_rest(why);
+        breaker
     }
 
     /// The same after a rest, for this reason: one call is let in, and more once it has succeeded.
@@ -58,6 +82,7 @@ impl Breaker {
         Self(Mutex::new(State {
             pace,
             rested: Some(why),
+            has_succeeded: false,
             stopped: None,
         }))
     }
@@ -90,6 +115,7 @@ impl Breaker {
     pub(crate) fn note(&self, failed: bool, stop: impl FnOnce(Failures) -> String) {
         let mut state = self.state();
         state.pace.note(failed);
+        state.has_succeeded |= !failed;
         let rested = state.rested.take();
         if state.stopped.is_none() {
             let why = match rested {
@@ -110,7 +136,19 @@ impl Breaker {
 
     /// Whether a call did not fail because of the provider as a whole.
     fn has_succeeded(&self) -> bool {
-        self.state().pace.recent.contains(&false)
+        self.state().has_succeeded
+    }
+
+    /// How many of the last calls failed since one succeeded.
+    fn failed_in_a_row(&self) -> usize {
+        let state = self.state();
+        state
+            .pace
+            .recent
+            .iter()
+            .rev()
+            .take_while(|failed| **failed)
+            .count()
     }
 
     /// Notes that the provider asked to be left alone.

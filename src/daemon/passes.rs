@@ -10,6 +10,7 @@ use super::{Daemon, LAST_CALLS};
 use crate::domain::{PassOutcome, Scope};
 use crate::pass::{self, Delivery, Options, PassError};
 use crate::progress::Progress;
+use crate::store::Resting;
 
 /// Passes one after the other, one for each account where only some targets are due.
 pub(super) type Passes = JoinHandle<Vec<Result<PassOutcome, PassError>>>;
@@ -32,7 +33,7 @@ impl Daemon {
         let mut parts = due.scope.by_account();
         self.workers.spawn(async move {
             let mut ended = Vec::with_capacity(parts.len());
-            parts.sort_by_key(|part| services.comes_last(part));
+            parts.sort_by_key(|part| services.turn(part));
             while !parts.is_empty() && !options.stop.is_set() {
                 let scope = parts.remove(0);
                 let waiting = (!parts.is_empty()).then(|| Scope::of_all(&parts));
@@ -41,7 +42,12 @@ impl Daemon {
                     waiting,
                     ..options.clone()
                 };
+                if let Ok(resting) = store.read(|db| Resting::accounts(db)).await {
+                    services.rests.wake_all_but(&resting);
+                }
+                let begun = Instant::now();
                 ended.push(pass::run(&settings, &services, &store, &options).await);
+                services.note_took(&options.scope, begun.elapsed());
             }
             ended
         })

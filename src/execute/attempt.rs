@@ -119,7 +119,7 @@ impl Circuit {
     /// That of an account's next calls, of which at most so many are under way.
     pub(super) fn new(services: &Services, account: Account, most: usize) -> Self {
         Self {
-            breaker: services.rests.breaker(&account, most),
+            breaker: services.rests.breaker(&account, most, clock::now()),
             account,
             failed: Mutex::default(),
         }

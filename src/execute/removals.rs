@@ -77,6 +77,7 @@ impl Remove<'_> {
             let doubt = self.clocks.doubt(&tracked.action.target.account_name());
             let is_unreadable = tracked.action.means == Means::Unreadable;
             match doubt {
+                _ if self.services.is_quiet(&tracked.action.target) => to_call.push(tracked),
                 // A team at a clock in doubt was not read for that reason.
                 Some(why) if !is_unreadable || self.clocks.has_told(&tracked.action.target) => {
                     doubtful.entry(why).or_default().push(tracked);

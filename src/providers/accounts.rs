@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use jiff::SignedDuration;
 
+use super::give_way::PATIENCE;
 use super::http::Http;
 use super::sapling::{self, Reader, Writer};
 use super::sentius::Whitelist;
 use super::{BuildError, GiveWay, Proof, StillDue};
-use crate::breaker::Rests;
+use crate::breaker::{Rests, Turn};
+use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Email, Provider, Scope};
+use crate::domain::{Email, Provider, Scope, TargetRef};
 use crate::metrics::Metrics;
 
 /// Every account of both providers, by name.
@@ -170,15 +173,15 @@ impl Services {
         }
     }
 
-    /// Whether others go before these targets: see [`Rests::comes_last`].
-    pub(crate) fn comes_last(&self, scope: &Scope) -> bool {
-        match scope {
-            Scope::Everything => false,
-            Scope::Only(targets) => {
-                let mut accounts = targets.values().map(|target| target.account_name());
-                accounts.any(|account| self.rests.comes_last(&account))
-            }
-        }
+    /// When it is the turn of these targets among others: see [`Rests::turn`].
+    pub(crate) fn turn(&self, scope: &Scope) -> Turn {
+        let turns = accounts_of(scope).map(|account| self.rests.turn(&account));
+        turns.max().unwrap_or_default()
+    }
+
+    /// Notes how long a pass on these targets took.
+    pub(crate) fn note_took(&self, scope: &Scope, took: Duration) {
+        accounts_of(scope).for_each(|account| self.rests.note_took(&account, took));
     }
 
     /// Whether each account has ever answered with success.
@@ -204,7 +207,7 @@ impl Services {
     }
 
     /// Asks the whitelists in scope for the time, all at once: nothing else is read there that
-    /// would tell it.
+    /// would tell it. Those that rest are not asked.
     pub(crate) async fn look_at_clocks(&self, scope: &Scope) {
         let asked = self.whitelists.iter().filter(|(name, _)| match scope {
             Scope::Everything => true,
@@ -212,8 +215,24 @@ impl Services {
                 .values()
                 .any(|t| t.provider() == Provider::Sentius && t.account() == name.as_str()),
         });
-        let looks = asked.map(|(_, whitelist)| whitelist.look_at_clock());
+        let looks = asked.map(|(name, whitelist)| async move {
+            let account = format!("{}:{name}", Provider::Sentius);
+            if self.rests.is_quiet(&account, clock::now()) {
+                return;
+            }
+            let asked_at = Instant::now();
+            if whitelist.look_at_clock().await.is_err() {
+                let keeps_waiting = asked_at.elapsed() >= PATIENCE;
+                self.rests
+                    .gave_no_time(&account, keeps_waiting, clock::now());
+            }
+        });
         futures_util::future::join_all(looks).await;
+    }
+
+    /// Whether a target's account rests, and is not called at present.
+    pub(crate) fn is_quiet(&self, target: &TargetRef) -> bool {
+        self.rests.is_quiet(&target.account_name(), clock::now())
     }
 
     /// Forgets the providers' clocks, whose difference may have changed.
@@ -225,4 +244,16 @@ impl Services {
             team.reader.forget_clock();
         }
     }
+}
+
+/// The accounts of the targets, each as often as it has some.
+fn accounts_of(scope: &Scope) -> impl Iterator<Item = String> {
+    let targets = match scope {
+        Scope::Everything => None,
+        Scope::Only(targets) => Some(targets.values()),
+    };
+    targets
+        .into_iter()
+        .flatten()
+        .map(|target| target.account_name())
 }

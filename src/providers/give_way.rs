@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 /// How long a call may take, and how long work at an account may go on, whoever waits. What takes
 /// longer for a single answer gets its turn when nobody waits.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How often is asked then whether somebody waits.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 

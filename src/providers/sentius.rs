@@ -154,8 +154,8 @@ impl Whitelist {
 
     /// Asks for the provider's time, without the key: a whitelist cannot be read, so that before
     /// the first removal nothing else tells it. Any answer will do. Without one the skew stays
-    /// unknown, and the removal shows what is wrong.
-    pub(crate) async fn look_at_clock(&self) -> Option<SignedDuration> {
+    /// unknown.
+    pub(crate) async fn look_at_clock(&self) -> Result<(), CallError> {
         let call = Call {
             method: Method::GET,
             path: "/".to_owned(),
@@ -166,8 +166,7 @@ impl Whitelist {
             large: None,
             is_under_way: AtomicBool::new(false),
         };
-        let _ = self.http.ask(call).await;
-        self.http.skew()
+        self.http.ask(call).await.map(drop)
     }
 
     /// Whether the account has ever answered a write with success.

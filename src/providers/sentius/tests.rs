@@ -72,7 +72,7 @@ async fn a_page_instead_of_an_answer_is_no_entry() {
 async fn a_look_at_the_clock_proves_nothing() {
     let stub = Stub::start([json(200, "{}"), json(404, "{}")]).await;
     let whitelist = Whitelist::new(&account(&stub, KEY), &settings(), &Metrics::default()).unwrap();
-    whitelist.look_at_clock().await;
+    whitelist.look_at_clock().await.unwrap();
     let jane = Email::observed("jane@example.com");
     let error = whitelist.remove(&jane).await.unwrap_err();
     assert!(matches!(error, CallError::Unproven { .. }), "{error:?}");

@@ -89,8 +89,9 @@ impl Agenda {
 /// nobody will.
 const JUST_ENDED: SignedDuration = SignedDuration::from_mins(1);
 
-/// Whether access has just ended at another account than this one, such as `sentius:acme`, and no
-/// removal is on record yet.
+/// Whether something has just come due at another account than this one, such as `sentius:acme`: access
+/// ended and no removal is on record yet, or one that failed is to be tried again, or a person approved
+/// one.
 pub(crate) fn waits_elsewhere(
     db: &Connection,
     account: &str,
@@ -107,12 +108,17 @@ pub(crate) fn waits_elsewhere(
                    AND iif(g.revoked, g.ends_at > :since, g.ends_at <= :cutoff)
                    AND t.provider || ':' || t.account <> :account
                    AND NOT EXISTS (SELECT 1 FROM action a WHERE a.target = g.target
-                                   AND a.person = g.person AND a.settled_at IS NULL))",
+                                   AND a.person = g.person AND a.settled_at IS NULL))
+             OR EXISTS (
+                 SELECT 1 FROM action a JOIN target t ON t.id = a.target
+                 WHERE a.settled_at IS NULL AND t.provider || ':' || t.account <> :account
+                   AND (a.next_try_at > :just AND a.next_try_at <= :now
+                        OR a.approved_at > :just AND ifnull(a.tried_at < a.approved_at, TRUE)))",
         )?
         .query_row(
             named_params! {
                 ":earliest": before(now, grace.saturating_add(JUST_ENDED)), ":now": values::stored(now),
-                ":since": before(now, JUST_ENDED), ":cutoff": before(now, grace), ":account": account,
+                ":since": before(now, JUST_ENDED), ":just": before(now, JUST_ENDED), ":cutoff": before(now, grace), ":account": account,
             },
             |row| row.get(0),
         )?;

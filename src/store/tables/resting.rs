@@ -1,9 +1,14 @@
 //! What waits for an account whose calls fail: all of it until one moment, or no more.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, named_params};
 
 use crate::store::{Runs, StoreError, db::values};
+
+/// That a row is at the account.
+const HERE: &str = "target IN (SELECT id FROM target WHERE provider || ':' || account = :account)";
 
 /// The rows of removals and gifts, by when they are tried next.
 #[derive(Debug)]
@@ -15,12 +20,32 @@ impl Resting {
         Runs::fact(db, &name(account))
     }
 
-    /// Records that it rests until then.
+    /// All accounts that rest.
+    pub(crate) fn accounts(db: &Connection) -> Result<BTreeSet<String>, StoreError> {
+        let mut statement = db.prepare_cached(
+            "SELECT substr(name, 7) FROM fact WHERE name >= 'rests.' AND name < 'rests/'",
+        )?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Records that it rests until then. What failed there in earlier passes waits until then as well.
     pub(crate) fn begin(
         db: &Connection,
         account: &str,
         until: Timestamp,
     ) -> Result<(), StoreError> {
+        for (table, moment, only) in [
+            ("action", "next_try_at", "attempts > 0"),
+            ("provision", "due_at", "gap_since IS NULL"),
+        ] {
+            db.prepare_cached(&format!(
+                "UPDATE {table} SET {moment} = :until
+                 WHERE settled_at IS NULL AND {moment} IS NOT NULL AND state IN ('failed', 'unknown')
+                   AND {only} AND {HERE}"
+            ))?
+            .execute(named_params! { ":account": account, ":until": values::stored(until) })?;
+        }
         Runs::set_fact(db, &name(account), until)
     }
 
@@ -63,11 +88,10 @@ impl Resting {
         until: Timestamp,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let here = "target IN (SELECT id FROM target WHERE provider || ':' || account = :account)";
         for (table, moment) in [("action", "next_try_at"), ("provision", "due_at")] {
             db.prepare_cached(&format!(
                 "UPDATE {table} SET {moment} = :now
-                 WHERE settled_at IS NULL AND {moment} = :until AND {here}"
+                 WHERE settled_at IS NULL AND {moment} = :until AND {HERE}"
             ))?
             .execute(named_params! {
                 ":account": account, ":until": values::stored(until), ":now": values::stored(now),
