@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
-pub(crate) use canonical::{canonical, canonical_domain, composed_lower};
+pub(crate) use canonical::{canonical, canonical_domain, composed_lower, without_needless};
 
 use crate::text::escaped;
 
@@ -21,7 +21,7 @@ const LONGEST: usize = 254;
 /// Providers match an address byte for byte (Sentius: "the exact address the person will use to
 /// authenticate"), people write it as they like. So the written form is kept for calls, and two
 /// addresses are equal when their canonical forms are: trimmed, NFC, the domain in IDNA-ASCII, in
-/// lower case.
+/// lower case, without needless quotes and without the root's dot.
 #[derive(Clone, Deserialize)]
 #[serde(from = "String")]
 pub struct Email {
@@ -218,6 +218,7 @@ mod tests {
             "jane@example.com\nBcc: x@example.com",
             "jane@-example.com",
             "jane@example..com",
+            "jane@example.com.",
             "<jane@example.com>",
         ] {
             assert!(Email::parse(text).is_err(), "{text:?}");
