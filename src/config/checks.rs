@@ -226,25 +226,10 @@ fn parse_mailbox(text: &str) -> Read<Mailbox> {
 
 /// Addresses and patterns with `*`.
 pub(super) fn patterns(leaf: Leaf) -> Read<Vec<Pattern>> {
-    leaf.list()?
-        .iter()
-        .map(|text| {
-            let pattern = text.trim();
-            let odd = |c: char| c.is_control() || c.is_whitespace();
-            if pattern.is_empty() {
-                Err(
-                    "a pattern is empty; write addresses or patterns such as \"*@example.com\""
-                        .to_owned(),
-                )
-            } else if !pattern.contains(['@', '*']) || pattern.contains(odd) {
-                Err(format!(
-                    "{text:?} matches no address; write one, or a pattern such as \"*@example.com\""
-                ))
-            } else {
-                Ok(Pattern::new(pattern))
-            }
-        })
-        .collect()
+    leaf.note(|| json!({ "items": { "type": "string", "pattern": r"^\s*(\*|\S+@\S+)\s*$" } }));
+    let texts = leaf.list()?;
+    let read = |text: &String| Pattern::parse(text).map_err(|error| error.to_string());
+    texts.iter().map(read).collect()
 }
 
 /// Whether this is the full name of a host, by its form: labels of letters, digits and dashes with a

@@ -5,7 +5,13 @@ use std::fmt;
 
 use idna::uts46::{AsciiDenyList, Hyphens, Uts46};
 
-use super::email::{Email, canonical_domain, composed_lower};
+use thiserror::Error;
+
+use super::email::{Email, canonical_domain, composed_lower, without_needless};
+
+/// Signs that an address may hold by RFC 5322 and hardly ever does, and that mean something in other
+/// languages of patterns. A `*` can stand in their place.
+const ELSEWHERE: &str = "!?%^$|{}`~#";
 
 /// `ceo@acme.com` or `*@board.acme.com`; matched by the canonical form of addresses.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +24,82 @@ pub struct Pattern {
     unicode: String,
 }
 
+/// Why a text is not a pattern: it would protect nobody, and nobody would notice.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum PatternError {
+    /// Nothing was there.
+    #[error("a pattern is empty; write addresses or patterns such as \"*@example.com\"")]
+    Empty,
+    /// Not of the form of an address, whatever `*` stands for.
+    #[error("{text:?} matches no address; write one, or a pattern such as {example:?}")]
+    NoAddress {
+        /// What was written.
+        text: String,
+        /// What may be meant.
+        example: String,
+    },
+    /// A sign of another language of patterns.
+    #[error(
+        "{text:?} matches no likely address, for its {sign:?}: the one sign is *, for any characters or none; write * in place of it, or leave it out"
+    )]
+    Elsewhere {
+        /// What was written.
+        text: String,
+        /// The sign.
+        sign: String,
+    },
+}
+
 impl Pattern {
+    /// Reads a pattern that a person gave: an address, an address with `*` in its name or its domain
+    /// or both, or `*` alone.
+    ///
+    /// # Errors
+    /// Tells what would match nobody who can exist.
+    pub fn parse(text: &str) -> Result<Self, PatternError> {
+        let pattern = Self::new(text);
+        let written = pattern.written.as_str();
+        if written.is_empty() {
+            return Err(PatternError::Empty);
+        }
+        if written == "*" {
+            return Ok(pattern);
+        }
+        let no_address = |example: String| PatternError::NoAddress {
+            text: text.to_owned(),
+            example,
+        };
+        let Some((local, domain)) = written.rsplit_once('@') else {
+            return Err(no_address("*@example.com".to_owned()));
+        };
+        let fits = |local: &str| {
+            // In a domain it may stand for a dot too.
+            let one = format!("{}@{}", local.replace('*', "a"), domain.replace('*', "a.a"));
+            Email::parse(&one).is_ok()
+        };
+        let sign = local
+            .find(|c| ELSEWHERE.contains(c))
+            .map(|at| &local[at..=at]);
+        // `.+` and `.*` are of regular expressions; the latter may as well be a dot before any word.
+        let sign = sign.or(local.contains(".+").then_some(".+"));
+        match sign {
+            _ if fits(local) && sign.is_none() => Ok(pattern),
+            Some(sign) if fits("a") && local != ".+" => Err(PatternError::Elsewhere {
+                text: text.to_owned(),
+                sign: sign.to_owned(),
+            }),
+            _ if fits("a") && ["", ".*", ".+"].contains(&local) => {
+                Err(no_address(format!("*@{domain}")))
+            }
+            _ => Err(no_address("*@example.com".to_owned())),
+        }
+    }
+
     /// Takes a pattern as it was written.
     #[must_use]
     pub fn new(text: &str) -> Self {
-        let written = composed_lower(text.trim());
+        let written = without_needless(&composed_lower(text.trim())).into_owned();
         Self {
             ascii: with_labels(&written, |label| {
                 canonical_domain(label).map_or(Cow::Borrowed(label), Cow::Owned)
@@ -125,12 +202,92 @@ mod tests {
             ("*bücher.example", "a@bücher.example", true),
             ("jö.rg*", "JÖ.rg@bücher.example", true),
             ("jörg*", "a@bücher.example", false),
+            ("ceo@acme.com", "ceo@acme.com.", true),
+            ("ceo@acme.com", "\"CEO\"@acme.com", true),
+            ("\"ceo\"@acme.com.", "ceo@acme.com", true),
+            ("*@board.acme.com.", "\"a\"@board.acme.com", true),
         ] {
             assert_eq!(
                 Pattern::new(pattern).matches(&Email::observed(address)),
                 matches,
                 "{pattern} on {address}"
             );
+        }
+    }
+
+    #[test]
+    fn addresses_and_addresses_with_stars_are_patterns() {
+        for text in [
+            "*",
+            "ceo@acme.com",
+            " ceo@acme.com ",
+            "*@board.acme.com",
+            "*@*.acme.com",
+            "*@acme.*",
+            "eve@*",
+            "*@*",
+            "*@acme*",
+            "p1*@example.com",
+            "*.admin@example.com",
+            "o'neil+x_y-z=a&b/c@example.com",
+            "jörg@bücher.example",
+            "*@büch*.example",
+            "ceo@acme.com.",
+            "\"ceo\"@acme.com",
+        ] {
+            assert!(Pattern::parse(text).is_ok(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_matches_nobody_is_no_pattern() {
+        for text in [
+            "",
+            "x.com",
+            "jane",
+            "@x.com",
+            "u@x.com,v@x.com",
+            "u@x.com v@x.com",
+            "mailto:u@x.com",
+            "<u@x.com>",
+            "u@x.com;",
+            "u@x.com..",
+            "u@x",
+            "ceo@",
+            "*@",
+            "!u@x.com",
+            "u?@x.com",
+            "u%@x.com",
+            "#u@x.com",
+            ".*@x.com",
+            ".+@x.com",
+            "u.+@x.com",
+            "^u@x.com$",
+            "(u|v)@x.com",
+            "[a-z]*@x.com",
+            "u{1}@x.com",
+            "%@x.com",
+            "/.*@x/",
+            "*.x.com",
+            "*@.x.com",
+            "*@x",
+        ] {
+            assert!(Pattern::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_pattern_is_told_with_what_may_be_meant() {
+        for (text, said) in [
+            ("@x.com", "such as \"*@x.com\""),
+            (".*@x.com", "such as \"*@x.com\""),
+            (".+@x.com", "such as \"*@x.com\""),
+            ("mailto:u@x.com", "such as \"*@example.com\""),
+            ("*.x.com", "such as \"*@example.com\""),
+            ("%@x.com", "for its \"%\": the one sign is *"),
+        ] {
+            let error = Pattern::parse(text).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
         }
     }
 }

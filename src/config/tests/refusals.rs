@@ -155,6 +155,14 @@ fn a_bad_value_is_named_with_what_would_be_right() {
             "[guard]\nprotected = [\"ceo\"]",
             "\"ceo\" matches no address",
         ),
+        (
+            "[guard]\nprotected = [\"ceo@acme.com\", \"@acme.com\"]",
+            "guard.protected: \"@acme.com\" matches no address; write one, or a pattern such as \"*@acme.com\"",
+        ),
+        (
+            "[guard]\nprotected = [\"u?@acme.com\"]",
+            "\"u?@acme.com\" matches no likely address, for its \"?\": the one sign is *",
+        ),
         ("[guard]\nprotected = [5]", "not a list of texts"),
         ("[guard]\nmax_clock_skew = \"0s\"", "longer than zero"),
         ("[status]", "status.listen: this key is missing"),

@@ -53,6 +53,35 @@ async fn protected_addresses_and_patterns_are_never_removed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_protected_person_is_known_with_the_roots_dot_and_in_quotes_too() {
+    let mut world = World::new().await;
+    world.config.guard = "protected = [\"ceo@acme.example\", \"*@board.acme.example\"]".to_owned();
+    world.config.teams = "[[sapling.team]]\nname = \"Core\"\nmax_age = \"30d\"\n".to_owned();
+    let spelled = [
+        "ceo@acme.example.",
+        "\"eve\"@board.acme.example",
+        "tim@board.acme.example.",
+    ];
+    world.team("Core", &[&spelled[..], &["amy@example.com"]].concat());
+    world.team("Labs", &["\"Ceo\"@acme.example", "amy@example.com"]);
+    let labs = format!("ceo@acme.example,sapling:acme/Labs,{PAST}");
+    world.grants(&[&labs]).await;
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.actions());
+    assert_eq!(run.json["counts"]["protected"], json!(4));
+    assert_eq!(world.members("Core"), spelled);
+    assert_eq!(world.members("Labs").len(), 2);
+    let refused = world
+        .lapsed(&["grant", "ceo@acme.example.", "--target", "sentius:acme"])
+        .await;
+    assert_eq!(refused.code, 2, "{}", refused.stdout);
+    let said = "\"ceo@acme.example.\" is not an address such as jane@example.com";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn who_is_no_longer_protected_goes_with_the_next_run() {
     let mut world = World::new().await;
     world.whitelist(&["jane@example.com"]);
