@@ -77,10 +77,14 @@ impl Answer {
 }
 
 impl Judge<'_> {
-    /// Lets successes (2xx) through.
+    /// Lets the documented successes through: 200, and for a write what says as much, 201 and 204.
+    /// Other 2xx are of something else: 202 is not done yet, 203 is a proxy's, 206 is a part.
     pub(super) fn success(&self, answer: Answer) -> Result<Answer, CallError> {
-        if answer.status.is_success() {
+        let status = answer.status.as_u16();
+        if status == 200 || (self.write && matches!(status, 201 | 204)) {
             Ok(answer)
+        } else if status == 206 && !self.write {
+            Err(self.implausible("a page of a longer list: status 206"))
         } else if answer.status.is_client_error() || answer.status.is_server_error() {
             Err(CallError::Refused {
                 status: answer.status.as_u16(),
@@ -97,7 +101,7 @@ impl Judge<'_> {
                 answer.status.as_u16()
             )))
         } else {
-            Err(self.implausible(&format!("status {}", answer.status.as_u16())))
+            Err(self.implausible(&format!("status {}", answer.status)))
         }
     }
 
@@ -293,7 +297,8 @@ mod tests {
             (200, JSON, "null"),
             (200, JSON, "{\"any\": 1}"),
             (200, None, "{}"),
-            (202, Some("application/problem+json"), "[]"),
+            (200, Some("application/problem+json"), "[]"),
+            (201, JSON, "{}"),
             (200, JSON, "{\"error\": null, \"detail\": \"User deleted\"}"),
             (200, Some("text/plain"), "OK\n"),
             (200, None, "deleted"),
@@ -372,6 +377,15 @@ mod tests {
         let done = removal_at(&proof, answer(204, None, ""));
         assert_eq!(done, Ok(Gone::Acknowledged));
         assert_eq!(removal_at(&proof, not_found()), Ok(Gone::Absent));
+    }
+
+    #[test]
+    fn another_2xx_than_the_documented_ones_leaves_the_outcome_of_a_write_unknown() {
+        for status in [202, 203, 205, 206, 207, 226, 299] {
+            let error = removal(status, None, "").unwrap_err();
+            assert!(error.is_unknown_outcome(), "{error}");
+            assert!(error.to_string().contains(&status.to_string()), "{error}");
+        }
     }
 
     #[test]

@@ -106,7 +106,7 @@ impl Reader {
         };
         // The same body can be a page by now, if its headers say so.
         let is_known = unless == Some(&digest);
-        if is_known && answer.signs.is_none() && !is_partial(&answer) {
+        if is_known && answer.signs.is_none() {
             return Ok(TeamReading::Unchanged);
         }
         let Members {
@@ -208,12 +208,8 @@ impl Reader {
         rows: usize,
         pending: Option<usize>,
     ) -> Result<(), CallError> {
-        let doubt = (signs.doubt(rows, pending))
-            .or_else(|| answer.signs.doubt(rows, pending))
-            .or_else(|| {
-                let part = "a page of a longer list: status 206";
-                is_partial(answer).then(|| part.to_owned())
-            });
+        let doubt = signs.doubt(rows, pending);
+        let doubt = doubt.or_else(|| answer.signs.doubt(rows, pending));
         self.plausible(doubt.map_or(Ok(()), Err))?;
         self.proof().give();
         Ok(())
@@ -222,11 +218,6 @@ impl Reader {
     fn plausible(&self, check: Result<(), String>) -> Result<(), CallError> {
         check.map_err(|reason| self.access.http.judge(false).implausible(&reason))
     }
-}
-
-/// Whether the status says that it is a part (206).
-fn is_partial(answer: &Answer) -> bool {
-    answer.status.as_u16() == 206
 }
 
 /// Reads a team into the slot while its answer comes in.

@@ -270,6 +270,10 @@ async fn what_is_no_reading_of_a_team_never_looks_like_an_empty_one() {
         json(200, r#"{"users": []}"#),
         json(200, r#"{"users": null, "pending_users": []}"#),
         json(200, r#"{"users": [], "pending_users": [{"email": ""}]}"#),
+        json(201, EMPTY_TEAM),
+        json(202, EMPTY_TEAM),
+        json(203, EMPTY_TEAM),
+        json(299, EMPTY_TEAM),
         answer(302, &["location: /login"], ""),
     ] {
         let (reader, _stub) = reader(reply).await;

@@ -95,6 +95,53 @@ async fn a_short_text_that_says_yes_is_a_yes_and_any_other_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_2xx_that_is_not_documented_is_no_yes_and_the_call_is_made_again() {
+    for code in [202, 203, 205, 206, 299] {
+        let world = jane_is_due(true).await;
+        let accepted = Fault::Status(Answer::new(code).body("application/json", ""));
+        world
+            .sentius
+            .faults()
+            .once(When::method("DELETE"), accepted);
+
+        let run = world.run().await;
+
+        let unknown = "whitelist.remove sentius:acme jane@example.com grant.ended unknown -";
+        assert_eq!((run.code, run.actions()), (3, vec![unknown.to_owned()]));
+        let said = run.detail();
+        let other = format!("answered with something else than documented: status {code}");
+        assert!(said.starts_with(&other), "{said}");
+        assert_eq!(world.whitelisted(), ["jane@example.com"]);
+        assert_eq!(world.run().await.code, 0);
+        assert!(world.whitelisted().is_empty(), "{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_team_that_is_shown_with_another_status_than_200_is_not_read() {
+    for code in [201, 202, 203, 299] {
+        let world = World::new().await;
+        let core = world.team("Core", &["bob@example.com"]);
+        world
+            .grants(&[&format!("bob@example.com,sapling:acme/Core,{PAST}")])
+            .await;
+        let nobody = r#"{"users": [], "pending_users": []}"#;
+        let answer = Answer::new(code).body("application/json", nobody);
+        let reading = When::method("GET").path(&core);
+        world
+            .sapling
+            .faults()
+            .always(reading, Fault::Status(answer));
+
+        let run = world.run().await;
+
+        assert_eq!(run.code, 3, "{code}");
+        assert_eq!(run.found("observation.doubtful"), ["sapling:acme/Core -"]);
+        assert_eq!(world.list().await[0]["state"], json!("ended"), "{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_whitelist_answers_with_5xx_is_unknown_and_sent_again() {
     for code in [500, 502, 503] {
         let world = jane_is_due(true).await;
