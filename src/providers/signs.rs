@@ -1,174 +1,17 @@
 //! Signs that a list is only a page of a longer one, or an error: fields beside it, and headers.
-//! Names are compared without case and punctuation.
 
+mod names;
 mod values;
 
 use reqwest::header::{CONTENT_RANGE, HeaderMap, LINK};
 use serde_json::{Map, Value};
 
 use super::denial;
+use names::{Tells, what};
 use values::{counts_more, is, names_a_page, number, plain};
 
 /// How deep fields about the list may be nested.
 const LEVELS: u8 = 3;
-
-/// What a field or header says about the list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tells {
-    /// Where the next part is, if there is one.
-    Next,
-    /// Whether there is more than this.
-    More,
-    /// Whether this is all of it.
-    Whole,
-    /// How many rows there are: in all, members of a team alone, its invites alone.
-    Total(usize),
-    /// Which page this is.
-    Page,
-    /// How many pages there are.
-    Pages,
-    /// That it went wrong.
-    Error,
-    /// Whether it went well.
-    Success,
-    /// Other signs may be nested in it.
-    About,
-}
-
-/// Names in lower case, without punctuation, by what they say.
-const SIGNS: [(Tells, &[&str]); 11] = [
-    (
-        Tells::Next,
-        &[
-            "next",
-            "nextpage",
-            "nextcursor",
-            "nexttoken",
-            "nextpagetoken",
-            "nextpageurl",
-            "nextpagelink",
-            "nexturl",
-            "nextlink",
-            "nexthref",
-            "nextmarker",
-            "nextoffset",
-            "nextstart",
-            "nextkey",
-            "odatanextlink",
-            "continuation",
-            "continuationtoken",
-            "cursor",
-            "lastevaluatedkey",
-        ],
-    ),
-    (
-        Tells::More,
-        &[
-            "more",
-            "hasmore",
-            "hasmoreitems",
-            "hasmoreresults",
-            "moreavailable",
-            "moreitems",
-            "moreresults",
-            "morepages",
-            "hasmorepages",
-            "remaining",
-            "remainingcount",
-            "remainingitems",
-            "itemsremaining",
-            "hasnext",
-            "hasnextpage",
-            "truncated",
-            "istruncated",
-            "partial",
-            "ispartial",
-            "partialresults",
-            "incomplete",
-            "isincomplete",
-            "incompleteresults",
-        ],
-    ),
-    (
-        Tells::Whole,
-        &[
-            "complete",
-            "iscomplete",
-            "last",
-            "islast",
-            "islastpage",
-            "lastpage",
-            "done",
-            "finished",
-        ],
-    ),
-    (
-        Tells::Total(0),
-        &[
-            "total",
-            "totalcount",
-            "totalelements",
-            "totalitems",
-            "totalrecords",
-            "totalresults",
-            "totalrows",
-            "totalsize",
-            "count",
-            "odatacount",
-        ],
-    ),
-    (
-        Tells::Total(1),
-        &[
-            "totalusers",
-            "userstotal",
-            "userscount",
-            "usercount",
-            "usertotal",
-        ],
-    ),
-    (
-        Tells::Total(2),
-        &[
-            "totalpendingusers",
-            "pendinguserstotal",
-            "pendinguserscount",
-            "pendingcount",
-        ],
-    ),
-    (
-        Tells::Page,
-        &["page", "currentpage", "pageno", "pagenumber", "pagenum"],
-    ),
-    (
-        Tells::Pages,
-        &[
-            "pages",
-            "totalpages",
-            "totalpagecount",
-            "pagestotal",
-            "pagecount",
-            "numpages",
-            "lastpage",
-        ],
-    ),
-    (Tells::Error, &["error", "errors"]),
-    (Tells::Success, &["success", "ok", "succeeded"]),
-    (
-        Tells::About,
-        &[
-            "links",
-            "meta",
-            "metadata",
-            "responsemetadata",
-            "page",
-            "pagination",
-            "paging",
-            "pageinfo",
-            "cursors",
-        ],
-    ),
-];
 
 /// The signs beside one list.
 #[derive(Debug, Default)]
@@ -180,6 +23,10 @@ pub(super) struct PageSigns {
     /// The number of this page, and of all of them, with the name.
     page: Option<u64>,
     pages: Option<(String, u64)>,
+    /// The fewest rows that a page is said to have room for, with the name.
+    size: Option<(String, u64)>,
+    /// Whether one says that there is no more.
+    is_whole: bool,
     /// The first that says that it went wrong.
     error: Option<String>,
 }
@@ -213,7 +60,8 @@ impl PageSigns {
                 match tells {
                     // Not of the list, by its name alone.
                     Tells::Error | Tells::Success => {}
-                    Tells::Total(_) | Tells::More if ["count", "remaining"].contains(&bare) => {}
+                    Tells::Total(_) | Tells::More | Tells::Size
+                        if ["count", "remaining", "limit", "size"].contains(&bare) => {}
                     Tells::About => {
                         let fields = serde_json::from_str(&text).unwrap_or_default();
                         signs.look_into(&fields, LEVELS);
@@ -242,9 +90,12 @@ impl PageSigns {
             totals,
             page: _,
             pages,
+            size,
+            is_whole: _,
             error,
         } = self;
-        more.is_none() && pages.is_none() && error.is_none() && totals.iter().all(Option::is_none)
+        let signs = [pages, size].into_iter().chain(totals);
+        more.is_none() && error.is_none() && signs.into_iter().all(Option::is_none)
     }
 
     /// Why the list cannot be the whole one, if so. `pending` is the number of invites beside
@@ -272,7 +123,30 @@ impl PageSigns {
             let ((name, total), rows) = (total.as_ref()?, rows?);
             (*total > rows as u64).then(|| format!("{name} is {total}, and it has {rows}"))
         });
-        too_few.and_then(|why| part(&why))
+        if let Some(why) = too_few {
+            return part(&why);
+        }
+        self.full_page(users as u64, pending.unwrap_or_default() as u64)
+    }
+
+    /// Why the list may go on: it has all the rows that a page can have, and nothing says that it is the
+    /// whole one.
+    fn full_page(&self, users: u64, pending: u64) -> Option<String> {
+        let (name, size) = self.size.as_ref()?;
+        let rows = [users.saturating_add(pending), users, pending];
+        // The lists may have their pages together, or each its own.
+        let is_full = rows[0] == *size || users.max(pending) >= *size;
+        let is_told = |which: usize| {
+            let total = self.totals[which].as_ref();
+            total.is_some_and(|(_, total)| *total == rows[which])
+        };
+        let is_last_page = self.pages.is_some();
+        let is_whole = self.is_whole || is_last_page || is_told(0) || (is_told(1) && is_told(2));
+        (is_full && !is_whole).then(|| {
+            format!(
+                "perhaps a page of a longer list: it has as many rows as its page size of {size} ({name}), so there may be more"
+            )
+        })
     }
 
     fn is_part(&mut self, why: impl FnOnce() -> String) {
@@ -288,16 +162,26 @@ impl PageSigns {
     fn note(&mut self, tells: Tells, name: &str, value: &Value, levels: u8) {
         match tells {
             Tells::Next if names_a_page(value) => self.is_part(|| format!("{name} is set")),
+            Tells::Next => self.is_whole = true,
             Tells::More if is(value, true) || counts_more(value) => {
                 self.is_part(|| format!("{name} is {}", plain(value)));
             }
+            Tells::More if is(value, false) || number(value) == Some(0) => self.is_whole = true,
             Tells::Whole if is(value, false) => self.is_part(|| format!("{name} is false")),
+            Tells::Whole if is(value, true) => self.is_whole = true,
             Tells::Total(which) => self.count(which, name, value),
             Tells::Page => self.page = self.page.max(number(value)),
             Tells::Pages => {
                 let more = |pages: &u64| self.pages.as_ref().is_none_or(|(_, most)| pages > most);
                 if let Some(pages) = number(value).filter(more) {
                     self.pages = Some((name.to_owned(), pages));
+                }
+            }
+            Tells::Size => {
+                let fewer = |size: &u64| self.size.as_ref().is_none_or(|(_, least)| size < least);
+                // None at all is written as zero.
+                if let Some(size) = number(value).filter(|size| *size > 0).filter(fewer) {
+                    self.size = Some((name.to_owned(), size));
                 }
             }
             Tells::Error if denial::is_error(value) => {
@@ -308,12 +192,7 @@ impl PageSigns {
                     .get_or_insert_with(|| format!("{name} is {}", plain(value)));
             }
             Tells::About if levels > 0 => self.look_into(value, levels - 1),
-            Tells::Next
-            | Tells::More
-            | Tells::Whole
-            | Tells::Error
-            | Tells::Success
-            | Tells::About => {}
+            Tells::More | Tells::Whole | Tells::Error | Tells::Success | Tells::About => {}
         }
     }
 
@@ -344,16 +223,6 @@ impl PageSigns {
             self.totals[which] = Some((name.to_owned(), total));
         }
     }
-}
-
-/// What a name says; some mean different things by their value.
-fn what(name: &str) -> impl Iterator<Item = Tells> {
-    let letters = name.chars().filter(char::is_ascii_alphanumeric);
-    let plain: String = letters.map(|c| c.to_ascii_lowercase()).collect();
-    let known = SIGNS
-        .iter()
-        .filter(move |(_, names)| names.contains(&plain.as_str()));
-    known.map(|(tells, _)| *tells)
 }
 
 /// Whether a `Link` header names a next page (RFC 8288).

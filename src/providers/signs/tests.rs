@@ -252,3 +252,51 @@ fn a_next_page_is_known_by_its_relation() {
     }
     assert!(!has_next_page(&HeaderMap::new()));
 }
+
+#[test]
+fn a_page_that_is_full_is_perhaps_a_part() {
+    for (fields, name, size) in [
+        (r#""limit": 2"#, "limit", 2),
+        (r#""limit": 2, "offset": 0"#, "limit", 2),
+        (r#""per_page": "1", "page": 1"#, "per_page", 1),
+        (r#""meta": {"pagination": {"pageSize": 2}}"#, "pageSize", 2),
+        (r#""page_size": 1"#, "page_size", 1),
+        (r#""page": {"size": 2, "number": 0}"#, "size", 2),
+        (r#""limit": 50, "per_page": 2"#, "per_page", 2),
+        (r#""limit": 2, "total_users": 1"#, "limit", 2),
+    ] {
+        let said = doubt(fields).unwrap_or_default();
+        let why = format!("as many rows as its page size of {size} ({name}), so there may be more");
+        assert!(said.ends_with(&why), "{fields}: {said}");
+    }
+    let said = doubt_of("X-Per-Page: 2").unwrap_or_default();
+    assert!(
+        said.contains("page size of 2 (the header x-per-page)"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_page_with_room_left_or_told_to_be_the_last_is_the_whole() {
+    for fields in [
+        r#""limit": 3"#,
+        r#""limit": 50, "offset": 0"#,
+        r#""page_size": 0, "size": null, "per_page": "all""#,
+        r#""limit": 2, "has_more": false"#,
+        r#""limit": 2, "next": null"#,
+        r#""limit": 2, "total": 2"#,
+        r#""limit": 1, "total_users": 1, "pending_count": 1"#,
+        r#""per_page": 2, "page": 1, "total_pages": 1"#,
+        r#""page": {"size": 2, "number": 0, "last": true}"#,
+    ] {
+        assert_eq!(doubt(fields), None, "{fields}");
+    }
+    for header in ["X-Per-Page: 50", "X-Limit: 2", "X-Size: 2"] {
+        assert_eq!(doubt_of(header), None, "{header}");
+    }
+    // Two lists of three rows, each with a page of its own.
+    let mut signs = PageSigns::default();
+    signs.take("limit", &4.into());
+    assert_eq!(signs.doubt(3, Some(3)), None);
+    assert!(signs.doubt(4, Some(0)).is_some() && signs.doubt(5, None).is_some());
+}

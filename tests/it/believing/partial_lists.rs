@@ -71,6 +71,10 @@ async fn a_page_of_a_team_is_no_reading_of_it() {
             "total_pages is 2, and this is page 1",
         ),
         (json!({"total": 3}), "total is 3, and it has 1"),
+        (
+            json!({"limit": 1, "offset": 0}),
+            "it has as many rows as its page size of 1 (limit), so there may be more",
+        ),
     ] {
         let world = World::new().await;
         let mut team = only_the_holder();
