@@ -2,6 +2,9 @@
 
 use std::collections::HashSet;
 
+use reqwest::Url;
+use secrecy::{ExposeSecret, SecretString};
+
 use super::secrets::{API_KEY, Secrets};
 use super::section::{Leaf, Read, Section};
 use super::{SaplingAccount, SaplingAuth, SentiusAccount, TeamRule, checks};
@@ -13,12 +16,15 @@ pub(super) fn sentius(
     secrets: &Secrets<'_>,
     names: &mut HashSet<String>,
 ) -> Vec<SentiusAccount> {
+    let mut places = Vec::new();
     root.sections("sentius")
         .into_iter()
         .filter_map(|mut section| {
             let name = unique_name(&mut section, names);
             let base_url = section.require("base_url", checks::base_url);
             let api_key = secrets.secret(&mut section, &API_KEY);
+            let place = Place::of(&name, &base_url, &api_key, &None);
+            one_for_each_place(&section, "sentius", place, &mut places);
             section.finish();
             Some(SentiusAccount {
                 name: name?,
@@ -36,6 +42,7 @@ pub(super) fn sapling(
     whitelists: &HashSet<String>,
 ) -> Vec<SaplingAccount> {
     let mut names = HashSet::new();
+    let mut places = Vec::new();
     root.sections("sapling")
         .into_iter()
         .filter_map(|mut section| {
@@ -51,6 +58,8 @@ pub(super) fn sapling(
             let self_email = section.read("self_email", checks::email);
             let account = name.as_deref().unwrap_or_default();
             let teams = teams(&mut section, account, whitelists);
+            let place = Place::of(&name, &base_url, &api_key, &organization_id);
+            one_for_each_place(&section, "sapling", place, &mut places);
             section.finish();
             Some(SaplingAccount {
                 name: name?,
@@ -63,6 +72,65 @@ pub(super) fn sapling(
             })
         })
         .collect()
+}
+
+/// What an account is to its provider, and its name here.
+struct Place {
+    name: String,
+    url: String,
+    key: SecretString,
+    organization: Option<String>,
+}
+
+impl Place {
+    /// None where something is missing, or keys are not read.
+    fn of(
+        name: &Option<String>,
+        url: &Option<Url>,
+        key: &Option<SecretString>,
+        organization: &Option<String>,
+    ) -> Option<Self> {
+        let key = key.as_ref().filter(|key| !key.expose_secret().is_empty())?;
+        let mut url = url.clone()?;
+        // With the root's dot it is the same host.
+        let host = url.host_str().and_then(|host| host.strip_suffix('.'));
+        if let Some(host) = host.map(str::to_owned) {
+            url.set_host(Some(&host)).ok()?;
+        }
+        Some(Self {
+            name: name.clone()?,
+            url: url.as_str().trim_end_matches('/').to_owned(),
+            key: key.clone(),
+            organization: organization.clone(),
+        })
+    }
+
+    /// Whether both are one account. One key may hold several organizations, where each is named.
+    fn is(&self, other: &Self) -> bool {
+        let are_apart = match (&self.organization, &other.organization) {
+            (Some(one), Some(other)) => one != other,
+            _ => false,
+        };
+        self.url == other.url && self.key.expose_secret() == other.key.expose_secret() && !are_apart
+    }
+}
+
+/// Refuses a second name for one account: what is removed under one name would be taken from the
+/// other, whose grants still give it.
+fn one_for_each_place(
+    section: &Section<'_>,
+    provider: &str,
+    place: Option<Place>,
+    places: &mut Vec<Place>,
+) {
+    let Some(place) = place else { return };
+    if let Some(same) = places.iter().find(|known| known.is(&place)) {
+        let (first, second) = (&same.name, &place.name);
+        section.wrong_here(format!(
+            "{provider}:{first} and {provider}:{second} are the same account at the provider: they have the same base_url and the same key, so that a removal from one would end what the other gives; leave one out, or give it its own key"
+        ));
+    }
+    places.push(place);
 }
 
 fn unique_name(section: &mut Section<'_>, names: &mut HashSet<String>) -> Option<String> {

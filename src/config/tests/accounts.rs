@@ -1,6 +1,7 @@
 //! What is refused in accounts, team rules and mail, and in which words.
 
-use super::{MAIL, SAPLING, SENTIUS, refuse};
+use super::{Fixture, MAIL, SAPLING, SENTIUS, accept, refuse};
+use crate::config::Keys;
 
 #[test]
 fn an_account_needs_a_name_of_its_own_and_a_safe_url() {
@@ -46,6 +47,48 @@ fn an_account_needs_a_name_of_its_own_and_a_safe_url() {
         error.contains("sentius[1].name: there are two of the name \"acme\""),
         "{error}"
     );
+}
+
+#[test]
+fn one_account_at_a_provider_has_one_name() {
+    let two = |section: &str| section.replace("\"acme\"", "\"two\"");
+    let error = refuse(&format!("{SENTIUS}{}", two(SENTIUS)));
+    assert!(
+        error.contains("sentius[1]: sentius:acme and sentius:two are the same account at the provider: they have the same base_url and the same key"),
+        "{error}"
+    );
+    for (from, to) in [
+        ("sapling.ai/v1/", "sapling.ai/v1"),
+        ("api.sapling.ai", "API.sapling.ai.:443"),
+        (
+            "sapling.ai/v1/\"",
+            "sapling.ai/v1//\"\norganization_id = \"o1\"",
+        ),
+    ] {
+        let again = two(SAPLING).replace(from, to);
+        assert_ne!(again, two(SAPLING));
+        let error = refuse(&format!("{SAPLING}{again}"));
+        assert!(
+            error.contains("sapling[1]: sapling:acme and sapling:two are the same account"),
+            "{to}: {error}"
+        );
+    }
+}
+
+#[test]
+fn another_key_place_or_organization_is_another_account() {
+    let two = |section: &str| section.replace("\"acme\"", "\"two\"");
+    let of = |id: &str| format!("organization_id = \"{id}\"\n");
+    accept(&format!("{SENTIUS}{}", two(SENTIUS).replace("api.", "eu.")));
+    accept(&format!("{SENTIUS}{SAPLING}"));
+    let (one, other) = (of("o1"), of("o2"));
+    accept(&format!("{SAPLING}{one}{}{other}", two(SAPLING)));
+    let fixture = Fixture::new().with("OTHER", "another key of the same place");
+    let key = two(SENTIUS).replace("api_key_file = \"KEY\"", "api_key_env = \"OTHER\"");
+    fixture.load(&format!("{SENTIUS}{key}")).unwrap();
+    // Who reads no keys cannot tell, and calls nobody.
+    let same = format!("{SENTIUS}{}", two(SENTIUS));
+    fixture.load_keys(&same, Keys::Leave).unwrap();
 }
 
 #[test]

@@ -27,6 +27,21 @@ fn refuse(desk: &Desk, commands: &[&[&str]], said: &str) {
 }
 
 #[test]
+fn two_names_for_one_account_are_refused_before_anybody_is_called() {
+    let desk = Desk::new();
+    for (section, key) in [("sentius", "sentius.key"), ("sapling", "sapling.key")] {
+        let again = format!(
+            "[[{section}]]\nname = \"two\"\nbase_url = \"{NOBODY}/\"\napi_key_file = {key:?}\n"
+        );
+        desk.configure(&format!("{}{again}", accounts(NOBODY, NOBODY)));
+        let said = format!(
+            "{section}:acme and {section}:two are the same account at the provider: they have the same base_url and the same key"
+        );
+        refuse(&desk, &CALLING, &said);
+    }
+}
+
+#[test]
 fn a_mistake_in_the_file_is_told_with_its_place_and_what_would_be_right() {
     let good = accounts(NOBODY, NOBODY);
     let desk = Desk::new();
