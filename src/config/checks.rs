@@ -50,6 +50,15 @@ pub(super) fn positive_span(leaf: Leaf) -> Read<SignedDuration> {
     above_zero(span(leaf)?)
 }
 
+/// A span from above zero up to this.
+pub(super) fn span_up_to(leaf: Leaf, most: SignedDuration) -> Read<SignedDuration> {
+    let span = positive_span(leaf)?;
+    if span > most {
+        return Err(format!("{span:#} is too long; write at most {most:#}"));
+    }
+    Ok(span)
+}
+
 /// How long a call may take.
 pub(super) fn timeout(leaf: Leaf) -> Read<Duration> {
     Ok(positive_span(leaf)?.unsigned_abs())

@@ -105,8 +105,10 @@ pub(super) fn guard(root: &mut Section<'_>) -> GuardSettings {
             &mut guard.limits.min_team_admins,
             section.read("min_team_admins", Leaf::whole),
         );
-        // Date headers have whole seconds: with zero, nothing could ever be removed.
-        let skew = section.read("max_clock_skew", checks::positive_span);
+        // Date headers have whole seconds: with zero, nothing could ever be removed. Above a day it
+        // would be no check any more.
+        let day = SignedDuration::from_hours(DAY);
+        let skew = section.read("max_clock_skew", |leaf| checks::span_up_to(leaf, day));
         put(&mut guard.max_clock_skew, skew);
         let observes = section.read("observe_only", Leaf::switch);
         put(&mut guard.observe_only, observes);

@@ -46,6 +46,8 @@ pub(crate) struct World {
     pub(crate) mail: MailSink,
     /// Written out anew before each command.
     pub(crate) config: Config,
+    /// Whether the providers' clocks go along where the program's is set to another time.
+    pub(crate) one_clock: bool,
     folder: TempDir,
     /// How far the world's clock is ahead, in minutes.
     minutes: AtomicI64,
@@ -61,6 +63,7 @@ impl World {
             sapling: sapling.unwrap(),
             mail: MailSink::start(MailOptions::default()).await.unwrap(),
             config: Config::default(),
+            one_clock: false,
             folder: TempDir::with_prefix("lapsed-it-").unwrap(),
             minutes: AtomicI64::new(0),
         };

@@ -165,6 +165,14 @@ fn a_bad_value_is_named_with_what_would_be_right() {
         ),
         ("[guard]\nprotected = [5]", "not a list of texts"),
         ("[guard]\nmax_clock_skew = \"0s\"", "longer than zero"),
+        (
+            "[guard]\nmax_clock_skew = \"10000d\"",
+            "guard.max_clock_skew: 240000h is too long; write at most 24h",
+        ),
+        (
+            "[guard]\nmax_clock_skew = \"1d1s\"",
+            "too long; write at most 24h",
+        ),
         ("[status]", "status.listen: this key is missing"),
         (
             "[status]\nlisten = \"127.0.0.1:1\"\npublic_url = \"http://lapsed.acme.com\"",

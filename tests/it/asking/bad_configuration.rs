@@ -63,6 +63,14 @@ fn a_mistake_in_the_file_is_told_with_its_place_and_what_would_be_right() {
             "lapsed.toml:16: schedule.pass: \"*/15 * * * *\" counts 5 where six fields are needed",
         ),
         (
+            format!("{good}[guard]\nprotected = [\"ceo@acme.example\", \"@board.acme.example\"]"),
+            "lapsed.toml:16: guard.protected: \"@board.acme.example\" matches no address; write one, or a pattern such as \"*@board.acme.example\"",
+        ),
+        (
+            format!("{good}[guard]\nmax_clock_skew = \"10000d\""),
+            "lapsed.toml:16: guard.max_clock_skew: 240000h is too long; write at most 24h",
+        ),
+        (
             "timeout = \"30\"".to_owned(),
             "lapsed.toml:6: http.timeout: \"30\" has no unit",
         ),

@@ -16,7 +16,6 @@ pub(crate) async fn world() -> World {
     let mut world = World::new().await;
     world.config.mail = Mail::Smtp;
     world.config.review = "[review]\nevery = \"90d\"\n".to_owned();
-    world.config.guard = "max_clock_skew = \"36500d\"".to_owned();
     world.listen("public_url = \"https://lapsed.acme.example/\"\n");
     world
 }

@@ -8,7 +8,7 @@ use crate::world::{Mail, World};
 pub(crate) async fn world(unanswered: &str) -> World {
     let mut world = World::new().await;
     world.config.mail = Mail::Smtp;
-    world.config.guard = "max_clock_skew = \"36500d\"".to_owned();
+    world.one_clock = true;
     world.config.review = format!("[review]\nevery = \"90d\"\nunanswered = \"{unanswered}\"\n");
     world
 }

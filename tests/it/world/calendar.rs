@@ -53,10 +53,19 @@ impl Letter {
 }
 
 impl World {
-    /// The program at another time; providers keep the true one.
-    pub(crate) async fn lapsed_at(&self, now: &str, args: &[&str]) -> Printed {
+    /// Sets the program's clock, and with `one_clock` the providers' as well.
+    pub(crate) fn set_time(&self, now: &str) {
         let ahead = time(now).as_millisecond() - clock::now().as_millisecond();
+        if self.one_clock {
+            self.sentius.set_clock_ahead(ahead / 1000);
+            self.sapling.set_clock_ahead(ahead / 1000);
+        }
         self.write("clock", &ahead.to_string());
+    }
+
+    /// The program at another time; without `one_clock` the providers keep the true one.
+    pub(crate) async fn lapsed_at(&self, now: &str, args: &[&str]) -> Printed {
+        self.set_time(now);
         let mut command = self.command(args);
         command.env("LAPSED_CLOCK", self.path("clock"));
         let output = tokio::task::spawn_blocking(move || command.output());

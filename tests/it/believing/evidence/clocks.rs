@@ -105,7 +105,7 @@ async fn each_skew_above_the_limit_is_told_once_in_the_trail_however_often_it_is
 #[tokio::test(flavor = "multi_thread")]
 async fn no_unanswered_review_ends_access_by_a_clock_that_nobody_confirms() {
     let mut world = review::world("end").await;
-    world.config.guard.clear();
+    world.one_clock = false;
     world
         .owned_grants(
             &day(0),
