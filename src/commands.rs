@@ -13,6 +13,7 @@ mod undo;
 mod write_off;
 
 pub(crate) use accept::{AcceptError, accept};
+pub(crate) use extend::NewEnd;
 pub(crate) use note::{note, rehearse_note};
 pub(crate) use requests::{GiveError, Given, Request, Requests};
 pub(crate) use revoke::{Foreseen, Revocation, Revoked, WouldEnd};

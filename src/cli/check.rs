@@ -1,6 +1,7 @@
 //! `lapsed check`: a line for everything that a pass needs.
 
 use clap::Args;
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::Common;
@@ -8,7 +9,9 @@ use super::exit::{Exit, Failure, told};
 use super::giving::Form;
 use super::output::{self, Tone};
 use crate::config::{Keys, Settings};
+use crate::domain::Scope;
 use crate::guard::OBSERVES;
+use crate::guard::clocks::Clocks;
 use crate::mail::Courier;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
@@ -136,6 +139,7 @@ async fn providers(
             "no [[sentius]] and no [[sapling]] is configured",
         )?;
     }
+    services.look_at_clocks(&Scope::Everything).await;
     for account in &settings.sentius {
         let what = format!(
             "key present for {}; the provider offers nothing to read, so the first removal will tell whether it is right",
@@ -158,6 +162,15 @@ async fn providers(
                 found.line(Health::Failed, &name, &error.to_string())?;
             }
         }
+    }
+    let clocks = Clocks {
+        accounts: services.skews(),
+        jumped: SignedDuration::ZERO,
+        most: settings.guard.max_clock_skew,
+    };
+    for (account, why) in clocks.differing() {
+        all_well = false;
+        found.line(Health::Failed, account, &why)?;
     }
     Ok(all_well)
 }

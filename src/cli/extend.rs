@@ -6,6 +6,7 @@ use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs};
 use super::{Common, output, when};
 use crate::clock;
+use crate::commands::NewEnd;
 use crate::config::Keys;
 use crate::domain::{Edge, ProvisionState, Target};
 use crate::explain::words::Words;
@@ -38,7 +39,8 @@ pub(super) struct ExtendArgs {
 
 pub(super) async fn run(common: &Common, args: ExtendArgs) -> Result<Exit, Failure> {
     let (settings, store) = common.open(Keys::Read)?;
-    let end = when("--end", &args.end, &settings, Edge::End)?.at();
+    let end = when("--end", &args.end, &settings, Edge::End)?;
+    let end = NewEnd::written(&args.end, end);
     let email = giving::person(&store, &args.email).await?;
     let services = giving::connect(&settings, &store)?;
     let requests = args.asked.requests("extend", &settings, &services, &store);

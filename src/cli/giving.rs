@@ -1,6 +1,7 @@
 //! What the commands that give access share: who asks, waiting for the lock, and printing the
 //! result.
 
+use std::collections::BTreeSet;
 use std::io;
 
 use clap::builder::NonEmptyStringValueParser;
@@ -110,11 +111,25 @@ pub(super) fn tell(given: &[Given], form: Form, words: &Words) -> Result<Exit, F
         Form::Json => output::json(&Results { results: given }),
         Form::Text => table(given, words),
     })?;
+    clocks(given);
     Ok(exit(given))
 }
 
+/// Tells on stderr of clocks that differ, each once.
+pub(super) fn clocks(given: &[Given]) {
+    let told: BTreeSet<&String> = given.iter().filter_map(|g| g.clock.as_ref()).collect();
+    for why in told {
+        output::complain(&format!(
+            "note: {why}; look at them once the clock is right"
+        ));
+    }
+}
+
 pub(super) fn exit(given: &[Given]) -> Exit {
-    if given.iter().any(|g| g.state.is_amiss()) {
+    if given
+        .iter()
+        .any(|g| g.state.is_amiss() || g.clock.is_some())
+    {
         Exit::Incomplete
     } else {
         Exit::Done
@@ -214,7 +229,9 @@ impl From<GiveError> for Failure {
             GiveError::Store(error) => error.into(),
             GiveError::Pass(error) => error.into(),
             GiveError::Busy(_) => Self::of(Exit::Busy, error.into()),
-            GiveError::Unreadable(_) => Self::of(Exit::Incomplete, error.into()),
+            GiveError::Unreadable(_) | GiveError::Clock(_) => {
+                Self::of(Exit::Incomplete, error.into())
+            }
             GiveError::Faults(_) => Self::of(Exit::Usage, error.into()),
         }
     }

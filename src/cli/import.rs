@@ -85,6 +85,7 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
         let words = Words::shown(&settings.timezone, clock::now());
         text(&args, &given, &words)?;
         notes(&args, &lines, &given, &words);
+        giving::clocks(&given);
     }
     let observes = settings.guard.observe_only;
     let waits = |g: &Given| g.state == ProvisionState::Planned && !observes;

@@ -9,7 +9,7 @@ use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
 use super::{Common, RowFormat, output, progress, run, when};
 use crate::clock;
-use crate::commands;
+use crate::commands::{self, NewEnd};
 use crate::config::{Keys, Settings};
 use crate::domain::{Edge, Email, Provider, ProvisionState, Scope, Target, TargetRef, When};
 use crate::explain::words::Words;
@@ -149,24 +149,19 @@ async fn keep(common: &Common, args: KeepArgs) -> Result<Exit, Failure> {
     let asked = about.asked.asked("review keep");
     let restored = store.looks_restored().await?;
     let mut unposted = None;
-    if posts {
-        // A grant that ended unanswered has no end that could be moved.
-        let (email, target, asked) = (email.clone(), target.clone(), asked.clone());
-        let reopen = move |db: &_| Reviews::reopen(db, &email, &target, &asked, now);
-        store.write(reopen).await?;
-    }
     if posts && let Some(moved) = end.take() {
+        let moved = NewEnd::written(args.end.as_deref().unwrap_or_default(), moved);
         let services = Services::connect(&settings, &Metrics::default())?;
         let requests = about
             .asked
             .requests(&asked.command, &settings, &services, &store);
+        requests.may_end(&about.target, moved).await?;
+        // A grant that ended unanswered has no end that could be moved.
+        let ended = (email.clone(), target.clone(), asked.clone());
+        let reopen = move |db: &_| Reviews::reopen(db, &ended.0, &ended.1, &ended.2, now);
+        store.write(reopen).await?;
         let given = requests
-            .extend(
-                email.clone(),
-                about.target.clone(),
-                moved.at(),
-                giving::waiting,
-            )
+            .extend(email.clone(), about.target.clone(), moved, giving::waiting)
             .await
             .map_err(giving::in_options)?;
         let observes = settings.guard.observe_only;

@@ -4,11 +4,30 @@
 
 use jiff::Timestamp;
 
-use super::requests::{GiveError, Given, Requests};
+use super::requests::{GiveError, Given, Requests, clocks};
 use crate::clock;
-use crate::domain::{Email, Target};
+use crate::domain::{Email, Target, When};
 use crate::store::{Grants, Provisions, Recorded, StoreError};
 use crate::text::minute;
+
+/// The end that access is to have.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NewEnd {
+    /// When; absent: never.
+    pub(crate) at: Option<Timestamp>,
+    /// Whether it was counted from now.
+    pub(crate) is_from_now: bool,
+}
+
+impl NewEnd {
+    /// An end as it was written, and what that means.
+    pub(crate) fn written(text: &str, at: When) -> Self {
+        Self {
+            at: at.at(),
+            is_from_now: When::is_from_now(text),
+        }
+    }
+}
 
 impl Requests<'_> {
     /// Moves the end of a person's access on a target. `tell` hears of a wait for another process;
@@ -21,9 +40,11 @@ impl Requests<'_> {
         &self,
         email: Email,
         target: Target,
-        end: Option<Timestamp>,
+        end: NewEnd,
         tell: impl FnOnce(std::time::Duration),
     ) -> Result<Vec<Given>, GiveError> {
+        self.may_end(&target, end).await?;
+        let (end, place) = (end.at, target.clone());
         let restored = self.store.looks_restored().await?;
         let (asked, at) = (self.asked.clone(), clock::now());
         if let Some(past) = end.filter(|end| *end <= at) {
@@ -40,7 +61,7 @@ impl Requests<'_> {
         if recorded.iter().all(|r| r.open.is_none()) {
             return Ok(self.untried(recorded));
         }
-        let given = match self.lock(tell).await {
+        let mut given = match self.lock(tell).await {
             Err(GiveError::Busy(_)) => return Ok(self.untried(recorded)),
             Err(error) => return Err(error),
             Ok(lock) => {
@@ -52,7 +73,19 @@ impl Requests<'_> {
             }
         };
         self.store.set_mark_unless(restored.as_ref()).await;
+        clocks::mark(&mut given, &self.doubts(&[place]).await?);
         Ok(given)
+    }
+
+    /// Whether such an end can be told: a span is counted by a clock that may be in doubt.
+    ///
+    /// # Errors
+    /// When it is.
+    pub(crate) async fn may_end(&self, target: &Target, end: NewEnd) -> Result<(), GiveError> {
+        match end.is_from_now {
+            true => clocks::refuse_span(target, &self.asked_doubts(target).await?),
+            false => Ok(()),
+        }
     }
 
     /// What is to be given, as it stands after a look: a membership may have another address by now.

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
-use super::requests::{Given, told};
+use super::requests::{GiveError, Given, clocks, told};
 use crate::clock;
 use crate::domain::{Email, ProvisionState, Standing};
 use crate::store::{
@@ -47,13 +47,14 @@ where
 /// Records grants.
 ///
 /// # Errors
-/// Only of the database.
+/// When the database could not be used, or a span would be counted by a clock in doubt.
 pub(crate) async fn note(
     store: &Store,
     grants: Vec<NewGrant>,
     same: Same,
     asked: Asked,
-) -> Result<Vec<Given>, StoreError> {
+) -> Result<Vec<Given>, GiveError> {
+    clocks::refuse_noted_spans(store, &grants).await?;
     let restored = store.looks_restored().await?;
     let at = clock::now();
     let given = all(store, &grants, move |db, some| {
@@ -73,9 +74,10 @@ pub(crate) async fn rehearse_note(
     grants: Vec<NewGrant>,
     same: Same,
     asked: Asked,
-) -> Result<Vec<Given>, StoreError> {
+) -> Result<Vec<Given>, GiveError> {
+    clocks::refuse_noted_spans(store, &grants).await?;
     let at = clock::now();
-    store
+    let given = store
         .rehearse(move |db| {
             let mut given = note_some(db, &grants, same, &asked, at)?;
             for one in &mut given {
@@ -85,7 +87,8 @@ pub(crate) async fn rehearse_note(
             }
             Ok(given)
         })
-        .await
+        .await?;
+    Ok(given)
 }
 
 fn is_absent(db: &Db, given: &Given) -> Result<bool, StoreError> {

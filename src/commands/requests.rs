@@ -2,6 +2,7 @@
 //! before the first call, the records, and what came of it.
 
 mod checks;
+pub(super) mod clocks;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -45,6 +46,12 @@ pub(crate) enum GiveError {
     Unreadable(String),
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// An end cannot be counted from now, since nobody knows when that is.
+    #[error(
+        "{0}, so that a span from now may end at a wrong moment; nothing was recorded or sent. Set the \
+         clock right (a pass compares them again), or give a date"
+    )]
+    Clock(String),
     /// The pass that was to remove.
     #[error(transparent)]
     Pass(#[from] PassError),
@@ -82,6 +89,9 @@ pub(crate) struct Given {
     /// What became of the grant on record.
     #[serde(skip)]
     pub imported: Imported,
+    /// Why its moments may be wrong: the clocks differ.
+    #[serde(skip)]
+    pub clock: Option<String>,
 }
 
 /// Where a person asks for access to be given, moved or taken.
@@ -143,6 +153,12 @@ impl Requests<'_> {
         same: Same,
     ) -> Result<Vec<Given>, GiveError> {
         let seen = self.look(&requests).await?;
+        let targets = targets(&requests);
+        if requests.iter().any(|r| r.grant.is_relative()) {
+            self.ask_whitelists(&targets).await;
+        }
+        let doubts = self.doubts(&targets).await?;
+        clocks::refuse_spans(requests.iter().map(|r| &r.grant), &doubts)?;
         checks::all(self.store, &seen, &requests, same, &self.settings.timezone).await?;
         self.give_checked(lock, requests, same, &seen).await
     }
@@ -170,12 +186,14 @@ impl Requests<'_> {
         seen: &Observation,
     ) -> Result<Vec<Given>, GiveError> {
         let restored = self.store.looks_restored().await?;
+        let targets = targets(&requests);
         let at = clock::now();
         let asked = self.asked.clone();
         let record = move |db: &Db, some: &[Request]| record(db, some, same, &asked, at);
         let recorded = note::all(self.store, &requests, record).await?;
         let mut lock = Some(lock);
-        let given = self.settle(&mut lock, recorded, seen).await?;
+        let mut given = self.settle(&mut lock, recorded, seen).await?;
+        clocks::mark(&mut given, &self.doubts(&targets).await?);
         self.store.set_mark_unless(restored.as_ref()).await;
         Ok(given)
     }
@@ -223,8 +241,7 @@ impl Requests<'_> {
 
     /// Looks at the teams that the requests name.
     async fn look(&self, requests: &[Request]) -> Result<Observation, GiveError> {
-        let targets: Vec<Target> = requests.iter().map(|r| r.grant.target.clone()).collect();
-        self.look_at(&targets).await
+        self.look_at(&targets(requests)).await
     }
 
     pub(super) async fn look_at(&self, targets: &[Target]) -> Result<Observation, GiveError> {
@@ -288,6 +305,10 @@ fn observed(open: &[Provision]) -> HashMap<i64, Standing> {
     rows.map(|row| (row, planned.clone())).collect()
 }
 
+fn targets(requests: &[Request]) -> Vec<Target> {
+    requests.iter().map(|r| r.grant.target.clone()).collect()
+}
+
 /// The teams that were read completely.
 fn readable(seen: &Observation) -> Vec<TargetRef> {
     let complete = seen.sources.iter();
@@ -341,5 +362,6 @@ pub(super) fn told(recorded: Recorded, standing: Option<Standing>, now: Timestam
         result: standing.result,
         detail: standing.detail,
         imported: recorded.imported,
+        clock: None,
     }
 }

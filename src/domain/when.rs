@@ -95,6 +95,11 @@ impl When {
         }
     }
 
+    /// Whether a text that can be read counts from now.
+    pub(crate) fn is_from_now(text: &str) -> bool {
+        parse_span(text).is_ok()
+    }
+
     /// The end that is on record, where absent means never.
     #[must_use]
     pub fn of(end: Option<Timestamp>) -> Self {

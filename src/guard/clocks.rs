@@ -66,6 +66,16 @@ impl Clocks {
 
     /// The accounts whose clocks differ from ours by more than may be, in words with the number.
     pub(crate) fn differing(&self) -> impl Iterator<Item = (&str, String)> {
+        self.differences().map(|(account, difference)| {
+            let words = format!(
+                "{difference}: nothing is removed there, and no end, age or absence is derived"
+            );
+            (account, words)
+        })
+    }
+
+    /// The same, without what follows from it.
+    pub(crate) fn differences(&self) -> impl Iterator<Item = (&str, String)> {
         let differing = self
             .accounts
             .iter()
@@ -73,8 +83,7 @@ impl Clocks {
         differing.map(|(account, skew)| {
             let direction = if skew.is_negative() { "ahead of" } else { "behind" };
             let words = format!(
-                "this machine's clock is {:#} {direction} that of {account} (guard.max_clock_skew = {:#}): \
-                 nothing is removed there, and no end, age or absence is derived",
+                "this machine's clock is {:#} {direction} that of {account} (guard.max_clock_skew = {:#})",
                 round(skew.abs()),
                 self.most
             );

@@ -1,6 +1,7 @@
 //! What is believed of what providers say, and what is not: readings, answers and clocks.
 
 mod clocks;
+mod clocks_giving;
 mod documented_yes;
 mod doubt;
 mod evidence;

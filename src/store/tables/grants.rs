@@ -53,7 +53,7 @@ pub struct NewGrant {
 
 impl NewGrant {
     /// Whether its start or end was written as a span from then.
-    fn is_relative(&self) -> bool {
+    pub(crate) fn is_relative(&self) -> bool {
         let is_span = |text: &str| {
             !text.is_empty()
                 && !text.eq_ignore_ascii_case("never")

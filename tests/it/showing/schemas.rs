@@ -198,7 +198,8 @@ async fn what_gives_and_takes_keeps_to_its_schema_too() {
         Schema::of("history").holds(&history);
         said
     };
-    world.sentius.faults().once(When::any(), Fault::status(500));
+    let faults = world.sentius.faults();
+    faults.once(When::method("POST"), Fault::status(500));
     let failed = look("given", &grant).await;
     assert_eq!(failed["results"][0]["state"], "unknown");
     look("run", &["--run-now"]).await;
