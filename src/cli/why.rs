@@ -108,7 +108,14 @@ fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
     if !explanation.known {
         return Ok(());
     }
-    let heading = format!("{} ({})", explanation.email, words.times_in());
+    let other = explanation.recorded_as.as_ref();
+    let other = other.map(|other| format!(", on record as {other}"));
+    let heading = format!(
+        "{}{} ({})",
+        explanation.email,
+        other.unwrap_or_default(),
+        words.times_in()
+    );
     output::line(&one_line(&heading))?;
     for place in &explanation.targets {
         let tone = match place.access {

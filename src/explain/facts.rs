@@ -12,6 +12,8 @@ use crate::domain::{Email, Flags, GrantState, Snapshot, TargetRef, TeamPolicy};
 pub(crate) struct Facts {
     /// As it stands on record, else as it was asked for.
     pub(crate) email: Email,
+    /// Another address by which the person is on record, such as one that the membership bore before.
+    pub(crate) recorded_as: Option<Email>,
     /// When this was so.
     pub(crate) now: Timestamp,
     /// Every target on which the person has or had anything.
@@ -105,6 +107,9 @@ pub(crate) struct MemberFact {
     /// Absent from one reading: gone after the second.
     pub(crate) missing_since: Option<Timestamp>,
     pub(crate) gone_at: Option<Timestamp>,
+    /// The address that the membership bears by now, where it is another one.
+    #[serde(skip)]
+    pub(crate) now: Option<String>,
 }
 
 impl MemberFact {

@@ -30,7 +30,13 @@ pub(crate) fn lines(place: &OnePlace, words: &Words) -> Vec<(&'static str, Strin
             flags => format!(" ({flags})"),
         };
         let seen = words.moment(member.last_seen);
-        lines.push(("member", format!("since {since}{flags}, last seen {seen}")));
+        let now = member.now.as_ref();
+        let now = now.map(|now| format!(", and bears {now} by now"));
+        let now = now.unwrap_or_default();
+        lines.push((
+            "member",
+            format!("since {since}{flags}, last seen {seen}{now}"),
+        ));
     }
     if let Some(invite) = place.invite.as_ref() {
         let stage = match (invite.registered, invite.confirmed) {

@@ -1,5 +1,7 @@
 //! What comes next for a person on a target, and when.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -70,6 +72,9 @@ pub(super) fn next(on: &OnTarget, forecast: &Forecast, words: &Words) -> Vec<Nex
         at: Some(grant.start),
         text: format!("a grant begins {}", words.both(grant.start)),
     }));
+    // Who is known by two addresses is planned for by both.
+    let mut told = HashSet::new();
+    next.retain(|one| told.insert((one.what, one.text.clone())));
     next
 }
 

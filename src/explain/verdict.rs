@@ -5,7 +5,7 @@ use serde::Serialize;
 use strum::IntoStaticStr;
 
 use super::facts::{ActionFact, GrantFact, OnTarget, ProvisionFact};
-use super::forecast::Forecast;
+use super::forecast::{Forecast, Planned};
 use super::words::{Words, given as given_words};
 use crate::domain::{ActionKind, GrantState, Provider, TargetRef, Why};
 use crate::report::words::{done, reason};
@@ -64,6 +64,11 @@ impl Judge<'_> {
         if is_there {
             return self.in_team();
         }
+        let is_invited = self.on.invite.as_ref().is_some_and(|i| i.gone_at.is_none());
+        let now = self.on.member.as_ref().and_then(|m| m.now.as_ref());
+        if let Some(now) = now.filter(|_| !is_invited) {
+            return self.under(now);
+        }
         let missing = self
             .on
             .member
@@ -99,6 +104,23 @@ impl Judge<'_> {
             (Some(grant), None) => self.until(grant.end),
             (None, _) => self.ending().unwrap_or_else(|| self.without()),
         }
+    }
+
+    /// The membership is there, and bears another address by now: its grants are that one's.
+    fn under(&self, now: &str) -> Verdict {
+        let coming = self.forecast.coming.as_ref().filter(|(_, planned)| {
+            let is_removal = |p: &Planned| p.action.kind == ActionKind::MemberRemove;
+            planned
+                .iter()
+                .any(|p| p.protected.is_none() && is_removal(p))
+        });
+        let held = match (self.ending(), coming) {
+            (Some(ending), _) => ending,
+            (None, Some((at, _))) => self.until(Some(*at)),
+            (None, None) => verdict(AccessState::Yes, None, "has access".to_owned()),
+        };
+        let text = format!("the membership bears {now} by now, and {}", held.text);
+        verdict(held.access, held.until, text)
     }
 
     fn in_team(&self) -> Verdict {
@@ -172,11 +194,15 @@ impl Judge<'_> {
             Some(_) => "grace runs",
             None => "another grant there keeps it",
         };
-        let text = format!(
-            "has access until {}: the grant ended {}, and {why}",
-            self.words.both(until),
-            self.at(ended.end)
-        );
+        let (until_then, ended) = (self.words.both(until), self.at(ended.end));
+        let is_whitelist = self.target.provider() == Provider::Sentius;
+        let text = match grace {
+            // The entry was posted with the grant's end.
+            Some(_) if is_whitelist => format!(
+                "the grant ended {ended}, when the provider ends an entry that carries this end, and grace runs: lapsed removes it {until_then}"
+            ),
+            _ => format!("has access until {until_then}: the grant ended {ended}, and {why}"),
+        };
         Some(verdict(AccessState::Yes, Some(until), text))
     }
 

@@ -18,6 +18,9 @@ use crate::domain::{TargetId, TargetRef};
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Explanation {
     pub(crate) email: String,
+    /// Another address by which the person is on record.
+    #[serde(skip)]
+    pub(crate) recorded_as: Option<String>,
     /// Whether anything about the person is on record.
     pub(crate) known: bool,
     /// When this was so.
@@ -81,6 +84,7 @@ pub(crate) fn explain(
         .map(|(target, on)| place(facts, rules, target, on, words));
     Explanation {
         email: facts.email.written().to_owned(),
+        recorded_as: facts.recorded_as.as_ref().map(|e| e.written().to_owned()),
         known: !facts.places.is_empty(),
         at: facts.now,
         last_pass: facts.last_pass,

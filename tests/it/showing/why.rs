@@ -219,6 +219,12 @@ async fn what_stands_before_a_removal_is_told() {
         "{text}"
     );
     let said = one(&world, "d@example.com").await;
+    assert!(
+        said.0
+            .contains("the provider ends an entry that carries this end"),
+        "{}",
+        said.0
+    );
     says(
         &said,
         "yes: and grace runs",

@@ -36,6 +36,7 @@ pub(crate) fn facts(
         proofs: Proofs::default(),
         places: BTreeMap::new(),
         written: None,
+        recorded_as: None,
     };
     reader.events()?;
     reader.grants()?;
@@ -49,7 +50,10 @@ pub(crate) fn facts(
     }
     reader.sources()?;
     let Reader {
-        places, written, ..
+        places,
+        written,
+        recorded_as,
+        ..
     } = reader;
     let wanted = wanted(&places, rules, policies, now);
     let over_from = over(db, email, &wanted, &places)?;
@@ -60,6 +64,7 @@ pub(crate) fn facts(
     };
     Ok(Facts {
         email: written.unwrap_or_else(|| email.clone()),
+        recorded_as,
         now,
         places,
         snapshot,
@@ -86,6 +91,8 @@ struct Reader<'a> {
     places: BTreeMap<TargetRef, OnTarget>,
     /// The address as it was first recorded.
     written: Option<Email>,
+    /// Another address by which the person was recorded.
+    recorded_as: Option<Email>,
 }
 
 impl Reader<'_> {
@@ -93,9 +100,13 @@ impl Reader<'_> {
         let id = TargetId(row.get("target")?);
         let known = self.names.get(&id).cloned();
         let target = known.ok_or_else(|| StoreError::Corrupt(format!("target {}", id.0)))?;
-        if self.written.is_none() {
-            self.written = Some(Email::observed(row.get_ref("email")?.as_str()?));
-        }
+        let written = Email::observed(row.get_ref("email")?.as_str()?);
+        // A grant may have been given to the address that the membership bore then.
+        let place = match written.key() == self.email.key() {
+            true => &mut self.written,
+            false => &mut self.recorded_as,
+        };
+        place.get_or_insert(written);
         Ok(self.places.entry(target).or_default())
     }
 
@@ -173,7 +184,10 @@ impl Reader<'_> {
         // The last version wins; a current one comes last.
         let mut statement = self.db.prepare_cached(&format!(
             "SELECT m.target, m.email, is_admin, is_manager, edit_permission, inspect_permission, created_at,
-                    m.first_seen, valid_to, missing_since, last_seen
+                    m.first_seen, valid_to, missing_since, last_seen,
+                    (SELECT o.email FROM member o
+                     WHERE m.valid_to IS NOT NULL AND o.target = m.target AND o.remote_id = m.remote_id
+                       AND o.email_key <> m.email_key AND o.valid_to IS NULL AND o.missing_since IS NULL) AS now
              FROM member m WHERE id IN {OF_PERSON} ORDER BY valid_to IS NULL, valid_to, id",
         ))?;
         let mut rows = statement.query(named_params! { ":email_key": self.email.key() })?;
@@ -186,6 +200,7 @@ impl Reader<'_> {
                 last_seen: values::read_if_any(row.get("last_seen")?).unwrap_or(first_seen),
                 missing_since: values::read_if_any(row.get("missing_since")?),
                 gone_at: values::read_if_any(row.get("valid_to")?),
+                now: row.get("now")?,
             };
             self.on(row)?.member = Some(member);
         }
