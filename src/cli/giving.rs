@@ -115,6 +115,17 @@ pub(super) fn tell(given: &[Given], form: Form, words: &Words) -> Result<Exit, F
     Ok(exit(given))
 }
 
+/// Tells on stderr of a time that the clocks pass twice, so that nobody loses access an hour early
+/// unawares.
+pub(super) fn twice(option: &str, text: Option<&str>, settings: &Settings) {
+    if let Some(text) = text.filter(|text| When::comes_twice(text, &settings.timezone)) {
+        output::complain(&format!(
+            "note: {option}: {text:?} comes twice, since the clocks are put back; the first one is \
+             taken. Written with its offset from UTC it is plain, as in 2026-12-31T18:00:00+01:00"
+        ));
+    }
+}
+
 /// Tells on stderr of clocks that differ, each once.
 pub(super) fn clocks(given: &[Given]) {
     let told: BTreeSet<&String> = given.iter().filter_map(|g| g.clock.as_ref()).collect();

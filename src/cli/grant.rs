@@ -99,6 +99,8 @@ pub(super) async fn run(common: &Common, args: GrantArgs) -> Result<Exit, Failur
     };
     let (settings, store) = common.open(keys)?;
     let grant = args.grant(&settings)?;
+    giving::twice("--start", args.start.as_deref(), &settings);
+    giving::twice("--end", args.end.as_deref(), &settings);
     let words = Words::shown(&settings.timezone, clock::now());
     let given = match args.record_only {
         true => record(&store, grant, &args.asked, &words).await?,

@@ -95,6 +95,17 @@ impl When {
         }
     }
 
+    /// Whether a text is a local time that the clocks pass twice: then the first one counts.
+    pub(crate) fn comes_twice(text: &str, tz: &TimeZone) -> bool {
+        let text = text.trim();
+        let is_local = starts_with_a_year(text) && text.contains(':') && !has_offset(text);
+        let wall = text.parse::<DateTime>().ok().filter(|_| is_local);
+        wall.is_some_and(|wall| {
+            let offset = tz.to_ambiguous_timestamp(wall).offset();
+            matches!(offset, AmbiguousOffset::Fold { .. })
+        })
+    }
+
     /// Whether a text that can be read counts from now.
     pub(crate) fn is_from_now(text: &str) -> bool {
         parse_span(text).is_ok()

@@ -57,6 +57,24 @@ fn a_date_with_a_time_is_taken_in_the_configured_zone_wherever_when_is() {
 }
 
 #[test]
+fn a_time_that_comes_twice_is_taken_as_the_first_one_and_told() {
+    let desk = Desk::new();
+    for (email, text, is_told) in [
+        ("a@example.com", "2098-10-26 02:30", true),
+        ("b@example.com", "2098-10-26 03:30", false),
+        ("c@example.com", "2098-10-26T02:30:00+01:00", false),
+    ] {
+        let args = record(email, text);
+        let mut command = desk.command(&args.each_ref().map(String::as_str));
+        let output = command.output().unwrap();
+        assert!(output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        let note = "note: --end: \"2098-10-26 02:30\" comes twice";
+        assert_eq!(said.contains(note), is_told, "{text}: {said}");
+    }
+}
+
+#[test]
 fn yesterday_today_and_tomorrow_are_dates() {
     let desk = Desk::new();
     let args = record("a@example.com", "tomorrow");
