@@ -9,7 +9,7 @@ use super::{Common, output, run};
 use crate::clock;
 use crate::commands::{Foreseen, Requests, Revocation, Revoked, WouldEnd};
 use crate::config::Keys;
-use crate::domain::{Email, Target, TargetMessage};
+use crate::domain::{ActionResult, ActionState, Email, Target, TargetMessage, TargetRef};
 use crate::explain::words::Words;
 use crate::store::Held;
 use crate::text::one_line;
@@ -114,6 +114,12 @@ async fn confirm(requests: &Requests<'_>, what: &Revocation, words: &Words) -> R
 
 /// What would end at a target, and until when it would have lasted.
 fn line(place: &WouldEnd, words: &Words) -> String {
+    if place.is_unseen {
+        return format!(
+            "{}: nothing is on record; the address is taken off all the same",
+            place.target
+        );
+    }
     let what: Vec<&str> = place.what.iter().map(|held| held.as_str()).collect();
     let until = match place.until {
         Some(end) => words.until(end.at()),
@@ -124,24 +130,51 @@ fn line(place: &WouldEnd, words: &Words) -> String {
 }
 
 fn text(revoked: &Revoked) -> Result<(), Failure> {
-    let places: Vec<String> = revoked.targets.iter().map(ToString::to_string).collect();
-    output::if_read(match (&revoked.run, places.is_empty()) {
-        (_, true) => output::line(&one_line(&format!(
-            "{} has no grant on record there, and is in no team that was read",
-            revoked.email
-        ))),
-        (None, _) => output::line(&one_line(&format!(
-            "{} is ended on record in {}; the next pass removes the access",
-            revoked.email,
-            places.join(", ")
-        ))),
-        (Some(run), _) => output::line(&one_line(&format!(
-            "run {run}: {} ended in {} ({})",
-            revoked.email,
-            places.join(", "),
-            revoked.outcome.as_str()
-        ))),
-    })?;
+    let email = &revoked.email;
+    let kept = |place: &TargetRef| {
+        let mut actions = revoked.actions.iter().filter(|a| a.target == *place);
+        let is_kept = |a: &&ActionResult| a.state == ActionState::Protected;
+        let why = actions.find(is_kept)?.detail.as_deref();
+        Some(format!("{place}: {}", why.unwrap_or("it is protected")))
+    };
+    let named = |places: &mut dyn Iterator<Item = &TargetRef>| {
+        let names: Vec<String> = places.map(ToString::to_string).collect();
+        names.join(", ")
+    };
+    let is_known = |place: &&TargetRef| !revoked.unseen.contains(place) && kept(place).is_none();
+    let ended = named(&mut revoked.targets.iter().filter(is_known));
+    let called = named(&mut revoked.unseen.iter().filter(|place| kept(place).is_none()));
+    let kept: Vec<String> = revoked.targets.iter().filter_map(kept).collect();
+    let outcome = revoked.outcome.as_str();
+    let first = match &revoked.run {
+        _ if revoked.targets.is_empty() => {
+            format!("{email} has no grant on record there, and is in no team that was read")
+        }
+        None if ended.is_empty() => {
+            format!("{email} is taken off {called} by the next pass; nothing was on record there")
+        }
+        None => {
+            format!("{email} is ended on record in {ended}; the next pass removes the access")
+        }
+        Some(run) if !ended.is_empty() => {
+            format!("run {run}: {email} ended in {ended} ({outcome})")
+        }
+        Some(run) if kept.is_empty() => {
+            format!("run {run}: {email} was on no record in {called} ({outcome})")
+        }
+        Some(run) => format!("run {run}: {email} was not ended ({outcome})"),
+    };
+    output::if_read(output::line(&one_line(&first)))?;
+    if revoked.run.is_some() {
+        if !ended.is_empty() && !called.is_empty() {
+            let called = format!("called as well, with nothing on record there: {called}");
+            output::if_read(output::line(&one_line(&called)))?;
+        }
+        for kept in kept {
+            let kept = format!("not ended in {kept}");
+            output::if_read(output::line(&one_line(&kept)))?;
+        }
+    }
     output::if_read(run::actions(&revoked.actions))?;
     if let Some(run) = &revoked.run {
         output::if_read(run::to_approve(run, &revoked.actions))?;

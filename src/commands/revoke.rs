@@ -37,6 +37,10 @@ pub(crate) struct Revoked {
     pub email: String,
     /// Where access was ended.
     pub targets: Vec<TargetRef>,
+    /// Those whitelists among them where nothing was on record: they cannot be read, and were called
+    /// all the same.
+    #[serde(skip)]
+    pub unseen: Vec<TargetRef>,
     /// The run that removed it; absent while another process is running one.
     pub run: Option<String>,
     /// How it ended for this person.
@@ -64,6 +68,7 @@ impl Requests<'_> {
         let observes = self.settings.guard.observe_only;
         // It is one request, however often it is recorded.
         let since = clock::now();
+        let unseen = self.unseen(email).await?;
         let known = what.unlisted || self.is_listed(email).await?;
         let mut targets = match known {
             true => self.end(email, target.as_ref(), self.word(since)).await?,
@@ -74,6 +79,7 @@ impl Requests<'_> {
             Err(GiveError::Busy(_)) if !targets.is_empty() => {
                 return Ok(Revoked {
                     email: email.written().to_owned(),
+                    unseen: among(&targets, &unseen),
                     targets,
                     run: None,
                     outcome: Verdict::Incomplete,
@@ -96,6 +102,7 @@ impl Requests<'_> {
             }
             return Ok(Revoked {
                 email: email.written().to_owned(),
+                unseen: Vec::new(),
                 targets,
                 run: None,
                 outcome: verdict(&[], &seen.errors, observes),
@@ -117,6 +124,7 @@ impl Requests<'_> {
             .collect();
         Ok(Revoked {
             email: email.written().to_owned(),
+            unseen: among(&targets, &unseen),
             targets,
             run: Some(outcome.run),
             outcome: verdict(&actions, &seen.errors, observes),
@@ -166,6 +174,18 @@ impl Requests<'_> {
             account: account.name.clone(),
         };
         self.settings.sentius.iter().map(whitelist).collect()
+    }
+
+    /// The whitelists where nothing is on record of a person.
+    async fn unseen(&self, email: &Email) -> Result<Vec<Target>, StoreError> {
+        let (email, mut unseen) = (email.clone(), self.whitelists());
+        self.store
+            .read(move |db| {
+                let seen = Grants::whitelisted(db, &email)?;
+                unseen.retain(|whitelist| !seen.iter().any(|seen| **seen == *whitelist));
+                Ok(unseen)
+            })
+            .await
     }
 
     /// Ends what is on record, or last read, and says where.
@@ -295,6 +315,11 @@ fn end(
         Grants::revoke(db, email, place, target.is_none(), word)?;
     }
     Ok(places)
+}
+
+fn among(targets: &[TargetRef], wanted: &[Target]) -> Vec<TargetRef> {
+    let among = targets.iter().filter(|target| wanted.contains(target));
+    among.cloned().collect()
 }
 
 /// How it ended for one person: what is protected was not done either.

@@ -29,6 +29,9 @@ pub(crate) struct WouldEnd {
     /// Until when grants give access there; absent: none does.
     #[serde(skip)]
     pub until: Option<When>,
+    /// Whether nothing is on record there: a whitelist cannot be read, and is called all the same.
+    #[serde(skip)]
+    pub is_unseen: bool,
 }
 
 impl Requests<'_> {
@@ -75,6 +78,8 @@ impl Requests<'_> {
         let at = clock::now();
         self.store
             .read(move |db| {
+                let seen = Grants::whitelisted(db, &email)?;
+                let is_seen = |place: &TargetRef| seen.iter().any(|seen| **seen == **place);
                 let mut places = Grants::held(db, &email, &whitelists)?;
                 if let Some(only) = &only {
                     let wanted = Targets::on_record(db, only)?;
@@ -83,6 +88,7 @@ impl Requests<'_> {
                 let would_end = |(target, what): (TargetRef, BTreeSet<Held>)| {
                     Ok(WouldEnd {
                         until: Grants::last_end(db, &target, &email, None, at)?,
+                        is_unseen: what.iter().eq([&Held::Entry]) && !is_seen(&target),
                         what: what.into_iter().collect(),
                         target,
                     })

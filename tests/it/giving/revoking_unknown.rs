@@ -118,7 +118,7 @@ async fn a_dry_run_names_what_would_end_and_changes_nothing() {
         (text.code, text.stdout.as_str()),
         (
             0,
-            "dry run: of jane@example.com would end:\nsentius:acme: entry, without a grant\n\
+            "dry run: of jane@example.com would end:\nsentius:acme: nothing is on record; the address is taken off all the same\n\
              sapling:acme/Core: grant, member, until 2099-12-31 00:00\nsapling:acme/Ops: invite, without a grant\n"
         )
     );

@@ -124,6 +124,25 @@ impl Grants {
             )?)
     }
 
+    /// The whitelists where an entry or a grant of a person is on record.
+    pub(crate) fn whitelisted(
+        db: &Connection,
+        email: &Email,
+    ) -> Result<Vec<TargetRef>, StoreError> {
+        let names = targets::names(db)?;
+        let mut statement = db.prepare_cached(
+            "SELECT t.id FROM target t WHERE t.provider = 'sentius'
+                AND (EXISTS (SELECT 1 FROM entry e WHERE e.target = t.id AND e.person = :email_key)
+                  OR EXISTS (SELECT 1 FROM grants g WHERE g.target = t.id AND g.person = :email_key))",
+        )?;
+        let rows = statement.query_map(named_params! { ":email_key": email.key() }, |row| {
+            row.get(0).map(TargetId)
+        })?;
+        let ids: Vec<TargetId> = rows.collect::<Result<_, _>>()?;
+        let named = ids.iter().filter_map(|id| names.get(id).cloned());
+        Ok(named.collect())
+    }
+
     /// Whether anything is on record about a person, or was ever read.
     pub(crate) fn is_listed(db: &Connection, email: &Email) -> Result<bool, StoreError> {
         let has_entry = db
