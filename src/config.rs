@@ -25,7 +25,7 @@ pub(crate) use schema::schema;
 pub use secrets::Keys;
 pub(crate) use secrets::{fit as fit_key, shown};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -74,6 +74,13 @@ impl Settings {
         names.sort_unstable();
         names.dedup();
         names.join(", ")
+    }
+
+    /// The names of all accounts, as in `sentius:acme`.
+    pub(crate) fn accounts(&self) -> BTreeSet<String> {
+        let whitelists = self.sentius.iter().map(|a| format!("sentius:{}", a.name));
+        let teams = self.sapling.iter().map(|a| format!("sapling:{}", a.name));
+        whitelists.chain(teams).collect()
     }
 
     /// The rules of all teams.

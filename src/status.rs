@@ -42,6 +42,8 @@ pub struct Status {
     pub unconfirmed: Option<String>,
     /// The accounts whose clocks differ from this machine's, as `sapling:NAME`, and since when.
     pub clocks: BTreeMap<String, Timestamp>,
+    /// The accounts that are not configured, as `sentius:NAME`, and how many grants are open there.
+    pub elsewhere: BTreeMap<String, u64>,
     /// What the guard holds until a person approves.
     pub held: Held,
     /// What is due and never done, by a rule.

@@ -16,7 +16,8 @@ use crate::mail::Courier;
 use crate::metrics::Metrics;
 use crate::providers::accounts::Services;
 use crate::providers::reach;
-use crate::store::{Store, StoreError, trail};
+use crate::store::{Store, StoreError, Targets, trail};
+use crate::text::count;
 
 /// How it is told.
 #[derive(Debug, Args)]
@@ -95,6 +96,9 @@ pub(super) async fn everything(common: &Common, found: &mut Findings) -> Result<
         }
     };
     let services = Services::connect(&settings, &Metrics::default())?;
+    if let Ok(store) = Store::open_to_read(&settings.database) {
+        elsewhere(&settings, &store, found).await?;
+    }
     let mut all_well = providers(&settings, &services, found).await?;
     all_well &= mail(&settings, found).await?;
     all_well &= alarm(&settings, found).await?;
@@ -123,6 +127,23 @@ async fn database(
         }
     }
     Ok(unconfirmed)
+}
+
+/// Tells of access on record at accounts that are not configured.
+async fn elsewhere(
+    settings: &Settings,
+    store: &Store,
+    found: &mut Findings,
+) -> Result<(), Failure> {
+    let accounts = settings.accounts();
+    let elsewhere = store.read(move |db| Targets::accounts_elsewhere(db, &accounts));
+    for (account, open) in elsewhere.await? {
+        let open = count(open, "grant is", "grants are");
+        let what =
+            format!("{open} open there, and it is not configured: nothing can be ended there");
+        found.line(Health::Unknown, &account, &what)?;
+    }
+    Ok(())
 }
 
 async fn providers(

@@ -214,6 +214,15 @@ impl Ord for TargetRef {
 }
 
 impl TargetRef {
+    /// Why nothing can be sent there: its account is not configured.
+    pub(crate) fn not_configured(&self) -> String {
+        format!(
+            "no [[{}]] account named {:?} is configured",
+            self.provider(),
+            self.account()
+        )
+    }
+
     /// Puts number and name together.
     #[must_use]
     pub fn new(id: TargetId, target: Target) -> Self {

@@ -224,12 +224,3 @@ where
 pub(super) fn not_before(error: &CallError) -> Option<Timestamp> {
     clock::now().checked_add(error.retry_after()?).ok()
 }
-
-/// Why nothing can be sent to a target whose account is not configured.
-pub(super) fn not_configured(target: &TargetRef) -> String {
-    format!(
-        "no [[{}]] account named {:?} is configured",
-        target.provider(),
-        target.account()
-    )
-}

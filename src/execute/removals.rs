@@ -72,6 +72,14 @@ impl Remove<'_> {
         let now = clock::now();
         let mut unreadable = Vec::new();
         let mut doubtful: BTreeMap<String, Vec<Tracked>> = BTreeMap::new();
+        let (tracked, elsewhere): (Vec<Tracked>, Vec<Tracked>) = tracked
+            .into_iter()
+            .partition(|tracked| self.services.has(&tracked.action.target));
+        for tracked in elsewhere {
+            // Nobody can tell the time there either.
+            let why = tracked.action.target.not_configured();
+            doubtful.entry(why).or_default().push(tracked);
+        }
         let mut to_call = Vec::with_capacity(tracked.len());
         for tracked in tracked {
             let doubt = self.clocks.doubt(&tracked.action.target.account_name());

@@ -39,7 +39,13 @@ impl Pass<'_> {
         };
         let standing = self.store.read(move |db| Findings::standing(db, now, soon));
         let (mut found, more, standing) = tokio::try_join!(unmanaged(0), unmanaged(1), standing)?;
-        for others in [more, standing, std::mem::take(&mut seen.findings)] {
+        let elsewhere = self.elsewhere().await?;
+        for others in [
+            more,
+            standing,
+            std::mem::take(&mut seen.findings),
+            elsewhere,
+        ] {
             found.extend(others);
         }
         // Who has just come back stands in two of them.

@@ -7,6 +7,7 @@ use crate::config::TeamRule;
 use crate::domain::{Finding, FindingKind, Place, Scope, TargetId, TargetRef, TeamPolicy};
 use crate::observe::Observation;
 use crate::store::{StoreError, Targets};
+use crate::text::count;
 
 /// A rule with what it means in the database; nothing where it means nothing there.
 struct Ruled<'a> {
@@ -67,6 +68,22 @@ impl Pass<'_> {
             }
         }
         Ok(rules)
+    }
+
+    /// Access on record at accounts that are not configured: nobody can end it there.
+    pub(super) async fn elsewhere(&self) -> Result<Vec<Finding>, StoreError> {
+        let accounts = self.settings.accounts();
+        let elsewhere = self.store.read(move |db| Targets::elsewhere(db, &accounts));
+        let finding = |(target, open): (TargetRef, u64)| {
+            let open = count(open, "open grant is", "open grants are");
+            Finding {
+                finding: FindingKind::TargetUnknown,
+                email: None,
+                detail: Some(format!("{open} there, and {}", target.not_configured())),
+                place: Place::Target(target),
+            }
+        };
+        Ok(elsewhere.await?.into_iter().map(finding).collect())
     }
 
     async fn ruled(&self) -> Result<Vec<Ruled<'_>>, StoreError> {

@@ -15,7 +15,7 @@ use super::{BuildError, GiveWay, Proof, StillDue};
 use crate::breaker::{Rests, Turn};
 use crate::clock;
 use crate::config::Settings;
-use crate::domain::{Email, Provider, Scope, TargetRef};
+use crate::domain::{Email, Provider, Scope, Target, TargetRef};
 use crate::metrics::Metrics;
 
 /// Every account of both providers, by name.
@@ -105,6 +105,14 @@ impl Services {
             rests: Arc::default(),
             observes: Arc::new(AtomicBool::new(settings.guard.observe_only)),
         })
+    }
+
+    /// Whether the account of a target is configured.
+    pub(crate) fn has(&self, target: &Target) -> bool {
+        match target.provider() {
+            Provider::Sentius => self.whitelists.contains_key(target.account()),
+            Provider::Sapling => self.teams.contains_key(target.account()),
+        }
     }
 
     /// From now on nothing is sent that changes a provider, also by a pass that is under way.

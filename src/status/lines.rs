@@ -61,14 +61,28 @@ impl Words<'_> {
             None => verdict.as_str().to_owned(),
         };
         if reasons.is_empty() {
-            return format!("{verdict}: {}", self.in_hand());
+            return format!("{verdict}: {}{}", self.in_hand(), self.elsewhere());
         }
         let shown = reasons.len().min(MOST_REASONS);
         let more = match reasons.len() - shown {
             0 => String::new(),
             more => format!("; and {more} more"),
         };
-        format!("{verdict}: {}{more}", reasons[..shown].join("; "))
+        let elsewhere = self.elsewhere();
+        format!(
+            "{verdict}: {}{more}{elsewhere}",
+            reasons[..shown].join("; ")
+        )
+    }
+
+    /// Access at accounts that are not configured.
+    fn elsewhere(&self) -> String {
+        let elsewhere = self.status.elsewhere.iter();
+        let told = elsewhere.map(|(account, open)| {
+            let open = count(*open, "grant is", "grants are");
+            format!("; {open} at {account}, which is not configured")
+        });
+        told.collect()
     }
 
     /// How all is well.
@@ -83,7 +97,12 @@ impl Words<'_> {
             return "nothing else is due".to_owned();
         }
         if owed.is_nothing() {
-            return "all that was due is done".to_owned();
+            let kept = self.status.protected.count;
+            let keep = count(kept, "is protected and keeps", "are protected and keep");
+            return match kept {
+                0 => "all that was due is done".to_owned(),
+                _ => format!("all that may be removed is removed; {keep} access that is over"),
+            };
         }
         let since = overdue
             .oldest

@@ -9,6 +9,7 @@ mod lost_logs;
 mod one_database;
 mod other_users;
 mod planted;
+mod renamed;
 mod restored;
 pub(crate) mod secrets;
 mod tampering;

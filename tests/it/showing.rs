@@ -18,3 +18,4 @@ mod status;
 mod tables;
 mod terminals;
 mod why;
+mod why_moved;

@@ -91,7 +91,7 @@ fn failed(error: &CallError) -> Answered {
 
 fn not_configured(provision: &Provision) -> Answered {
     Answered {
-        detail: Some(attempt::not_configured(&provision.target)),
+        detail: Some(provision.target.not_configured()),
         ..Answered::new(ProvisionState::Failed)
     }
 }

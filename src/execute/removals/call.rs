@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::Remove;
 use crate::domain::{ActionKind, ActionState, Email, Evidence, Means, Role};
-use crate::execute::attempt::{self, not_before};
+use crate::execute::attempt::not_before;
 use crate::providers::sapling::{BulkRemoved, Flags, Writer};
 use crate::providers::{CallError, Gone, StillDue};
 use crate::store::{Settled, Tracked};
@@ -180,7 +180,7 @@ fn failed(error: &CallError) -> Option<Settled> {
 
 fn not_configured(tracked: &Tracked) -> Settled {
     Settled {
-        detail: Some(attempt::not_configured(&tracked.action.target)),
+        detail: Some(tracked.action.target.not_configured()),
         ..Settled::new(ActionState::Failed)
     }
 }

@@ -59,6 +59,7 @@ pub(in crate::status) fn quiet() -> Status {
         observe_only: None,
         unconfirmed: None,
         clocks: BTreeMap::new(),
+        elsewhere: BTreeMap::new(),
         held: Held::default(),
         protected: Pile::default(),
         mail: Mail::default(),

@@ -1,7 +1,7 @@
 //! The queries of `status`, in one read transaction. Settled rows are not read, however many there
 //! are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, named_params};
@@ -16,7 +16,9 @@ use crate::status::{
 };
 use crate::store::queries::sql::{self, STANDS, not_outlasted};
 use crate::store::queries::{self, OwedAt};
-use crate::store::{Holds, Outbox, Store, StoreError, db::values, tables, tables::targets, trail};
+use crate::store::{
+    Holds, Outbox, Store, StoreError, Targets, db::values, tables, tables::targets, trail,
+};
 
 /// The most failing sources that are named: when a provider is down, all its teams fail.
 const MOST_SOURCES: usize = 20;
@@ -58,6 +60,8 @@ pub(crate) struct Wanted {
     pub(crate) owed: OwedAt,
     /// The accounts with teams, and whether suppressed addresses are read there.
     accounts: BTreeMap<String, bool>,
+    /// All accounts that are configured.
+    configured: BTreeSet<String>,
 }
 
 impl Wanted {
@@ -67,6 +71,7 @@ impl Wanted {
             now,
             owed: OwedAt::new(settings, now, unconfirmed.is_some()),
             unconfirmed,
+            configured: settings.accounts(),
             accounts: accounts
                 .map(|a| (a.name.clone(), a.organization_id.is_some()))
                 .collect(),
@@ -115,6 +120,7 @@ pub(crate) fn gather(
         observe_only,
         unconfirmed: wanted.unconfirmed.clone(),
         clocks: tables::clock::doubted(db)?,
+        elsewhere: Targets::accounts_elsewhere(db, &wanted.configured)?,
         held,
         protected,
         mail: mail(db, wanted)?,

@@ -1,5 +1,6 @@
 //! Targets: whitelists, and teams by name or id.
 
+mod elsewhere;
 mod known;
 
 use std::collections::{HashMap, HashSet};

@@ -184,3 +184,35 @@ async fn a_team_keeps_its_last_admin() {
         ["amy@example.com", "boss@example.com"]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_protected_is_not_said_to_have_ended_and_status_says_who_keeps_access() {
+    let mut world = World::new().await;
+    world.config.guard = "protected = [\"*@board.example.com\"]\n".to_owned();
+    world.team("Core", &["eve@board.example.com"]);
+    world
+        .grants(&["eve@board.example.com,sapling:acme/Core,2099-01-01"])
+        .await;
+    assert_eq!(world.run().await.code, 0);
+    let args = ["revoke", "eve@board.example.com", "--target"];
+    let args = [&args[..], &["sapling:acme/Core"]].concat();
+    let revoked = world.lapsed(&args).await;
+    assert_eq!(revoked.code, 3, "{}", revoked.stderr);
+    let said = revoked.stdout;
+    assert!(
+        said.contains("eve@board.example.com was not ended (incomplete)"),
+        "{said}"
+    );
+    let why = "not ended in sapling:acme/Core: is protected by *@board.example.com";
+    assert!(said.contains(why), "{said}");
+    assert!(!said.contains(" ended in sapling:acme/Core (incomplete)"));
+    let status = world.lapsed(&["status", "--no-daemon"]).await;
+    assert_eq!(status.code, 0, "{}", status.stdout);
+    assert!(
+        status.stdout.starts_with(
+            "well: all that may be removed is removed; 1 is protected and keeps access that is over\n"
+        ),
+        "{}",
+        status.stdout
+    );
+}
