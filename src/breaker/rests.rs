@@ -109,15 +109,15 @@ impl Rests {
         failed.remove(account);
         let before = rests.get_mut(account);
         // Another stage of the same pass, or something that came due meanwhile, makes it no longer.
-        if let Some(rest) = before {
-            if rest.until > now {
+        let times = match before {
+            Some(rest) if rest.until > now => {
                 if !rest.is_quiet(now) {
                     rest.failed_at = now;
                 }
                 return Noted::Rests(rest.until);
             }
-        }
-        let times = rests.get(account).map_or(0, |rest| rest.times) + 1;
+            before => before.map_or(0, |rest| rest.times) + 1,
+        };
         let until = backoff::next_try(now, times, true);
         let rest = Rest {
             times,

@@ -42,7 +42,7 @@ impl Daemon {
                     waiting,
                     ..options.clone()
                 };
-                if let Ok(resting) = store.read(|db| Resting::accounts(db)).await {
+                if let Ok(resting) = store.read(Resting::accounts).await {
                     services.rests.wake_all_but(&resting);
                 }
                 let begun = Instant::now();
