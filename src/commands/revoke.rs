@@ -18,7 +18,7 @@ use crate::domain::{
 use crate::observe::{self, Observation, ReadOptions};
 use crate::pass::{self, Options};
 use crate::store::queries::person::near;
-use crate::store::{Db, Grants, Lock, StoreError, Targets, Word};
+use crate::store::{Db, Grants, Ledger, Lock, StoreError, Targets, Word};
 pub(crate) use foresee::{Foreseen, WouldEnd};
 
 /// Whose access ends, and where.
@@ -77,6 +77,12 @@ impl Requests<'_> {
         self.store.set_mark_unless(restored.as_ref()).await;
         let lock = match self.lock(tell).await {
             Err(GiveError::Busy(_)) if !targets.is_empty() => {
+                if let Some(done) = self
+                    .ended_meanwhile(email, &targets, &unseen, since)
+                    .await?
+                {
+                    return Ok(done);
+                }
                 return Ok(Revoked {
                     email: email.written().to_owned(),
                     unseen: among(&targets, &unseen),
@@ -89,6 +95,14 @@ impl Requests<'_> {
             }
             lock => lock?,
         };
+        // Everywhere may be more than what is on record.
+        if target.is_some()
+            && let Some(done) = self
+                .ended_meanwhile(email, &targets, &unseen, since)
+                .await?
+        {
+            return Ok(done);
+        }
         let seen = self.survey(&what, known).await?;
         // A person that was just found is included.
         let word = self.word(since);
@@ -131,6 +145,41 @@ impl Requests<'_> {
             actions,
             errors: seen.errors,
         })
+    }
+
+    /// What came of it, if whoever had the right to call has removed the access in all of these places
+    /// while this command waited.
+    async fn ended_meanwhile(
+        &self,
+        email: &Email,
+        targets: &[TargetRef],
+        unseen: &[Target],
+        since: Timestamp,
+    ) -> Result<Option<Revoked>, StoreError> {
+        let (of_person, places) = (email.clone(), targets.to_vec());
+        let settled = self
+            .store
+            .read(move |db| {
+                let people = Grants::borne_by(db, &of_person, &places)?;
+                let settled = places.iter();
+                let settled = settled.map(|t| Ledger::settled_since(db, t, &people, since));
+                settled.collect::<Result<Option<Vec<_>>, _>>()
+            })
+            .await?;
+        let Some(settled) = settled.filter(|settled| !settled.is_empty()) else {
+            return Ok(None);
+        };
+        let run = settled.last().map(|(run, _)| run.clone());
+        let actions: Vec<ActionResult> = settled.into_iter().flat_map(|(_, a)| a).collect();
+        Ok(Some(Revoked {
+            email: email.written().to_owned(),
+            unseen: among(targets, unseen),
+            targets: targets.to_vec(),
+            run,
+            outcome: verdict(&actions, &[], self.settings.guard.observe_only),
+            actions,
+            errors: Vec::new(),
+        }))
     }
 
     /// Whether anything is on record about a person, or was ever read.

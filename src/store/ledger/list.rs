@@ -1,12 +1,12 @@
 //! Lists of the ledger: a run's actions with their states, and the counts for the guard.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row, named_params};
 
 use super::Ledger;
-use crate::domain::{ActionResult, ActionState, Email, Obligation, TargetId, What};
+use crate::domain::{ActionResult, ActionState, Email, Obligation, TargetId, TargetRef, What};
 use crate::store::queries::sql::STANDS;
 use crate::store::{StoreError, db::values, tables::targets};
 
@@ -27,17 +27,42 @@ impl Ledger {
         while let Some(row) = rows.next()? {
             let target = TargetId(row.get(1)?);
             let unexpected = || StoreError::Corrupt("an action's target".to_owned());
-            actions.push(ActionResult {
-                action: row.get(0)?,
-                target: names.get(&target).ok_or_else(unexpected)?.clone(),
-                email: Email::observed(row.get_ref(2)?.as_str()?),
-                reason: row.get(3)?,
-                state: ActionState::from_word(row.get_ref(4)?.as_str()?),
-                evidence: row.get(5)?,
-                detail: row.get(6)?,
-            });
+            let target = names.get(&target).ok_or_else(unexpected)?;
+            actions.push(result(row, target.clone())?);
         }
         Ok(actions)
+    }
+
+    /// What was settled of a person on a target since then, with the run that did it; `None` if nothing
+    /// was, or if something is still due there.
+    pub(crate) fn settled_since(
+        db: &Connection,
+        target: &TargetRef,
+        people: &HashSet<String>,
+        since: Timestamp,
+    ) -> Result<Option<(String, Vec<ActionResult>)>, StoreError> {
+        let mut statement = db.prepare_cached(&format!(
+            "SELECT kind, target, email, reason, {STANDS}, evidence, detail, next_try_at,
+                    run, email_key, settled_at FROM action
+             WHERE target = :target AND state <> 'withdrawn' AND (settled_at IS NULL OR settled_at >= :since)
+             ORDER BY id",
+        ))?;
+        let mut rows = statement.query(named_params! {
+            ":target": target.id().0, ":since": values::stored(since),
+        })?;
+        let mut settled: Option<(String, Vec<ActionResult>)> = None;
+        while let Some(row) = rows.next()? {
+            if !people.contains(row.get_ref(9)?.as_str()?) {
+                continue;
+            }
+            if row.get::<_, Option<i64>>(10)?.is_none() {
+                return Ok(None);
+            }
+            let (run, actions) = settled.get_or_insert_default();
+            *run = row.get(8)?;
+            actions.push(result(row, target.clone())?);
+        }
+        Ok(settled)
     }
 
     /// What was removed in the last 24 hours. Calls without an answer count too: they may have been
@@ -96,5 +121,18 @@ pub(in crate::store) fn obligation(row: &Row<'_>) -> Result<Obligation, StoreErr
         target: TargetId(row.get("target")?),
         person: row.get("person")?,
         what,
+    })
+}
+
+/// An action as it is told: the columns in the order of `of_run`.
+fn result(row: &Row<'_>, target: TargetRef) -> Result<ActionResult, StoreError> {
+    Ok(ActionResult {
+        action: row.get(0)?,
+        target,
+        email: Email::observed(row.get_ref(2)?.as_str()?),
+        reason: row.get(3)?,
+        state: ActionState::from_word(row.get_ref(4)?.as_str()?),
+        evidence: row.get(5)?,
+        detail: row.get(6)?,
     })
 }

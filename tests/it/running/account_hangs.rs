@@ -159,3 +159,58 @@ async fn a_failing_account_gets_few_calls_and_all_that_waited_once_it_answers_ag
     until("all others are there", || world.whitelisted().len() == 61).await;
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_revoked_while_another_account_hangs_is_removed_once_and_told_so() {
+    let (world, daemon) = started().await;
+    let hangs = When::method("POST");
+    world.sapling.faults().always(hangs, Fault::Hang(LONG));
+    let add = ["grant", "new@example.com", "--target", "sapling:acme/Core"];
+    let mut gift = world.command(&[&add[..], &["--end", FUTURE]].concat());
+    let gift = tokio::task::spawn_blocking(move || gift.output());
+    until("the gift hangs", || calls(&world, "POST") > 0).await;
+    let jane = format!("{JANE},sentius:acme,{FUTURE}");
+    world.grants(&[&jane]).await;
+
+    let revoke = ["revoke", JANE, "--target", "sentius:acme"];
+    let said = world.lapsed(&revoke).await;
+
+    assert_eq!(said.code, 0, "{} {}", said.stdout, said.stderr);
+    assert!(
+        said.stdout.contains("ended in sentius:acme"),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(calls(&world, "DELETE"), 1, "{:?}", world.writes());
+    gift.await.unwrap().unwrap();
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whitelist_that_hangs_is_called_rarely_though_ends_come_there_all_the_time() {
+    let (world, daemon) = started().await;
+    world
+        .sentius
+        .faults()
+        .always(When::any(), Fault::Hang(LONG));
+    let at = |n: i64| soon(1000 + n * 3000);
+    let mut rows: Vec<String> = (0..14)
+        .map(|n| format!("p{n}@example.com,sentius:acme,{}", at(n)))
+        .collect();
+    rows.push(format!("bob@example.com,sapling:acme/Core,{}", at(3)));
+    rows.push(format!("amy@example.com,sapling:acme/Core,{}", at(13)));
+    let rows: Vec<&str> = rows.iter().map(String::as_str).collect();
+    let begun = Instant::now();
+    world.grants(&rows).await;
+
+    for (end, left) in [(10, 1), (40, 0)] {
+        let end = Duration::from_secs(end);
+        let gone = || world.members("Core").len() == left;
+        within(LONG, "the member's end is acted on", gone).await;
+        let late = begun.elapsed().saturating_sub(end);
+        assert!(late < Duration::from_secs(20), "{late:?}: {}", daemon.log());
+    }
+    let asked = world.sentius.calls().len();
+    assert!(asked <= 5, "{asked} calls");
+    daemon.stop().await;
+}
