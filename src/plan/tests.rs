@@ -11,5 +11,5 @@ mod team;
 use jiff::SignedDuration;
 
 use super::*;
-use crate::domain::{ActionKind, Flags, Means, Reason, Role, TeamPolicy};
+use crate::domain::{ActionKind, Flags, Holder, Means, Reason, Role, TeamPolicy};
 use builder::*;

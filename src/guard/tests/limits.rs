@@ -199,3 +199,24 @@ fn counts_as_large_as_numbers_get_hold_rather_than_overflow() {
         (3, 0, 0)
     );
 }
+
+#[test]
+fn no_more_people_are_counted_than_decide_whether_a_target_is_held() {
+    for (percent, planned) in [(25.0, 10), (12.5, 10), (100.0, 10), (33.0, 17)] {
+        let policy = GuardPolicy {
+            max_removal_percent: percent,
+            ..policy()
+        };
+        let enough = people_that_matter(planned, &policy);
+        for (people, held) in [(enough, false), (enough - 1, true)] {
+            let mut record = record(&[]);
+            record.people.insert(team(), people);
+            let reviewed = review(many(&team(), planned), &policy, &record);
+            assert_eq!(
+                !reviewed.held.is_empty(),
+                held,
+                "{planned} of {people}, {percent} %"
+            );
+        }
+    }
+}

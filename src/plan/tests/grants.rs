@@ -346,3 +346,87 @@ fn who_came_back_while_a_role_kept_the_access_has_not_come_back_after_it() {
         (ActionKind::MemberRemove, at(10))
     );
 }
+
+#[test]
+fn a_removal_tells_which_later_grant_is_posted_again_after_it() {
+    let later = |start: i64, end: Option<i64>| Grant {
+        start: at(start),
+        ..grant(&whitelist(), end)
+    };
+    let note = |others: &[Grant]| {
+        let ended = grant(&whitelist(), Some(10));
+        let world = World::new([ended].into_iter().chain(others.iter().cloned()));
+        only(&world.plan(at(12))).note.clone()
+    };
+    assert_eq!(note(&[]), None);
+    let told = |start: i64| {
+        Some(format!(
+            "a grant from {} on is posted again after it: the whitelist keeps one entry an address",
+            at(start)
+        ))
+    };
+    assert_eq!(
+        note(&[later(20, Some(30)), later(14, None), later(16, None)]),
+        told(14)
+    );
+    let revoked_before = later(14, Some(13));
+    assert_eq!(note(&[revoked_before, later(20, None)]), told(20));
+    let revoked_at_once = later(14, Some(14));
+    assert_eq!(note(&[revoked_at_once]), None);
+    let closed = Grant {
+        closed: true,
+        ..later(14, None)
+    };
+    assert_eq!(note(&[closed]), None);
+}
+
+#[test]
+fn where_all_that_is_over_is_closed_the_entry_is_that_of_a_later_grant() {
+    let closed = Grant {
+        closed: true,
+        ..grant(&whitelist(), Some(10))
+    };
+    let later = Grant {
+        start: at(20),
+        ..grant(&whitelist(), None)
+    };
+    assert!(
+        World::new([closed.clone(), later.clone()])
+            .plan(at(12))
+            .actions
+            .is_empty()
+    );
+    assert_eq!(
+        World::new([closed]).due(12),
+        ["whitelist.remove grant.ended"]
+    );
+    let open = grant(&whitelist(), Some(10));
+    assert_eq!(
+        World::new([open, later]).due(12),
+        ["whitelist.remove grant.ended"]
+    );
+}
+
+#[test]
+fn who_came_back_goes_again_only_if_access_had_ended_and_never_the_keys_holder() {
+    let back = Member {
+        returned_at: Some(at(11)),
+        ..member()
+    };
+    let mut world = World::new([]).member(back.clone());
+    world.policy.remove_returned = true;
+    assert!(world.due(12).is_empty(), "there was no access on record");
+    let ended = Grant {
+        closed: true,
+        ..grant(&team(), Some(10))
+    };
+    let mut world = World::new([ended]).member(back);
+    world.policy.remove_returned = true;
+    assert_eq!(world.due(12), ["member.remove grant.ended"]);
+    let holder = Holder {
+        email: None,
+        id: Some("m-1".to_owned()),
+    };
+    world.snapshot.holders.insert(team(), holder);
+    assert!(world.due(12).is_empty());
+}

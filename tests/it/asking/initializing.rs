@@ -115,7 +115,7 @@ fn what_it_writes_is_checked_and_used_as_it_is() {
     assert!(text.contains("timezone = \"Europe/Berlin\"\n"), "{text}");
     assert!(text.contains("\nobserve_only = false\n"), "{text}");
     assert!(
-        text.contains("# How long to wait after an end.\n"),
+        text.contains("# How long to wait after an end. An entry"),
         "{text}"
     );
     let sapling = fs::read_to_string(desk.path("sapling.key")).unwrap();
