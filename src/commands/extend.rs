@@ -77,13 +77,14 @@ impl Requests<'_> {
         Ok(given)
     }
 
-    /// Whether such an end can be told: a span is counted by a clock that may be in doubt.
+    /// Whether such an end can be told: a span is counted by a clock that may be in doubt. Nobody is
+    /// asked for the time: where none has told it yet, the answer does, and the result says so.
     ///
     /// # Errors
     /// When it is.
     pub(crate) async fn may_end(&self, target: &Target, end: NewEnd) -> Result<(), GiveError> {
         match end.is_from_now {
-            true => clocks::refuse_span(target, &self.asked_doubts(target).await?),
+            true => clocks::refuse_span(target, &self.doubts(std::slice::from_ref(target)).await?),
             false => Ok(()),
         }
     }

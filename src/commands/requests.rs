@@ -154,9 +154,6 @@ impl Requests<'_> {
     ) -> Result<Vec<Given>, GiveError> {
         let seen = self.look(&requests).await?;
         let targets = targets(&requests);
-        if requests.iter().any(|r| r.grant.is_relative()) {
-            self.ask_whitelists(&targets).await;
-        }
         let doubts = self.doubts(&targets).await?;
         clocks::refuse_spans(requests.iter().map(|r| &r.grant), &doubts)?;
         checks::all(self.store, &seen, &requests, same, &self.settings.timezone).await?;

@@ -3,12 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::future::join_all;
 use jiff::SignedDuration;
 
 use super::{GiveError, Given, Requests};
 use crate::clock;
-use crate::domain::{Provider, Scope, Target, TargetId, TargetRef};
+use crate::domain::Target;
 use crate::guard::clocks::Clocks;
 use crate::store::{NewGrant, Store, StoreError, tables};
 
@@ -16,24 +15,6 @@ use crate::store::{NewGrant, Store, StoreError, tables};
 pub(in crate::commands) type Doubts = BTreeMap<String, String>;
 
 impl Requests<'_> {
-    /// Asks the whitelists among these targets for the time: nothing is read there that would tell it.
-    pub(super) async fn ask_whitelists(&self, targets: &[Target]) {
-        let skews = self.services.skews();
-        let silent = targets
-            .iter()
-            .filter(|t| !skews.contains_key(&t.account_name()));
-        // One stands for all of its account.
-        let silent: BTreeMap<String, TargetRef> = silent
-            .filter(|t| t.provider() == Provider::Sentius)
-            .map(|t| (t.account_name(), TargetRef::new(TargetId(0), t.clone())))
-            .collect();
-        for (_, whitelist) in silent {
-            self.services
-                .look_at_clocks(&Scope::only([whitelist]))
-                .await;
-        }
-    }
-
     /// The accounts of these targets whose clocks differ from ours: by their answers, and where none
     /// has told the time, by the last comparison.
     pub(in crate::commands) async fn doubts(
@@ -56,19 +37,6 @@ impl Requests<'_> {
             .write(move |db| tables::clock::compared(db, &clocks, at))
             .await?;
         Ok(doubts)
-    }
-
-    /// The same, where nothing was read or sent before: the account is asked.
-    pub(in crate::commands) async fn asked_doubts(
-        &self,
-        target: &Target,
-    ) -> Result<Doubts, StoreError> {
-        let team = self.services.teams.get(target.account());
-        let asked = team.filter(|_| target.provider() == Provider::Sapling);
-        // Whatever it answers: only its time is wanted.
-        join_all(asked.map(|account| account.reader.teams())).await;
-        self.ask_whitelists(std::slice::from_ref(target)).await;
-        self.doubts(std::slice::from_ref(target)).await
     }
 }
 
