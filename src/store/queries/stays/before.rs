@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use crate::domain::{Gone, GoneBy, Shown, TargetId};
 use crate::store::{StoreError, db::values};
@@ -70,15 +70,8 @@ fn pending_invite(
              WHERE target = :target AND email_key = :person AND gone_at IS NULL ORDER BY id LIMIT 1",
         )?
         .query_row(named_params! { ":target": team.0, ":person": person }, |row| {
-            Ok(Before {
-                row: ("invite", row.get(0)?),
-                person: person.to_owned(),
-                continues: true,
-                first_seen: values::read(row.get(1)?),
-                there_since: values::read_if_any(row.get(2)?),
-                returned_at: values::read_if_any(row.get(3)?),
-                gone: None,
-            })
+            let continues = true;
+            stay("invite", row, person.to_owned(), continues, None)
         })
         .optional()?)
 }
@@ -107,15 +100,14 @@ fn never_gone(
         if !is_owed && missing.contains(row.get_ref(4)?.as_str()?) {
             continue;
         }
-        return Ok(Some(Before {
-            row: ("member", row.get(0)?),
-            person: person.to_owned(),
-            continues: true,
-            first_seen: values::read(row.get(1)?),
-            there_since: values::read_if_any(row.get(2)?),
-            returned_at: values::read_if_any(row.get(3)?),
-            gone: None,
-        }));
+        let continues = true;
+        return Ok(Some(stay(
+            "member",
+            row,
+            person.to_owned(),
+            continues,
+            None,
+        )?));
     }
     Ok(None)
 }
@@ -135,20 +127,13 @@ fn past_member(
              ORDER BY valid_to DESC, id DESC LIMIT 1"
         ))?
         .query_row(named_params! { ":target": team.0, ":key": key }, |row| {
-            Ok(Before {
-                row: ("member", row.get(0)?),
-                person: row.get(9)?,
-                continues: row.get(8)?,
-                first_seen: values::read(row.get(1)?),
-                there_since: values::read_if_any(row.get(2)?),
-                returned_at: values::read_if_any(row.get(3)?),
-                gone: Some(Gone {
-                    id: Some(row.get(4)?),
-                    by: by(row.get_ref(5)?.as_str()?, row.get(10)?),
-                    missed_at: values::read(row.get(6)?),
-                    proven: row.get(7)?,
-                }),
-            })
+            let gone = Gone {
+                id: Some(row.get(4)?),
+                by: by(row.get_ref(5)?.as_str()?, row.get(10)?),
+                missed_at: values::read(row.get(6)?),
+                proven: row.get(7)?,
+            };
+            stay("member", row, row.get(9)?, row.get(8)?, Some(gone))
         })
         .optional()?;
     Ok(found)
@@ -168,20 +153,14 @@ fn past_invite(
              ORDER BY gone_at DESC, id DESC LIMIT 1",
         )?
         .query_row(named_params! { ":target": team.0, ":person": person }, |row| {
-            Ok(Before {
-                row: ("invite", row.get(0)?),
-                person: person.to_owned(),
-                continues: true,
-                first_seen: values::read(row.get(1)?),
-                there_since: values::read_if_any(row.get(2)?),
-                returned_at: values::read_if_any(row.get(3)?),
-                gone: Some(Gone {
-                    id: None,
-                    by: by(row.get_ref(4)?.as_str()?, false),
-                    missed_at: values::read(row.get(5)?),
-                    proven: row.get(6)?,
-                }),
-            })
+            let gone = Gone {
+                id: None,
+                by: by(row.get_ref(4)?.as_str()?, false),
+                missed_at: values::read(row.get(5)?),
+                proven: row.get(6)?,
+            };
+            let continues = true;
+            stay("invite", row, person.to_owned(), continues, Some(gone))
         })
         .optional()?)
 }
@@ -192,4 +171,24 @@ fn by(word: &str, unanswered: bool) -> GoneBy {
         ("ours", true) => GoneBy::Unanswered,
         _ => GoneBy::Readings,
     }
+}
+
+/// The stay in a row of this table that begins with its number, `first_seen`, `there_since` and
+/// `returned_at`.
+fn stay(
+    table: &'static str,
+    row: &Row<'_>,
+    person: String,
+    continues: bool,
+    gone: Option<Gone>,
+) -> rusqlite::Result<Before> {
+    Ok(Before {
+        row: (table, row.get(0)?),
+        person,
+        continues,
+        first_seen: values::read(row.get(1)?),
+        there_since: values::read_if_any(row.get(2)?),
+        returned_at: values::read_if_any(row.get(3)?),
+        gone,
+    })
 }
