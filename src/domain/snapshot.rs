@@ -100,10 +100,11 @@ impl Member {
         }
     }
 
-    /// When the membership began: the provider's date, else when it was first seen.
+    /// When the membership began: the provider's date, but not after it was first seen.
     #[must_use]
     pub fn since(&self) -> Timestamp {
-        self.created_at.unwrap_or(self.first_seen)
+        self.created_at
+            .map_or(self.first_seen, |joined| joined.min(self.first_seen))
     }
 
     /// Whether the member has the role now.

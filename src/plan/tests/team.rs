@@ -18,6 +18,17 @@ fn a_member_goes_exactly_at_the_teams_max_age() {
 }
 
 #[test]
+fn a_member_is_as_old_as_it_was_first_seen_whatever_later_date_the_provider_gives() {
+    let moved = Member {
+        created_at: Some(at(9)),
+        ..member()
+    };
+    let world = World::new([]).member(moved).max_age(10);
+    assert!(world.plan(at(10) - MS).actions.is_empty());
+    assert_eq!(world.due(10), ["member.remove team.max_age"]);
+}
+
+#[test]
 fn a_grant_keeps_an_old_member_until_its_own_end() {
     let world = World::new([grant(&team(), Some(20))]);
     let world = world.member(member()).max_age(10);

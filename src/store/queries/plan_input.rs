@@ -202,7 +202,7 @@ impl Loader<'_> {
     fn older_than(&self, team: &TargetRef, born: Timestamp) -> Result<Vec<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
             "SELECT target, email_key FROM member
-             WHERE target = :target AND valid_to IS NULL AND ifnull(created_at, first_seen) <= :born",
+             WHERE target = :target AND valid_to IS NULL AND min(ifnull(created_at, first_seen), first_seen) <= :born",
         )?;
         let params = named_params! { ":target": team.id().0, ":born": values::stored(born) };
         let rows = statement.query_map(params, key)?;

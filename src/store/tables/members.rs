@@ -110,7 +110,7 @@ pub(in crate::store) fn unmanaged(
         of_person.end = of_person.end.max(row.get(2)?);
     }
     let mut statement = db.prepare_cached(
-        "SELECT email, ifnull(created_at, first_seen), is_admin, returned_at, was_invite, first_seen, created_at
+        "SELECT email, min(ifnull(created_at, first_seen), first_seen), is_admin, returned_at, was_invite, first_seen, created_at
          FROM member WHERE target = ?1 AND valid_to IS NULL AND missing_since IS NULL",
     )?;
     let mut rows = statement.query(params![team.0])?;
