@@ -31,7 +31,7 @@ pub(super) async fn run(common: &Common, args: AcceptArgs) -> Result<Exit, Failu
     let by = args.asked.asked("accept").by;
     let accepted = commands::accept(&store, &args.target, &by).await;
     let accepted = accepted.map_err(|error| match error {
-        AcceptError::Refused(why) => Failure::usage(format!("{}: {why}", args.target)),
+        AcceptError::Refused(why) => Failure::usage(why),
         AcceptError::Store(error) => Failure::from(error),
     })?;
     if args.asked.format == Form::Json {

@@ -36,7 +36,8 @@ pub(crate) enum AcceptError {
 /// # Errors
 /// When nothing is in doubt there, or the reading is impossible.
 pub(crate) async fn accept(store: &Store, target: &str, by: &str) -> Result<Accepted, AcceptError> {
-    let (target, by) = (target.to_owned(), by.to_owned());
+    let (named, by) = (target, by.to_owned());
+    let target = named.to_owned();
     let at = clock::now();
     let restored = store.looks_restored().await?;
     let accepted = store
@@ -49,11 +50,13 @@ pub(crate) async fn accept(store: &Store, target: &str, by: &str) -> Result<Acce
                     gone: Vec::new(),
                 }));
             }
-            let Ok(named) = target.parse::<Target>() else {
-                return Ok(Err(Doubt::NoTarget));
+            let Ok(team) = target.parse::<Target>() else {
+                let why = format!("{target:?} is no target such as sapling:acme/Core, nor an account such as sapling:acme");
+                return Ok(Err(Doubt::NoTarget(why)));
             };
-            let Some(team) = Targets::find(db, &named)? else {
-                return Ok(Err(Doubt::NoTarget));
+            let team = match Targets::known(db, &team)? {
+                Ok(team) => team,
+                Err(why) => return Ok(Err(Doubt::NoTarget(why))),
             };
             let accepted = Teams::accept(db, &team, &by, at)?;
             Ok(accepted.map(|(doubt, gone)| Accepted {
@@ -64,7 +67,12 @@ pub(crate) async fn accept(store: &Store, target: &str, by: &str) -> Result<Acce
         })
         .await?;
     store.set_mark_unless(restored.as_ref()).await;
-    accepted.map_err(|why| AcceptError::Refused(why.to_string()))
+    accepted.map_err(|why| {
+        AcceptError::Refused(match why {
+            Doubt::NoTarget(why) => format!("TARGET: {why}"),
+            why => format!("{named}: {why}"),
+        })
+    })
 }
 
 /// The account whose list of teams is meant, where no team is named.

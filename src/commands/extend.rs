@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use super::requests::{GiveError, Given, Requests, clocks};
 use crate::clock;
 use crate::domain::{Email, Target, When};
+use crate::store::queries::person::nearly_the_same;
 use crate::store::{Grants, Provisions, Recorded, StoreError};
 use crate::text::minute;
 
@@ -54,7 +55,15 @@ impl Requests<'_> {
         }
         let recorded = self
             .store
-            .write(move |db| Grants::extend(db, &email, &target, end, &asked, at))
+            .write(move |db| {
+                let moved = Grants::extend(db, &email, &target, end, &asked, at)?;
+                match moved {
+                    Err(why) if !Grants::is_listed(db, &email)? => {
+                        Ok(Err(why + &nearly_the_same(db, &email)?))
+                    }
+                    moved => Ok(moved),
+                }
+            })
             .await?
             .map_err(|why| GiveError::Faults(vec![(0, why)]))?;
         self.store.set_mark_unless(restored.as_ref()).await;

@@ -17,7 +17,7 @@ use crate::domain::{
 };
 use crate::observe::{self, Observation, ReadOptions};
 use crate::pass::{self, Options};
-use crate::store::queries::person::near;
+use crate::store::queries::person::nearly_the_same;
 use crate::store::{Db, Grants, Ledger, Lock, StoreError, Targets, Word};
 pub(crate) use foresee::{Foreseen, WouldEnd};
 
@@ -193,12 +193,9 @@ impl Requests<'_> {
     /// That nobody knows this person, and who may be meant.
     async fn not_listed(&self, email: &Email, seen: &Observation) -> Result<GiveError, StoreError> {
         let wanted = email.clone();
-        let near = self.store.read(move |db| near(db, &wanted)).await?;
-        let mut why = format!("email: {email} is on no record and in no reading");
-        if !near.is_empty() {
-            why.push_str("; nearly the same: ");
-            why.push_str(&near.join(", "));
-        }
+        let near = move |db: &_| nearly_the_same(db, &wanted);
+        let near = self.store.read(near).await?;
+        let mut why = format!("email: {email} is on no record and in no reading{near}");
         let unread: Vec<String> = seen.errors.iter().map(|e| e.place.to_string()).collect();
         if !unread.is_empty() {
             why.push_str("; could not be read now: ");

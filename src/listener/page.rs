@@ -269,13 +269,23 @@ fn headline(status: &Status) -> &'static str {
 }
 
 fn tiles(status: &Status) -> Vec<Tile> {
+    let sources = &status.sources;
+    // A team that the key may never read is no fault.
+    let unread = match sources.failing {
+        0 => Urgency::Calm,
+        _ => Urgency::Warning,
+    };
     vec![
         Tile::new(status.held.count, "held", Urgency::Alarm),
         match status.observe_only {
             Some(due) => Tile::new(due.remove + due.give, "left alone", Urgency::Calm),
             None => Tile::new(status.overdue.count, "overdue", Urgency::Warning),
         },
-        Tile::new(status.sources.failing, "sources unread", Urgency::Warning),
+        Tile::new(
+            sources.failing + sources.forbidden,
+            "sources unread",
+            unread,
+        ),
         Tile::new(status.mail.unsent, "mails unsent", Urgency::Warning),
         Tile::new(status.ends.within_24h, "end within a day", Urgency::Calm),
         Tile::new(status.ends.within_7d, "end within a week", Urgency::Calm),

@@ -85,6 +85,9 @@ async fn a_team_without_the_holder_of_the_key_is_no_reading() {
         assert_eq!(world.run().await.code, 3);
     }
     assert_eq!(world.members("Core").len(), 2, "never believed");
+    let mistyped = world.lapsed(&["accept", "sapling:acme/Coer"]).await;
+    let nearest = "the nearest on record is sapling:acme/Core";
+    assert!(mistyped.stderr.contains(nearest), "{}", mistyped.stderr);
     let accepted = world.lapsed(&["accept", "sapling:acme/Core"]).await;
     assert_eq!(accepted.code, 2, "nor by a person's word");
     assert!(

@@ -234,6 +234,10 @@ async fn what_cannot_be_extended_is_refused() {
             "no grant is open for who@example.com on sentius:acme",
         ),
         (
+            ["jany@example.com", "sentius:acme", "2098-01-01"],
+            "records what is there; nearly the same: jane@example.com",
+        ),
+        (
             ["jane@example.com", "sapling:acme/Core", "2098-01-01"],
             "no grant is open for jane@example.com",
         ),

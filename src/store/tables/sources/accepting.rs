@@ -13,9 +13,9 @@ use crate::store::trail;
 /// Why a reading cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum Doubt {
-    /// Not on record.
-    #[error("no such target is on record")]
-    NoTarget,
+    /// Not on record, as these words tell.
+    #[error("{0}")]
+    NoTarget(String),
     /// It was never read.
     #[error("it was never read")]
     NeverRead,
