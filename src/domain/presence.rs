@@ -53,6 +53,10 @@ impl Gone {
     #[must_use]
     pub fn returned_as(&self, shown: Shown<'_>) -> bool {
         match (self.by, &self.id, shown.id) {
+            // Whose other membership began well after it was let in anew, whatever was read meanwhile.
+            (GoneBy::Ours, Some(was), Some(is)) if was != is => {
+                self.proven || joined_after(self.missed_at, shown.created_at)
+            }
             (GoneBy::Ours, ..) => self.proven,
             // Who is shown under the same id was never gone: the call was not done.
             (GoneBy::Unanswered, was, is) => self.proven && (is.is_none() || was.as_deref() != is),
@@ -141,6 +145,9 @@ mod tests {
             // Our own removal: proven ten minutes later, whatever the id.
             (Ours, Some("a"), false, Some("a"), None, 5, false),
             (Ours, Some("a"), false, Some("b"), None, 5, false),
+            (Ours, Some("a"), false, Some("b"), Some(9), 99, false),
+            (Ours, Some("a"), false, Some("b"), Some(11), 99, true),
+            (Ours, Some("a"), false, Some("a"), Some(11), 99, false),
             (Ours, Some("a"), true, Some("a"), Some(-5), 15, true),
             (Ours, Some("a"), true, Some("b"), None, 15, true),
             (Ours, None, true, Some("b"), None, 15, true),

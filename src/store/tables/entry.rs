@@ -33,6 +33,9 @@ impl How {
 /// keep a request.
 const MAY_COME: SignedDuration = SignedDuration::from_mins(5);
 
+/// The most by which a clock that was set back is taken into account.
+const SET_BACK: SignedDuration = SignedDuration::from_hours(24);
+
 /// An entry that may be on a whitelist.
 #[derive(Debug, Clone)]
 pub(crate) struct OnRecord {
@@ -153,13 +156,14 @@ pub(crate) fn may_come_until(
     let silent: Option<i64> = db
         .prepare_cached(
             "SELECT max(silent_at) FROM entry
-             WHERE target = :target AND person = :person AND silent_at <= :at
+             WHERE target = :target AND person = :person AND silent_at <= :soon
                AND NOT (:found AND how = 'typed')",
         )?
         .query_row(
             named_params! {
                 ":target": target.0, ":person": email.key(), ":found": found,
-                ":at": values::stored(at),
+                // The clock may have been set back since.
+                ":soon": values::stored(at.checked_add(SET_BACK).unwrap_or(at)),
             },
             |row| row.get(0),
         )?;

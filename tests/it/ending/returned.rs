@@ -353,6 +353,48 @@ async fn a_removal_that_failed_is_owed_under_the_next_id_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_removal_that_failed_is_owed_again_when_one_reading_missed_the_person() {
+    let world = World::new().await;
+    core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);
+    assert_eq!(world.run().await.code, 0);
+    end_in_core(&world, &[BOB.to_owned()], PAST).await;
+    world
+        .sapling
+        .faults()
+        .once(When::method("DELETE"), Fault::status(403));
+    assert_eq!(world.run().await.code, 3);
+    world.later(10);
+    world.drop_member("Core", BOB);
+    assert_eq!(world.run().await.code, 0, "nobody is there");
+    world.later(5);
+    let joined = world.now() - jiff::SignedDuration::from_mins(1);
+    join(&world, &joined.to_string());
+
+    let run = world.run().await;
+
+    assert_eq!(
+        world.members("Core"),
+        ["amy@example.com"],
+        "{:?}",
+        run.findings()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_let_in_anew_well_after_a_removal_is_told_though_no_reading_was_made_between() {
+    let world = removed().await;
+    world.later(24 * 60);
+    let joined = world.now() - jiff::SignedDuration::from_mins(1);
+    join(&world, &joined.to_string());
+
+    let run = world.run().await;
+
+    assert_eq!((run.code, run.actions()), (0, vec![]));
+    let told = "sapling:acme/Core bob@example.com".to_owned();
+    assert!(run.found("member.returned").contains(&told));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_id_beside_the_one_that_is_due_is_due_as_well() {
     let world = World::new().await;
     let id = core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);

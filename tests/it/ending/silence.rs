@@ -62,6 +62,14 @@ async fn what_was_not_there_twice_is_over_once_no_call_can_come_any_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_in_between_makes_no_end_of_it() {
+    let world = asked_for(Fault::DropBefore).await;
+    world.sql("UPDATE entry SET silent_at = silent_at + 30000");
+    assert_eq!(revoke(&world, &[JANE]).await.code, 3);
+    assert_eq!(open(&world), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_pass_that_died_within_the_call_is_a_call_without_an_answer() {
     let world = World::new().await;
     world.run().await;

@@ -77,7 +77,7 @@ fn pending_invite(
 }
 
 /// Another membership of the address that was there before, and is not known to be gone: this reading
-/// shows it too, or a removal of it is owed. What is owed does not lapse because the id is another now.
+/// shows it too, or a removal of it is owed, or was until readings missed it. What is owed does not lapse because the id is another now.
 fn never_gone(
     db: &Connection,
     (team, person, id): (TargetId, &str, &str),
@@ -87,7 +87,9 @@ fn never_gone(
     let mut statement = db.prepare_cached(
         "SELECT id, first_seen, there_since, returned_at, remote_id,
                 EXISTS (SELECT 1 FROM action a WHERE a.target = m.target AND a.person = m.remote_id
-                        AND a.kind = 'member.remove' AND a.settled_at IS NULL)
+                        AND a.kind = 'member.remove'
+                        AND (a.settled_at IS NULL
+                             OR a.state = 'withdrawn' AND a.settled_at >= m.missing_since))
          FROM member m
          WHERE target = :target AND email_key = :person AND valid_to IS NULL
            AND remote_id <> :id AND valid_from < :at ORDER BY id",
