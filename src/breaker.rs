@@ -44,9 +44,13 @@ enum Stopped {
 impl Breaker {
     /// `most` is the highest number of calls under way.
     pub(crate) fn new(most: usize) -> Self {
+        Self::with(Pace::new(most), None)
+    }
+
+    fn with(pace: Pace, rested: Option<String>) -> Self {
         Self(Mutex::new(State {
-            pace: Pace::new(most),
-            rested: None,
+            pace,
+            rested,
             has_succeeded: false,
             stopped: None,
         }))
@@ -58,12 +62,7 @@ impl Breaker {
             recent: VecDeque::from(vec![true; failed]),
             ..Pace::new(most)
         };
-        Self(Mutex::new(State {
-            pace,
-            rested: None,
-            has_succeeded: false,
-            stopped: None,
-        }))
+        Self::with(pace, None)
     }
 
     /// One of an account that is not to be called, for this reason.
@@ -79,12 +78,7 @@ impl Breaker {
             allowed: 1,
             ..Pace::new(most)
         };
-        Self(Mutex::new(State {
-            pace,
-            rested: Some(why),
-            has_succeeded: false,
-            stopped: None,
-        }))
+        Self::with(pace, Some(why))
     }
 
     /// Whether another may begin beside those under way.

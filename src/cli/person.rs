@@ -5,6 +5,7 @@ use nix::unistd::{Uid, User};
 
 use super::exit::Failure;
 use crate::domain::Email;
+use crate::store::queries::person::meant;
 
 /// The address that was asked for. Whatever stands on record can be asked for.
 pub(super) fn person(text: &str) -> Result<Email, Failure> {
@@ -16,14 +17,10 @@ pub(super) fn person(text: &str) -> Result<Email, Failure> {
 
 /// The message that nobody of this address is on record, with similar addresses.
 pub(super) fn unknown(email: &Email, near: &[String]) -> String {
-    let mut said = format!(
-        "{email} is not on record: no grant, no membership, no invite, and no event of the audit trail"
-    );
-    if !near.is_empty() {
-        said.push_str("; nearly the same: ");
-        said.push_str(&near.join(", "));
-    }
-    crate::text::one_line(&said)
+    crate::text::one_line(&format!(
+        "{email} is not on record: no grant, no membership, no invite, and no event of the audit trail{}",
+        meant(near)
+    ))
 }
 
 /// Who asks, where they do not say so: the one who became root by sudo, else the user's name.

@@ -288,6 +288,18 @@ async fn who_comes_for_the_first_time_after_a_proven_absence_is_told_without_a_d
     assert_eq!(run.found("member.returned"), told);
 }
 
+/// Bob, whose grant ended, was to be removed, and the provider answered with this status.
+async fn not_removed(status: u16) -> World {
+    let world = World::new().await;
+    core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);
+    assert_eq!(world.run().await.code, 0);
+    end_in_core(&world, &[BOB.to_owned()], PAST).await;
+    let removal = When::method("DELETE");
+    world.sapling.faults().once(removal, Fault::status(status));
+    assert_eq!(world.run().await.code, 3);
+    world
+}
+
 /// These memberships have other ids from now on, of which the provider says that they began a minute ago.
 fn join_anew(world: &World, emails: &[String]) {
     let joined = world.now() - jiff::SignedDuration::from_mins(1);
@@ -331,13 +343,7 @@ async fn what_is_held_does_not_lapse_when_all_have_other_ids_in_the_next_reading
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_that_failed_is_owed_under_the_next_id_too() {
-    let world = World::new().await;
-    core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);
-    assert_eq!(world.run().await.code, 0);
-    end_in_core(&world, &[BOB.to_owned()], PAST).await;
-    let busy = When::method("DELETE");
-    world.sapling.faults().once(busy, Fault::status(503));
-    assert_eq!(world.run().await.code, 3);
+    let world = not_removed(503).await;
     world.later(60);
     join_anew(&world, &[BOB.to_owned()]);
 
@@ -354,15 +360,7 @@ async fn a_removal_that_failed_is_owed_under_the_next_id_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_removal_that_failed_is_owed_again_when_one_reading_missed_the_person() {
-    let world = World::new().await;
-    core(&world, &["amy@example.com".to_owned(), BOB.to_owned()]);
-    assert_eq!(world.run().await.code, 0);
-    end_in_core(&world, &[BOB.to_owned()], PAST).await;
-    world
-        .sapling
-        .faults()
-        .once(When::method("DELETE"), Fault::status(403));
-    assert_eq!(world.run().await.code, 3);
+    let world = not_removed(403).await;
     world.later(10);
     world.drop_member("Core", BOB);
     assert_eq!(world.run().await.code, 0, "nobody is there");

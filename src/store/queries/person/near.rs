@@ -108,11 +108,15 @@ pub(crate) fn beginning_with(
 
 /// The end of a message about an address that is on no record: who may be meant, if anybody.
 pub(crate) fn nearly_the_same(db: &Connection, email: &Email) -> Result<String, StoreError> {
-    let near = near(db, email)?;
-    Ok(match near.is_empty() {
-        true => String::new(),
-        false => format!("; nearly the same: {}", near.join(", ")),
-    })
+    Ok(meant(&near(db, email)?))
+}
+
+/// The same of addresses that were found.
+pub(crate) fn meant(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        near => format!("; nearly the same: {}", near.join(", ")),
+    }
 }
 
 /// Addresses on record similar to this one: with a typing error after the first letters, or with
