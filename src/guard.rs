@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use crate::domain::{
-    Action, Email, GuardPolicy, Holder, Means, Obligation, Plan, Reason, TargetRef,
+    Action, ActionKind, Email, GuardPolicy, Holder, Means, Obligation, Plan, Reason, TargetRef,
 };
 
 /// Why nothing is done that is due, where lapsed only observes.
@@ -54,10 +54,20 @@ impl Record {
         if holder.is_some_and(|holder| holder.is(&action.person, &action.email)) {
             return Some("is the holder of the key (self_email)".to_owned());
         }
+        let may_be_holder =
+            action.is_admin && holder.is_none_or(|holder| holder.email.is_none());
         let by_rule = matches!(action.reason, Reason::TeamMaxAge | Reason::WhitelistEnded);
-        if by_rule && action.is_admin && holder.is_none_or(|holder| holder.email.is_none()) {
+        if may_be_holder && by_rule {
             return Some(
                 "may be the holder of the key: without self_email no rule removes an admin"
+                    .to_owned(),
+            );
+        }
+        // Only a call by address refuses to remove the holder, and it would remove both.
+        if may_be_holder && action.shares_address && action.kind == ActionKind::MemberRemove {
+            return Some(
+                "may be the holder of the key, and the team has its address twice: without \
+                 self_email such an admin is not removed"
                     .to_owned(),
             );
         }

@@ -150,6 +150,11 @@ impl<'a> Planner<'a> {
 
     /// Adds an action unless another rule has already asked for the same.
     fn due(&mut self, action: Action) {
+        let shares_address = self.memberships((&action.target, &action.email)).len() > 1;
+        let action = Action {
+            shares_address,
+            ..action
+        };
         self.actions.entry(action.obligation()).or_insert(action);
     }
 

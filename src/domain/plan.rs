@@ -44,6 +44,9 @@ pub struct Action {
     pub follows: Option<TargetRef>,
     /// Whether it removes one of a team's admins.
     pub is_admin: bool,
+    /// Whether another membership of the team bears the same address, so that a call by address would
+    /// remove that one too.
+    pub shares_address: bool,
     /// Whether it is due only because an upgrade reopened a closed grant: a person has to approve
     /// it.
     pub reopened: bool,

@@ -58,6 +58,7 @@ fn removal(target: &TargetRef, number: u64) -> Action {
         role: None,
         follows: None,
         is_admin: false,
+        shares_address: false,
         reopened: false,
         note: None,
     }

@@ -81,15 +81,16 @@ impl<'a> Cause<'a> {
             role: None,
             follows: None,
             is_admin: false,
+            shares_address: false,
             reopened: self.reopened,
             note: None,
         }
     }
 
-    fn of_member(&self, who: Who<'_>, member: &Member, is_admin: bool) -> Action {
+    fn of_member(&self, who: Who<'_>, member: &Member) -> Action {
         Action {
             means: Means::Membership(member.remote_id.clone()),
-            is_admin,
+            is_admin: member.flags.is_admin,
             ..self.action(
                 who,
                 ActionKind::MemberRemove,
@@ -150,16 +151,12 @@ fn team(planner: &mut Planner<'_>, who: Who<'_>, cause: &Cause<'_>) {
     if !readable {
         planner.leave(who, Why::Unreadable);
     }
-    let is_admin = members.iter().any(|m| m.flags.is_admin);
     for member in &members {
         if returned::is_returned(member, cause.due) {
             planner.leave(who, Why::Returned);
             continue;
         }
-        planner.due(unless_readable(
-            readable,
-            cause.of_member(who, member, is_admin),
-        ));
+        planner.due(unless_readable(readable, cause.of_member(who, member)));
     }
     if let Some(invite) = invite {
         if returned::is_invited_again(invite, cause.due) {
@@ -226,6 +223,7 @@ fn demote(planner: &mut Planner<'_>, who: Who<'_>, role: Role, last: &Grant) {
         role: Some(role),
         follows: None,
         is_admin: false,
+        shares_address: false,
         reopened: last.reopened,
         note: None,
     };

@@ -55,6 +55,7 @@ pub(super) fn revocation(invite: &Invite, reason: Reason, due: Timestamp) -> Act
         role: None,
         follows: None,
         is_admin: false,
+        shares_address: false,
         reopened: false,
         note: None,
     }

@@ -93,6 +93,7 @@ fn action(who: super::Who<'_>, due: Timestamp) -> Action {
         role: None,
         follows: None,
         is_admin: false,
+        shares_address: false,
         reopened: false,
         note: Some("came back after a removal".to_owned()),
     }

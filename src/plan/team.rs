@@ -71,8 +71,6 @@ fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
     if planner.is_holder(member) || !may_go(planner, who) {
         return;
     }
-    // Removing by address may remove all memberships that share the address.
-    let is_admin = planner.memberships(who).iter().any(|m| m.flags.is_admin);
     planner.due(Action {
         kind: ActionKind::MemberRemove,
         target: member.target.clone(),
@@ -83,7 +81,8 @@ fn remove(planner: &mut Planner<'_>, member: &Member, over: &Over) {
         means: Means::Membership(member.remote_id.clone()),
         role: None,
         follows: over.follows.clone(),
-        is_admin,
+        is_admin: member.flags.is_admin,
+        shares_address: false,
         reopened: false,
         note: None,
     });

@@ -64,7 +64,7 @@ pub(super) fn by_account(
     let mut members: BTreeMap<TargetRef, Vec<Tracked>> = BTreeMap::new();
     for tracked in actions {
         let is_member = tracked.action.kind == ActionKind::MemberRemove;
-        if is_member && tracked.tries == 0 {
+        if is_member && tracked.tries == 0 && !tracked.action.shares_address {
             let team = tracked.action.target.clone();
             members.entry(team).or_default().push(tracked);
         } else {
@@ -107,11 +107,13 @@ impl Order {
 
 /// A single member is removed by id, which also ends the member's invites. But where the key's
 /// holder is not configured, an admin may be the holder, and only the bulk call refuses to remove
-/// them ("Users cannot delete themselves using this endpoint").
+/// them ("Users cannot delete themselves using this endpoint"). That call takes every membership of
+/// the address: a member whose address stands twice is never removed by it.
 fn together(due: Vec<Tracked>, services: &Services) -> Work {
     let may_be_holder = |tracked: &Tracked| {
         let account = services.teams.get(tracked.action.target.account());
-        tracked.action.is_admin && account.is_none_or(|a| a.holder.is_none())
+        let action = &tracked.action;
+        action.is_admin && !action.shares_address && account.is_none_or(|a| a.holder.is_none())
     };
     match <[Tracked; 1]>::try_from(due) {
         Ok([only]) if !may_be_holder(&only) => Work::One(only),

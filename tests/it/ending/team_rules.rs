@@ -24,6 +24,34 @@ fn of_people(run: &Outcome) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_memberships_of_one_address_only_the_one_that_is_too_old_goes() {
+    let mut world = World::new().await;
+    world.config.teams = MAX_AGE.to_owned();
+    world.team("Core", &["old@example.com", "twin@example.com"]);
+    joins_now(&world, "young@example.com");
+    world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        assert!(team.readdress("young@example.com", "twin@example.com"));
+    });
+
+    let run = world.run().await;
+
+    assert_eq!(
+        of_people(&run),
+        [
+            "member.remove sapling:acme/Core old@example.com team.max_age done verified",
+            "member.remove sapling:acme/Core twin@example.com team.max_age done verified",
+        ]
+    );
+    assert!(
+        !world.writes().concat().contains("bulk_delete"),
+        "a call by address takes both: {:?}",
+        world.writes()
+    );
+    assert_eq!(world.members("Core"), ["twin@example.com"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn members_older_than_the_team_allows_go_unless_a_grant_covers_them() {
     let mut world = World::new().await;
     world.config.teams = MAX_AGE.to_owned();

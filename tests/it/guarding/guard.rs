@@ -153,6 +153,40 @@ async fn a_holder_who_is_not_configured_is_refused_by_the_provider_and_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_admins_with_one_address_none_goes_where_each_may_hold_the_key() {
+    let mut world = World::new().await;
+    world.config.sapling.clear();
+    world.team("Core", &["amy@example.com"]);
+    world.sapling.with(|state| {
+        let team = state.team_mut("Core").unwrap();
+        for who in ["boss@example.com", "chief@example.com"] {
+            team.add_member(TeamUser::new(who, crate::world::time("2024-03-01T00:00:00Z")).admin());
+        }
+        assert!(team.readdress("chief@example.com", "boss@example.com"));
+    });
+    world
+        .grants(&[
+            &format!("boss@example.com,sapling:acme/Core,{PAST}"),
+            &format!("amy@example.com,sapling:acme/Core,{PAST}"),
+        ])
+        .await;
+
+    let run = world.run().await;
+
+    assert_eq!(
+        run.actions(),
+        [
+            "member.remove sapling:acme/Core amy@example.com grant.ended done verified",
+            "member.remove sapling:acme/Core boss@example.com grant.ended protected -",
+            "member.remove sapling:acme/Core boss@example.com grant.ended protected -",
+        ]
+    );
+    assert_eq!(world.writes().len(), 1, "{:?}", world.writes());
+    let why = run.json["actions"].to_string();
+    assert!(why.contains("the team has its address twice"), "{why}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_team_keeps_its_last_admin() {
     let mut world = World::new().await;
     world.config.guard = "min_team_admins = 2".to_owned();
