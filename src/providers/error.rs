@@ -172,13 +172,15 @@ impl CallError {
         }
     }
 
-    /// Whether it was sent and nothing at all came back, so that it may be carried out later. Every
-    /// answer says that the call is over.
+    /// Whether it was sent and the provider itself answered nothing, so that it may be carried out
+    /// later: nothing came back, or a proxy says that it got no answer (502 and 504, RFC 9110). Every
+    /// other answer says that the call is over.
     #[must_use]
     pub(crate) fn is_silent(&self) -> bool {
         match self {
             Self::Unanswered { .. } | Self::TimedOut { .. } => true,
             Self::GaveWay { sent, .. } => *sent,
+            Self::Refused { status, .. } => matches!(status, 502 | 504),
             _ => false,
         }
     }

@@ -47,6 +47,21 @@ async fn an_entry_that_comes_after_it_was_taken_off_is_taken_off_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_proxy_that_got_no_answer_is_no_answer_of_the_provider() {
+    for status in [502, 504] {
+        let world = asked_for(Fault::status(status)).await;
+        assert_eq!(revoke(&world, &[JANE]).await.code, 3, "{status}");
+        assert_eq!(open(&world), 1, "{status}");
+        // What the proxy had passed on arrives late.
+        world.whitelist(&[JANE]);
+        let run = world.run().await;
+
+        assert_eq!((run.code, open(&world)), (0, 0), "{status}");
+        assert!(world.whitelisted().is_empty(), "{status}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_not_there_twice_is_over_once_no_call_can_come_any_more() {
     let world = asked_for(Fault::DropBefore).await;
     assert_eq!(revoke(&world, &[JANE]).await.code, 3);
@@ -85,7 +100,7 @@ async fn a_pass_that_died_within_the_call_is_a_call_without_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_any_kind_or_an_entry_that_was_there_is_the_end() {
+async fn an_answer_of_the_provider_or_an_entry_that_was_there_is_the_end() {
     for fault in [Fault::status(503), Fault::status(500), Fault::DropAfter] {
         let world = asked_for(fault.clone()).await;
         let said = revoke(&world, &[JANE]).await;
