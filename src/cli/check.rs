@@ -9,15 +9,19 @@ use super::exit::{Exit, Failure, told};
 use super::giving::Form;
 use super::output::{self, Tone};
 use crate::config::{Keys, Settings};
-use crate::domain::Scope;
+use crate::domain::{Email, Scope};
 use crate::guard::OBSERVES;
 use crate::guard::clocks::Clocks;
 use crate::mail::Courier;
 use crate::metrics::Metrics;
-use crate::providers::accounts::Services;
+use crate::providers::accounts::{Services, TeamAccount};
 use crate::providers::reach;
+use crate::providers::sapling::{Team, TeamReading, TeamUser};
 use crate::store::{Store, StoreError, Targets, trail};
 use crate::text::count;
+
+/// How many teams are asked at most for one that the key's holder may read.
+const TEAMS_ASKED: usize = 5;
 
 /// How it is told.
 #[derive(Debug, Args)]
@@ -176,7 +180,13 @@ async fn providers(
                 if account.holder.is_none() {
                     what.push_str("; without self_email no rule of a team removes an admin");
                 }
-                found.line(Health::Ok, &name, &what)?;
+                match stranger(account, &teams).await {
+                    None => found.line(Health::Ok, &name, &what)?,
+                    Some(why) => {
+                        all_well = false;
+                        found.line(Health::Failed, &name, &format!("{what}; {why}"))?;
+                    }
+                }
             }
             Err(error) => {
                 all_well = false;
@@ -194,6 +204,27 @@ async fn providers(
         found.line(Health::Failed, account, &why)?;
     }
     Ok(all_well)
+}
+
+/// Why `self_email` is not the address of the key's holder, if so: only an admin reads a team ("API key
+/// holder must be an admin for the team"), so that the holder stands in each team that can be read.
+async fn stranger(account: &TeamAccount, teams: &[Team]) -> Option<String> {
+    let holder = account.holder.as_ref()?;
+    for team in teams.iter().take(TEAMS_ASKED) {
+        let answer = account.reader.team_users(&team.id, None).await;
+        let Ok(TeamReading::Read { users, .. }) = answer else {
+            continue;
+        };
+        let is_holder = |user: &TeamUser| Email::observed(&user.login_email) == *holder;
+        if users.iter().any(is_holder) {
+            return None;
+        }
+        return Some(format!(
+            "{holder} (self_email) is not a member of {}, which the key's holder can read: self_email has to be the address that the holder has now",
+            team.name
+        ));
+    }
+    None
 }
 
 async fn mail(settings: &Settings, found: &mut Findings) -> Result<bool, Failure> {

@@ -13,6 +13,10 @@ async fn a_typing_error_in_self_email_is_never_believed_and_the_holder_stays() {
     world.config.sapling = "self_email = \"robto@acme.example\"\n".to_owned();
     world.config.teams = "[[sapling.team]]\nname = \"Core\"\nmax_age = \"90d\"\n".to_owned();
     core(&world, &people(3));
+    let checked = world.lapsed(&["check"]).await;
+    assert_eq!(checked.code, 3);
+    let why = "robto@acme.example (self_email) is not a member of Core";
+    assert!(checked.stdout.contains(why), "{}", checked.stdout);
     for _ in 0..4 {
         world.later(20);
         let run = world.run().await;
