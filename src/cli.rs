@@ -304,8 +304,9 @@ impl Common {
     }
 }
 
-/// Reads an option that holds a WHEN.
+/// Reads an option that holds a WHEN, and tells of a time that comes twice.
 fn when(option: &str, text: &str, settings: &Settings, edge: Edge) -> Result<When, Failure> {
+    giving::twice(option, Some(text), settings);
     When::parse(text, clock::now(), &settings.timezone, edge)
         .map_err(|error| Failure::usage(format!("{option}: {error}")))
 }

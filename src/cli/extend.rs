@@ -41,7 +41,6 @@ pub(super) async fn run(common: &Common, args: ExtendArgs) -> Result<Exit, Failu
     let (settings, store) = common.open(Keys::Read)?;
     let end = when("--end", &args.end, &settings, Edge::End)?;
     let end = NewEnd::written(&args.end, end);
-    giving::twice("--end", Some(&args.end), &settings);
     let email = giving::person(&store, &args.email).await?;
     let services = giving::connect(&settings, &store)?;
     let requests = args.asked.requests("extend", &settings, &services, &store);

@@ -72,6 +72,16 @@ fn a_time_that_comes_twice_is_taken_as_the_first_one_and_told() {
         let note = "note: --end: \"2098-10-26 02:30\" comes twice";
         assert_eq!(said.contains(note), is_told, "{text}: {said}");
     }
+    for (option, args) in [
+        ("--as-of", ["list", "--as-of", "2098-10-26 02:30"]),
+        ("--as-of", ["members", "--as-of", "2098-10-26 02:30"]),
+        ("--since", ["report", "--since", "2025-10-26 02:30"]),
+    ] {
+        let output = desk.command(&args).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        let note = format!("note: {option}: \"{}\" comes twice", args[2]);
+        assert!(said.contains(&note), "{args:?}: {said}");
+    }
 }
 
 #[test]
