@@ -126,6 +126,11 @@ impl ApprovedPlan {
     pub(crate) fn actions(&self) -> &[Action] {
         &self.0
     }
+
+    /// The same without some actions: what is left out is not done.
+    pub(crate) fn retain(&mut self, keep: impl FnMut(&Action) -> bool) {
+        self.0.retain(keep);
+    }
 }
 
 /// An action that may not be done, and why.

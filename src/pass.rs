@@ -4,6 +4,7 @@
 //! Two locks: one for a whole pass on everything, so that only one runs at a time, and one for
 //! calling the providers, which a pass releases while it reads.
 
+mod dropped;
 mod ending;
 mod ends_meanwhile;
 mod give_way;
@@ -32,6 +33,7 @@ use crate::observe::Observation;
 use crate::providers::accounts::Services;
 use crate::store::{Ledger, Lock, Runs, Store, StoreError};
 
+pub(crate) use dropped::{Fate, foresee};
 pub(crate) use ending::deliver;
 pub(crate) use give_way::give_way;
 pub use mailing::MailError;
@@ -229,6 +231,7 @@ impl<'a> Pass<'a> {
         self.moment = self.options.at.unwrap_or_else(clock::now);
         self.believe_absences(seen).await?;
         let rules = self.team_rules(seen).await?;
+        let dropped = self.dropped().await?;
         let (snapshot, plan) = self.plan(seen, &rules, &self.scope).await?;
         seen.findings.extend(returned(&plan));
         let actions = if self.options.dry_run {
@@ -237,8 +240,9 @@ impl<'a> Pass<'a> {
             // What is read back shows teams.
             let of_teams = plan.actions.iter().filter(|a| a.target.team().is_some());
             let known: BTreeSet<Obligation> = of_teams.map(Action::obligation).collect();
-            let reviewed = self.guard(plan, &snapshot).await?;
+            let mut reviewed = self.guard(plan, &snapshot).await?;
             drop(snapshot);
+            self.end_dropped(dropped, &mut reviewed).await?;
             let touched = self.apply(reviewed, seen, &self.scope).await?;
             self.apply_what_showed(touched, known, seen, &rules).await?;
             let run = self.run.clone();

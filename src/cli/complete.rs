@@ -15,7 +15,7 @@ use super::runs::LAST;
 use crate::config;
 use crate::domain::{Permission, Role};
 use crate::store::queries::{person, runs};
-use crate::store::{Db, Store, StoreError, Targets};
+use crate::store::{Db, Grants, Store, StoreError, Targets};
 
 /// How many targets or addresses are offered at most.
 const OFFERED: usize = 100;
@@ -51,6 +51,7 @@ fn knowing(command: Command) -> Command {
         "permissions" => arg.add(ArgValueCompleter::new(permissions)),
         "role" => arg.add(ArgValueCompleter::new(roles)),
         "run" => arg.add(ArgValueCompleter::new(named_runs)),
+        "source" => arg.add(ArgValueCompleter::new(sources)),
         _ => arg,
     });
     command.mut_subcommands(knowing)
@@ -128,6 +129,14 @@ fn named_runs(current: &OsStr) -> Vec<CompletionCandidate> {
     let ids = found.unwrap_or_default().into_iter().map(|row| row.run);
     let all = std::iter::once(LAST.to_owned()).chain(ids);
     offered(all.filter(|run| run.starts_with(begun)))
+}
+
+/// The names of files on record that begin like `current`.
+fn sources(current: &OsStr) -> Vec<CompletionCandidate> {
+    let begun = current.to_str().unwrap_or_default();
+    let found = database().and_then(|path| Store::glance(&path, Grants::sources).ok());
+    let all = found.unwrap_or_default().into_iter();
+    offered(all.filter(|name| name.starts_with(begun)))
 }
 
 /// Permissions of whitelists and teams that begin like `current`.

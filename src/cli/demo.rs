@@ -55,7 +55,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     stage.describe()?;
     output::line("Both providers and a mail server run in this process, on loopback only.")?;
 
-    let rows = import::read(&stage.grants(), &settings, now)
+    let rows = import::read(&stage.grants(), &settings, false, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
     let grants = rows.len();
     let rows = rows.into_iter().map(|row| row.grant).collect();

@@ -28,6 +28,8 @@ pub(super) enum Exit {
     Held = 4,
     /// Another pass is running on this database.
     Busy = 5,
+    /// A file is different from what it gave before.
+    Different = 6,
 }
 
 impl From<Verdict> for Exit {

@@ -1,5 +1,7 @@
 //! `lapsed import`: many grants from a CSV file.
 
+mod sourced;
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -11,10 +13,10 @@ use super::{Common, interrupt, output};
 use crate::clock;
 use crate::commands::import::{self, Faults, Row};
 use crate::commands::{self, GiveError, Given, Request, Requests};
-use crate::config::Keys;
-use crate::domain::{Flags, Provided, ProvisionState, When};
+use crate::config::{Keys, Settings};
+use crate::domain::{Flags, Provided, ProvisionState, SourceName, When};
 use crate::explain::words::Words;
-use crate::store::{Imported, NewGrant, Same};
+use crate::store::{Imported, Lock, NewGrant, Same};
 
 /// What is imported.
 #[derive(Debug, Args)]
@@ -30,11 +32,20 @@ changes nothing, and continues an import that was interrupted. A span such as 90
 the import: once that time is over, the same row gives access again. Passes and other commands \
 take turns with a long import.
 
+With --source the file has a name, and its grants are its own: what another file or a person gives \
+beside it stays when a row goes. Its rows take dates, not spans. With --prune the file is the truth: a \
+row that changes amends its grant, and a grant whose row is missing ends now, through the guard; what \
+the guard holds stays until lapsed approve. A grant that was revoked, or ended in a review, stays ended \
+until its row changes. An empty file ends nothing (exit 2). --dry-run shows each difference on a line \
+with +, ~, - or ! (stays ended), and exits with 6 if there is one.
+
 Examples:
   lapsed import people.csv --dry-run
   lapsed import people.csv
   lapsed import people.csv --record-only
   lapsed import - --dry-run < people.csv
+  lapsed import access.csv --source access-repo --prune --dry-run
+  lapsed import access.csv --source access-repo --prune
 
   email,target,end,owner
   jane@example.com,sentius:acme,2026-12-31,it@acme.com
@@ -47,9 +58,17 @@ pub(super) struct ImportArgs {
     #[arg(long)]
     record_only: bool,
 
-    /// Check the file and say what would be recorded and given
+    /// Check the file and say what would be recorded and given; with --source, what is different
     #[arg(long)]
     dry_run: bool,
+
+    /// The name of the file that the rows come from, such as access-repo
+    #[arg(long, value_name = "NAME")]
+    source: Option<SourceName>,
+
+    /// End the grants of that source whose rows are no longer in the file
+    #[arg(long, requires = "source")]
+    prune: bool,
 
     #[command(flatten)]
     asked: AskedArgs,
@@ -62,8 +81,11 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
         Keys::Read
     };
     let (settings, store) = common.open(keys)?;
-    let rows = import::read(&args.file, &settings, clock::now())
+    let rows = import::read(&args.file, &settings, args.source.is_some(), clock::now())
         .map_err(|error| Failure::usage(error.to_string()))?;
+    if let Some(source) = args.source.clone() {
+        return sourced::run(&args, source, rows, &settings, &store).await;
+    }
     let lines: Vec<u64> = rows.iter().map(|row| row.line).collect();
     let given = if args.record_only {
         let grants: Vec<NewGrant> = rows.into_iter().map(|row| row.grant).collect();
@@ -75,7 +97,8 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
     } else {
         let services = giving::connect(&settings, &store)?;
         let requests = args.asked.requests("import", &settings, &services, &store);
-        give_all(&requests, rows, args.dry_run)
+        let lock = giving::lock(&requests).await?;
+        give_all(&requests, lock, rows, args.dry_run)
             .await
             .map_err(|error| with_lines(error, &args.file, &lines))?
     };
@@ -87,6 +110,11 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
         notes(&args, &lines, &given, &words);
         giving::clocks(&given);
     }
+    Ok(exit(&args, &given, &settings))
+}
+
+/// The exit code for what was given, with a word on what was not.
+fn exit(args: &ImportArgs, given: &[Given], settings: &Settings) -> Exit {
     let observes = settings.guard.observe_only;
     let waits = |g: &Given| g.state == ProvisionState::Planned && !observes;
     if !args.dry_run && given.iter().any(waits) {
@@ -95,14 +123,15 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
             "{} on record and not given yet; the next pass gives what is left, or the same import again",
             output::count(waiting, "grant")
         ));
-        return Ok(Exit::Incomplete);
+        return Exit::Incomplete;
     }
-    Ok(giving::exit(&given))
+    giving::exit(given)
 }
 
 /// Gives what the rows ask for.
 async fn give_all(
     requests: &Requests<'_>,
+    lock: Lock,
     rows: Vec<Row>,
     dry_run: bool,
 ) -> Result<Vec<Given>, Failed> {
@@ -111,7 +140,6 @@ async fn give_all(
         flags: Flags::default(),
     });
     let asked: Vec<Request> = asked.collect();
-    let lock = giving::lock(requests).await?;
     if dry_run {
         return Ok(requests.rehearse(&lock, asked, Same::Ever).await?);
     }

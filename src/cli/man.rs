@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::Cli;
 use crate::config;
 
-const EXIT_STATUS: [(&str, &str); 6] = [
+const EXIT_STATUS: [(&str, &str); 7] = [
     ("0", "All that was due is done."),
     ("1", "It could not run: database, lock, internal."),
     ("2", "Usage or configuration."),
@@ -21,6 +21,10 @@ const EXIT_STATUS: [(&str, &str); 6] = [
     ),
     ("4", "Something waits for a person's word."),
     ("5", "Another pass is running on this database."),
+    (
+        "6",
+        "import --source --dry-run: the file is different from what it gave before.",
+    ),
 ];
 
 const FILES: [(&str, &str); 3] = [

@@ -1,7 +1,10 @@
 //! Reads grants from a CSV file: all rows are checked before anything is recorded, and every fault
 //! is reported with its line.
 
+mod difference;
+mod matching;
 mod row;
+mod sourced;
 
 use std::fmt;
 use std::io::{self, Read as _};
@@ -13,7 +16,9 @@ use thiserror::Error;
 use crate::config::Settings;
 use crate::store::NewGrant;
 use crate::text::nearest;
+pub(crate) use difference::{Change, Compared, Difference, compare};
 pub(crate) use row::{Written, known_account};
+pub(crate) use sourced::{Pruned, WouldHold, drop_missing, foresee};
 
 /// The columns that a file may have, in any order.
 const COLUMNS: [&str; 9] = [
@@ -98,13 +103,15 @@ pub(crate) fn named(path: &Path) -> &Path {
     }
 }
 
-/// Reads and checks a whole file, or stdin where it is `-`. Relative times count from `now`.
+/// Reads and checks a whole file, or stdin where it is `-`. Relative times count from `now`; in a file with
+/// a name, `is_sourced`, there are none.
 ///
 /// # Errors
 /// When the file cannot be read or any row is wrong.
 pub(crate) fn read(
     path: &Path,
     settings: &Settings,
+    is_sourced: bool,
     now: Timestamp,
 ) -> Result<Vec<Row>, ImportError> {
     let name = named(path);
@@ -116,7 +123,8 @@ pub(crate) fn read(
         path: name.to_owned(),
         source,
     })?;
-    parse(&bytes, settings, now).map_err(|faults| ImportError::Faults(Faults::new(name, faults)))
+    parse(&bytes, settings, is_sourced, now)
+        .map_err(|faults| ImportError::Faults(Faults::new(name, faults)))
 }
 
 fn all_of_stdin() -> io::Result<Vec<u8>> {
@@ -139,6 +147,7 @@ fn separator(bytes: &[u8]) -> u8 {
 fn parse(
     bytes: &[u8],
     settings: &Settings,
+    is_sourced: bool,
     now: Timestamp,
 ) -> Result<Vec<Row>, Vec<(u64, String)>> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -172,7 +181,7 @@ fn parse(
             }
         }
         let line = lines.at(record.position());
-        match row::grant((&header, &record, separator), settings, now) {
+        match row::grant((&header, &record, separator), settings, is_sourced, now) {
             Ok(grant) => rows.push(Row { line, grant }),
             Err(fault) => faults.push((line, fault)),
         }
@@ -180,6 +189,9 @@ fn parse(
     if rows.is_empty() && faults.is_empty() {
         // This is more likely a failed export than somebody's wish.
         faults.push((first, "no row stands below the columns".to_owned()));
+    }
+    if is_sourced && faults.is_empty() {
+        faults = matching::contradictions(&rows);
     }
     if faults.is_empty() {
         Ok(rows)

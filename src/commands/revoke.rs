@@ -319,7 +319,11 @@ impl Requests<'_> {
     }
 
     /// Makes the pass that removes, and delivers its mail once others may call the providers again.
-    async fn remove(&self, lock: Lock, targets: &[TargetRef]) -> Result<PassOutcome, GiveError> {
+    pub(super) async fn remove(
+        &self,
+        lock: Lock,
+        targets: &[TargetRef],
+    ) -> Result<PassOutcome, GiveError> {
         let options = Options {
             scope: Scope::only(targets.iter().cloned()),
             stop: self.stop.clone(),

@@ -294,6 +294,7 @@ fn access(lost: &Lost, run: &str, end: Option<When>) -> UndoneAccess {
             owner: None,
             reason: Some(format!("undo of {run} ({})", lost.reason.as_str())),
             as_written: format!("undo {run}"),
+            source: None,
         },
     }])
 }

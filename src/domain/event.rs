@@ -14,7 +14,9 @@ mod provisions;
 use serde::{Serialize, Serializer};
 
 pub(crate) use actions::{ActionOnly, Attempted, NotTried, Tried, Withdrawn, WrittenOff};
-pub(crate) use grants::{Closed, GrantForm, Moved, Noticed, RefusedGrant, Reopened, Reviewed};
+pub(crate) use grants::{
+    Closed, GrantForm, Moved, Noticed, RefusedGrant, Reopened, Reviewed, RowOf,
+};
 pub(crate) use observed::{
     Accepted, FlagsChanged, SourceChanged, SuppressedObserved, TeamNamed, TeamObserved,
 };
@@ -75,6 +77,8 @@ events! {
     "grant.refused" => GrantRefused(RefusedGrant),
     "grant.removed" => GrantRemoved(Closed),
     "grant.reopened" => GrantReopened(Reopened),
+    "grant.dropped" => GrantDropped(RowOf),
+    "grant.listed" => GrantListed(RowOf),
     "review.kept" => ReviewKept(Reviewed),
     "review.ended" => ReviewEnded(Reviewed),
     "action.intent" => ActionIntent(Attempted),
@@ -134,6 +138,7 @@ impl Event {
             Self::GrantRefused(is) => About::Grant(is.grant_id),
             Self::GrantRemoved(is) => About::Grant(is.grant_id),
             Self::GrantReopened(is) => About::Grant(is.grant_id),
+            Self::GrantDropped(is) | Self::GrantListed(is) => About::Grant(is.grant_id),
             Self::ReviewKept(is) | Self::ReviewEnded(is) => About::Grant(is.grant_id),
             Self::ActionIntent(is) => About::Action(is.action_id),
             Self::ActionResult(is) => About::Action(is.action_id),
@@ -189,6 +194,7 @@ impl Event {
         match self {
             Self::GrantRecorded(form) | Self::GrantAmended(form) => form.by.as_deref(),
             Self::GrantExtended(moved) | Self::GrantRevoked(moved) => Some(&moved.by),
+            Self::GrantDropped(row) | Self::GrantListed(row) => Some(&row.by),
             Self::ReviewKept(reviewed) | Self::ReviewEnded(reviewed) => Some(&reviewed.by),
             Self::ActionWrittenOff(written_off) => Some(&written_off.by),
             Self::ProvisionPlanned(planned) => Some(&planned.by),

@@ -111,6 +111,12 @@ impl When {
         parse_span(text).is_ok()
     }
 
+    /// Whether a text that can be read means another time tomorrow: a span, or the word for a day.
+    pub(crate) fn counts_from_now(text: &str) -> bool {
+        let text = text.trim();
+        !text.is_empty() && !text.eq_ignore_ascii_case("never") && !starts_with_a_year(text)
+    }
+
     /// The end that is on record, where absent means never.
     #[must_use]
     pub fn of(end: Option<Timestamp>) -> Self {

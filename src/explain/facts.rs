@@ -82,6 +82,12 @@ pub(crate) struct GrantFact {
     pub(crate) refused: bool,
     pub(crate) owner: Option<String>,
     pub(crate) reason: Option<String>,
+    /// The file that it comes from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<String>,
+    /// Since when its row is missing there, where its end is not written yet.
+    #[serde(skip)]
+    pub(crate) dropped_at: Option<Timestamp>,
     pub(crate) recorded_at: Timestamp,
     pub(crate) removed_at: Option<Timestamp>,
     /// The last event about it.

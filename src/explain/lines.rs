@@ -113,6 +113,13 @@ fn of_grant(grant: &GrantFact, words: &Words) -> String {
             .as_ref()
             .map(|reason| format!("reason: {reason}")),
     );
+    said.extend(grant.source.as_ref().map(|source| format!("from {source}")));
+    if let Some(at) = grant.dropped_at {
+        let since = words.moment(at);
+        said.push(format!(
+            "its row is missing there since {since}: it ends once the guard lets its access go"
+        ));
+    }
     if grant.revoked {
         said.push("ended by a person".to_owned());
     }

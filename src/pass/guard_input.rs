@@ -2,17 +2,98 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::Pass;
 use crate::clock;
 use crate::domain::{
-    Finding, FindingKind, Means, Place, Plan, Snapshot, TargetId, TargetMessage, TargetRef,
+    Action, Finding, FindingKind, GuardPolicy, Means, Obligation, Place, Plan, Snapshot, TargetId,
+    TargetMessage, TargetRef,
 };
 use crate::guard::clocks::Clocks;
 use crate::guard::{self, Record, Reviewed};
 use crate::observe::Observation;
-use crate::store::{Holds, Ledger, StoreError, Teams, tables};
+use crate::store::{Db, Holds, Ledger, StoreError, Teams, tables};
+
+/// What the guard has to know about a plan.
+pub(super) struct Asks {
+    /// How many removals are planned at each target.
+    planned: BTreeMap<TargetRef, u64>,
+    again: HashSet<Obligation>,
+    memberships: Vec<(TargetRef, String)>,
+    /// With what the plan's input says.
+    record: Record,
+}
+
+impl Asks {
+    pub(super) fn of(
+        plan: &Plan,
+        snapshot: &Snapshot,
+        limits: &GuardPolicy,
+        restored: Option<String>,
+    ) -> Self {
+        let mut planned: BTreeMap<TargetRef, u64> = BTreeMap::new();
+        let mut again = HashSet::new();
+        for action in &plan.actions {
+            *planned.entry(action.target.clone()).or_default() += 1;
+            again.insert(action.obligation());
+        }
+        let is_asked =
+            |a: &&Action| !limits.protected.is_empty() && matches!(a.means, Means::Membership(_));
+        let memberships = plan.actions.iter().filter(is_asked);
+        Self {
+            planned,
+            again,
+            memberships: memberships
+                .map(|a| (a.target.clone(), a.person.clone()))
+                .collect(),
+            record: Record {
+                admins: snapshot.admins.clone(),
+                suspended: restored,
+                holders: snapshot.holders.clone(),
+                ..Record::default()
+            },
+        }
+    }
+
+    /// Earlier removals, the people who are there, and what was approved.
+    pub(super) fn record(
+        self,
+        db: &Db,
+        limits: &GuardPolicy,
+        now: Timestamp,
+    ) -> Result<Record, StoreError> {
+        let mut record = self.record;
+        let lately = Ledger::removed_lately(db, now)?;
+        // What is planned again counts as part of the plan.
+        let unanswered = lately
+            .unanswered
+            .iter()
+            .filter(|a| !self.again.contains(*a));
+        let mut unsettled: HashMap<TargetId, u64> = HashMap::new();
+        for obligation in unanswered {
+            *unsettled.entry(obligation.target).or_default() += 1;
+        }
+        let settled: u64 = lately.settled.values().map(|(removed, _)| removed).sum();
+        record.removed_in_all = settled + unsettled.values().sum::<u64>();
+        for (target, planned) in self.planned {
+            let id = target.id();
+            let (removed, gone) = lately.settled.get(&id).copied().unwrap_or_default();
+            let removed = removed + unsettled.get(&id).copied().unwrap_or(0);
+            let enough = guard::people_that_matter(planned + removed, limits);
+            let people = Teams::known_people(db, &target, enough)?;
+            record.people.insert(target.clone(), people);
+            record.gone.insert(target.clone(), gone);
+            record.removed.insert(target, removed);
+        }
+        for membership in self.memberships {
+            let former = Teams::addresses(db, membership.0.id(), &membership.1)?;
+            record.former.insert(membership, former);
+        }
+        record.approved = Holds::approved(db)?;
+        Ok(record)
+    }
+}
 
 impl Pass<'_> {
     pub(super) async fn guard(
@@ -20,58 +101,15 @@ impl Pass<'_> {
         plan: Plan,
         snapshot: &Snapshot,
     ) -> Result<Reviewed, StoreError> {
-        let policy = &self.settings.guard.limits;
-        let mut planned: BTreeMap<TargetRef, u64> = BTreeMap::new();
-        let mut again = HashSet::new();
-        for action in &plan.actions {
-            *planned.entry(action.target.clone()).or_default() += 1;
-            again.insert(action.obligation());
-        }
-        let mut record = Record {
-            admins: snapshot.admins.clone(),
-            suspended: self.restored.clone(),
-            holders: snapshot.holders.clone(),
-            ..Record::default()
+        let limits = self.settings.guard.limits.clone();
+        let (restored, now) = (self.restored.clone(), self.moment);
+        let asks = Asks::of(&plan, snapshot, &limits, restored);
+        let record = {
+            let limits = limits.clone();
+            let read = move |db: &_| asks.record(db, &limits, now);
+            self.store.read(read).await?
         };
-        let memberships: Vec<(TargetRef, String)> = plan
-            .actions
-            .iter()
-            .filter(|a| !policy.protected.is_empty() && matches!(a.means, Means::Membership(_)))
-            .map(|a| (a.target.clone(), a.person.clone()))
-            .collect();
-        let limits = policy.clone();
-        let now = self.moment;
-        let record = self
-            .store
-            .read(move |db| {
-                let lately = Ledger::removed_lately(db, now)?;
-                // What is planned again counts as part of the plan.
-                let unanswered = lately.unanswered.iter().filter(|a| !again.contains(*a));
-                let mut unsettled: HashMap<TargetId, u64> = HashMap::new();
-                for obligation in unanswered {
-                    *unsettled.entry(obligation.target).or_default() += 1;
-                }
-                let settled: u64 = lately.settled.values().map(|(removed, _)| removed).sum();
-                record.removed_in_all = settled + unsettled.values().sum::<u64>();
-                for (target, planned) in planned {
-                    let id = target.id();
-                    let (removed, gone) = lately.settled.get(&id).copied().unwrap_or_default();
-                    let removed = removed + unsettled.get(&id).copied().unwrap_or(0);
-                    let enough = guard::people_that_matter(planned + removed, &limits);
-                    let people = Teams::known_people(db, &target, enough)?;
-                    record.people.insert(target.clone(), people);
-                    record.gone.insert(target.clone(), gone);
-                    record.removed.insert(target, removed);
-                }
-                for membership in memberships {
-                    let former = Teams::addresses(db, membership.0.id(), &membership.1)?;
-                    record.former.insert(membership, former);
-                }
-                record.approved = Holds::approved(db)?;
-                Ok(record)
-            })
-            .await?;
-        Ok(guard::review(plan, policy, &record))
+        Ok(guard::review(plan, &limits, &record))
     }
 
     /// Reports that a person has to confirm the database; the run is the one to approve.

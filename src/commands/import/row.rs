@@ -10,6 +10,7 @@ use crate::store::NewGrant;
 pub(super) fn grant(
     (header, record, separator): (&Header, &csv::ByteRecord, u8),
     settings: &Settings,
+    is_sourced: bool,
     now: Timestamp,
 ) -> Result<NewGrant, String> {
     if record.len() != header.len() {
@@ -29,7 +30,7 @@ pub(super) fn grant(
     if separator == b';' {
         permissions = permissions.replace([',', ' '], ";");
     }
-    Written {
+    let written = Written {
         email: fields.get("email")?,
         target: fields.get("target")?,
         name: fields.get("name")?,
@@ -39,8 +40,29 @@ pub(super) fn grant(
         end: fields.get("end")?,
         owner: fields.get("owner")?,
         reason: fields.get("reason")?,
+    };
+    let grant = written.check(settings, now)?;
+    if is_sourced {
+        fixed("start", written.start, grant.start, settings)?;
+        fixed("end", written.end, grant.end, settings)?;
     }
-    .check(settings, now)
+    Ok(grant)
+}
+
+/// A file with a name is read again and again: what counts from today would be another time each day.
+fn fixed(
+    field: &str,
+    text: &str,
+    means: Option<Timestamp>,
+    settings: &Settings,
+) -> Result<(), String> {
+    match means {
+        Some(at) if When::counts_from_now(text) => Err(format!(
+            "{field}: {text:?} counts from each import, so a file with --source takes dates; it would be {} now",
+            at.to_zoned(settings.timezone.clone()).date()
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// A grant as a person wrote it, in a file or on the command line; what is empty was left out.
@@ -111,6 +133,7 @@ impl Written<'_> {
             as_written: [self.start, self.end]
                 .map(|text| When::dated(text, now, &settings.timezone))
                 .join("|"),
+            source: None,
         })
     }
 

@@ -25,7 +25,7 @@ fn settings() -> Settings {
 }
 
 fn parsed(text: &[u8]) -> Result<Vec<Row>, Vec<(u64, String)>> {
-    parse(text, &settings(), NOW.parse().unwrap())
+    parse(text, &settings(), false, NOW.parse().unwrap())
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Email, Permission, Role, TakeBack, Target};
+use crate::domain::{Email, Permission, Role, SourceName, TakeBack, Target};
 
 /// A grant as it was recorded, or as it is now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub(crate) struct GrantForm {
     pub(crate) permissions: Vec<Permission>,
     pub(crate) reason: Option<String>,
     pub(crate) role: Option<Role>,
+    /// The file that it comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<SourceName>,
     pub(crate) start: Timestamp,
     pub(crate) target: Target,
 }
@@ -32,12 +35,26 @@ pub(crate) struct Moved {
     pub(crate) end: Option<Timestamp>,
     pub(crate) grant_id: i64,
     pub(crate) role: Option<Role>,
+    /// The file in which its row is missing, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<SourceName>,
     pub(crate) target: Target,
     /// The end before.
     pub(crate) was: Option<Timestamp>,
     /// Where it was not a command for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) why: Option<String>,
+}
+
+/// The row of a grant is missing from the file that it comes from, or is there again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RowOf {
+    pub(crate) by: String,
+    pub(crate) email: Email,
+    pub(crate) grant_id: i64,
+    pub(crate) role: Option<Role>,
+    pub(crate) source: SourceName,
+    pub(crate) target: Target,
 }
 
 /// Somebody was sent the end of a grant.

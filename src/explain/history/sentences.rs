@@ -89,6 +89,11 @@ impl<'a> Narrator<'a> {
             Event::GrantRefused(_) => {
                 "the provider refused it: the grant does not stand".to_owned()
             }
+            Event::GrantDropped(row) => format!(
+                "its row is no longer in {}: the grant ends once the guard lets its access go",
+                row.source
+            ),
+            Event::GrantListed(row) => format!("its row is in {} again", row.source),
             Event::GrantRemoved(_) => "grant closed: its access is taken away".to_owned(),
             Event::ReviewKept(kept) => match filled(&kept.why) {
                 Some(why) => format!("kept in review: {why}"),
@@ -186,6 +191,8 @@ impl<'a> Narrator<'a> {
         let owner = form.owner.as_ref().map(Email::written);
         said.extend(owner.map(|owner| format!("owner {owner}")));
         said.extend(filled(&form.reason).map(|reason| format!("reason: {reason}")));
+        let source = form.source.as_ref();
+        said.extend(source.map(|source| format!("from {source}")));
         said.join("; ")
     }
 

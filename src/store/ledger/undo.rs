@@ -5,10 +5,10 @@ use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
 use super::Ledger;
 use crate::domain::{
-    ActionKind, Email, Flags, Permission, Reason, Role, TargetId, TargetRef, When,
+    ActionKind, Email, Flags, Permission, Reason, Role, SourceName, TargetId, TargetRef, When,
 };
 use crate::store::queries::sql::{ALL_OF_PERSON, OPEN_OF_PERSON};
-use crate::store::{NewGrant, StoreError, db::values, tables::members, tables::targets};
+use crate::store::{NewGrant, SourceRow, StoreError, db::values, tables::members, tables::targets};
 
 /// What a person lost on a target.
 #[derive(Debug, Clone)]
@@ -137,8 +137,7 @@ fn is_taken_over(
         )?)
 }
 
-const COLUMNS: &str =
-    "email, name, permissions, role, starts_at, ends_at, owner, reason, as_written, id, revoked";
+const COLUMNS: &str = "email, name, permissions, role, starts_at, ends_at, owner, reason, as_written, id, revoked, source";
 
 /// The grants that this action closed, by the trail, except those recorded only by a revocation,
 /// which nobody gave.
@@ -218,8 +217,14 @@ fn running(
     })?;
     let mut running = Vec::new();
     while let Some(row) = rows.next()? {
+        let source: Option<String> = row.get("source")?;
         running.push(NewGrant {
             start: Some(values::read(row.get("starts_at")?)),
+            // What a person gives back is theirs; what still runs stays of its file.
+            source: source.map(|name| SourceRow {
+                name: SourceName::recorded(name),
+                grant: None,
+            }),
             ..read(row, email, target)?
         });
     }
@@ -247,5 +252,6 @@ fn read(row: &Row<'_>, person: &Email, target: &TargetRef) -> Result<NewGrant, S
         owner: owner.map(|owner| Email::observed(&owner)),
         reason: row.get("reason")?,
         as_written: row.get("as_written")?,
+        source: None,
     })
 }

@@ -188,6 +188,7 @@ mod tests {
             permissions: vec![Permission::CanRead],
             reason: None,
             role: None,
+            source: None,
             start: at(1),
             target: target(),
         }
@@ -200,6 +201,7 @@ mod tests {
             end: end.map(at),
             grant_id: 1,
             role: None,
+            source: None,
             target: target(),
             was: was.map(at),
             why: None,

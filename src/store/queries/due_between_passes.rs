@@ -54,6 +54,8 @@ impl Agenda {
              WHERE removed_at IS NULL AND ends_at <= :cutoff AND (ends_at > :since_end OR recorded_at > :since)
              UNION ALL SELECT target FROM grants
              WHERE removed_at IS NULL AND ends_at > :since AND ends_at <= :now AND revoked
+             UNION ALL SELECT target FROM grants
+             WHERE dropped_at > :since AND dropped_at IS NOT NULL AND revoked = 0 AND removed_at IS NULL
              UNION ALL SELECT target FROM action
              WHERE settled_at IS NULL AND (next_try_at > :since AND next_try_at <= :now OR approved_at > :since)
              UNION ALL SELECT target FROM provision

@@ -9,4 +9,5 @@ mod search;
 pub(crate) use facts::facts;
 pub(crate) use happened::history;
 pub(crate) use near::{beginning_with, meant, near, nearly_the_same, owners_beginning_with};
+pub(crate) use planned::policies;
 pub(crate) use search::{Found, search};

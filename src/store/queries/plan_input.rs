@@ -11,7 +11,7 @@ use crate::domain::{
     Email, Holder, Policy, Scope, Snapshot, SourceHealth, TargetId, TargetRef, TeamPolicy,
 };
 use crate::store::queries::bearer::is_meant;
-use crate::store::queries::sql::{COVERS, EARLIER};
+use crate::store::queries::sql::{COVERS, DROPPED, EARLIER};
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{SourceKind, Sources, StoreError, Teams, db::values, tables::targets};
 
@@ -153,10 +153,12 @@ impl Loader<'_> {
         Ok(places)
     }
 
-    /// The people who have an open grant that is over.
+    /// The people who have an open grant that is over, or whose row is missing from its file.
     fn with_ended_grants(&self, now: Timestamp) -> Result<BTreeSet<Key>, StoreError> {
         let mut statement = self.db.prepare_cached(
-            "SELECT target, person FROM grants WHERE removed_at IS NULL AND ends_at <= :now",
+            "SELECT target, person FROM grants WHERE removed_at IS NULL AND ends_at <= :now
+             UNION ALL SELECT target, person FROM grants INDEXED BY grants_dropped
+             WHERE dropped_at IS NOT NULL AND revoked = 0 AND removed_at IS NULL",
         )?;
         let rows = statement.query_map(named_params! { ":now": values::stored(now) }, key)?;
         Ok(rows.collect::<Result<_, _>>()?)
@@ -229,7 +231,7 @@ impl Loader<'_> {
             None => (":person IS NULL", ":person IS NULL"),
         };
         let mut statement = self.db.prepare_cached(&format!(
-            "SELECT p.email, max(o.ends_at)
+            "SELECT p.email, max(iif({DROPPED}, o.dropped_at, o.ends_at))
              FROM (SELECT email, email_key, email_key AS known, :now AS until FROM member
                    WHERE target = :team AND valid_to IS NULL AND {who}
                    UNION SELECT email, email_key, email_key, :now FROM invite
@@ -239,7 +241,7 @@ impl Loader<'_> {
                    GROUP BY m.id, e.email_key) p
              JOIN grants o ON o.email_key = p.known AND o.target = :followed AND o.starts_at <= min(p.until, :now)
                                AND NOT o.refused AND o.role IS NULL
-             GROUP BY p.email_key HAVING sum({COVERS}) = 0",
+             GROUP BY p.email_key HAVING sum({COVERS} AND NOT {DROPPED}) = 0",
         ))?;
         let mut rows = statement.query(named_params! {
             ":team": team.id().0, ":followed": followed.id().0, ":person": person.map(Email::key),

@@ -24,6 +24,11 @@ pub(crate) const TO_APPROVE: &str =
 pub(crate) const COVERS: &str = "(o.starts_at <= :now
     AND (o.ends_at IS NULL OR o.ends_at > iif(o.revoked, :now, :cutoff)))";
 
+/// That the row of a grant is missing from the file that it comes from, and that its end is not written
+/// yet: the plan takes it for ended then, and nothing else does until the guard lets its access go.
+pub(crate) const DROPPED: &str = "(dropped_at IS NOT NULL AND revoked = 0 AND removed_at IS NULL
+    AND ifnull(ends_at > dropped_at, TRUE))";
+
 /// That a grant is an open one of a person, `:person`, at `:target`. All grants of a membership belong
 /// to one person, whichever of its addresses they were given to: see [`super::bearer`].
 pub(crate) const OPEN_OF_PERSON: &str =

@@ -6,12 +6,13 @@ mod covering;
 mod last;
 mod moves;
 mod revoking;
+mod sourced;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, named_params};
 
 use crate::domain::event::GrantForm;
-use crate::domain::{Email, Event, Flags, Permission, Role, Target, TargetRef, When};
+use crate::domain::{Email, Event, Flags, Permission, Role, SourceName, Target, TargetRef, When};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::GIVES;
 use crate::store::trail;
@@ -21,6 +22,7 @@ pub(crate) use changes::Recorded;
 pub(in crate::store) use moves::BY_LINK;
 pub use revoking::Held;
 pub(crate) use revoking::Word;
+pub(crate) use sourced::{Dropped, OfSource};
 
 /// The grants' SQL.
 #[derive(Debug)]
@@ -49,6 +51,26 @@ pub struct NewGrant {
     pub reason: Option<String>,
     /// Start and end as they were written, so that `14d` in the same file twice is one grant.
     pub as_written: String,
+    /// The file that it comes from; absent: a person gave it by hand, or by a file without a name.
+    pub source: Option<SourceRow>,
+}
+
+/// A row of a file with a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceRow {
+    /// The file's name.
+    pub name: SourceName,
+    /// The grant of this file that the row means; absent: it is new.
+    pub grant: Option<RowGrant>,
+}
+
+/// The grant that a row means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowGrant {
+    /// Its number.
+    pub id: i64,
+    /// Whether the row has changed since: the grant is to be as the row is now.
+    pub changed: bool,
 }
 
 impl NewGrant {
@@ -102,6 +124,17 @@ impl Grants {
         at: Timestamp,
         with_it: impl FnOnce(i64, &Imported) -> Result<(), StoreError>,
     ) -> Result<(i64, Imported), StoreError> {
+        let source = grant.source.as_ref();
+        if let Some(row) = source.and_then(|source| source.grant) {
+            let imported = Self::as_row(db, target, grant, row, asked, at)?;
+            with_it(row.id, &imported)?;
+            if imported == Imported::Amended {
+                let mut grant = grant.clone();
+                grant.start = Some(Self::dates(db, row.id)?.0);
+                note(db, Event::GrantAmended, row.id, target, &grant, (asked, at))?;
+            }
+            return Ok((row.id, imported));
+        }
         if let Some((id, removed)) = Self::same(db, target, grant, same, at)? {
             let mut grant = grant.clone();
             if same == Same::Running {
@@ -124,9 +157,9 @@ impl Grants {
         let start = grant.start.unwrap_or(at);
         db.prepare_cached(&format!(
             "INSERT INTO grants (target, email, email_key, person, member_id, name, permissions, role, starts_at,
-                                 ends_at, owner, reason, as_written, recorded_at)
+                                 ends_at, owner, reason, as_written, recorded_at, source)
              VALUES (:target, :email, :person, :person, {MEMBERSHIP}, :name, :permissions, :role, :start,
-                     :end, :owner, :reason, :as_written, :at)",
+                     :end, :owner, :reason, :as_written, :at, :source)",
         ))?
         .execute(named_params! {
             ":target": target.id().0, ":email": grant.email.written(), ":person": grant.email.key(),
@@ -134,6 +167,7 @@ impl Grants {
             ":start": values::stored(start), ":end": grant.end.map(values::stored),
             ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
             ":as_written": grant.as_written, ":at": values::stored(at),
+            ":source": source.map(|source| source.name.as_str()),
         })?;
         let id = db.last_insert_rowid();
         let imported = Imported::Recorded { outlasted_by };
@@ -142,7 +176,8 @@ impl Grants {
         Ok((id, imported))
     }
 
-    /// The grant that counts as the same, and whether it is closed. An open one of a membership that had
+    /// The grant that counts as the same, and whether it is closed. What a file with a name gives, what
+    /// another gives and what a person gives by hand are grants of their own. An open one of a membership that had
     /// the address before is another person's, if somebody else has the address now. On a whitelist
     /// another spelling may have an entry of its own: with other permissions it is another grant.
     fn same(
@@ -152,6 +187,7 @@ impl Grants {
         same: Same,
         at: Timestamp,
     ) -> Result<Option<(i64, bool)>, StoreError> {
+        let source = grant.source.as_ref();
         let bearer = match target.team() {
             Some(_) => bearer(db, target.id(), &grant.email)?,
             None => grant.email.clone(),
@@ -159,7 +195,7 @@ impl Grants {
         Ok(db
             .prepare_cached(
                 "SELECT id, removed_at IS NOT NULL FROM grants
-                 WHERE email_key = :email_key AND target = :target AND role IS :role
+                 WHERE email_key = :email_key AND target = :target AND role IS :role AND source IS :source
                    AND ((:by_words AND as_written = :as_written)
                         OR (ends_at IS :end AND (:start IS NULL OR starts_at = :start)))
                    AND refused = 0 AND (removed_at IS NOT NULL OR person = :bearer)
@@ -176,7 +212,9 @@ impl Grants {
                     ":by_spelling": target.team().is_none() && !grant.permissions.is_empty(),
                     ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
                     ":start": grant.start.map(values::stored), ":end": grant.end.map(values::stored),
-                    ":ever": same == Same::Ever && !grant.is_relative(),
+                    ":source": source.map(|source| source.name.as_str()),
+                    // What a row with a name may mean of what is over was looked up before.
+                    ":ever": same == Same::Ever && !grant.is_relative() && source.is_none(),
                     // For a request by hand, an end that was moved since counts as another end; but
                     // the same span requested twice is one grant.
                     ":by_words": same == Same::Ever || grant.is_relative(), ":at": values::stored(at),
@@ -281,6 +319,7 @@ fn note(
         permissions: grant.permissions.clone(),
         reason: grant.reason.clone(),
         role: grant.role,
+        source: grant.source.as_ref().map(|source| source.name.clone()),
         start: grant.start.unwrap_or(at),
         target: target.to_target(),
     };

@@ -50,6 +50,18 @@ fn whoever_answers_for_open_grants_is_offered_as_an_owner() {
 }
 
 #[test]
+fn names_of_sources_on_record_are_offered() {
+    let desk = Desk::new();
+    for source in ["hr", "access-repo", "access-old"] {
+        let csv = "email,target\njane@example.com,sentius:acme\n";
+        desk.write("access.csv", csv);
+        desk.good(&["import", "access.csv", "--record-only", "--source", source]);
+    }
+    let words = ["import", "access.csv", "--source", "acc"];
+    assert_eq!(offered(&desk, &words), ["access-old", "access-repo"]);
+}
+
+#[test]
 fn targets_and_addresses_on_record_are_offered() {
     let desk = desk();
     let sapling = ["sapling:acme/Core", "sapling:acme/Sales / EMEA"];

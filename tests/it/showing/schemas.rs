@@ -205,6 +205,9 @@ async fn what_gives_and_takes_keeps_to_its_schema_too() {
     look("run", &["--run-now"]).await;
     look("given", &extend).await;
     look("given", &import).await;
+    let sourced = [&import[..], &["--source", "repo", "--prune"]].concat();
+    let said = look("given", &sourced).await;
+    assert_eq!(said["difference"][0]["change"], "+");
     look(
         "given",
         &["grant", "bob@example.com", "--target", "sapling:acme/Core"],

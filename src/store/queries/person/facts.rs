@@ -17,7 +17,7 @@ use crate::explain::facts::{
 };
 use crate::store::queries::bearer::is_meant;
 use crate::store::queries::plan_input;
-use crate::store::queries::sql::{HELD, STANDS, TO_APPROVE};
+use crate::store::queries::sql::{DROPPED, HELD, STANDS, TO_APPROVE};
 use crate::store::tables::members::OF_PERSON;
 use crate::store::{Runs, StoreError, db::values, tables::targets};
 
@@ -137,15 +137,15 @@ impl Reader<'_> {
     }
 
     fn grants(&mut self) -> Result<(), StoreError> {
-        let mut statement = self.db.prepare_cached(
+        let mut statement = self.db.prepare_cached(&format!(
             "SELECT id, target, email, person, name, permissions, role, starts_at, ends_at, revoked, refused, owner,
-                    reason, recorded_at, removed_at
+                    reason, recorded_at, removed_at, source, iif({DROPPED}, dropped_at, NULL) AS dropped_at
              FROM grants WHERE id IN (
                  SELECT id FROM grants WHERE email_key = :email
                  UNION SELECT g.id FROM target t CROSS JOIN grants g
                      ON g.target = t.id AND g.person = :email AND g.removed_at IS NULL)
              ORDER BY starts_at, id",
-        )?;
+        ))?;
         let mut rows = statement.query(named_params! { ":email": self.email.key() })?;
         while let Some(row) = rows.next()? {
             let id = row.get("id")?;
@@ -171,6 +171,8 @@ impl Reader<'_> {
                 refused: row.get("refused")?,
                 owner: row.get("owner")?,
                 reason: row.get("reason")?,
+                source: row.get("source")?,
+                dropped_at: values::read_if_any(row.get("dropped_at")?),
                 recorded_at: values::read(row.get("recorded_at")?),
                 removed_at,
                 event: self.proofs.grants.get(&id).cloned(),

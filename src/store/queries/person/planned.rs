@@ -13,7 +13,7 @@ use crate::store::queries::plan_input::{self, Wanted};
 use crate::store::{StoreError, Targets};
 
 /// The configured rules by the teams they apply to.
-pub(super) fn policies(
+pub(crate) fn policies(
     db: &Connection,
     rules: &[TeamRule],
 ) -> Result<BTreeMap<TargetRef, TeamPolicy>, StoreError> {

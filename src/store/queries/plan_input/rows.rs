@@ -6,25 +6,28 @@ use rusqlite::named_params;
 
 use super::{Key, Loader};
 use crate::domain::{Email, Grant, Invite, Member, Snapshot, TargetId};
+use crate::store::queries::sql::DROPPED;
 use crate::store::{StoreError, db::values, tables::grants};
 
 impl Loader<'_> {
     /// All grants of a person on a target that gave access, also closed ones: a closed grant does
-    /// not prove that nobody is there.
+    /// not prove that nobody is there. One whose row is missing from its file is over since then: whether
+    /// its end is written, the guard decides.
     pub(super) fn grants(
         &self,
         target: i64,
         person: &str,
         into: &mut Vec<Grant>,
     ) -> Result<(), StoreError> {
-        let mut statement = self.db.prepare_cached(
-            "SELECT target, email, person, role, permissions, starts_at, ends_at, revoked, removed_at IS NOT NULL AS closed,
+        let mut statement = self.db.prepare_cached(&format!(
+            "SELECT target, email, person, role, permissions, starts_at, iif({DROPPED}, dropped_at, ends_at) AS ends_at,
+                    revoked OR {DROPPED} AS revoked, removed_at IS NOT NULL AS closed,
                     reopened_at IS NOT NULL AS reopened
              FROM grants WHERE target = :target AND person = :person AND removed_at IS NULL
              UNION ALL
              SELECT target, email, person, role, permissions, starts_at, ends_at, revoked, 1, reopened_at IS NOT NULL
              FROM grants WHERE target = :target AND person = :person AND removed_at IS NOT NULL AND NOT refused",
-        )?;
+        ))?;
         let mut rows = statement.query(named_params! { ":target": target, ":person": person })?;
         while let Some(row) = rows.next()? {
             let email = Email::observed(row.get_ref("email")?.as_str()?);

@@ -46,6 +46,7 @@ impl Grants {
         let was = before.entry(at);
         let had = Self::team_flags(db, &target, &email, at)?;
         let permissions = Self::permissions_of(db, &grant, &target)?;
+        let end = Self::row_end(db, &grant)?;
         let nothing_else = |_, _: &Imported| Ok(());
         let (id, imported) = Self::record(db, &target, &grant, same, asked, at, nothing_else)?;
         // The grant may be one that was given to an earlier address of a membership.
@@ -58,6 +59,11 @@ impl Grants {
                 .map(|(row, words)| TakeBack::Permissions(row, words)),
             Imported::Unchanged => None,
         };
+        let end = end.filter(|end| take_back.is_some() && *end != grant.end);
+        let take_back: Vec<TakeBack> = take_back
+            .into_iter()
+            .chain(end.map(|end| TakeBack::End(id, end.map(values::stored))))
+            .collect();
         let start = grant.start.unwrap_or(at).max(at);
         let is_ahead = grant.end.is_none_or(|end| end > at);
         let mut only_flags = false;
@@ -67,7 +73,7 @@ impl Grants {
             let is_new = !on.is_on_record(&email);
             let lacks = on.entry_in(&email).is_none()
                 && is_ahead
-                && (take_back.is_some() || is_new && Self::is_open(db, id)?);
+                && (!take_back.is_empty() || is_new && Self::is_open(db, id)?);
             if lacks && is_new {
                 entry::may_be_there(db, target.id(), &email, at)?;
             }
@@ -81,7 +87,7 @@ impl Grants {
                 {
                     Some(at)
                 }
-                is if is == was => on.next_change(at).filter(|_| take_back.is_some()),
+                is if is == was => on.next_change(at).filter(|_| !take_back.is_empty()),
                 _ => Some(at),
             }
         } else {
@@ -102,7 +108,10 @@ impl Grants {
                 (false, _, _) => ProvisionKind::MemberPromote,
             };
             // What a whitelist gets only later does not depend on the answer to an earlier call.
-            let take_back = take_back.filter(|_| due <= at || !is_whitelist);
+            let take_back = match due <= at || !is_whitelist {
+                true => take_back,
+                false => Vec::new(),
+            };
             let new = NewProvision {
                 kind,
                 target: &target,
@@ -110,7 +119,7 @@ impl Grants {
                 role: grant.role,
                 flags,
                 due,
-                take_back: take_back.into_iter().collect(),
+                take_back,
                 asked,
             };
             Provisions::plan(db, &new, at)?;
@@ -238,13 +247,25 @@ impl Grants {
         grant: &NewGrant,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
+        let row = grant.source.as_ref().and_then(|source| source.grant);
         Ok(match Targets::find(db, &grant.target)? {
+            Some(_) if row.is_some() => true,
             Some(target) => Self::same(db, &target, grant, Same::Ever, at)?.is_some(),
             None => false,
         })
     }
 
-    fn dates(db: &Connection, id: i64) -> Result<(Timestamp, Option<Timestamp>), StoreError> {
+    /// The end before of a grant that is to be as its row is now.
+    fn row_end(db: &Connection, grant: &NewGrant) -> Result<Option<Option<Timestamp>>, StoreError> {
+        let row = grant.source.as_ref().and_then(|source| source.grant);
+        let end = row.map(|row| Self::dates(db, row.id).map(|(_, end)| end));
+        end.transpose()
+    }
+
+    pub(super) fn dates(
+        db: &Connection,
+        id: i64,
+    ) -> Result<(Timestamp, Option<Timestamp>), StoreError> {
         let (start, end) = db
             .prepare_cached("SELECT starts_at, ends_at FROM grants WHERE id = :id")?
             .query_row(named_params! { ":id": id }, |row| {

@@ -263,6 +263,7 @@ pub(super) fn note(
         end,
         grant_id: grant.id,
         role: grant.role,
+        source: None,
         target: target.to_target(),
         was: grant.end,
         why: None,

@@ -86,7 +86,14 @@ impl Reviews {
     pub(crate) fn confirm(db: &Connection, grant: i64, at: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE grants SET confirmed_at = :at WHERE id = :id")?
             .execute(named_params! { ":id": grant, ":at": values::stored(at) })?;
-        forget(db, grant)
+        Self::forget_asked(db, grant)
+    }
+
+    /// Forgets who was asked: no answer is awaited any more.
+    pub(in crate::store) fn forget_asked(db: &Connection, grant: i64) -> Result<(), StoreError> {
+        db.prepare_cached("DELETE FROM review WHERE grant_id = :id")?
+            .execute(named_params! { ":id": grant })?;
+        Ok(())
     }
 
     /// Ends a person's grants on a target now; the next plan removes the access.
@@ -102,7 +109,7 @@ impl Reviews {
             return Ok(ReviewAnswer::NothingOpen);
         }
         for grant in &open {
-            forget(db, grant.id)?;
+            Self::forget_asked(db, grant.id)?;
             grant.note(db, &Event::ReviewEnded(grant.reviewed(asked, None)), at)?;
         }
         let word = Word {
@@ -296,7 +303,7 @@ impl OpenGrant {
     fn cut(&self, db: &Connection, by: &str, why: &str, at: Timestamp) -> Result<(), StoreError> {
         db.prepare_cached("UPDATE grants SET revoked = 1, ends_at = :at WHERE id = :id")?
             .execute(named_params! { ":id": self.id, ":at": values::stored(at) })?;
-        forget(db, self.id)?;
+        Reviews::forget_asked(db, self.id)?;
         let moved = self.moved(Some(at), by, why);
         self.note(db, &Event::GrantRevoked(moved), at)
     }
@@ -308,6 +315,7 @@ impl OpenGrant {
             end,
             grant_id: self.id,
             role: self.role,
+            source: None,
             target: self.target.to_target(),
             was: self.end,
             why: Some(why.to_owned()),
@@ -328,11 +336,4 @@ impl OpenGrant {
     fn note(&self, db: &Connection, event: &Event, at: Timestamp) -> Result<(), StoreError> {
         trail::append_event(db, at, Some(self.target.id()), Some(&self.email), event)
     }
-}
-
-/// Forgets who was asked: no answer is awaited any more.
-fn forget(db: &Connection, grant: i64) -> Result<(), StoreError> {
-    db.prepare_cached("DELETE FROM review WHERE grant_id = :id")?
-        .execute(named_params! { ":id": grant })?;
-    Ok(())
 }
