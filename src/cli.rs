@@ -56,7 +56,7 @@ use exit::{Exit, Failure};
 #[command(
     name = "lapsed",
     version,
-    max_term_width = 100,
+    max_term_width = WIDEST_HELP,
     after_help = "\
 Examples:
   lapsed                               the daemon
@@ -87,6 +87,8 @@ pub(crate) struct Cli {
     command: Option<Command>,
 }
 
+/// Help on a wider terminal is hard to read.
+const WIDEST_HELP: usize = 100;
 /// The default path of the configuration.
 const CONFIG: &str = "/etc/lapsed/lapsed.toml";
 
@@ -211,11 +213,19 @@ pub fn main() -> ExitCode {
 }
 
 fn parse() -> Result<Cli, clap::Error> {
-    let matches = Cli::command().try_get_matches()?;
+    let matches = fitting(Cli::command()).try_get_matches()?;
     let named_by = first::NamedBy::of(&matches);
     let mut cli = Cli::from_arg_matches(&matches)?;
     cli.common.named_by = named_by;
     Ok(cli)
+}
+
+/// The command whose help is as wide as the terminal, up to what is easy to read.
+fn fitting(command: clap::Command) -> clap::Command {
+    match output::width() {
+        Some(width) => command.term_width(width.min(WIDEST_HELP)),
+        None => command,
+    }
 }
 
 fn dispatch(cli: Cli) -> Result<Exit, Failure> {

@@ -6,6 +6,9 @@ use std::fmt::{self, Write as _};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+/// How much of the end of a run's id is shown.
+const SHORT_RUN: usize = 12;
+
 /// Writes the text with all that breaks a line, moves a cursor or reorders what stands around it
 /// escaped as `\u{1b}`. What is written so cannot be read back: it is for people.
 pub(crate) fn escaped(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -143,6 +146,37 @@ pub(crate) fn minute(at: Timestamp, zone: &TimeZone) -> String {
 /// `2026-12-31 23:59:59 CET`: a moment in a text that is kept or stands alone.
 pub(crate) fn second(at: Timestamp, zone: &TimeZone) -> String {
     in_zone(at, zone, "%Y-%m-%d %H:%M:%S %Z")
+}
+
+/// A sentence in which each time that is written for programs, such as `2026-12-31T22:59:59Z`, is said
+/// in another way.
+pub(crate) fn retold(text: &str, say: impl Fn(Timestamp) -> String) -> String {
+    let (mut told, mut rest) = (String::new(), text);
+    while let Some(at) = rest.find('T') {
+        let start = at.saturating_sub("2026-12-31".len());
+        let end = rest[at..].find('Z').map(|z| at + z + 1);
+        let written = end.and_then(|end| rest.get(start..end));
+        let moment = written.filter(|written| written.starts_with(|c: char| c.is_ascii_digit()));
+        match (moment.and_then(|written| written.parse().ok()), end) {
+            (Some(moment), Some(end)) => {
+                told += &rest[..start];
+                told += &say(moment);
+                rest = &rest[end..];
+            }
+            _ => {
+                told += &rest[..=at];
+                rest = &rest[at + 1..];
+            }
+        }
+    }
+    told + rest
+}
+
+/// The part of a run's id that people are shown, and can give for the whole: its beginning is the
+/// time.
+pub(crate) fn short_run(run: &str) -> &str {
+    let from = run.len().saturating_sub(SHORT_RUN);
+    run.get(from..).unwrap_or(run)
 }
 
 fn in_zone(at: Timestamp, zone: &TimeZone, form: &str) -> String {

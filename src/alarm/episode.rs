@@ -9,6 +9,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use crate::config::Settings;
 use crate::domain::{ActionState, PassOutcome, Verdict};
+use crate::text::short_run;
 
 /// What an episode is about.
 #[derive(
@@ -128,6 +129,7 @@ fn text(
 ) -> String {
     let accounts: Vec<&str> = accounts.iter().map(String::as_str).collect();
     let accounts = accounts.join(", ");
+    let run = short_run(run);
     let what = match kind {
         Kind::Held if count == 1 => {
             format!("1 removal is held until a person decides: lapsed approve {run}")

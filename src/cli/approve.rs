@@ -16,7 +16,7 @@ use crate::config::Keys;
 use crate::explain::words::Words;
 use crate::report::words;
 use crate::store::{Approval, HeldRemoval, Holds, Store};
-use crate::text::one_line;
+use crate::text::{one_line, short_run};
 
 /// What is approved.
 #[derive(Debug, Args)]
@@ -74,7 +74,8 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
         return Err(Failure::usage(match named.as_str() {
             LAST => format!("{why}: approve the run that says so by its id, not as {LAST}"),
             _ => format!(
-                "{why}, and {named} did not say so: make a pass, look at what it tells, and approve that"
+                "{why}, and {} did not say so: make a pass, look at what it tells, and approve that",
+                short_run(&named)
             ),
         }));
     }
@@ -105,13 +106,16 @@ pub(super) async fn run(common: &Common, args: ApproveArgs) -> Result<Exit, Fail
         .await?;
     match approval {
         Approval::NoSuchRun => Err(Failure::usage(format!(
-            "{named}: there is no run of this name in the database"
+            "{}: there is no run of this name in the database",
+            short_run(&named)
         ))),
         Approval::NothingHeld => Err(Failure::usage(format!(
-            "{named}: nothing was held in this run"
+            "{}: nothing was held in this run",
+            short_run(&named)
         ))),
         Approval::Already(at) => Err(Failure::usage(format!(
-            "{named}: this plan was approved {} already; a plan goes ahead once",
+            "{}: this plan was approved {} already; a plan goes ahead once",
+            short_run(&named),
             Words::shown(&settings.timezone, clock::now()).both(at)
         ))),
         Approval::Given { actions, dropped } => {
@@ -161,7 +165,10 @@ async fn confirm(store: &Store, run: &str, yes: &YesArgs, form: Form) -> Result<
     };
     let lines: Vec<String> = waiting.iter().map(line).collect();
     let removals = output::count(waiting.len(), "removal");
-    consent::show(&format!("held in run {run}, {removals}:"), &lines);
+    consent::show(
+        &format!("held in run {}, {removals}:", short_run(run)),
+        &lines,
+    );
     let mut held_for: BTreeMap<&str, usize> = BTreeMap::new();
     for why in waiting.iter().filter_map(|w| w.held_for.as_deref()) {
         *held_for.entry(why).or_default() += 1;

@@ -280,10 +280,9 @@ impl Findings {
             Health::Unknown => ("unknown", Tone::Waiting),
             Health::Failed => ("FAILED ", Tone::Bad),
         };
-        let mark = output::tinted(mark, tone);
         if self.form == Form::Text {
-            let line = format!("{mark}  {subject}: {}", crate::text::one_line(detail));
-            output::if_read(output::line(&line))?;
+            let text = format!("{subject}: {}", crate::text::one_line(detail));
+            output::if_read(output::marked(mark, tone, &text))?;
         }
         self.all.push(Checked {
             subject: subject.to_owned(),

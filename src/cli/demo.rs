@@ -16,12 +16,12 @@ use crate::commands::{self, import};
 use crate::config::{self, Keys};
 use crate::daemon;
 use crate::domain::{ActionResult, Reason};
+use crate::explain::words::Words;
 use crate::metrics::Metrics;
 use crate::observe::{self, ReadOptions};
 use crate::pass::{self, Options};
 use crate::providers::accounts::Services;
 use crate::report::{self, Format};
-use crate::status;
 use crate::store::{Asked, Same, Store};
 use stage::DemoStage;
 
@@ -53,7 +53,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let store = Store::open(&settings.database)?;
     heading("An organization, its whitelist and its teams")?;
     stage.describe()?;
-    output::line("Both providers and a mail server run in this process, on loopback only.")?;
+    output::paragraph("Both providers and a mail server run in this process, on loopback only.")?;
 
     let rows = import::read(&stage.grants(), &settings, false, now)
         .map_err(|error| Failure::usage(error.to_string()))?;
@@ -64,7 +64,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
         by: "demo".to_owned(),
     };
     commands::note(&store, rows, Same::Ever, asked).await?;
-    output::line(&format!(
+    output::paragraph(&format!(
         "{} recorded, as by `lapsed import grants.csv --record-only`.",
         output::count(grants, "grant")
     ))?;
@@ -82,12 +82,13 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
 
     heading("Doing it: lapsed --run-now")?;
     let before = stage.numbers();
+    let words = Words::shown(&settings.timezone, clock::now());
     let act = Options {
         report: true,
         ..Options::default()
     };
     let outcome = pass::run(&settings, &services, &store, &act).await?;
-    run::text(&outcome)?;
+    run::text(&outcome, &words)?;
 
     heading("What changed at the providers")?;
     stage.compare(&before)?;
@@ -105,7 +106,7 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     }
     heading("Is all well? lapsed status --no-daemon")?;
     let status = store.status(&settings, true).await?;
-    output::line(&status::lines(&status, &settings.timezone).join("\n"))?;
+    super::status::show(&status, &settings.timezone)?;
 
     let verified = store
         .read(|db| crate::store::trail::verify(db, None))
@@ -121,7 +122,9 @@ pub(super) async fn run(args: DemoArgs) -> Result<Exit, Failure> {
     let path = leave_report(&settings, &store, args.output).await?;
     output::line(&format!("The report, to look at: {}", path.display()))?;
     if !args.stay {
-        output::line("Next: lapsed demo --stay to play with it, and lapsed init for your own.")?;
+        output::paragraph(
+            "Next: lapsed demo --stay to play with it, and lapsed init for your own.",
+        )?;
         return Ok(Exit::Done);
     }
     heading("It stays: Ctrl-C ends it, and nothing is left but the report")?;

@@ -164,6 +164,7 @@ pub(super) fn table(given: &[Given], words: &Words) -> io::Result<()> {
     let heads = ["STATE", "EMAIL", "TARGET", "ROLE", "START", "END", "DETAIL"];
     let mut table = Table::new(&heads)
         .gives_up(&["START", "ROLE"])
+        .has_second_line(&["ROLE", "START", "END"])
         .has_below("DETAIL");
     for one in given {
         let state = match one.result {

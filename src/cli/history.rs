@@ -16,7 +16,7 @@ use crate::store::queries::person;
 #[command(after_help = "\
 Each event of the audit trail is shown with its number and hash. What a reading showed is part \
 of the event of that reading, and has no number and hash of its own. On a narrow terminal BY, \
-EVIDENCE is left out.
+EVIDENCE goes on a line below.
 
 Example:
   lapsed history jane@example.com --format csv")]
@@ -65,12 +65,12 @@ fn table(rows: &[HistoryRow], words: &Words) -> Result<(), Failure> {
         return Ok(());
     }
     let mut table = Table::new(&["TIME", "WHAT", "TARGET", "BY, EVIDENCE"])
-        .gives_up(&["BY, EVIDENCE"])
+        .has_second_line(&["BY, EVIDENCE"])
         .wraps(&["WHAT", "BY, EVIDENCE"]);
     for row in rows {
         table.add([
             output::cell(&words.moment(row.at)),
-            output::cell(&row.text),
+            output::cell(&words.told(&row.text)),
             output::cell(row.target.as_deref().unwrap_or_default()),
             output::cell(row.by.as_deref().unwrap_or_default()),
         ]);

@@ -15,10 +15,10 @@ use columns::Columns;
 /// Which grants.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The table is sorted by end, the soonest first. On a terminal, columns without content are left \
-out, and where the width is too small also START, REASON, OWNER, ROLE, FROM NOW and STATE, in this \
-order; a line below says so. If even the others do not fit, long addresses get a line of their own, \
-or each grant is shown in several lines. In a pipe each grant is one line with all columns.
+The table is sorted by end, the soonest first. On a terminal, columns without content are left out, and where the width is too \
+small also START, REASON, OWNER and ROLE, in this order; a line below says so. If the others still do not fit, a target or state that all grants have in common is \
+told once below the table, or each grant is shown in two or more lines. In a pipe each grant is one \
+line with all columns.
 
 Examples:
   lapsed list --target sapling:acme/Core --state active --format csv
@@ -108,7 +108,8 @@ pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure
         RowFormat::Json => output::json(&rows)?,
         RowFormat::Csv => columns.csv(&rows)?,
         RowFormat::Table => {
-            table(&mut rows, &columns, &Words::shown(&settings.timezone, now))?;
+            let words = Words::shown(&settings.timezone, now);
+            table(&mut rows, &columns, &words)?;
         }
     }
     Ok(Exit::Done)

@@ -16,7 +16,7 @@ use crate::text::one_line;
 /// Which members.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-On a narrow terminal LAST SEEN, FLAGS and SINCE are left out, in this order, and a line below says so.
+On a narrow terminal LAST SEEN, SINCE and FLAGS are left out, in this order, and a line below says so.
 
 Members without a grant are put on record with:
   lapsed members --uncovered --format import > members.csv
@@ -191,7 +191,7 @@ pub(super) fn import_file(rows: Vec<ImportRow>) -> Result<String, Failure> {
 
 fn table(rows: &[MemberRow], words: &Words) -> Result<(), Failure> {
     let heads = ["EMAIL", "TARGET", "COVERED", "FLAGS", "SINCE", "LAST SEEN"];
-    let mut table = Table::new(&heads).gives_up(&["LAST SEEN", "FLAGS", "SINCE"]);
+    let mut table = Table::new(&heads).gives_up(&["LAST SEEN", "SINCE", "FLAGS"]);
     for row in rows {
         let flags = [
             (row.is_admin, "admin"),

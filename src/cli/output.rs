@@ -6,6 +6,7 @@ mod wrap;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 
+use rustix::termios::tcgetwinsize;
 use serde::Serialize;
 use serde_json::ser::Formatter;
 
@@ -106,22 +107,17 @@ pub(super) fn complain(text: &str) {
 const USUAL_WIDTH: usize = 80;
 
 /// The width for people: that of the terminal, or what `COLUMNS` says; none where stdout is none.
-fn width() -> Option<usize> {
+pub(super) fn width() -> Option<usize> {
     if !io::stdout().is_terminal() {
         return None;
     }
     let told = std::env::var("COLUMNS").ok();
     let told = told.and_then(|columns| columns.trim().parse().ok());
-    let has = || {
-        Some(usize::from(
-            terminal_size::terminal_size_of(io::stdout())?.0.0,
-        ))
-    };
-    Some(
-        told.filter(|columns| *columns > 0)
-            .or_else(has)
-            .unwrap_or(USUAL_WIDTH),
-    )
+    // What a terminal says of its rows does not matter: some say that they have none.
+    let has = || Some(usize::from(tcgetwinsize(io::stdout()).ok()?.ws_col));
+    let is_some = |columns: &usize| *columns > 0;
+    let width = told.filter(is_some).or_else(|| has().filter(is_some));
+    Some(width.unwrap_or(USUAL_WIDTH))
 }
 
 /// Prints a table: as wide as the terminal, or each row whole on a line where there is none. What is
@@ -131,12 +127,30 @@ pub(super) fn show(table: &Table, instead: &str) -> io::Result<()> {
         return Ok(());
     }
     let width = width();
-    let Lines { lines, dropped } = table.lines(width, tinted);
+    let Lines {
+        lines,
+        said_once,
+        dropped,
+    } = table.lines(width, tinted);
     line(&lines.join("\n"))?;
-    if let (false, Some(width)) = (dropped.is_empty(), width) {
+    let note = |text: &str| match width {
+        Some(width) => complain(&wrap::wrap(text, width).join("\n")),
+        None => complain(text),
+    };
+    if !said_once.is_empty() {
+        let told = said_once
+            .iter()
+            .map(|(head, text)| format!("{head} {text}"));
+        note(&format!(
+            "the same in all rows: {}",
+            told.collect::<Vec<_>>().join(", ")
+        ));
+    }
+    if !dropped.is_empty() {
         let dropped = dropped.join(", ");
-        let note = format!("not shown: {dropped}; use a wider terminal or {instead}");
-        complain(&wrap::wrap(&note, width).join("\n"));
+        note(&format!(
+            "not shown: {dropped}; use a wider terminal or {instead}"
+        ));
     }
     Ok(())
 }
@@ -152,6 +166,29 @@ pub(super) fn lines(said: &[(&str, String)]) -> io::Result<()> {
     let said: Vec<Said<'_>> = said.collect();
     let label = said.iter().map(|said| said.word.len()).max().unwrap_or(0);
     line(&layout::below_heading(&said, label, width(), &tinted).join("\n"))
+}
+
+/// Prints an entry of a list: its parts on an indented line, or on several where it is too long.
+pub(super) fn entry(parts: &[&str]) -> io::Result<()> {
+    let parts: Vec<String> = parts.iter().map(|part| one_line(part)).collect();
+    line(&layout::entry(&parts, width()).join("\n"))
+}
+
+/// Prints a line whose continuation, on a terminal, stands below its text.
+pub(super) fn hanging(text: &str, indent: usize, tone: Tone) -> io::Result<()> {
+    for piece in layout::hanging(text, indent, width()) {
+        line(&tinted(&piece, tone))?;
+    }
+    Ok(())
+}
+
+/// Prints a text behind a mark, and on a terminal what goes on below it too.
+pub(super) fn marked(mark: &str, tone: Tone, text: &str) -> io::Result<()> {
+    let before = format!("{mark}  ");
+    let pieces = layout::hanging(&format!("{before}{text}"), before.len(), width());
+    let shown = pieces.join("\n");
+    let rest = shown.strip_prefix(&before).unwrap_or(text);
+    line(&format!("{}  {rest}", tinted(mark, tone)))
 }
 
 /// Prints what holds of something.

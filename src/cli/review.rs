@@ -25,8 +25,8 @@ use crate::text::{minute, one_line};
     args_conflicts_with_subcommands = true,
     after_help = "\
 A grant is due for review ([review] every) some time after it was recorded, or last kept. Its \
-owner is asked by mail, and reminded once. On a narrow terminal CONFIRMED, ROLE, OWNER and WAITS \
-are left out, in this order.
+owner is asked by mail, and reminded once. On a narrow terminal CONFIRMED, ROLE and OWNER are left \
+out, in this order, or each grant is shown in two lines.
 
 Examples:
   lapsed review
@@ -235,7 +235,7 @@ async fn end(settings: &Settings, store: &Store, about: AboutArgs) -> Result<Exi
     };
     output::if_read(match about.asked.format {
         Form::Json => output::json(&outcome),
-        Form::Text => run::text(&outcome),
+        Form::Text => run::text(&outcome, &Words::shown(&settings.timezone, clock::now())),
     })?;
     Ok(outcome.outcome.into())
 }

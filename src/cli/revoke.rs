@@ -9,10 +9,10 @@ use super::{Common, output, run};
 use crate::clock;
 use crate::commands::{Foreseen, Requests, Revocation, Revoked, WouldEnd};
 use crate::config::Keys;
-use crate::domain::{ActionResult, ActionState, Email, Target, TargetMessage, TargetRef};
+use crate::domain::{ActionResult, ActionState, Email, Target, TargetRef};
 use crate::explain::words::Words;
 use crate::store::Held;
-use crate::text::one_line;
+use crate::text::{one_line, short_run};
 
 /// Whose access ends, and where.
 #[derive(Debug, Args)]
@@ -88,7 +88,7 @@ pub(super) async fn run(common: &Common, args: RevokeArgs) -> Result<Exit, Failu
     if args.asked.format == Form::Json {
         output::if_read(output::json(&revoked))?;
     } else {
-        text(&revoked)?;
+        text(&revoked, &words)?;
     }
     Ok(revoked.outcome.into())
 }
@@ -129,7 +129,7 @@ fn line(place: &WouldEnd, words: &Words) -> String {
     format!("{}: {}, {until}", place.target, what.join(", "))
 }
 
-fn text(revoked: &Revoked) -> Result<(), Failure> {
+fn text(revoked: &Revoked, words: &Words) -> Result<(), Failure> {
     let email = &revoked.email;
     let kept = |place: &TargetRef| {
         let mut actions = revoked.actions.iter().filter(|a| a.target == *place);
@@ -157,12 +157,18 @@ fn text(revoked: &Revoked) -> Result<(), Failure> {
             format!("{email} is ended on record in {ended}; the next pass removes the access")
         }
         Some(run) if !ended.is_empty() => {
-            format!("run {run}: {email} ended in {ended} ({outcome})")
+            format!(
+                "run {}: {email} ended in {ended} ({outcome})",
+                short_run(run)
+            )
         }
         Some(run) if kept.is_empty() => {
-            format!("run {run}: {email} was on no record in {called} ({outcome})")
+            format!(
+                "run {}: {email} was on no record in {called} ({outcome})",
+                short_run(run)
+            )
         }
-        Some(run) => format!("run {run}: {email} was not ended ({outcome})"),
+        Some(run) => format!("run {}: {email} was not ended ({outcome})", short_run(run)),
     };
     output::if_read(output::line(&one_line(&first)))?;
     if revoked.run.is_some() {
@@ -175,11 +181,11 @@ fn text(revoked: &Revoked) -> Result<(), Failure> {
             output::if_read(output::line(&one_line(&kept)))?;
         }
     }
-    output::if_read(run::actions(&revoked.actions))?;
+    output::if_read(run::actions(&revoked.actions, words))?;
     if let Some(run) = &revoked.run {
         output::if_read(run::to_approve(run, &revoked.actions))?;
     }
-    errors(&revoked.errors)
+    Ok(output::if_read(run::errors(&revoked.errors, words))?)
 }
 
 /// What a dry run shows; exit 3 when something could not be looked at.
@@ -195,18 +201,10 @@ fn would_end(foreseen: &Foreseen, form: Form, words: &Words) -> Result<Exit, Fai
         for line in lines {
             output::if_read(output::line(&one_line(&line)))?;
         }
-        errors(&foreseen.errors)?;
+        output::if_read(run::errors(&foreseen.errors, words))?;
     }
     Ok(match foreseen.errors.is_empty() {
         true => Exit::Done,
         false => Exit::Incomplete,
     })
-}
-
-fn errors(errors: &[TargetMessage]) -> Result<(), Failure> {
-    for error in errors {
-        let text = format!("error: {}: {}", error.place, error.message);
-        output::if_read(output::line(&format!("\n{}", one_line(&text))))?;
-    }
-    Ok(())
 }

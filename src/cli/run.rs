@@ -9,14 +9,16 @@ use super::exit::{Exit, Failure};
 use super::output::{self, Table, Tone};
 use super::{Common, interrupt, moment, progress};
 use crate::alarm;
+use crate::clock;
 use crate::config::Keys;
-use crate::domain::{ActionResult, ActionState, Counts, Finding, PassOutcome};
+use crate::domain::{ActionResult, ActionState, Counts, Finding, PassOutcome, TargetMessage};
+use crate::explain::words::Words;
 use crate::guard::OBSERVES;
 use crate::metrics::Metrics;
 use crate::pass::{self, Options};
 use crate::progress::Stop;
 use crate::providers::accounts::Services;
-use crate::text::{count, one_line};
+use crate::text::{count, short_run};
 
 /// How many findings of a kind are shown to people; JSON has all.
 const SHOWN: usize = 10;
@@ -79,9 +81,10 @@ pub(super) async fn run(common: &Common, args: RunArgs) -> Result<Exit, Failure>
     };
     let pass = pass::run(&settings, &services, &store, &options);
     let outcome = interrupt::stoppable(&stop, pass).await??;
+    let words = Words::shown(&settings.timezone, clock::now());
     let printed = output::if_read(match args.format {
         Some(RunFormat::Json) => output::json(&outcome),
-        _ => told(&outcome, settings.guard.observe_only),
+        _ => told(&outcome, settings.guard.observe_only, &words),
     });
     // The outcome is decided and printed: a failure here does not change it.
     alarm::after_command(&settings, &store, &services.metrics, &outcome).await;
@@ -107,29 +110,41 @@ fn left(outcome: &PassOutcome) -> String {
 }
 
 /// The same, saying first whether lapsed only observes.
-fn told(outcome: &PassOutcome, observes: bool) -> io::Result<()> {
+fn told(outcome: &PassOutcome, observes: bool, words: &Words) -> io::Result<()> {
     if observes {
         output::line(OBSERVES)?;
     }
-    text(outcome)
+    text(outcome, words)
 }
 
 /// The outcome for people: what was done first, what was noticed after.
-pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
+pub(super) fn text(outcome: &PassOutcome, words: &Words) -> io::Result<()> {
     output::line(&headline(outcome))?;
-    actions(&outcome.actions)?;
-    findings(&outcome.findings)?;
-    for error in &outcome.errors {
-        let text = format!("error: {}: {}", error.place, error.message);
-        output::line("")?;
-        output::paragraph(&text)?;
-    }
-    for mail in &outcome.mails {
-        let text = format!("{} to {}: {}", mail.kind, mail.to.join(", "), mail.state);
-        output::line(&format!("\n{}", one_line(&text)))?;
-    }
+    actions(&outcome.actions, words)?;
+    findings(&outcome.findings, words)?;
+    errors(&outcome.errors, words)?;
+    let mails = outcome.mails.iter();
+    block(mails.map(|mail| format!("{} to {}: {}", mail.kind, mail.to.join(", "), mail.state)))?;
     if !outcome.dry_run {
         to_approve(&outcome.run, &outcome.actions)?;
+    }
+    Ok(())
+}
+
+/// What went wrong with sources and providers.
+pub(super) fn errors(errors: &[TargetMessage], words: &Words) -> io::Result<()> {
+    let said =
+        |error: &TargetMessage| format!("error: {}: {}", error.place, words.told(&error.message));
+    block(errors.iter().map(said))
+}
+
+/// Texts of a kind below an empty line.
+fn block(texts: impl Iterator<Item = String>) -> io::Result<()> {
+    for (at, text) in texts.enumerate() {
+        if at == 0 {
+            output::line("")?;
+        }
+        output::paragraph(&text)?;
     }
     Ok(())
 }
@@ -138,14 +153,15 @@ pub(super) fn text(outcome: &PassOutcome) -> io::Result<()> {
 pub(super) fn to_approve(run: &str, actions: &[ActionResult]) -> io::Result<()> {
     match actions.iter().any(|a| a.state == ActionState::Held) {
         true => output::line(&format!(
-            "\nExactly what is held goes ahead, once, after: lapsed approve {run}"
+            "\nExactly what is held goes ahead, once, after: lapsed approve {}",
+            short_run(run)
         )),
         false => Ok(()),
     }
 }
 
 /// A line for each action. What several are held for is told once, below them.
-pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
+pub(super) fn actions(actions: &[ActionResult], words: &Words) -> io::Result<()> {
     if actions.is_empty() {
         return Ok(());
     }
@@ -162,7 +178,7 @@ pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
     reasons.retain(|_, number| *number > 1);
     let heads = ["STATE", "ACTION", "TARGET", "EMAIL", "REASON", "DETAIL"];
     let mut table = Table::new(&heads)
-        .gives_up(&["REASON", "ACTION"])
+        .has_second_line(&["ACTION", "REASON"])
         .has_below("DETAIL");
     for action in actions {
         let state = match action.evidence {
@@ -177,7 +193,10 @@ pub(super) fn actions(actions: &[ActionResult]) -> io::Result<()> {
             output::cell(&action.target.to_string()),
             output::cell(action.email.written()),
             output::cell(action.reason.as_str()),
-            output::cell(if is_below { "" } else { detail }),
+            output::cell(&match is_below {
+                true => String::new(),
+                false => words.told(detail),
+            }),
         ]);
     }
     output::show(&table, "--format json")?;
@@ -224,12 +243,13 @@ pub(super) fn headline(outcome: &PassOutcome) -> String {
     let kind = if outcome.dry_run { "dry run" } else { "run" };
     format!(
         "{kind} {}: {what} ({})",
-        outcome.run,
+        short_run(&outcome.run),
         outcome.outcome.as_str()
     )
 }
 
-fn findings(findings: &[Finding]) -> io::Result<()> {
+fn findings(findings: &[Finding], words: &Words) -> io::Result<()> {
+    let mut has_times = false;
     let mut kinds: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
     for finding in findings {
         kinds.entry(finding.finding).or_default().push(finding);
@@ -237,10 +257,12 @@ fn findings(findings: &[Finding]) -> io::Result<()> {
     for (kind, found) in kinds {
         output::line(&format!("\n{}: {}", kind.as_str(), found.len()))?;
         for finding in found.iter().take(SHOWN) {
-            let mut words = vec![finding.place.to_string()];
-            words.extend(finding.email.as_ref().map(ToString::to_string));
-            words.extend(finding.detail.clone());
-            output::line(&format!("  {}", one_line(&words.join("  "))))?;
+            let detail = finding.detail.as_deref().unwrap_or_default();
+            let told = words.told(detail);
+            has_times |= told != detail;
+            let place = finding.place.to_string();
+            let email = finding.email.as_ref().map(ToString::to_string);
+            output::entry(&[&place, &email.unwrap_or_default(), &told])?;
         }
         if found.len() > SHOWN {
             output::line(&format!(
@@ -248,6 +270,9 @@ fn findings(findings: &[Finding]) -> io::Result<()> {
                 found.len() - SHOWN
             ))?;
         }
+    }
+    if has_times {
+        output::line(&format!("\n{}", words.times_in()))?;
     }
     Ok(())
 }

@@ -1,11 +1,17 @@
 //! `lapsed status`: whether all is well, in ten lines, and in the exit code for monitoring.
 
+use std::io;
+
 use clap::{Args, ValueEnum};
+use jiff::tz::TimeZone;
 
 use super::Common;
 use super::exit::{Exit, Failure};
 use super::output::{self, Tone};
-use crate::status::{self, Health};
+use crate::status::{self, Health, Status};
+
+/// Where what goes on stands: below the words behind a number.
+const HANGS: usize = 8;
 
 /// How it is told.
 #[derive(Debug, Args)]
@@ -36,19 +42,24 @@ pub(super) async fn run(common: &Common, args: StatusArgs) -> Result<Exit, Failu
     // A closed output still leaves the exit code.
     output::if_read(match args.format {
         StatusFormat::Json => output::json(&status),
-        StatusFormat::Text => {
-            let mut lines = status::lines(&status, &settings.timezone);
-            if let Some(verdict) = lines.first_mut() {
-                *verdict = output::tinted(verdict, tone(status.verdict));
-            }
-            output::line(&lines.join("\n"))
-        }
+        StatusFormat::Text => show(&status, &settings.timezone),
     })?;
     Ok(match status.verdict {
         Health::Well => Exit::Done,
         Health::Failing => Exit::Incomplete,
         Health::Held => Exit::Held,
     })
+}
+
+/// Prints the lines, the verdict in its colour.
+pub(super) fn show(status: &Status, zone: &TimeZone) -> io::Result<()> {
+    for (at, line) in status::lines(status, zone).iter().enumerate() {
+        match at {
+            0 => output::hanging(line, HANGS, tone(status.verdict))?,
+            _ => output::hanging(line, HANGS, Tone::Plain)?,
+        }
+    }
+    Ok(())
 }
 
 fn tone(verdict: Health) -> Tone {

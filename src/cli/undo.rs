@@ -16,7 +16,7 @@ use crate::domain::Edge;
 use crate::explain::words::Words;
 use crate::report::words;
 use crate::store::queries::runs::last_that_removed;
-use crate::text::one_line;
+use crate::text::{one_line, short_run};
 
 /// What is undone.
 #[derive(Debug, Args)]
@@ -108,7 +108,10 @@ fn confirm(
         1 => "1 person gets".to_owned(),
         number => format!("{number} people get"),
     };
-    consent::show(&format!("{number} back what run {run} removed:"), &lines);
+    consent::show(
+        &format!("{number} back what run {} removed:", short_run(run)),
+        &lines,
+    );
     let not_given = would_give.not_given.len();
     if not_given > 0 {
         output::complain(&format!("  {not_given} cannot be given back"));

@@ -127,8 +127,10 @@ fn text(explanation: &Explanation, words: &Words) -> io::Result<()> {
             AccessState::No => output::Tone::Plain,
         };
         output::line("")?;
-        output::verdict(&place.target.to_string(), &place.verdict, tone)?;
-        output::lines(&lines(place, words))?;
+        output::verdict(&place.target.to_string(), &words.told(&place.verdict), tone)?;
+        let said = lines(place, words).into_iter();
+        let said: Vec<_> = said.map(|(word, text)| (word, words.told(&text))).collect();
+        output::lines(&said)?;
     }
     Ok(())
 }

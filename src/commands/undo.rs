@@ -7,7 +7,7 @@ use super::requests::{GiveError, Given, Request, Requests};
 use crate::clock;
 use crate::domain::{Flags, Provided, Provider, Reason, Target, When};
 use crate::store::{Kept, Ledger, Lock, Lost, NewGrant, Same};
-use crate::text::minute;
+use crate::text::{minute, short_run};
 
 /// Why nothing is given back to an address that somebody else has.
 const TAKEN_OVER: &str =
@@ -168,7 +168,10 @@ impl Requests<'_> {
             .await?
             .ok_or_else(|| fault(format!("run: there is no run {run:?} in the database")))?;
         if lost.is_empty() {
-            return Err(fault(format!("run: nothing was removed in {run}")));
+            return Err(fault(format!(
+                "run: nothing was removed in {}",
+                short_run(run)
+            )));
         }
         let plan = plan(lost, run, end);
         if !plan.endless.is_empty() {

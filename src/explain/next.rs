@@ -10,6 +10,7 @@ use super::forecast::{Forecast, Planned};
 use super::words::{Words, to_give};
 use crate::domain::{Action, GrantState, Means, ProvisionKind};
 use crate::report::words::{reason, todo};
+use crate::text::short_run;
 
 /// Something that comes next.
 #[derive(Debug, Clone, Serialize)]
@@ -94,7 +95,7 @@ fn due(planned: &Planned, open: Option<&ActionFact>, words: &Words) -> Next {
             None,
             format!(
                 "{todo}, once a person says lapsed approve {}: held by the guard, {}",
-                a.run,
+                short_run(&a.run),
                 detail(a)
             ),
         ),

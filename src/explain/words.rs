@@ -78,6 +78,11 @@ impl Words {
         text::away(at, self.now)
     }
 
+    /// A sentence that was written for programs too: its times as people are told them.
+    pub(crate) fn told(&self, text: &str) -> String {
+        text::retold(text, |at| self.both(at))
+    }
+
     /// `until 2026-12-31 23:59`, `without an end`.
     pub(crate) fn until(&self, end: Option<Timestamp>) -> String {
         end.map_or_else(

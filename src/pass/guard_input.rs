@@ -14,6 +14,7 @@ use crate::guard::clocks::Clocks;
 use crate::guard::{self, Record, Reviewed};
 use crate::observe::Observation;
 use crate::store::{Db, Holds, Ledger, StoreError, Teams, tables};
+use crate::text::short_run;
 
 /// What the guard has to know about a plan.
 pub(super) struct Asks {
@@ -127,7 +128,10 @@ impl Pass<'_> {
             finding: FindingKind::DatabaseUnconfirmed,
             place: Place::Database,
             email: None,
-            detail: Some(format!("{why}; lapsed approve {} confirms it", self.run)),
+            detail: Some(format!(
+                "{why}; lapsed approve {} confirms it",
+                short_run(&self.run)
+            )),
         }))
     }
 

@@ -55,6 +55,8 @@ pub(crate) async fn summarize(
         timezone: settings.timezone.clone(),
         next_report: schedule::next(&settings.schedule.report, &settings.timezone, now),
         holders: settings.holders(),
+        rules: settings.team_rules().cloned().collect(),
+        protected: settings.guard.limits.protected.clone(),
         owed,
     };
     store.read(move |db| report::gather(db, input)).await

@@ -8,7 +8,7 @@ use super::line::ReportLine;
 use super::summary::Summary;
 use super::view::{DisplayRow, Urgency, joined};
 use super::words::{change, debt_state, done, reason, todo};
-use crate::text::count;
+use crate::text::{away, count, retold};
 
 /// A list of the report, in the order of the CSV: the worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
@@ -238,7 +238,7 @@ impl ReportList {
             },
             Self::Unmanaged => Layout {
                 title: "Members without a grant",
-                note: "In a team, but no grant covers them, so nothing ends it.",
+                note: "In a team, but no grant covers them. Nothing ends it, unless a line says what does.",
                 section: "unmanaged",
                 keys: keys![email, target, since = at, is_admin],
                 row: |summary, line, row| {
@@ -248,6 +248,7 @@ impl ReportList {
                         ""
                     };
                     row.under = joined(&[&written(&line.target), role]);
+                    row.note = written(&line.detail);
                     row.side = summary.day(line.at);
                 },
                 ..PLAIN
@@ -302,6 +303,9 @@ impl ReportList {
             ..DisplayRow::default()
         };
         (self.layout().row)(summary, line, &mut row);
+        // What was noted for programs too is told in the times of this report.
+        let both = |at| format!("{} ({})", summary.moment(at), away(at, summary.to));
+        row.note = retold(&row.note, both);
         row.cleaned()
     }
 }

@@ -5,7 +5,7 @@ use super::subject::{gist, label};
 use super::summary::{Summary, Week, weeks, zone_name};
 use super::summed;
 use crate::domain::Owed;
-use crate::text::{count, one_line};
+use crate::text::{count, one_line, short_run};
 
 /// The most held runs shown with their command.
 const MOST_RUNS: usize = 5;
@@ -231,7 +231,7 @@ fn alarm(summary: &Summary) -> Option<HeldAlarm> {
         ),
         commands: runs
             .iter()
-            .map(|run| format!("lapsed approve {run}"))
+            .map(|run| format!("lapsed approve {}", short_run(run)))
             .collect(),
     })
 }

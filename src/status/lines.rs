@@ -145,7 +145,10 @@ impl Words<'_> {
         } = self.status;
         let mut words = format!("held{}", self.oldest(held.oldest));
         if let Some(run) = &held.run {
-            words += &format!("; to let it go ahead: lapsed approve {run}");
+            words += &format!(
+                "; to let it go ahead: lapsed approve {}",
+                text::short_run(run)
+            );
         }
         if protected.count > 0 {
             words += &format!("; {} protected", protected.count);
@@ -218,9 +221,10 @@ impl Words<'_> {
             None => "; no success yet".to_owned(),
         };
         format!(
-            "last pass: {}, {}{success}",
+            "last pass: {}, {} (run {}){success}",
             self.moment(last.started_at),
-            outcome(last)
+            outcome(last),
+            text::short_run(&last.run)
         )
     }
 
@@ -294,7 +298,7 @@ mod tests {
              0  sources that cannot be read or believed
              3  ends within 24 hours, 19 within 7 days, the next on 2026-11-22 18:00
         daemon: alive since 2026-11-20 06:55, process 4242
-        last pass: 2026-11-22 07:00, took 3 seconds, converged: 2 done
+        last pass: 2026-11-22 07:00, took 3 seconds, converged: 2 done (run 01a2014b)
         next pass: 2026-11-22 07:15 (times in UTC)
         trail: 1234 events, head a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1
         ");
@@ -329,7 +333,7 @@ mod tests {
              2  sources that cannot be read or believed: sapling:acme/Co re [2J, unreadable for 3 hours, …; 1 forbidden to the key
              3  ends within 24 hours, 19 within 7 days, the next on 2026-11-22 19:00
         daemon: alive since 2026-11-20 07:55, process 4242
-        last pass: 2026-11-22 08:00, took 3 seconds, held: 1 done, 2 failed, 12 held, 1 protected; last success 2026-11-21 08:00
+        last pass: 2026-11-22 08:00, took 3 seconds, held: 1 done, 2 failed, 12 held, 1 protected (run 01a2014b); last success 2026-11-21 08:00
         next pass: one is running for 4 hours, then 2026-11-22 08:15 (times in Europe/Berlin)
         trail: 1234 events, head a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1
         ");

@@ -137,3 +137,27 @@ fn a_moment_is_told_in_its_zone() {
     assert_eq!(minute(at, &zone), "2026-12-31 23:59");
     assert_eq!(second(at, &zone), "2026-12-31 23:59:59 CET");
 }
+
+#[test]
+fn times_for_programs_are_told_as_people_say_them_wherever_they_stand() {
+    let say = |at: Timestamp| format!("<{}>", minute(at, &TimeZone::UTC));
+    for (text, told) in [
+        ("ends 2026-12-31T22:59:59Z", "ends <2026-12-31 22:59>"),
+        (
+            "a grant from 2026-12-31T22:59:59.999Z on, To 2027-01-01T00:00:00Z",
+            "a grant from <2026-12-31 22:59> on, To <2027-01-01 00:00>",
+        ),
+        ("T", "T"),
+        ("TéTZ 0000-00-00T00:00:00Z", "TéTZ 0000-00-00T00:00:00Z"),
+        ("é王-é-王éT00Z", "é王-é-王éT00Z"),
+    ] {
+        assert_eq!(retold(text, say), told);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_text_without_times_is_told_as_it_is(text in "(\\PC|[TZ0-9:-]){0,40}") {
+        prop_assert_eq!(retold(&text, |_| String::new()), text);
+    }
+}

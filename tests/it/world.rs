@@ -29,7 +29,7 @@ use tempfile::TempDir;
 
 pub(crate) use config::{Config, Mail};
 pub(crate) use daemon::Daemon;
-pub(crate) use outcome::{Outcome, Printed};
+pub(crate) use outcome::{Outcome, Printed, short};
 
 /// The holder of the Sapling key, an admin of every team.
 pub(crate) const HOLDER: &str = "robot@acme.example";

@@ -196,7 +196,7 @@ tls = "none"
                 true => ("Ends to come were", "a calendar file"),
                 false => ("The report was", "CSV"),
             };
-            output::line(&format!(
+            output::paragraph(&format!(
                 "{what} mailed to {}: text, HTML and {parts}, {} KB.",
                 mail.to.join(", "),
                 mail.data.len() / 1000

@@ -27,7 +27,11 @@ const USUAL: [&str; 8] = [
     "email", "target", "state", "end", "start", "role", "owner", "reason",
 ];
 /// What is left out of the usual table first, where the terminal is too narrow.
-const GIVEN_UP: [&str; 6] = ["START", "REASON", "OWNER", "ROLE", FROM_NOW, "STATE"];
+const GIVEN_UP: [&str; 4] = ["START", "REASON", "OWNER", "ROLE"];
+/// What then is told once, if all grants have it in common.
+const SAID_ONCE: [&str; 2] = ["TARGET", "STATE"];
+/// What goes on a second line of each grant if even the others do not fit.
+const SECOND: [&str; 7] = ["STATE", "END", FROM_NOW, "START", "ROLE", "OWNER", "REASON"];
 /// How far away the end is: beside the end.
 const FROM_NOW: &str = "FROM NOW";
 
@@ -88,7 +92,10 @@ impl Columns {
         }
         let mut table = Table::new(&heads).wraps(&["REASON", "NAME", "PERMISSIONS"]);
         if !self.asked {
-            table = table.gives_up(&GIVEN_UP);
+            table = table
+                .gives_up(&GIVEN_UP)
+                .says_once(&SAID_ONCE)
+                .has_second_line(&SECOND);
         }
         for row in rows {
             let mut cells = Vec::new();

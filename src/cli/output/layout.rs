@@ -1,10 +1,17 @@
 //! How a table is laid out: which columns fit into a width, and its lines. Pure.
 
+mod below;
+mod fit;
+mod places;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::Tone;
 use super::wrap::{longest_word, wrap};
 use crate::text::one_line;
+pub(super) use below::{Said, below_heading, entry, hanging, verdict};
+use fit::{Measured, fit};
+use places::Places;
 
 /// Spaces between two columns.
 const GAP: usize = 2;
@@ -21,6 +28,11 @@ pub(in crate::cli) struct Table {
     given_up: Vec<usize>,
     /// Columns whose text can be wrapped between words.
     wrapped: Vec<usize>,
+    /// Columns that are told once for all rows, where they say the same in each, before a row takes
+    /// two lines.
+    said_once: Vec<usize>,
+    /// Columns that stand on a second line of their row where not all fit beside each other.
+    second: Vec<usize>,
     /// A column of free text that stands below its row where it does not fit beside the others.
     below: Option<usize>,
     rows: Vec<Vec<Cell>>,
@@ -33,10 +45,13 @@ pub(in crate::cli) struct Cell {
     tone: Tone,
 }
 
-/// The lines of a table, and what did not fit.
+/// The lines of a table, and what is not in them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Lines {
     pub(super) lines: Vec<String>,
+    /// What is the same in each row, with its column.
+    pub(super) said_once: Vec<(&'static str, String)>,
+    /// The columns that did not fit.
     pub(super) dropped: Vec<&'static str>,
 }
 
@@ -59,6 +74,8 @@ impl Table {
             heads: heads.to_vec(),
             given_up: Vec::new(),
             wrapped: Vec::new(),
+            said_once: Vec::new(),
+            second: Vec::new(),
             below: None,
             rows: Vec::new(),
         }
@@ -73,6 +90,20 @@ impl Table {
     /// These columns hold free text, which can be wrapped between words.
     pub(in crate::cli) fn wraps(mut self, heads: &[&str]) -> Self {
         self.wrapped = self.places(heads);
+        self
+    }
+
+    /// These columns, of which none is the first, are told once where all rows have the same in them and
+    /// the width is too small.
+    pub(in crate::cli) fn says_once(mut self, heads: &[&str]) -> Self {
+        self.said_once = self.places(heads);
+        self
+    }
+
+    /// These columns matter too much to be left out: they go on a second line of their row where the
+    /// width is too small for one.
+    pub(in crate::cli) fn has_second_line(mut self, heads: &[&str]) -> Self {
+        self.second = self.places(heads);
         self
     }
 
@@ -106,13 +137,10 @@ impl Table {
         let measured: Vec<Measured> = (0..self.heads.len()).map(|at| self.measure(at)).collect();
         let Some(width) = width else {
             let whole: Vec<_> = measured.iter().map(|m| Some(m.most)).collect();
-            return Lines {
-                lines: self.side_by_side(&whole, None, &paint),
-                dropped: Vec::new(),
-            };
+            return self.laid_out(&measured, &Places::on_one_line(&whole), &paint);
         };
         if let Some(widths) = fit(&measured, &[], width) {
-            return self.fitted(&measured, &widths, None, &paint);
+            return self.laid_out(&measured, &Places::on_one_line(&widths), &paint);
         }
         let below = self
             .below
@@ -124,52 +152,37 @@ impl Table {
             }
             beside[at].is_empty = true;
         }
-        let fitted = fit(&beside, &self.given_up, width);
-        // Rather than stack all rows, the few longest names get a line of their own.
-        match fitted.or_else(|| self.fit_short_names(&beside, width)) {
-            Some(widths) => self.fitted(&beside, &widths, below, &paint),
+        let places = self.places_on_one_line(&beside, width);
+        match places.or_else(|| self.places_on_two_lines(&beside, width)) {
+            Some(places) => self.laid_out(&measured, &Places { below, ..places }, &paint),
             None => self.stacked(&measured, width, &paint),
         }
     }
 
-    /// With these widths, and what is not measured as empty and has none dropped.
-    fn fitted(
+    /// With these places; what has none and is not empty is dropped.
+    fn laid_out(
         &self,
         measured: &[Measured],
-        widths: &[Option<usize>],
-        below: Option<(usize, usize)>,
+        places: &Places,
         paint: &impl Fn(&str, Tone) -> String,
     ) -> Lines {
+        let has_place = |at: usize| {
+            let columns = places.first.iter().chain(&places.second);
+            let mut columns = columns.chain(&places.below).map(|(at, _)| at);
+            columns.any(|other| *other == at) || places.once.contains(&at)
+        };
         let dropped = (0..self.heads.len())
-            .filter(|at| widths[*at].is_none() && !measured[*at].is_empty)
+            .filter(|at| !measured[*at].is_empty && !has_place(*at))
             .map(|at| self.heads[at]);
+        let once = places.once.iter().map(|at| {
+            let text = self.rows.first().map(|row| row[*at].text.clone());
+            (self.heads[*at], text.unwrap_or_default())
+        });
         Lines {
-            lines: self.side_by_side(widths, below, paint),
+            lines: self.placed(places, paint),
+            said_once: once.collect(),
             dropped: dropped.collect(),
         }
-    }
-
-    /// The widths where only most of the first cells fit beside the others.
-    fn fit_short_names(&self, measured: &[Measured], width: usize) -> Option<Vec<Option<usize>>> {
-        let mut measured = measured.to_vec();
-        let mut names: Vec<usize> = self.rows.iter().map(|row| row[0].text.width()).collect();
-        names.sort_unstable();
-        if names.last().is_none_or(|longest| *longest > width) {
-            return None;
-        }
-        let head = self.heads[0].width();
-        // At least half of them fit.
-        let mut longer = names.split_off(names.len() / 2);
-        longer.dedup();
-        for most in longer.into_iter().rev() {
-            measured[0].least = head.max(most);
-            measured[0].most = measured[0].least;
-            let widths = fit(&measured, &self.given_up, width);
-            if widths.is_some() {
-                return widths;
-            }
-        }
-        None
     }
 
     fn longest_word(&self, at: usize) -> usize {
@@ -192,49 +205,59 @@ impl Table {
         }
     }
 
-    fn side_by_side(
-        &self,
-        widths: &[Option<usize>],
-        below: Option<(usize, usize)>,
-        paint: &impl Fn(&str, Tone) -> String,
-    ) -> Vec<String> {
-        let shown: Vec<(usize, usize)> = widths
-            .iter()
-            .enumerate()
-            .filter_map(|(at, width)| Some((at, (*width)?)))
-            .collect();
-        let mut lines = Vec::new();
-        let heads = shown
-            .iter()
-            .map(|(at, width)| (self.heads[*at], *width, Tone::Plain));
-        lines.push(line(heads, paint));
+    fn placed(&self, places: &Places, paint: &impl Fn(&str, Tone) -> String) -> Vec<String> {
+        let heads = |columns: &[(usize, usize)]| {
+            let heads = columns.iter();
+            let heads = heads.map(|(at, width)| (self.heads[*at], *width, Tone::Plain));
+            line(heads, paint)
+        };
+        let indented = |line: String| match line.is_empty() {
+            true => None,
+            false => Some(format!("{INDENT}{line}")),
+        };
+        let mut lines = vec![heads(&places.first)];
+        lines.extend(indented(heads(&places.second)));
         for row in &self.rows {
-            let pieces: Vec<Vec<&str>> = shown
-                .iter()
-                .map(|(at, width)| match &row[*at] {
-                    cell if cell.text.width() <= *width => vec![cell.text.as_str()],
-                    cell if self.wrapped.contains(at) => wrap(&cell.text, *width),
-                    // Only a name can be longer than its column.
-                    name => {
-                        lines.push(paint(&name.text, name.tone));
-                        vec![""]
-                    }
-                })
-                .collect();
-            let height = pieces.iter().map(Vec::len).max().unwrap_or(0);
-            for level in 0..height {
-                let cells = shown.iter().zip(&pieces).map(|((at, width), pieces)| {
-                    let piece = pieces.get(level).copied().unwrap_or_default();
-                    (piece, *width, row[*at].tone)
-                });
-                lines.push(line(cells, paint));
-            }
-            if let Some((at, room)) = below
+            lines.extend(self.side_by_side(row, &places.first, paint));
+            let second = self.side_by_side(row, &places.second, paint);
+            lines.extend(second.into_iter().filter_map(indented));
+            if let Some((at, room)) = places.below
                 && !row[at].text.is_empty()
             {
                 let pieces = wrap(&row[at].text, room).into_iter();
                 lines.extend(pieces.map(|piece| format!("{INDENT}{piece}")));
             }
+        }
+        lines
+    }
+
+    /// The cells of a row in these columns, each of its width.
+    fn side_by_side(
+        &self,
+        row: &[Cell],
+        columns: &[(usize, usize)],
+        paint: &impl Fn(&str, Tone) -> String,
+    ) -> Vec<String> {
+        let mut lines = Vec::new();
+        let pieces: Vec<Vec<&str>> = columns
+            .iter()
+            .map(|(at, width)| match &row[*at] {
+                cell if cell.text.width() <= *width => vec![cell.text.as_str()],
+                cell if self.wrapped.contains(at) => wrap(&cell.text, *width),
+                // Only a name can be longer than its column.
+                name => {
+                    lines.push(paint(&name.text, name.tone));
+                    vec![""]
+                }
+            })
+            .collect();
+        let height = pieces.iter().map(Vec::len).max().unwrap_or(0);
+        for level in 0..height {
+            let cells = columns.iter().zip(&pieces).map(|((at, width), pieces)| {
+                let piece = pieces.get(level).copied().unwrap_or_default();
+                (piece, *width, row[*at].tone)
+            });
+            lines.push(line(cells, paint));
         }
         lines
     }
@@ -266,103 +289,10 @@ impl Table {
         }
         Lines {
             lines,
+            said_once: Vec::new(),
             dropped: Vec::new(),
         }
     }
-}
-
-/// A word below a heading, and what it says.
-#[derive(Debug)]
-pub(super) struct Said<'a> {
-    pub(super) word: String,
-    pub(super) cell: &'a Cell,
-    pub(super) wraps: bool,
-}
-
-/// A line for each word and its text, indented; long texts go on below themselves. The texts begin
-/// behind a label of this width.
-pub(super) fn below_heading(
-    said: &[Said<'_>],
-    label: usize,
-    width: Option<usize>,
-    paint: &impl Fn(&str, Tone) -> String,
-) -> Vec<String> {
-    let before = INDENT.len() + label + GAP;
-    let mut lines = Vec::new();
-    for Said { word, cell, wraps } in said {
-        let pieces = match width.filter(|_| *wraps) {
-            Some(width) => wrap(&cell.text, width.saturating_sub(before)),
-            None => vec![cell.text.as_str()],
-        };
-        for (level, piece) in pieces.into_iter().enumerate() {
-            let word = if level == 0 { word.as_str() } else { "" };
-            let space = " ".repeat(before - INDENT.len() - word.width());
-            let text = paint(piece, cell.tone);
-            lines.push(format!("{INDENT}{word}{space}{text}").trim_end().to_owned());
-        }
-    }
-    lines
-}
-
-/// What holds of something: on one line, or below its name where that is too long.
-pub(super) fn verdict(
-    name: &str,
-    said: &Cell,
-    width: Option<usize>,
-    paint: &impl Fn(&str, Tone) -> String,
-) -> Vec<String> {
-    let on_one = name.width() + 2 + said.text.width();
-    let Some(width) = width.filter(|width| on_one > *width) else {
-        return vec![format!("{name}: {}", paint(&said.text, said.tone))];
-    };
-    let pieces = wrap(&said.text, width.saturating_sub(INDENT.len()));
-    let pieces = pieces
-        .into_iter()
-        .map(|piece| format!("{INDENT}{}", paint(piece, said.tone)));
-    std::iter::once(format!("{name}:")).chain(pieces).collect()
-}
-
-/// What a column needs.
-#[derive(Debug, Clone, Copy)]
-struct Measured {
-    least: usize,
-    most: usize,
-    is_empty: bool,
-}
-
-/// The widths of the columns that are shown. Empty columns are left out, and then those that can be
-/// given up, in their order, until the others fit; `None` where they do not fit even then.
-fn fit(columns: &[Measured], given_up: &[usize], width: usize) -> Option<Vec<Option<usize>>> {
-    let mut shown: Vec<usize> = (0..columns.len())
-        .filter(|at| *at == 0 || !columns[*at].is_empty)
-        .collect();
-    let needed = |shown: &[usize]| {
-        let columns: usize = shown.iter().map(|at| columns[*at].least).sum();
-        columns + GAP * shown.len().saturating_sub(1)
-    };
-    let mut order = given_up.iter();
-    while needed(&shown) > width {
-        let next = order.next()?;
-        shown.retain(|at| at != next);
-    }
-    let mut spare = width - needed(&shown);
-    let mut widths = vec![None; columns.len()];
-    // What needs the least gets it first, and leaves its share of the space to the others.
-    shown.sort_by_key(|at| columns[*at].most - columns[*at].least);
-    let mut hungry = shown
-        .iter()
-        .filter(|at| columns[**at].most > columns[**at].least)
-        .count();
-    for at in shown {
-        let Measured { least, most, .. } = columns[at];
-        let more = (most - least).min(spare / hungry.max(1));
-        if most > least {
-            hungry -= 1;
-        }
-        spare -= more;
-        widths[at] = Some(least + more);
-    }
-    Some(widths)
 }
 
 /// Cells beside each other, without spaces at the end.

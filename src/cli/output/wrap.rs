@@ -25,7 +25,8 @@ pub(super) fn wrap(text: &str, width: usize) -> Vec<&str> {
     pieces
 }
 
-/// Where the parts lie between which a line can be broken: words, but a date and its time are one.
+/// Where the parts lie between which a line can be broken: words, but a date and its time are one, and
+/// the name of the program is never alone, since a line of its own is a command too.
 pub(super) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let word_from = |at: usize| at + text[at..].find(' ').unwrap_or(text.len() - at);
     let mut at = 0;
@@ -37,6 +38,9 @@ pub(super) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
             if is_time(&text[end + 1..next]) {
                 end = next;
             }
+        }
+        if &text[start..end] == "lapsed" && end < text.len() {
+            end = word_from(end + 1);
         }
         at = end;
         Some(start..end)

@@ -31,7 +31,9 @@ pub(super) fn table(rows: &[ReviewRow], now: Timestamp, words: &Words) -> Result
         "CONFIRMED",
         "WAITS",
     ];
-    let mut table = Table::new(&heads).gives_up(&["CONFIRMED", "ROLE", "OWNER", "WAITS"]);
+    let mut table = Table::new(&heads)
+        .gives_up(&["CONFIRMED", "ROLE", "OWNER"])
+        .has_second_line(&heads[2..]);
     for row in rows {
         table.add([
             output::cell(&row.email),

@@ -7,7 +7,7 @@ use super::super::subject::label;
 use super::super::summary::Summary;
 use super::super::view::DisplayRow;
 use super::{Letter, Part};
-use crate::text::{count, one_line};
+use crate::text::{count, one_line, short_run};
 
 /// Where what does not fit is shown.
 const REST: &str = "see lapsed report --format csv";
@@ -66,7 +66,7 @@ pub(crate) fn hold(summary: &Summary, run: &str) -> Letter {
                        is no longer due drops out. If it is right, let exactly this plan go ahead, \
                        once:"
                         .to_owned(),
-                command: format!("lapsed approve {run}"),
+                command: format!("lapsed approve {}", short_run(&run)),
                 ..Part::of(std::iter::empty(), REST)
             },
             Part {

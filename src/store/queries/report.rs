@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, Row};
 
-use crate::domain::{Email, TargetId, TargetRef};
+use crate::config::TeamRule;
+use crate::domain::{Email, Pattern, TargetId, TargetRef, TeamPolicy};
 use crate::report::{ReportLine, Summary, Trail};
-use crate::store::queries::{self, OwedAt};
+use crate::store::queries::{self, OwedAt, person};
 use crate::store::{StoreError, db::values, tables::targets, trail};
 
 /// What a report is made for.
@@ -30,6 +31,10 @@ pub(crate) struct ReportInput {
     pub(crate) next_report: Option<Timestamp>,
     /// The keys' holders by account, who need no grant.
     pub(crate) holders: BTreeMap<String, Email>,
+    /// The rules of teams, which end memberships that no grant covers.
+    pub(crate) rules: Vec<TeamRule>,
+    /// Who is never removed, whatever the rules say.
+    pub(crate) protected: Vec<Pattern>,
     /// The parameters of the query for what is owed.
     pub(crate) owed: OwedAt,
 }
@@ -49,6 +54,8 @@ pub(crate) fn gather(db: &Connection, input: ReportInput) -> Result<Summary, Sto
         from: input.from,
         to: input.to,
         holders: &input.holders,
+        rules: &person::policies(db, &input.rules)?,
+        protected: &input.protected,
     };
     removals::fill(&read, &mut summary)?;
     access::fill(&read, &mut summary)?;
@@ -68,6 +75,8 @@ struct ReportReader<'a> {
     from: Option<Timestamp>,
     to: Timestamp,
     holders: &'a BTreeMap<String, Email>,
+    rules: &'a BTreeMap<TargetRef, TeamPolicy>,
+    protected: &'a [Pattern],
 }
 
 impl ReportReader<'_> {

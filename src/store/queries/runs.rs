@@ -3,18 +3,16 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, named_params};
+use rusqlite::{Connection, named_params};
 use serde::Serialize;
 
 use crate::domain::{Counts, TargetId, TargetRef, Verdict};
 use crate::status::Pass;
 use crate::store::{StoreError, db::values, tables::targets};
+use crate::text;
 
 /// How many runs an ambiguous part of an id is explained with.
 const EXPLAINED: usize = 3;
-
-/// How much of the end of an id is shown: the beginning is the time, which is shown beside it.
-const SHORT: usize = 12;
 
 /// A pass that was no dry run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -36,8 +34,7 @@ pub(crate) struct RunRow {
 impl RunRow {
     /// The part of the id that people are shown; a command takes it for the whole.
     pub(crate) fn short(&self) -> &str {
-        let from = self.run.len().saturating_sub(SHORT);
-        self.run.get(from..).unwrap_or(&self.run)
+        text::short_run(&self.run)
     }
 
     /// The pass, if it came to its end.
@@ -104,30 +101,37 @@ fn targets_of(
 
 /// The newest pass that removed something.
 pub(crate) fn last_that_removed(db: &Connection) -> Result<Option<String>, StoreError> {
-    Ok(db
-        .prepare_cached(
-            "SELECT run FROM action WHERE state = 'done' AND settled_at IS NOT NULL
-             ORDER BY settled_at DESC, id DESC LIMIT 1",
-        )?
-        .query_row([], |row| row.get(0))
-        .optional()?)
+    Ok(that_removed(db, 1)?.into_iter().next())
+}
+
+/// The last passes that removed something, the newest first.
+pub(crate) fn that_removed(db: &Connection, limit: u32) -> Result<Vec<String>, StoreError> {
+    let newest_first = "SELECT run FROM action WHERE state = 'done' AND settled_at IS NOT NULL
+         GROUP BY run ORDER BY max(settled_at) DESC, max(id) DESC LIMIT :limit";
+    ids(db, newest_first, limit)
+}
+
+fn ids(db: &Connection, sql: &str, limit: u32) -> Result<Vec<String>, StoreError> {
+    let mut statement = db.prepare_cached(sql)?;
+    let found = statement.query_map(named_params! { ":limit": limit }, |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// The run with this id, or the only one whose id has this part. Otherwise what is wrong with it.
-pub(crate) fn named(db: &Connection, text: &str) -> Result<Result<String, String>, StoreError> {
+pub(crate) fn named(db: &Connection, part: &str) -> Result<Result<String, String>, StoreError> {
     let mut statement = db.prepare_cached(
         "SELECT id FROM run WHERE instr(id, lower(:text)) > 0
          ORDER BY id <> lower(:text), rowid DESC LIMIT :most",
     )?;
     let most = i64::try_from(EXPLAINED + 1).unwrap_or(i64::MAX);
-    let params = named_params! { ":text": text, ":most": most };
+    let params = named_params! { ":text": part, ":most": most };
     let found = statement.query_map(params, |row| row.get(0))?;
     let found: Vec<String> = found.collect::<Result<_, _>>()?;
     Ok(match found.as_slice() {
-        [first, ..] if text.eq_ignore_ascii_case(first) => Ok(first.clone()),
-        [only] if !text.is_empty() => Ok(only.clone()),
+        [first, ..] if part.eq_ignore_ascii_case(first) => Ok(first.clone()),
+        [only] if !part.is_empty() => Ok(only.clone()),
         [] | [_] => Err(format!(
-            "there is no run {text:?} in the database; lapsed runs shows the last ones"
+            "there is no run {part:?} in the database; lapsed runs shows the last ones"
         )),
         several => {
             let more = if several.len() > EXPLAINED {
@@ -135,9 +139,11 @@ pub(crate) fn named(db: &Connection, text: &str) -> Result<Result<String, String
             } else {
                 ""
             };
-            let shown = several[..several.len().min(EXPLAINED)].join(", ");
+            let shown = several.iter().take(EXPLAINED);
+            let shown = shown.map(|run| text::short_run(run)).collect::<Vec<_>>();
+            let shown = shown.join(", ");
             Err(format!(
-                "{text:?} is in the ids of several runs: {shown}{more}"
+                "{part:?} is in the ids of several runs: {shown}{more}"
             ))
         }
     })

@@ -1,7 +1,7 @@
 //! Words of consequence: what is about to be done is shown before, and on a terminal somebody says
 //! yes to it. A script is asked nothing.
 
-use crate::world::{FUTURE, PAST, Printed, World};
+use crate::world::{FUTURE, PAST, Printed, World, short};
 
 const JANE: &str = "jane@example.com";
 const BOB: &str = "bob@example.com";
@@ -97,7 +97,7 @@ async fn who_approves_sees_who_loses_what_and_why_and_is_asked() {
     };
     refused(&shown);
     for line in [
-        &format!("held in run {run}, 25 removals:"),
+        &format!("held in run {}, 25 removals:", short(&run)),
         "p4@example.com on sentius:acme: to be removed from the whitelist; grant ended",
         "  and 5 more",
         "25 held: 25 removals in 24 hours would pass guard.max_removals = 0",
@@ -156,7 +156,7 @@ async fn who_undoes_a_run_sees_who_gets_what_back_and_is_asked() {
     };
     refused(&shown);
     for line in [
-        &format!("3 people get back what run {} removed:", run.id()),
+        &format!("3 people get back what run {} removed:", run.short()),
         "  p1@example.com on sentius:acme, until 2099-12-31 00:00; removed: grant ended",
         "  jane@example.com on sapling:acme/Core, until 2099-12-31 00:00; removed: grant ended",
         "Give it back? [y/N]",

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::world::{FUTURE, Mail, Outcome, PAST, World};
+use crate::world::{FUTURE, Mail, Outcome, PAST, World, short};
 
 /// A world in which so many whitelist entries are due, and one entry may stay.
 async fn due(count: usize, guard: &str) -> (World, Vec<String>) {
@@ -61,7 +61,7 @@ async fn a_plan_over_the_limit_is_held_whole_and_an_alarm_goes_out_at_once() {
         ["hold it@acme.example sent", "report it@acme.example sent"]
     );
     let alarm = world.mail_texts().swap_remove(0);
-    let command = format!("lapsed approve {}", run.id());
+    let command = format!("lapsed approve {}", run.short());
     assert!(alarm.contains(&command), "{alarm}");
     for who in ["p0@", "p1@", "p2@"] {
         assert!(alarm.contains(who), "{alarm}");
@@ -301,7 +301,7 @@ async fn a_held_plan_tells_its_reason_once_and_what_to_type() {
     assert_eq!(said.code, 4, "{}", said.stderr);
     let all = world.lapsed(&["runs", "--format", "json"]).await.stdout;
     let all: serde_json::Value = serde_json::from_str(&all).unwrap();
-    let command = format!("lapsed approve {}", all[0]["run"].as_str().unwrap());
+    let command = format!("lapsed approve {}", short(all[0]["run"].as_str().unwrap()));
     assert!(
         said.stdout.trim_end().ends_with(&command),
         "{}",

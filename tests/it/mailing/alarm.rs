@@ -7,7 +7,7 @@ use lapsed_sandbox::{Fault, When};
 use serde_json::Value;
 
 use crate::showing::schemas::Schema;
-use crate::world::{Daemon, FUTURE, PAST, World, until};
+use crate::world::{Daemon, FUTURE, PAST, World, short, until};
 use hook::Hook;
 
 const TOKEN: &str = "t0ken-7f3a91c2";
@@ -84,7 +84,7 @@ async fn the_webhook_hears_once_of_an_episode_and_again_of_the_next() {
     assert_eq!(body["count"], 2);
     assert_eq!(body["accounts"][0], "sentius:acme");
     let text = body["text"].as_str().unwrap();
-    let approve_it = format!("lapsed approve {}", body["run"].as_str().unwrap());
+    let approve_it = format!("lapsed approve {}", short(body["run"].as_str().unwrap()));
     assert!(
         text.contains("2 removals") && text.contains(&approve_it),
         "{text}"

@@ -243,7 +243,7 @@ async fn what_is_held_is_mailed_at_once_and_stands_first_in_the_report() {
     assert_eq!(alarm.subject(), Some("lapsed holds 1 removal — acme"));
     let subject = report.subject().unwrap();
     assert!(subject.starts_with("lapsed: 1 held"), "{subject}");
-    let approve = format!("lapsed approve {}", run.json["run"].as_str().unwrap());
+    let approve = format!("lapsed approve {}", run.short());
     for mail in [alarm, report] {
         let text = mail.body_text(0).unwrap();
         assert!(text.contains("jane@example.com"), "{text}");

@@ -61,7 +61,10 @@ async fn with_a_daemon_that_did_all_that_was_due_it_is_well_and_zero() {
         "{}",
         lines[6]
     );
-    assert!(lines[7].ends_with("converged: 1 done"), "{}", lines[7]);
+    let runs = world.lapsed(&["runs", "--limit", "1"]).await.stdout;
+    let run = runs.lines().nth(1).unwrap().split(' ').next().unwrap();
+    let ending = format!("converged: 1 done (run {run})");
+    assert!(lines[7].ends_with(&ending), "{}", lines[7]);
 
     let (code, json) = status(&world, &[]).await;
     assert_eq!((code, &json["verdict"]), (0, &"well".into()), "{json:#}");

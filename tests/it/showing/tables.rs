@@ -36,6 +36,20 @@ fn lines(desk: &Desk, columns: &str, args: &str) -> Option<Vec<String>> {
     )
 }
 
+/// How many days away a moment is depends on the day.
+fn without_days(line: &str) -> String {
+    let words = line.split(' ').collect::<Vec<_>>();
+    let is_days = |at: &usize| words.get(at + 1) == Some(&"days");
+    let told = words
+        .iter()
+        .enumerate()
+        .map(|(at, word)| match is_days(&at) {
+            true => "N",
+            false => word,
+        });
+    told.collect::<Vec<_>>().join(" ")
+}
+
 fn first_words(lines: &[&str]) -> Vec<String> {
     let first = |line: &&str| line.split(' ').next().unwrap().to_owned();
     lines.iter().map(first).collect()
@@ -61,22 +75,27 @@ fn no_address_target_or_moment_is_broken_whatever_the_width() {
 }
 
 #[test]
-fn a_narrow_terminal_says_which_columns_it_leaves_out_and_how_they_are_shown() {
+fn a_narrow_terminal_shows_what_matters_and_says_which_columns_it_leaves_out() {
     let desk = desk();
     let Some(at_80) = lines(&desk, "80", "list") else {
         return;
     };
+    let at_80: Vec<String> = at_80.iter().map(|line| without_days(line)).collect();
     assert_eq!(
-        at_80[..4].join("\n"),
-        "EMAIL                     TARGET                    STATE   END\n\
-         past@example.com          sentius:acme              ended   2020-12-31 23:59\n\
-         kwame.mensah@example.com  sapling:acme/Contractors  active  2099-12-31 23:59\n\
-         li@example.com            sentius:acme              active  never"
+        at_80[..8].join("\n"),
+        "EMAIL                     TARGET\n\
+         \x20 STATE   END               FROM NOW       OWNER\n\
+         past@example.com          sentius:acme\n\
+         \x20 ended   2020-12-31 23:59  N days ago  olga.petrova@example.com\n\
+         kwame.mensah@example.com  sapling:acme/Contractors\n\
+         \x20 active  2099-12-31 23:59  in N days  Olga.Petrova@example.com\n\
+         li@example.com            sentius:acme\n\
+         \x20 active  never                            bo@example.com"
     );
     assert_eq!(
-        at_80[4..],
+        at_80[8..],
         [
-            "not shown: FROM NOW, START, OWNER, REASON; use a wider terminal or --columns",
+            "not shown: START, REASON; use a wider terminal or --columns",
             "3 grants; times in Europe/Berlin",
         ]
     );
@@ -96,6 +115,33 @@ fn a_narrow_terminal_says_which_columns_it_leaves_out_and_how_they_are_shown() {
             "  owner     bo@example.com",
             "  target    sentius:acme",
         ]
+    );
+}
+
+#[test]
+fn what_all_grants_have_in_common_is_told_once_where_the_width_is_too_small() {
+    let desk = Desk::new();
+    desk.import(
+        "email,target,start,end\n\
+         kwame.mensah@example.com,sapling:acme/Contractors,2020-01-01,2099-12-31\n\
+         camille.dubois@example.com,sapling:acme/Contractors,2020-01-01,never\n",
+    );
+    let Some(at_80) = lines(&desk, "80", "list") else {
+        return;
+    };
+    let at_80: Vec<String> = at_80.iter().map(|line| without_days(line)).collect();
+    assert_eq!(
+        at_80[..4].join("\n"),
+        "EMAIL                       END               FROM NOW       START\n\
+         kwame.mensah@example.com    2099-12-31 23:59  in N days  2020-01-01 00:00\n\
+         camille.dubois@example.com  never                            2020-01-01 00:00\n\
+         the same in all rows: TARGET sapling:acme/Contractors, STATE active"
+    );
+    // One grant alone has nothing in common with others.
+    let one = lines(&desk, "60", "list --never-ends").unwrap();
+    assert!(
+        one[0].starts_with("EMAIL") && one[0].ends_with("TARGET"),
+        "{one:?}"
     );
 }
 

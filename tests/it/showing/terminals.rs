@@ -6,11 +6,24 @@ use std::process::{Command, Stdio};
 use crate::desk::Desk;
 
 /// What the program shows on a terminal; `None` where there is no program that makes one.
-#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
 pub(crate) fn on_a_terminal(desk: &Desk, env: &[(&str, &str)], args: &str) -> Option<String> {
-    let command = format!("{} {args}", env!("CARGO_BIN_EXE_lapsed"));
+    shown(
+        desk,
+        env,
+        &format!("{} {args}", env!("CARGO_BIN_EXE_lapsed")),
+    )
+}
+
+/// The same on a terminal that says that it is so large.
+pub(crate) fn on_a_terminal_of(desk: &Desk, size: &str, args: &str) -> Option<String> {
+    let program = env!("CARGO_BIN_EXE_lapsed");
+    shown(desk, &[], &format!("stty {size}; {program} {args}"))
+}
+
+#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
+fn shown(desk: &Desk, env: &[(&str, &str)], command: &str) -> Option<String> {
     let output = Command::new("script")
-        .args(["--quiet", "--return", "--command", &command, "/dev/null"])
+        .args(["--quiet", "--return", "--command", command, "/dev/null"])
         .current_dir(desk.root())
         .env("LAPSED_CONFIG", "lapsed.toml")
         .env("TERM", "dumb")
@@ -54,6 +67,22 @@ fn csv_on_a_terminal_bends_no_text_and_in_a_pipe_is_as_it_was_written() {
     }
     let piped = desk.good(&["list", "--format", "csv"]);
     assert!(piped.contains("a \u{2068}b"), "{piped:?}");
+}
+
+#[test]
+fn a_terminal_that_says_it_has_no_rows_has_columns_all_the_same() {
+    let desk = Desk::new();
+    desk.import("email,target\njane@example.com,sapling:acme/Core\n");
+    for (size, widest) in [("cols 40 rows 0", 40), ("cols 0 rows 0", 80)] {
+        for args in ["list", "list --help"] {
+            let Some(shown) = on_a_terminal_of(&desk, size, args) else {
+                return;
+            };
+            let lines = shown.lines().map(|line| line.trim_end().chars().count());
+            let longest = lines.max().unwrap();
+            assert!(longest <= widest, "{size}, {args}: {longest} in\n{shown}");
+        }
+    }
 }
 
 #[test]

@@ -203,7 +203,7 @@ async fn what_stands_before_a_removal_is_told() {
     );
     let text = world.lapsed(&["why", "a@example.com"]).await.stdout;
     assert!(
-        text.contains(&format!("lapsed approve {}", run.id())),
+        text.contains(&format!("lapsed approve {}:", run.short())),
         "{text}"
     );
     assert!(text.contains("max_removals = 1"), "{text}");

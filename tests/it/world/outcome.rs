@@ -68,6 +68,11 @@ impl Outcome {
         self.json["run"].as_str().unwrap()
     }
 
+    /// The run's name as people are shown it.
+    pub(crate) fn short(&self) -> &str {
+        short(self.id())
+    }
+
     /// Each action as `action target email reason state evidence`.
     pub(crate) fn actions(&self) -> Vec<String> {
         let keys = ["action", "target", "email", "reason", "state", "evidence"];
@@ -129,4 +134,9 @@ impl Outcome {
         let rows = self.json[list].as_array().unwrap();
         rows.iter().map(words).collect()
     }
+}
+
+/// A run's name as people are shown it: its end.
+pub(crate) fn short(run: &str) -> &str {
+    &run[run.len() - 12..]
 }

@@ -23,7 +23,7 @@ fn table(rows: &[[&str; 5]]) -> Table {
 }
 
 fn shown(table: &Table, width: usize) -> String {
-    let Lines { lines, dropped } = table.lines(Some(width), plain);
+    let Lines { lines, dropped, .. } = table.lines(Some(width), plain);
     let dropped = match dropped.is_empty() {
         true => String::new(),
         false => format!("\n- {}", dropped.join(", ")),
@@ -144,6 +144,70 @@ fn a_detail_stands_below_its_row_before_a_column_is_given_up() {
     ");
 }
 
+fn actions(rows: &[[&str; 5]]) -> Table {
+    let mut table = Table::new(&["STATE", "EMAIL", "ACTION", "REASON", "DETAIL"])
+        .gives_up(&["REASON"])
+        .says_once(&["ACTION"])
+        .has_second_line(&["ACTION", "REASON"])
+        .has_below("DETAIL");
+    for row in rows {
+        table.add(row.iter().map(|text| Cell::new(text)));
+    }
+    table
+}
+
+#[test]
+fn what_matters_goes_on_a_second_line_rather_than_be_dropped() {
+    let rows = [
+        [
+            "held",
+            "kwame.mensah@example.com",
+            "whitelist.remove",
+            "role.ended",
+            "too many at once",
+        ],
+        ["done", "li@example.com", "member.demote", "role.ended", ""],
+    ];
+    insta::assert_snapshot!(shown(&actions(&rows), 50), @"
+    STATE  EMAIL                     ACTION
+    held   kwame.mensah@example.com  whitelist.remove
+      too many at once
+    done   li@example.com            member.demote
+    - REASON
+    ");
+    insta::assert_snapshot!(shown(&actions(&rows), 40), @"
+    STATE  EMAIL
+      ACTION            REASON
+    held   kwame.mensah@example.com
+      whitelist.remove  role.ended
+      too many at once
+    done   li@example.com
+      member.demote     role.ended
+    ");
+}
+
+#[test]
+fn what_all_rows_have_in_common_is_told_once_before_rows_take_two_lines() {
+    let row = [
+        "done",
+        "kwame.mensah@example.com",
+        "whitelist.remove",
+        "role.ended",
+        "",
+    ];
+    let lines = actions(&[row, row]).lines(Some(45), plain);
+    assert_eq!(lines.said_once, [("ACTION", "whitelist.remove".to_owned())]);
+    assert!(lines.dropped.is_empty(), "{:?}", lines.dropped);
+    assert_eq!(
+        lines.lines,
+        [
+            "STATE  EMAIL                     REASON",
+            "done   kwame.mensah@example.com  role.ended",
+            "done   kwame.mensah@example.com  role.ended",
+        ]
+    );
+}
+
 #[test]
 fn an_empty_column_is_left_out_without_a_word_but_not_in_a_pipe() {
     let table = table(&[["bo@example.com", "sentius:acme", "never", "", ""]]);
@@ -151,7 +215,7 @@ fn an_empty_column_is_left_out_without_a_word_but_not_in_a_pipe() {
     EMAIL           TARGET        END
     bo@example.com  sentius:acme  never
     ");
-    let Lines { lines, dropped } = table.lines(None, plain);
+    let Lines { lines, dropped, .. } = table.lines(None, plain);
     assert_eq!(
         (lines[0].as_str(), dropped.len()),
         ("EMAIL           TARGET        END    OWNER  REASON", 0)
@@ -206,7 +270,7 @@ proptest! {
     #[test]
     fn no_cell_is_broken_and_no_line_too_long(rows in rows(), width in 1..200_usize) {
         let texts: Vec<[&str; 5]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
-        let Lines { lines, dropped } = table(&texts).lines(Some(width), plain);
+        let Lines { lines, dropped, .. } = table(&texts).lines(Some(width), plain);
         let stands = |text: &str| lines.iter().any(|line| line.contains(text));
         for row in &texts {
             for (head, text) in HEADS.iter().zip(row).take(4) {
@@ -231,7 +295,7 @@ proptest! {
     fn nothing_is_dropped_that_would_fit(rows in rows(), width in 1..200_usize) {
         let texts: Vec<[&str; 5]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
         let table = table(&texts);
-        let Lines { lines, dropped } = table.lines(Some(width), plain);
+        let Lines { lines, dropped, .. } = table.lines(Some(width), plain);
         prop_assume!(lines[0].starts_with("EMAIL"));
         let order: Vec<&str> = ["REASON", "OWNER"].into_iter()
             .filter(|head| !table.measure(HEADS.iter().position(|h| h == head).unwrap()).is_empty)
@@ -254,7 +318,7 @@ proptest! {
     #[test]
     fn in_a_pipe_a_row_is_a_line_with_all_that_it_has(rows in rows()) {
         let texts: Vec<[&str; 5]> = rows.iter().map(|row| row.each_ref().map(String::as_str)).collect();
-        let Lines { lines, dropped } = table(&texts).lines(None, plain);
+        let Lines { lines, dropped, .. } = table(&texts).lines(None, plain);
         prop_assert!(dropped.is_empty());
         prop_assert_eq!(lines.len(), rows.len() + 1);
         for (line, row) in lines[1..].iter().zip(&texts) {

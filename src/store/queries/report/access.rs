@@ -7,10 +7,12 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::named_params;
 
 use super::ReportReader;
-use crate::domain::AccessEnd;
+use crate::domain::{AccessEnd, Email, TargetRef, When};
 use crate::report::{ReportLine, ReportList, Summary};
 use crate::store::tables::invites::SUPPRESSED;
-use crate::store::{StoreError, db::values, ending, tables, tables::members, tables::targets};
+use crate::store::{
+    Grants, StoreError, db::values, ending, tables, tables::members, tables::targets,
+};
 
 /// How far ahead the report looks: the weeks that it draws.
 const AHEAD: SignedDuration = SignedDuration::from_hours(13 * 7 * 24);
@@ -86,20 +88,58 @@ fn unmanaged(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
         let target = team.to_string();
         let mut members = Vec::new();
         members::unmanaged(read.db, team.id(), holder, read.to, |member| {
-            members.push((member.since()?, member.is_admin()?, member.email));
+            let since = member.since()?;
+            let ends = by_rule(read, &team, &member.email, since)?;
+            members.push((since, member.is_admin()?, member.email, ends));
             Ok(())
         })?;
         members.sort_by(|a, b| a.2.cmp(&b.2));
         let members = members.into_iter();
-        unmanaged.extend(members.map(|(at, is_admin, email)| ReportLine {
+        unmanaged.extend(members.map(|(at, is_admin, email, detail)| ReportLine {
             at,
             email: Some(email.written().to_owned()),
             target: Some(target.clone()),
             is_admin: Some(is_admin),
+            detail,
             ..ReportLine::default()
         }));
     }
     Ok(unmanaged)
+}
+
+/// Which rule of the team ends a membership that no grant covers, and when.
+fn by_rule(
+    read: &ReportReader<'_>,
+    team: &TargetRef,
+    email: &Email,
+    since: Timestamp,
+) -> Result<Option<String>, StoreError> {
+    let Some(rule) = read.rules.get(team) else {
+        return Ok(None);
+    };
+    if read.protected.iter().any(|pattern| pattern.matches(email)) {
+        return Ok(None);
+    }
+    let age = rule.max_age.and_then(|age| since.checked_add(age).ok());
+    let last = match &rule.follow {
+        Some(followed) => Grants::last_end(read.db, followed, email, None, read.to)?,
+        None => None,
+    };
+    let by_age = |at: Timestamp| match at > read.to {
+        true => format!("ends {at} (sapling.team.max_age)"),
+        false => format!("to end since {at} (sapling.team.max_age)"),
+    };
+    let with = |end: &str| match &rule.follow {
+        Some(followed) => format!("ends {end}with the grants on {followed} (sapling.team.follow)"),
+        None => String::new(),
+    };
+    Ok(match (age, last) {
+        (Some(age), Some(When::At(end))) if end < age => Some(with(&format!("{end} "))),
+        (Some(age), _) => Some(by_age(age)),
+        (None, Some(When::At(end))) => Some(with(&format!("{end} "))),
+        (None, Some(When::Never)) => Some(with("")),
+        (None, None) => None,
+    })
 }
 
 fn invites(read: &ReportReader<'_>) -> Result<Vec<ReportLine>, StoreError> {
