@@ -38,6 +38,10 @@ pub(crate) struct Letter {
     organization: String,
     headline: String,
     intro: Vec<String>,
+    /// Stands before all that is said of commands, which its reader may not be able to run.
+    link: Option<AnswerLink>,
+    /// Who helps those who cannot use either.
+    help: Option<String>,
     parts: Vec<Part>,
     footer: Vec<String>,
 }
@@ -53,13 +57,11 @@ struct Part {
     more: u64,
     /// Where the rest is.
     rest: &'static str,
-    /// The link below the list, where there is one.
-    link: Option<PartLink>,
 }
 
 /// A link with what it does.
 #[derive(Debug, Clone)]
-struct PartLink {
+struct AnswerLink {
     url: String,
     note: String,
 }
@@ -90,20 +92,24 @@ impl Scene {
         format!("in {}", hours(u64::try_from(ahead).unwrap_or(0)))
     }
 
-    /// Who helps owners without a shell, as lines of a letter.
-    fn help(&self) -> Vec<String> {
-        let help = |contact: &String| {
-            format!(
-                "If you cannot run commands, answer this mail: {} gets it, and can run them for you.",
-                one_line(contact)
-            )
-        };
-        self.contact.iter().map(help).collect()
+    /// Who helps owners without a shell.
+    fn help(&self, page: Option<&AnswerPage>) -> Option<String> {
+        let contact = one_line(self.contact.as_ref()?);
+        Some(match page {
+            Some(_) => format!(
+                "If you can use neither the link nor commands, answer this mail: {contact} gets it, and \
+                 can do it for you."
+            ),
+            None => format!(
+                "If you cannot run commands, answer this mail: {contact} gets it, and can run them for \
+                 you."
+            ),
+        })
     }
 
     /// The link to the page with what the recipient answers for.
-    fn link(&self, page: Option<&AnswerPage>, offers: &str) -> Option<PartLink> {
-        page.map(|page| PartLink {
+    fn link(&self, page: Option<&AnswerPage>, offers: &str) -> Option<AnswerLink> {
+        page.map(|page| AnswerLink {
             url: page.url.clone(),
             note: format!(
                 "{offers} It works until {} and takes one answer for each of them. Who has the link \
@@ -140,7 +146,6 @@ impl Part {
             more: total.saturating_sub(rows.len()) as u64,
             rows,
             rest,
-            link: None,
         }
     }
 }
@@ -182,6 +187,16 @@ impl Letter {
             page.blank();
             page.wrapped("", line);
         }
+        if let Some(link) = &self.link {
+            page.blank();
+            page.wrapped("", &link.note);
+            page.blank();
+            page.line(&format!("    {}", link.url));
+        }
+        if let Some(help) = &self.help {
+            page.blank();
+            page.wrapped("", help);
+        }
         for part in &self.parts {
             page.blank();
             if !part.title.is_empty() {
@@ -208,12 +223,6 @@ impl Letter {
                 page.rows(std::slice::from_ref(row), 0, part.rest);
             }
             page.rows(&[], part.more, part.rest);
-            if let Some(link) = &part.link {
-                page.blank();
-                page.wrapped("", &link.note);
-                page.blank();
-                page.line(&format!("    {}", link.url));
-            }
         }
         page.blank();
         page.line("--------");

@@ -54,6 +54,8 @@ pub(crate) fn hold(summary: &Summary, run: &str) -> Letter {
             "lapsed was about to make {number} and did nothing. Until somebody decides, these people \
              keep access whose time is over."
         )],
+        link: None,
+        help: None,
         parts: vec![
             Part {
                 title: "Why".to_owned(),

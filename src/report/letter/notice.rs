@@ -31,17 +31,13 @@ pub(crate) fn notice(notice: &Notice, page: Option<&AnswerPage>, scene: &Scene) 
             scene.ahead(first)
         ),
     };
+    let is_owner = !notice.answered_for.is_empty();
     let mut parts = Vec::new();
-    if !notice.answered_for.is_empty() {
+    if is_owner {
         parts.push(Part {
             title: heading(notice, "Access that you answer for"),
-            note: to_owner(notice),
+            note: to_owner(notice, page),
             command: extend(&notice.answered_for),
-            link: scene.link(
-                page,
-                "Or use this link, without a command: a page on which you keep each of these people \
-                 until a day that you choose, or end the access now.",
-            ),
             ..Part::of(
                 notice.answered_for.iter().map(|i| answered_for(i, scene)),
                 REST,
@@ -60,10 +56,13 @@ pub(crate) fn notice(notice: &Notice, page: Option<&AnswerPage>, scene: &Scene) 
         kicker: "Access that ends",
         organization: super::one_line(&scene.organization),
         headline: super::one_line(&headline),
-        intro: match notice.answered_for.is_empty() {
-            true => Vec::new(),
-            false => scene.help(),
-        },
+        intro: Vec::new(),
+        link: scene.link(
+            page.filter(|_| is_owner),
+            "This link leads to a page on which you keep the access of each person that you answer for \
+             until a day that you choose, or end it now.",
+        ),
+        help: scene.help(page).filter(|_| is_owner),
         parts,
         footer: vec![
             scene.zone_note(),
@@ -84,15 +83,18 @@ fn heading(notice: &Notice, words: &str) -> String {
     }
 }
 
-fn to_owner(notice: &Notice) -> String {
+fn to_owner(notice: &Notice, page: Option<&AnswerPage>) -> String {
     let alone = if notice.own.is_empty() {
         "You answer for this. "
     } else {
         ""
     };
+    let how = match page {
+        Some(_) => "on that page or by a command, such as for the first:",
+        None => "such as the first:",
+    };
     format!(
-        "{alone}It ends by itself at its time; what is needed for longer has to be extended before, \
-         such as the first:"
+        "{alone}It ends by itself at its time; what is needed for longer has to be extended before, {how}"
     )
 }
 

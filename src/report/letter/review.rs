@@ -26,15 +26,13 @@ pub(crate) fn review(
     let how = match page {
         None => "Answer each with one of the two commands below it",
         Some(_) => {
-            "Answer on the page behind the link under the list, or with one of the two commands below \
-             each"
+            "Answer on the page behind the link below, or with one of the two commands below each"
         }
     };
     let mut intro = vec![format!(
         "You are asked whether these people still need their access. {how}; --end WHEN behind keep \
          gives it an end too."
     )];
-    intro.extend(scene.help());
     intro.push(match (rules.unanswered_ends, again.is_empty()) {
         (true, true) => format!(
             "There is one reminder, after {wait}. A grant that nobody answers for within {wait} after it ends."
@@ -54,18 +52,11 @@ pub(crate) fn review(
         ..Part::of(list.iter().map(|one| row(one, scene)), REST)
     };
     let parts = [("Reminder", &again), ("Asked for the first time", &new)];
-    let mut parts: Vec<Part> = parts
+    let parts: Vec<Part> = parts
         .into_iter()
         .filter(|(_, list)| !list.is_empty())
         .map(|(title, list)| part(title, list))
         .collect();
-    if let Some(last) = parts.last_mut() {
-        last.link = scene.link(
-            page,
-            "This link leads to a page on which you say of each of these whether it is kept, and until \
-             when, or whether it ends now.",
-        );
-    }
     Letter {
         subject: scene.subject(&if new.is_empty() {
             format!("reminder: {waits} for your yes")
@@ -76,6 +67,12 @@ pub(crate) fn review(
         organization: one_line(&scene.organization),
         headline: format!("{waits} for your yes or no"),
         intro,
+        link: scene.link(
+            page,
+            "This link leads to a page on which you say of each of these whether it is kept, and until \
+             when, or whether it ends now.",
+        ),
+        help: scene.help(page),
         parts,
         footer: vec![
             scene.zone_note(),
