@@ -11,6 +11,7 @@ use crate::domain::{Email, GrantState, Target, TargetId};
 use crate::explain::words::Words;
 use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 use columns::Columns;
+pub(super) use columns::KEYS;
 
 /// Which grants.
 #[derive(Debug, Args)]

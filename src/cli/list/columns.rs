@@ -9,7 +9,7 @@ use crate::store::GrantRow;
 use crate::text::nearest;
 
 /// All columns, by the keys of the JSON, as CSV has them.
-const KEYS: [&str; 11] = [
+pub(in crate::cli) const KEYS: [&str; 11] = [
     "email",
     "target",
     "name",

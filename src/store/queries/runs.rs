@@ -111,6 +111,21 @@ pub(crate) fn that_removed(db: &Connection, limit: u32) -> Result<Vec<String>, S
     ids(db, newest_first, limit)
 }
 
+/// The last passes that an approval can name: in which something is held that is held still, or which
+/// asked for the database to be confirmed. The newest comes first.
+pub(crate) fn to_approve(db: &Connection, limit: u32) -> Result<Vec<String>, StoreError> {
+    let newest_first = "SELECT r.id FROM run r
+         WHERE EXISTS (SELECT 1 FROM hold h, json_each(h.actions) pair
+                       JOIN action a ON a.id = pair.value ->> 0 AND a.due_at = pair.value ->> 1
+                       WHERE h.id = r.hold AND h.approved_at IS NULL AND a.settled_at IS NULL
+                         AND a.approved_at IS NULL AND a.state <> 'protected')
+            OR r.id IN (SELECT p.body ->> 'run' FROM event e JOIN event_payload p USING (seq)
+                        WHERE e.kind = 'database.doubted' AND e.seq > ifnull(
+                            (SELECT max(seq) FROM event WHERE kind = 'database.confirmed'), 0))
+         ORDER BY r.rowid DESC LIMIT :limit";
+    ids(db, newest_first, limit)
+}
+
 fn ids(db: &Connection, sql: &str, limit: u32) -> Result<Vec<String>, StoreError> {
     let mut statement = db.prepare_cached(sql)?;
     let found = statement.query_map(named_params! { ":limit": limit }, |row| row.get(0))?;

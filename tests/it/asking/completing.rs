@@ -4,6 +4,7 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use crate::desk::Desk;
+use crate::world::{PAST, World};
 
 /// A desk with two people on three targets, one of which has spaces in its name.
 fn desk() -> Desk {
@@ -102,10 +103,97 @@ fn targets_and_addresses_on_record_are_offered() {
             &["grant", "x@example.com", "--role", ""],
             &["admin", "manager", "edit", "inspect"],
         ),
+        (
+            &["grant", "--target", "sapling:acme/Core", "--permission", ""],
+            &["edit", "inspect"],
+        ),
+        (
+            &[
+                "grant",
+                "x@example.com",
+                "--target=sentius:acme",
+                "--permission",
+                "",
+            ],
+            &[
+                "can_read",
+                "can_use_api",
+                "can_use_whitelist",
+                "can_delegate",
+            ],
+        ),
+        (&["grant", "--target", "sentius:acme", "--role", ""], &[]),
+        (&["list", "--columns", "ow"], &["owner"]),
+        (&["list", "--columns", "email,e"], &["email,end"]),
+        (&["list", "--columns", "end,em"], &["end,email"]),
+        (&["list", "--as-of", "y"], &["yesterday"]),
+        (&["report", "--since", "n"], &["never"]),
+        (
+            &["list", "--ending-within", ""],
+            &["7d", "14d", "30d", "90d"],
+        ),
+        (&["extend", "x@example.com", "--end", "9"], &["90d"]),
+        (&["--run-now", "--dry-run", "--at", "3"], &["30d"]),
         (&["hist"], &["history"]),
     ] {
         assert_eq!(offered(&desk, words), wanted, "{words:?}");
     }
+}
+
+#[test]
+fn days_that_have_passed_are_offered_as_a_moment_to_look_back_to() {
+    let desk = desk();
+    let offered = offered(&desk, &["list", "--as-of", ""]);
+    assert_eq!((offered.len(), offered[0].as_str()), (4, "yesterday"));
+    for day in &offered[1..] {
+        let shown = desk.good(&["list", "--format", "csv", "--as-of", day]);
+        assert_eq!(shown.lines().count(), 1, "{day}: {shown}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_runs_that_can_be_approved_or_undone_are_offered_by_their_short_ids() {
+    let mut world = World::new().await;
+    world.config.guard = "max_removals = 1".to_owned();
+    let offered = async |command: &str, begun: &str| {
+        let mut asking = world.command(&["--", "lapsed", command, begun]);
+        asking
+            .env("LAPSED_COMPLETE", "bash")
+            .env("_CLAP_COMPLETE_INDEX", "2");
+        let output = tokio::task::spawn_blocking(move || asking.output().unwrap());
+        let text = String::from_utf8(output.await.unwrap().stdout).unwrap();
+        // Where no run fits, the options are offered.
+        let runs = text.lines().filter(|word| !word.starts_with("--"));
+        runs.map(str::to_owned).collect::<Vec<_>>()
+    };
+    world.whitelist(&["jane@example.com"]);
+    world.import(&row("jane@example.com")).await;
+    let removed = world.run().await;
+    assert_eq!(removed.code, 0);
+    assert_eq!(offered("approve", "").await, [""; 0]);
+    assert_eq!(offered("undo", "").await, ["last", removed.short()]);
+    world.whitelist(&["amy@example.com", "bob@example.com"]);
+    world
+        .import(&format!(
+            "{}bob@example.com,sentius:acme,{PAST}\n",
+            row("amy@example.com")
+        ))
+        .await;
+    let held = world.run().await;
+    assert_eq!(held.code, 4);
+    assert_eq!(offered("undo", "").await, ["last", removed.short()]);
+    assert_eq!(offered("approve", "").await, ["last", held.short()]);
+    assert_eq!(offered("approve", &held.short()[..5]).await, [held.short()]);
+    // Who has begun the whole id goes on with it.
+    assert_eq!(offered("approve", &held.id()[..20]).await, [held.id()]);
+    let approved = world.lapsed(&["approve", held.short()]).await;
+    assert_eq!(approved.code, 0, "{}", approved.stderr);
+    assert_eq!(offered("approve", "").await, [""; 0]);
+}
+
+/// A file of one grant that is over.
+fn row(email: &str) -> String {
+    format!("email,target,end\n{email},sentius:acme,{PAST}\n")
 }
 
 #[test]
