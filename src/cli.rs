@@ -179,11 +179,15 @@ Example:
 Example:
   lapsed schema > lapsed.schema.json")]
     Schema,
-    /// Print the manual page
-    #[command(after_help = "Example:\n  lapsed man man")]
+    /// Print a manual page
+    #[command(
+        after_help = "Examples:\n  lapsed man grant | man -l -\n  lapsed man lapsed.toml\n  lapsed man ./man"
+    )]
     Man {
-        /// Write it into this directory instead, with a page for each command and lapsed.toml(5)
-        directory: Option<PathBuf>,
+        /// A command's page, or lapsed.toml; or a directory into which all pages are written [default:
+        /// the page of lapsed itself]
+        #[arg(value_name = "PAGE|DIRECTORY")]
+        wanted: Option<PathBuf>,
     },
 }
 
@@ -243,7 +247,7 @@ fn dispatch(cli: Cli) -> Result<Exit, Failure> {
     match cli.command {
         Some(Command::Completions { shell }) => generate::completions(shell),
         Some(Command::Schema) => generate::schema(),
-        Some(Command::Man { directory }) => generate::man(directory.as_deref()),
+        Some(Command::Man { wanted }) => generate::man(wanted.as_deref()),
         Some(_) if cli.run.any() => Err(Failure::usage(
             "--run-now, --dry-run, --at and --format before a command have no meaning: give one or the other",
         )),

@@ -40,6 +40,7 @@ of processes.
 Written are, and nothing of it may exist yet:
   lapsed.toml                        the configuration, with an explanation of each key
   sentius-key, sapling-key, smtp-key  the keys, for their owner alone (mode 600)
+  lapsed.schema.json                 for editors: what the configuration can say
   members.csv                        who is in a team, for import --record-only; mode 600
 
 Examples:
@@ -103,7 +104,8 @@ pub(super) fn run(common: &Common, args: InitArgs) -> Result<Exit, Failure> {
     let members = directory.join("members.csv");
     let names = ["sentius-key", "sapling-key", "smtp-key"];
     let all = names.map(|name| directory.join(name));
-    free([&configuration, &members].into_iter().chain(&all))?;
+    let schema = directory.join(text::SCHEMA);
+    free([&configuration, &members, &schema].into_iter().chain(&all))?;
     let answers = args.answers(asked, &directory)?;
     let toml = answers.toml();
     if let Some((key, why)) = config::mistakes(&toml).into_iter().next() {
@@ -211,6 +213,8 @@ fn write(
         let text = format!("{}\n", secret.expose_secret());
         contents.push((directory.join(name), text, 0o600));
     }
+    let schema = format!("{:#}\n", config::schema());
+    contents.push((directory.join(text::SCHEMA), schema, 0o644));
     contents.push((configuration.to_owned(), toml.to_owned(), 0o644));
     let mut made: Vec<&Path> = Vec::new();
     for (path, text, mode) in &contents {

@@ -6,6 +6,9 @@ use std::path::PathBuf;
 
 const SHIPPED: &str = include_str!("../../../config/lapsed.toml");
 
+/// The file, beside the configuration, by which editors know what can stand in it.
+pub(super) const SCHEMA: &str = "lapsed.schema.json";
+
 /// What was asked, or given as options.
 #[derive(Debug)]
 pub(super) struct Answers {
@@ -73,7 +76,8 @@ impl Answers {
             text.set("[mail]", "to", &list(&mail.to));
             mail.route.put(&mut text);
         }
-        text.whole()
+        // Editors that use taplo read it there.
+        format!("#:schema ./{SCHEMA}\n{}", text.whole())
     }
 
     /// The secrets, and the names of the files in which the configuration looks for them.
@@ -232,6 +236,8 @@ mod tests {
             }),
         };
         let text = answers.toml();
+        let text = text.strip_prefix("#:schema ./lapsed.schema.json\n");
+        let text = text.unwrap();
         let shipped: Vec<&str> = SHIPPED.lines().collect();
         let changed = text
             .lines()

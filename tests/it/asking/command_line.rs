@@ -273,7 +273,18 @@ fn packagers_get_completions_and_a_manual_page() {
             "{name}, as the main page refers to it"
         );
     }
-    desk.run(&["man", "nowhere"]).failed(1, "nowhere: No such");
+    for name in ["lapsed.toml", "grant", "lapsed-grant", "lapsed-grant.1"] {
+        let page = desk.good(&["man", name]);
+        let file = match name {
+            "lapsed.toml" => "lapsed.toml.5",
+            _ => "lapsed-grant.1",
+        };
+        assert_eq!(page, std::fs::read_to_string(desk.path(file)).unwrap());
+    }
+    desk.run(&["man", "nowhere"]).failed(
+        2,
+        "nowhere: there is no such directory, and no page of this name",
+    );
     let no_configuration = Desk::new();
     std::fs::remove_file(no_configuration.path("lapsed.toml")).unwrap();
     no_configuration.good(&["man"]);

@@ -101,6 +101,7 @@ fn what_it_writes_is_checked_and_used_as_it_is() {
     }
     for (name, wanted) in [
         ("lapsed.toml", 0o644),
+        ("lapsed.schema.json", 0o644),
         ("sentius-key", 0o600),
         ("sapling-key", 0o600),
         ("members.csv", 0o600),
@@ -112,6 +113,15 @@ fn what_it_writes_is_checked_and_used_as_it_is() {
     assert!(!desk.path("new/lapsed.db").exists());
 
     let text = fs::read_to_string(desk.path("new/lapsed.toml")).unwrap();
+    // Editors that know the configuration find the schema beside it.
+    assert!(
+        text.starts_with("#:schema ./lapsed.schema.json\n# "),
+        "{text}"
+    );
+    assert_eq!(
+        fs::read_to_string(desk.path("new/lapsed.schema.json")).unwrap(),
+        desk.good(&["schema"])
+    );
     assert!(text.contains("timezone = \"Europe/Berlin\"\n"), "{text}");
     assert!(text.contains("\nobserve_only = false\n"), "{text}");
     assert!(
@@ -161,7 +171,13 @@ fn what_it_writes_is_checked_and_used_as_it_is() {
     assert!(fs::read_dir(desk.path("outbox")).unwrap().count() > 0);
 
     // Who begins anew beside a database is offered those that its grants do not cover.
-    for name in ["lapsed.toml", "sentius-key", "sapling-key", "members.csv"] {
+    for name in [
+        "lapsed.toml",
+        "lapsed.schema.json",
+        "sentius-key",
+        "sapling-key",
+        "members.csv",
+    ] {
         fs::remove_file(desk.path("new").join(name)).unwrap();
     }
     let ran = self::run(&desk, &args);
@@ -243,6 +259,7 @@ fn nothing_is_overwritten_and_nothing_written_where_one_file_exists() {
         "sapling-key",
         "smtp-key",
         "members.csv",
+        "lapsed.schema.json",
     ] {
         let path = desk.path("new").join(name);
         for is_link in [false, true] {
