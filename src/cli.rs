@@ -26,6 +26,7 @@ mod members;
 mod output;
 mod person;
 mod progress;
+mod recorded;
 mod report;
 mod review;
 mod revoke;

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form};
-use super::{Common, output};
+use super::{Common, output, recorded};
 use crate::clock;
 use crate::commands::import::Written;
 use crate::commands::{self, Given, Request};
@@ -103,7 +103,7 @@ pub(super) async fn run(common: &Common, args: GrantArgs) -> Result<Exit, Failur
     giving::twice("--end", args.end.as_deref(), &settings);
     let words = Words::shown(&settings.timezone, clock::now());
     let given = match args.record_only {
-        true => record(&store, grant, &args.asked, &words).await?,
+        true => record(&settings, &store, grant, &args.asked, &words).await?,
         false => give(&settings, &store, grant, &args.asked).await?,
     };
     if args.asked.format == Form::Text {
@@ -121,19 +121,17 @@ pub(super) async fn run(common: &Common, args: GrantArgs) -> Result<Exit, Failur
 }
 
 async fn record(
+    settings: &Settings,
     store: &Store,
     grant: NewGrant,
     asked: &AskedArgs,
     words: &Words,
 ) -> Result<Vec<Given>, Failure> {
-    if let Some(past) = grant.end.filter(|end| *end <= clock::now()) {
-        output::complain(&format!(
-            "the end {} is past: the next pass removes this access, unless it began after that",
-            words.moment(past)
-        ));
-    }
     let asked = asked.asked("grant");
-    Ok(commands::note(store, vec![grant], Same::Running, asked).await?)
+    let given = commands::note(store, vec![grant], Same::Running, asked).await?;
+    recorded::past_ends(&given, &[], settings, words);
+    recorded::unseen_teams(store, &given).await?;
+    Ok(given)
 }
 
 async fn give(

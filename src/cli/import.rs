@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::giving::{self, AskedArgs, Form, Results};
-use super::{Common, interrupt, output};
+use super::{Common, interrupt, output, recorded};
 use crate::clock;
 use crate::commands::import::{self, Faults, Row};
 use crate::commands::{self, GiveError, Given, Request, Requests};
@@ -108,6 +108,10 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
         let words = Words::shown(&settings.timezone, clock::now());
         text(&args, &given, &words)?;
         notes(&args, &lines, &given, &words);
+        if args.record_only {
+            recorded::past_ends(&given, &lines, &settings, &words);
+            recorded::unseen_teams(&store, &given).await?;
+        }
         giving::clocks(&given);
     }
     Ok(exit(&args, &given, &settings))

@@ -9,6 +9,7 @@ use super::{Common, RowFormat, moment, output};
 use crate::clock;
 use crate::domain::{Email, GrantState, Target, TargetId};
 use crate::explain::words::Words;
+use crate::store::queries::not_given::NotGiven;
 use crate::store::{GrantFilter, GrantRow, Listing, Store, Targets};
 use columns::Columns;
 pub(super) use columns::KEYS;
@@ -16,7 +17,8 @@ pub(super) use columns::KEYS;
 /// Which grants.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The table is sorted by end, the soonest first. On a terminal, columns without content are left out, and where the width is too \
+The table is sorted by end, the soonest first, and says \"not given\" of active grants whose access \
+is yet to be given. On a terminal, columns without content are left out, and where the width is too \
 small also START, REASON, OWNER and ROLE, in this order; a line below says so. If the others still do not fit, a target or state that all grants have in common is \
 told once below the table, or each grant is shown in two or more lines. In a pipe each grant is one \
 line with all columns.
@@ -109,8 +111,12 @@ pub(super) async fn run(common: &Common, args: ListArgs) -> Result<Exit, Failure
         RowFormat::Json => output::json(&rows)?,
         RowFormat::Csv => columns.csv(&rows)?,
         RowFormat::Table => {
+            let not_given = match as_of {
+                Some(_) => NotGiven::default(),
+                None => store.read(NotGiven::load).await?,
+            };
             let words = Words::shown(&settings.timezone, now);
-            table(&mut rows, &columns, &words)?;
+            table(&mut rows, &columns, &not_given, &words)?;
         }
     }
     Ok(Exit::Done)
@@ -137,10 +143,15 @@ pub(super) async fn known_target(
     Ok(Some(found.id()))
 }
 
-fn table(rows: &mut [GrantRow], columns: &Columns, words: &Words) -> Result<(), Failure> {
+fn table(
+    rows: &mut [GrantRow],
+    columns: &Columns,
+    not_given: &NotGiven,
+    words: &Words,
+) -> Result<(), Failure> {
     // Stable: grants that end together stay in the order of target and address.
     rows.sort_by_key(|row| (row.end.is_none(), row.end));
-    output::show(&columns.table(rows, words), "--columns")?;
+    output::show(&columns.table(rows, not_given, words), "--columns")?;
     output::counted(rows.len(), "grant", words);
     Ok(())
 }

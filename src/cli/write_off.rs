@@ -43,7 +43,7 @@ pub(super) async fn run(common: &Common, args: WriteOffArgs) -> Result<Exit, Fai
     let by = args.asked.asked("write-off").by;
     let done = commands::write_off(&store, &email, &args.target, &args.reason, &by).await;
     let done = done.map_err(|error| match error {
-        WriteOffError::Refused(why) => Failure::usage(why),
+        WriteOffError::Refused(why) => Failure::usage(giving::option(&why)),
         WriteOffError::Store(error) => Failure::from(error),
     })?;
     if args.asked.format == Form::Json {

@@ -6,6 +6,7 @@ pub(crate) mod due_between_passes;
 pub(in crate::store) mod ending;
 pub(in crate::store) mod findings;
 pub(in crate::store) mod list;
+pub(crate) mod not_given;
 mod owed;
 pub(crate) mod page;
 pub(crate) mod person;

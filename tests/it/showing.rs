@@ -17,5 +17,6 @@ pub(crate) mod schemas;
 mod status;
 mod tables;
 mod terminals;
+mod told;
 mod why;
 mod why_moved;

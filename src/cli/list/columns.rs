@@ -6,6 +6,7 @@ use super::super::output::{self, Cell, Table, Tone};
 use crate::domain::GrantState;
 use crate::explain::words::Words;
 use crate::store::GrantRow;
+use crate::store::queries::not_given::NotGiven;
 use crate::text::nearest;
 
 /// All columns, by the keys of the JSON, as CSV has them.
@@ -82,7 +83,7 @@ impl Columns {
         output::csv(&self.keys, rows.iter().map(values))
     }
 
-    pub(super) fn table(&self, rows: &[GrantRow], words: &Words) -> Table {
+    pub(super) fn table(&self, rows: &[GrantRow], not_given: &NotGiven, words: &Words) -> Table {
         let mut heads = Vec::new();
         for key in &self.keys {
             heads.push(head(key));
@@ -100,7 +101,10 @@ impl Columns {
         for row in rows {
             let mut cells = Vec::new();
             for key in &self.keys {
-                cells.push(cell(row, key, words));
+                cells.push(match *key {
+                    "state" if not_given.has(row) => output::cell("not given").toned(Tone::Waiting),
+                    key => cell(row, key, words),
+                });
                 if *key == "end" {
                     let away = row.end.map(|end| words.away(end));
                     cells.push(output::cell(&away.unwrap_or_default()));

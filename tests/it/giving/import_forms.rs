@@ -128,7 +128,9 @@ async fn a_dry_run_tells_who_is_granted_a_team_and_is_not_there() {
     let printed = world.lapsed(&args).await;
     assert_eq!(printed.code, 0, "{}", printed.stderr);
     let told = format!(
-        "{}: line 4: note: absent@example.com is granted, and not there by the last reading of the team\n",
+        "{}: line 4: note: absent@example.com is granted, and not there by the last reading of the team\n\
+         1 end is past, the first of over@example.com on line 5: the next pass removes such access, unless it began after that\n\
+         sapling:acme/Later: no reading has shown such a team (1 grant); the nearest is sapling:acme/Core\n",
         file.display()
     );
     assert_eq!(printed.stderr, told);

@@ -117,6 +117,8 @@ async fn what_a_whitelist_refuses_for_ever_is_given_up_and_owed_again_when_it_is
     wrong[3] = "sentius:emca";
     let refused = world.lapsed(&wrong).await;
     assert_eq!(refused.code, 2);
+    let named = "lapsed: --target: sentius:emca is not on record";
+    assert!(refused.stderr.starts_with(named), "{}", refused.stderr);
     let nearest = "the nearest on record is sentius:acme";
     assert!(refused.stderr.contains(nearest), "{}", refused.stderr);
 

@@ -7,6 +7,8 @@ use super::{HOLDER, World};
 pub(crate) struct Config {
     /// Where in the world's folder the database lies.
     pub(crate) database: &'static str,
+    /// Keys outside of sections.
+    pub(crate) zone: &'static str,
     /// Further keys of `[[sapling]]`.
     pub(crate) sapling: String,
     /// Whole `[[sapling.team]]` sections.
@@ -48,6 +50,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             database: "lapsed.db",
+            zone: "",
             sapling: format!("self_email = {HOLDER:?}\n"),
             teams: String::new(),
             // Fast, and patient enough for a machine that does other things too.
@@ -71,6 +74,7 @@ impl Config {
         let folder = world.folder().display();
         let Self {
             database,
+            zone,
             sapling,
             teams,
             http,
@@ -89,7 +93,7 @@ impl Config {
             .as_ref()
             .map(|(port, more)| format!("[status]\nlisten = \"127.0.0.1:{port}\"\n{more}"));
         format!(
-            r#"
+            r#"{zone}
 [state]
 path = "{folder}/{database}"
 

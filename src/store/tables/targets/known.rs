@@ -1,8 +1,10 @@
 //! Which target on record a person means, and what is said where there is none.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Connection, OptionalExtension};
 
-use super::{Targets, key, read};
+use super::{Targets, key, listed, read};
 use crate::domain::{Target, TargetRef};
 use crate::store::StoreError;
 use crate::text::nearest;
@@ -46,6 +48,31 @@ impl Targets {
             "{target} is not on record: no grant names it and no pass has seen it{}",
             near.unwrap_or_default()
         )))
+    }
+
+    /// Of these, the teams that no reading has shown, though the list of their account was read; with the
+    /// nearest one that was shown.
+    pub(crate) fn unseen(
+        db: &Connection,
+        wanted: &BTreeSet<Target>,
+    ) -> Result<Vec<(Target, String)>, StoreError> {
+        let listed = listed(db)?;
+        let mut unseen = Vec::new();
+        for target in wanted.iter().filter(|target| target.team().is_some()) {
+            let of_account = listed
+                .iter()
+                .filter(|team| team.account() == target.account());
+            let names: Vec<String> = of_account.map(|team| team.written()).collect();
+            let near = nearest(&target.written(), names.iter().map(String::as_str));
+            let Some(near) = near.map(str::to_owned) else {
+                continue;
+            };
+            let found = Self::find(db, target)?;
+            if !found.is_some_and(|found| listed.contains(&found)) {
+                unseen.push((target.clone(), near));
+            }
+        }
+        Ok(unseen)
     }
 
     /// A message for people if several teams of the account have this name.
