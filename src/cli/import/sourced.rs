@@ -14,7 +14,7 @@ use crate::config::Settings;
 use crate::domain::{ActionState, Counts, SourceName};
 use crate::explain::words::Words;
 use crate::store::{Asked, NewGrant, Same, Store};
-use crate::text::one_line;
+use crate::text::{one_line, short_run};
 
 /// The result as JSON.
 #[derive(Debug, Serialize)]
@@ -74,7 +74,7 @@ pub(super) async fn run(
         text(args, &done.given, &words)?;
         notes(args, &lines, &done.given, &words);
         stays(&done.compared)?;
-        pruned(&done, &source)?;
+        pruned(&done, &source, &words)?;
     }
     giving::clocks(&done.given);
     Ok(code(args, &done, settings))
@@ -206,7 +206,7 @@ fn stays(compared: &Compared) -> Result<(), Failure> {
 }
 
 /// What became of the rows that are missing.
-fn pruned(done: &Done, source: &SourceName) -> Result<(), Failure> {
+fn pruned(done: &Done, source: &SourceName, words: &Words) -> Result<(), Failure> {
     let missing = done.compared.missing.len();
     if missing == 0 {
         return Ok(());
@@ -226,9 +226,9 @@ fn pruned(done: &Done, source: &SourceName) -> Result<(), Failure> {
     };
     output::if_read(output::line(&format!(
         "run {}: {grants} no longer in {source}: {outcome}",
-        pruned.run
+        short_run(&pruned.run)
     )))?;
-    output::if_read(run::actions(&pruned.actions))?;
+    output::if_read(run::actions(&pruned.actions, words))?;
     output::if_read(run::to_approve(&pruned.run, &pruned.actions))?;
     for error in &pruned.errors {
         let text = format!("error: {}: {}", error.place, error.message);
