@@ -158,12 +158,13 @@ async fn only_runs_that_can_be_approved_or_undone_are_offered_by_their_short_ids
     let offered = async |command: &str, begun: &str| {
         let mut asking = world.command(&["--", "lapsed", command, begun]);
         asking
+            .env("LAPSED_CONFIG", world.path("lapsed.toml"))
             .env("LAPSED_COMPLETE", "bash")
             .env("_CLAP_COMPLETE_INDEX", "2");
         let output = tokio::task::spawn_blocking(move || asking.output().unwrap());
         let text = String::from_utf8(output.await.unwrap().stdout).unwrap();
         // Where no run fits, the options are offered.
-        let runs = text.lines().filter(|word| !word.starts_with("--"));
+        let runs = text.lines().filter(|word| !word.starts_with('-'));
         runs.map(str::to_owned).collect::<Vec<_>>()
     };
     world.whitelist(&["jane@example.com"]);
