@@ -135,7 +135,8 @@ pub(crate) fn got_no_answer(
     at: Timestamp,
 ) -> Result<(), StoreError> {
     db.prepare_cached(
-        "UPDATE entry SET silent_at = :at WHERE target = :target AND person = :person",
+        "UPDATE entry SET silent_before = silent_at, silent_at = :at
+         WHERE target = :target AND person = :person AND silent_at IS NOT :at",
     )?
     .execute(named_params! {
         ":target": target.0, ":person": email.key(), ":at": values::stored(at),
@@ -145,7 +146,7 @@ pub(crate) fn got_no_answer(
 
 /// Until when an entry of this person may still be made by a call that got no answer, though a removal
 /// has just been answered: `found` says whether there was one to remove. If so, it may have been that
-/// call's.
+/// call's, but only one of two calls can have made it.
 pub(crate) fn may_come_until(
     db: &Connection,
     target: TargetId,
@@ -157,11 +158,12 @@ pub(crate) fn may_come_until(
         .prepare_cached(
             "SELECT max(silent_at) FROM entry
              WHERE target = :target AND person = :person AND silent_at <= :soon
-               AND NOT (:found AND how = 'typed')",
+               AND NOT (:found AND how = 'typed' AND ifnull(silent_before < :recent, TRUE))",
         )?
         .query_row(
             named_params! {
                 ":target": target.0, ":person": email.key(), ":found": found,
+                ":recent": values::stored(at.checked_sub(MAY_COME).unwrap_or(at)),
                 // The clock may have been set back since.
                 ":soon": values::stored(at.checked_add(SET_BACK).unwrap_or(at)),
             },

@@ -100,6 +100,26 @@ async fn a_pass_that_died_within_the_call_is_a_call_without_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_two_calls_without_an_answer_one_may_still_come_when_an_entry_was_taken_off() {
+    let world = asked_for(Fault::DropAfter).await;
+    world
+        .sentius
+        .faults()
+        .once(When::method("POST"), Fault::DropBefore);
+    world.later(2);
+    assert_eq!(world.run().await.code, 3);
+    assert_eq!(revoke(&world, &[JANE]).await.code, 3);
+    assert_eq!(open(&world), 1, "one of two calls may still come");
+    world.whitelist(&[JANE]);
+    world.later(6);
+    let run = world.run().await;
+
+    assert_eq!((run.code, open(&world)), (0, 0), "{:?}", run.errors());
+    assert!(world.whitelisted().is_empty());
+    world.trail_is_whole().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_answer_of_the_provider_or_an_entry_that_was_there_is_the_end() {
     for fault in [Fault::status(503), Fault::status(500), Fault::DropAfter] {
         let world = asked_for(fault.clone()).await;
