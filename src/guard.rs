@@ -54,12 +54,11 @@ impl Record {
         if holder.is_some_and(|holder| holder.is(&action.person, &action.email)) {
             return Some("is the holder of the key (self_email)".to_owned());
         }
-        let may_be_holder =
-            action.is_admin && holder.is_none_or(|holder| holder.email.is_none());
+        let may_be_holder = action.is_admin && holder.is_none_or(|holder| !holder.is_sure);
         let by_rule = matches!(action.reason, Reason::TeamMaxAge | Reason::WhitelistEnded);
         if may_be_holder && by_rule {
             return Some(
-                "may be the holder of the key: without self_email no rule removes an admin"
+                "may be the holder of the key: without the holder's self_email no rule removes an admin"
                     .to_owned(),
             );
         }
@@ -67,7 +66,7 @@ impl Record {
         if may_be_holder && action.shares_address && action.kind == ActionKind::MemberRemove {
             return Some(
                 "may be the holder of the key, and the team has its address twice: without \
-                 self_email such an admin is not removed"
+                 the holder's self_email such an admin is not removed"
                     .to_owned(),
             );
         }

@@ -211,16 +211,21 @@ async fn providers(
 async fn stranger(account: &TeamAccount, teams: &[Team]) -> Option<String> {
     let holder = account.holder.as_ref()?;
     for team in teams.iter().take(TEAMS_ASKED) {
-        let answer = account.reader.team_users(&team.id, None).await;
-        let Ok(TeamReading::Read { users, .. }) = answer else {
-            continue;
+        let users = match account.reader.team_users(&team.id, None).await {
+            Ok(TeamReading::Read { users, .. }) => users,
+            Ok(TeamReading::Unchanged) => continue,
+            Err(error) if error.is_forbidden() => continue,
+            Err(error) => return Some(format!("{} could not be read: {error}", team.name)),
         };
-        let is_holder = |user: &TeamUser| Email::observed(&user.login_email) == *holder;
-        if users.iter().any(is_holder) {
-            return None;
-        }
+        let is_holder = |user: &&TeamUser| Email::observed(&user.login_email) == *holder;
+        let found: Vec<&TeamUser> = users.iter().filter(is_holder).collect();
+        let what = match found.iter().any(|user| user.is_admin) {
+            true => return None,
+            false if found.is_empty() => "not a member",
+            false => "no admin",
+        };
         return Some(format!(
-            "{holder} (self_email) is not a member of {}, which the key's holder can read: self_email has to be the address that the holder has now",
+            "{holder} (self_email) is {what} of {}, which the key's holder can read: self_email has to be the address that the holder has now",
             team.name
         ));
     }

@@ -42,6 +42,9 @@ pub struct Holder {
     pub email: Option<Email>,
     /// The membership that bore it, whatever its address is now.
     pub id: Option<String>,
+    /// Whether that member is an admin of the team, as the holder of a key that reads it has to be
+    /// ("API key holder must be an admin for the team"). Otherwise somebody else holds the key.
+    pub is_sure: bool,
 }
 
 impl Holder {

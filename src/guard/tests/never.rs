@@ -13,6 +13,7 @@ fn holding(team: &TargetRef, email: Option<&str>, id: Option<&str>) -> Record {
     let holder = Holder {
         email: email.map(Email::observed),
         id: id.map(str::to_owned),
+        is_sure: email.is_some(),
     };
     Record {
         holders: [(team.clone(), holder)].into(),

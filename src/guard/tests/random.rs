@@ -69,6 +69,7 @@ fn holder_p2() -> Holder {
     Holder {
         email: Some(Email::observed("P2@example.com")),
         id: None,
+        is_sure: true,
     }
 }
 

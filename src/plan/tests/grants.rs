@@ -428,6 +428,7 @@ fn who_came_back_goes_again_only_if_access_had_ended_and_never_the_keys_holder()
     let holder = Holder {
         email: None,
         id: Some("m-1".to_owned()),
+        is_sure: true,
     };
     world.snapshot.holders.insert(team(), holder);
     assert!(world.due(12).is_empty());

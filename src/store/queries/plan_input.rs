@@ -285,14 +285,39 @@ impl Loader<'_> {
         for member in &snapshot.members {
             let team = &member.target;
             if !snapshot.holders.contains_key(team) {
+                let email = wanted.holders.get(team.account()).cloned();
+                let id = Sources::holder_id(self.db, team.account(), team.id())?;
+                let is_admin = self.is_admin(team, email.as_ref(), id.as_deref())?;
                 let holder = Holder {
-                    email: wanted.holders.get(team.account()).cloned(),
-                    id: Sources::holder_id(self.db, team.account(), team.id())?,
+                    is_sure: email.is_some() && is_admin,
+                    email,
+                    id,
                 };
                 snapshot.holders.insert(team.clone(), holder);
             }
         }
         Ok(())
+    }
+
+    /// Whether one of the memberships of this address, or the one with this id, is an admin's.
+    fn is_admin(
+        &self,
+        team: &TargetRef,
+        email: Option<&Email>,
+        id: Option<&str>,
+    ) -> Result<bool, StoreError> {
+        Ok(self
+            .db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM member WHERE target = :team AND email_key = :email
+                                AND valid_to IS NULL AND is_admin)
+                     OR EXISTS (SELECT 1 FROM member WHERE target = :team AND remote_id = :id
+                                AND valid_to IS NULL AND is_admin)",
+            )?
+            .query_row(
+                named_params! { ":team": team.id().0, ":email": email.map(Email::key), ":id": id },
+                |row| row.get(0),
+            )?)
     }
 
     fn suppressed(&self, snapshot: &mut Snapshot) -> Result<(), StoreError> {

@@ -5,7 +5,7 @@ use lapsed_sandbox::TeamUser;
 use serde_json::json;
 
 use super::{core, end_in_core, people, shows, states};
-use crate::world::{HOLDER, PAST, World};
+use crate::world::{HOLDER, PAST, World, time};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_typing_error_in_self_email_is_never_believed_and_the_holder_stays() {
@@ -28,6 +28,29 @@ async fn a_typing_error_in_self_email_is_never_believed_and_the_holder_stays() {
     assert_eq!(accepted.code, 2);
     assert!(accepted.stderr.contains("robto@acme.example"));
     assert!(world.writes().is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_self_email_names_no_admin_no_rule_removes_one() {
+    let mut world = World::new().await;
+    world.config.sapling = "self_email = \"p0@example.com\"\n".to_owned();
+    world.config.teams = "[[sapling.team]]\nname = \"Core\"\nmax_age = \"90d\"\n".to_owned();
+    core(&world, &["p0@example.com".to_owned()]);
+    world.sapling.with(|state| {
+        let other = TeamUser::new("boss@example.com", time("2024-03-01T00:00:00Z"));
+        state.team_mut("Core").unwrap().add_member(other.admin());
+    });
+    let checked = world.lapsed(&["check"]).await;
+    assert_eq!(checked.code, 3);
+    let why = "p0@example.com (self_email) is no admin of Core";
+    assert!(checked.stdout.contains(why), "{}", checked.stdout);
+
+    let run = world.run().await;
+
+    assert_eq!(run.code, 0, "{:?}", run.errors());
+    assert!(world.writes().is_empty(), "{:?}", world.writes());
+    let protected = format!("member.remove sapling:acme/Core {HOLDER} team.max_age protected -");
+    assert!(run.actions().contains(&protected), "{:?}", run.actions());
 }
 
 #[tokio::test(flavor = "multi_thread")]
