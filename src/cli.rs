@@ -73,7 +73,7 @@ Examples:
 
 Exit codes:
   0  all that was due is done          3  something failed: it will be tried again
-  1  it could not run                  4  the guard holds actions
+  1  it could not run                  4  something waits for a person's word
   2  usage or configuration            5  another pass is running on this database
                                        6  import --source --dry-run: there is a difference"
 )]

@@ -52,6 +52,7 @@ fn the_help_names_every_command_and_option() {
     }
     for (code, words) in [
         (0, "all that was due is done"),
+        (4, "something waits for a person's word"),
         (5, "another pass is running"),
     ] {
         assert!(help.contains(&format!("{code}  {words}")), "{words}");

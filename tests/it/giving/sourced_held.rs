@@ -278,7 +278,7 @@ async fn grants_of_an_earlier_version_are_of_no_source_and_stay() {
     world.sql(
         "DROP INDEX grants_source; DROP INDEX grants_dropped;
          ALTER TABLE grants DROP COLUMN source; ALTER TABLE grants DROP COLUMN dropped_at;
-         ALTER TABLE grants DROP COLUMN dropped_by;
+         ALTER TABLE grants DROP COLUMN dropped_by; ALTER TABLE entry DROP COLUMN silent_before;
          DELETE FROM refinery_schema_history WHERE version >= 17",
     );
     let old = "old@example.com,sentius:acme,2099-12-31,".to_owned();
