@@ -17,7 +17,9 @@ pub(crate) fn on_a_terminal(desk: &Desk, env: &[(&str, &str)], args: &str) -> Op
 /// The same on a terminal that says that it is so large.
 pub(crate) fn on_a_terminal_of(desk: &Desk, size: &str, args: &str) -> Option<String> {
     let program = env!("CARGO_BIN_EXE_lapsed");
-    shown(desk, &[], &format!("stty {size}; {program} {args}"))
+    // What colours a text has no width.
+    let env = [("NO_COLOR", "1")];
+    shown(desk, &env, &format!("stty {size}; {program} {args}"))
 }
 
 #[expect(clippy::print_stdout, reason = "a test that is left out says so")]
