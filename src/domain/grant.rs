@@ -58,6 +58,13 @@ impl Permission {
         known.map(Self::as_str).collect::<Vec<_>>().join(", ")
     }
 
+    /// As they are stored, and as a CSV has them: joined by `;`.
+    #[must_use]
+    pub fn joined(permissions: &[Self]) -> String {
+        let words: Vec<&str> = permissions.iter().map(|p| p.as_str()).collect();
+        words.join(";")
+    }
+
     /// The word in files, on the command line and, on a whitelist, at the provider.
     #[must_use]
     pub fn as_str(self) -> &'static str {

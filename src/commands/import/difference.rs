@@ -6,9 +6,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Row;
-use super::matching::{self, Matched, Means, Place, words as permission_words};
+use super::matching::{self, Matched, Means, Place};
 use crate::clock;
-use crate::domain::{Email, Role, SourceName, Target};
+use crate::domain::{Email, Permission, Role, SourceName, Target};
 use crate::explain::words::Words;
 use crate::store::{Db, Grants, NewGrant, OfSource, RowGrant, SourceRow, Store, StoreError};
 
@@ -194,7 +194,7 @@ fn changes(row: &NewGrant, grant: &OfSource, words: &Words) -> String {
     let moment = |at: Option<Timestamp>| words.end(at);
     let start = row.start.unwrap_or(grant.start);
     let owner = row.owner.as_ref().map(Email::written);
-    let permissions = permission_words(&row.permissions);
+    let permissions = Permission::joined(&row.permissions);
     let fields = [
         (
             "start",

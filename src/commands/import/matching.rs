@@ -162,13 +162,7 @@ fn has_words(grant: &OfSource, row: &NewGrant) -> bool {
     grant.name == row.name
         && grant.owner.as_deref() == row.owner.as_ref().map(Email::written)
         && grant.reason == row.reason
-        && grant.permissions == words(&row.permissions)
-}
-
-/// Permissions as they are stored.
-pub(super) fn words(permissions: &[Permission]) -> String {
-    let words: Vec<&str> = permissions.iter().map(|p| p.as_str()).collect();
-    words.join(";")
+        && grant.permissions == Permission::joined(&row.permissions)
 }
 
 /// Rows that give the same access for the same time and say something else beside it: each time the
@@ -192,7 +186,7 @@ pub(super) fn contradictions(rows: &[Row]) -> Vec<(u64, String)> {
             let owner = grant.owner.as_ref().map(|owner| owner.written().to_owned());
             (
                 ("name", grant.name.clone()),
-                ("permissions", Some(words(&grant.permissions))),
+                ("permissions", Some(Permission::joined(&grant.permissions))),
                 ("owner", owner),
                 ("reason", grant.reason.clone()),
             )

@@ -134,8 +134,7 @@ fn scope(db: &Connection, due: &BTreeSet<TargetId>) -> Result<Scope, StoreError>
     let names = targets::names(db)?;
     let mut found = Vec::with_capacity(due.len());
     for id in due {
-        let target = names.get(id);
-        let target = target.ok_or_else(|| StoreError::Corrupt(format!("target {}", id.0)))?;
+        let target = targets::named(&names, *id)?;
         let matched: bool = db
             .prepare_cached("SELECT remote_id IS NOT NULL FROM target WHERE id = :id")?
             .query_row(named_params! { ":id": id.0 }, |row| row.get(0))?;

@@ -21,13 +21,11 @@ pub(crate) fn ending(
     let mut rows = statement.query(params)?;
     let mut ends = Vec::new();
     while let Some(row) = rows.next()? {
-        let target = TargetId(row.get("target")?);
-        let known = names.get(&target).cloned();
+        let target = targets::named(&names, TargetId(row.get("target")?))?;
         let owner: Option<String> = row.get("owner")?;
         ends.push(AccessEnd {
             grant: row.get("id")?,
-            target: known
-                .ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", target.0)))?,
+            target: target.clone(),
             email: Email::observed(row.get_ref("email")?.as_str()?),
             role: row.get("role")?,
             end: values::read(row.get("ends_at")?),

@@ -170,10 +170,7 @@ fn collect(
     let mut statement = db.prepare_cached(sql)?;
     let mut rows = statement.query(params)?;
     while let Some(row) = rows.next()? {
-        let id = TargetId(row.get(0)?);
-        let Some(target) = names.get(&id) else {
-            return Err(StoreError::Corrupt(format!("target {} is missing", id.0)));
-        };
+        let target = targets::named(&names, TargetId(row.get(0)?))?;
         into.push(Finding {
             finding,
             place: Place::Target(target.clone()),

@@ -384,7 +384,5 @@ pub(in crate::store) fn words(permissions: &str) -> Vec<String> {
 }
 
 fn target(row: &Row<'_>, names: &Names) -> Result<TargetRef, StoreError> {
-    let id = TargetId(row.get("target")?);
-    let known = names.get(&id).cloned();
-    known.ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", id.0)))
+    targets::named(names, TargetId(row.get("target")?)).cloned()
 }

@@ -256,9 +256,7 @@ impl Loader<'_> {
     }
 
     fn target(&self, row: &Row<'_>) -> Result<TargetRef, StoreError> {
-        let id = TargetId(row.get("target")?);
-        let known = self.names.get(&id).cloned();
-        known.ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", id.0)))
+        targets::named(&self.names, TargetId(row.get("target")?)).cloned()
     }
 
     /// The teams of these people that were ever read.

@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params};
 use strum::{EnumString, IntoStaticStr};
 
 use crate::domain::{Email, Entry, Permission, TargetId};
-use crate::store::{StoreError, db::values, tables::grants};
+use crate::store::{StoreError, db::values};
 
 /// Where an entry comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, EnumString)]
@@ -85,7 +85,7 @@ pub(crate) fn put(
     )?
     .execute(named_params! {
         ":target": target.0, ":person": on.email.key(), ":email": on.email.written(),
-        ":how": on.how.as_str(), ":name": on.name, ":permissions": grants::words(&on.entry.permissions),
+        ":how": on.how.as_str(), ":name": on.name, ":permissions": Permission::joined(&on.entry.permissions),
         ":start": values::stored(on.entry.start), ":end": on.entry.end.map(values::stored),
         ":at": values::stored(at),
     })?;

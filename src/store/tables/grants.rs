@@ -74,6 +74,16 @@ pub struct RowGrant {
 }
 
 impl NewGrant {
+    /// The name of the file that it comes from.
+    fn source_name(&self) -> Option<&str> {
+        self.source.as_ref().map(|source| source.name.as_str())
+    }
+
+    /// The grant that its row means.
+    fn row(&self) -> Option<RowGrant> {
+        self.source.as_ref()?.grant
+    }
+
     /// Whether its start or end was written as a span from then.
     pub(crate) fn is_relative(&self) -> bool {
         let is_span = |text: &str| {
@@ -124,8 +134,7 @@ impl Grants {
         at: Timestamp,
         with_it: impl FnOnce(i64, &Imported) -> Result<(), StoreError>,
     ) -> Result<(i64, Imported), StoreError> {
-        let source = grant.source.as_ref();
-        if let Some(row) = source.and_then(|source| source.grant) {
+        if let Some(row) = grant.row() {
             let imported = Self::as_row(db, target, grant, row, asked, at)?;
             with_it(row.id, &imported)?;
             if imported == Imported::Amended {
@@ -141,7 +150,7 @@ impl Grants {
                 // What a request by hand leaves out stays as it is.
                 Self::keep(db, id, &mut grant)?;
             }
-            let permissions = words(&grant.permissions);
+            let permissions = Permission::joined(&grant.permissions);
             let imported = match removed {
                 true => Imported::Unchanged,
                 false => Self::amend(db, id, &grant, &permissions)?,
@@ -152,7 +161,7 @@ impl Grants {
             }
             return Ok((id, imported));
         }
-        let permissions = words(&grant.permissions);
+        let permissions = Permission::joined(&grant.permissions);
         let outlasted_by = Self::outlasting(db, target, grant, at)?;
         let start = grant.start.unwrap_or(at);
         db.prepare_cached(&format!(
@@ -167,7 +176,7 @@ impl Grants {
             ":start": values::stored(start), ":end": grant.end.map(values::stored),
             ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
             ":as_written": grant.as_written, ":at": values::stored(at),
-            ":source": source.map(|source| source.name.as_str()),
+            ":source": grant.source_name(),
         })?;
         let id = db.last_insert_rowid();
         let imported = Imported::Recorded { outlasted_by };
@@ -177,9 +186,9 @@ impl Grants {
     }
 
     /// The grant that counts as the same, and whether it is closed. What a file with a name gives, what
-    /// another gives and what a person gives by hand are grants of their own. An open one of a membership that had
-    /// the address before is another person's, if somebody else has the address now. On a whitelist
-    /// another spelling may have an entry of its own: with other permissions it is another grant.
+    /// another gives and what a person gives by hand are grants of their own. An open one of a membership
+    /// that had the address before is another person's, if somebody else has the address now. On a
+    /// whitelist another spelling may have an entry of its own: with other permissions it is another grant.
     fn same(
         db: &Connection,
         target: &TargetRef,
@@ -187,7 +196,6 @@ impl Grants {
         same: Same,
         at: Timestamp,
     ) -> Result<Option<(i64, bool)>, StoreError> {
-        let source = grant.source.as_ref();
         let bearer = match target.team() {
             Some(_) => bearer(db, target.id(), &grant.email)?,
             None => grant.email.clone(),
@@ -207,14 +215,14 @@ impl Grants {
                 named_params! {
                     ":email_key": grant.email.key(), ":target": target.id().0,
                     ":bearer": bearer.key(), ":email": grant.email.written(),
-                    ":permissions": words(&grant.permissions),
+                    ":permissions": Permission::joined(&grant.permissions),
                     // What a request leaves out, it does not change.
                     ":by_spelling": target.team().is_none() && !grant.permissions.is_empty(),
                     ":role": grant.role.map(Role::as_str), ":as_written": grant.as_written,
                     ":start": grant.start.map(values::stored), ":end": grant.end.map(values::stored),
-                    ":source": source.map(|source| source.name.as_str()),
+                    ":source": grant.source_name(),
                     // What a row with a name may mean of what is over was looked up before.
-                    ":ever": same == Same::Ever && !grant.is_relative() && source.is_none(),
+                    ":ever": same == Same::Ever && !grant.is_relative() && grant.source.is_none(),
                     // For a request by hand, an end that was moved since counts as another end; but
                     // the same span requested twice is one grant.
                     ":by_words": same == Same::Ever || grant.is_relative(), ":at": values::stored(at),
@@ -330,13 +338,4 @@ fn note(
 pub(crate) fn flags(permissions: &str) -> Flags {
     let known = permissions.split(';').filter_map(|word| word.parse().ok());
     Flags::of(&known.collect::<Vec<Permission>>())
-}
-
-/// Permissions as they are stored and as a CSV has them: joined by `;`.
-pub(super) fn words(permissions: &[Permission]) -> String {
-    permissions
-        .iter()
-        .map(|p| p.as_str())
-        .collect::<Vec<_>>()
-        .join(";")
 }

@@ -167,11 +167,8 @@ impl Links {
             if owner.is_none_or(|owner| Email::observed(&owner) != link.owner) {
                 continue;
             }
-            let target = TargetId(row.get("target")?);
-            let known = names.get(&target).cloned();
-            let target = known
-                .ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", target.0)))?;
-            questions.push(question(row, target)?);
+            let target = targets::named(&names, TargetId(row.get("target")?))?;
+            questions.push(question(row, target.clone())?);
         }
         Ok(questions)
     }

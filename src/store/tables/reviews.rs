@@ -71,11 +71,8 @@ impl Reviews {
         })?;
         let mut open = Vec::new();
         while let Some(row) = rows.next()? {
-            let target = TargetId(row.get("target")?);
-            let known = names.get(&target).cloned();
-            let target = known
-                .ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", target.0)))?;
-            open.push(read(row, target)?);
+            let target = targets::named(&names, TargetId(row.get("target")?))?;
+            open.push(read(row, target.clone())?);
         }
         Ok(open)
     }

@@ -346,6 +346,15 @@ pub(in crate::store) fn names(db: &Connection) -> Result<HashMap<TargetId, Targe
         .map_err(StoreError::from)
 }
 
+/// The target of this number among all of them.
+pub(in crate::store) fn named(
+    names: &HashMap<TargetId, TargetRef>,
+    id: TargetId,
+) -> Result<&TargetRef, StoreError> {
+    let missing = || StoreError::Corrupt(format!("target {} is missing", id.0));
+    names.get(&id).ok_or_else(missing)
+}
+
 /// One target, as it is shown.
 pub(in crate::store) fn shown(db: &Connection, id: TargetId) -> Result<TargetRef, StoreError> {
     Ok(db

@@ -97,9 +97,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn on(&mut self, row: &Row<'_>) -> Result<&mut OnTarget, StoreError> {
-        let id = TargetId(row.get("target")?);
-        let known = self.names.get(&id).cloned();
-        let target = known.ok_or_else(|| StoreError::Corrupt(format!("target {}", id.0)))?;
+        let target = targets::named(&self.names, TargetId(row.get("target")?))?.clone();
         let written = Email::observed(row.get_ref("email")?.as_str()?);
         // A grant may have been given to the address that the membership bore then.
         let place = match written.key() == self.email.key() {

@@ -247,9 +247,8 @@ impl Grants {
         grant: &NewGrant,
         at: Timestamp,
     ) -> Result<bool, StoreError> {
-        let row = grant.source.as_ref().and_then(|source| source.grant);
         Ok(match Targets::find(db, &grant.target)? {
-            Some(_) if row.is_some() => true,
+            Some(_) if grant.row().is_some() => true,
             Some(target) => Self::same(db, &target, grant, Same::Ever, at)?.is_some(),
             None => false,
         })
@@ -257,8 +256,9 @@ impl Grants {
 
     /// The end before of a grant that is to be as its row is now.
     fn row_end(db: &Connection, grant: &NewGrant) -> Result<Option<Option<Timestamp>>, StoreError> {
-        let row = grant.source.as_ref().and_then(|source| source.grant);
-        let end = row.map(|row| Self::dates(db, row.id).map(|(_, end)| end));
+        let end = grant
+            .row()
+            .map(|row| Self::dates(db, row.id).map(|(_, end)| end));
         end.transpose()
     }
 

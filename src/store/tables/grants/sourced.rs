@@ -4,9 +4,11 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params};
 
-use super::{Grants, Imported, NewGrant, RowGrant, words};
+use super::{Grants, Imported, NewGrant, RowGrant};
 use crate::domain::event::{Moved, RowOf};
-use crate::domain::{Email, Event, Role, Scope, SourceName, Target, TargetId, TargetRef};
+use crate::domain::{
+    Email, Event, Permission, Role, Scope, SourceName, Target, TargetId, TargetRef,
+};
 use crate::store::queries::bearer::bearer;
 use crate::store::queries::sql::DROPPED;
 use crate::store::trail;
@@ -69,7 +71,7 @@ impl Grants {
         while let Some(row) = rows.next()? {
             found.push(OfSource {
                 id: row.get("id")?,
-                target: target(&names, row)?,
+                target: targets::named(&names, TargetId(row.get("target")?))?.clone(),
                 email: Email::observed(row.get_ref("email")?.as_str()?),
                 person: row.get("person")?,
                 role: row.get("role")?,
@@ -139,7 +141,7 @@ impl Grants {
                  WHERE id = :id AND removed_at IS NULL AND revoked = 0",
             )?
             .execute(named_params! {
-                ":id": row.id, ":name": grant.name, ":permissions": words(&grant.permissions),
+                ":id": row.id, ":name": grant.name, ":permissions": Permission::joined(&grant.permissions),
                 ":owner": grant.owner.as_ref().map(Email::written), ":reason": grant.reason,
                 ":start": grant.start.map(values::stored), ":end": end, ":as_written": grant.as_written,
             })?;
@@ -211,7 +213,7 @@ impl Grants {
         let mut rows = statement.query([])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let target = target(&names, row)?;
+            let target = targets::named(&names, TargetId(row.get("target")?))?.clone();
             if !scope.holds(target.id()) {
                 continue;
             }
@@ -280,15 +282,6 @@ impl Grants {
             None => None,
         })
     }
-}
-
-fn target(
-    names: &std::collections::HashMap<TargetId, TargetRef>,
-    row: &Row<'_>,
-) -> Result<TargetRef, StoreError> {
-    let id = TargetId(row.get("target")?);
-    let known = names.get(&id).cloned();
-    known.ok_or_else(|| StoreError::Corrupt(format!("target {} is missing", id.0)))
 }
 
 fn row_of(
