@@ -16,7 +16,7 @@ use crate::commands::{self, GiveError, Given, Request, Requests};
 use crate::config::{Keys, Settings};
 use crate::domain::{Flags, Provided, ProvisionState, SourceName, When};
 use crate::explain::words::Words;
-use crate::store::{Imported, Lock, NewGrant, Same};
+use crate::store::{Imported, Lock, NewGrant, Same, Store};
 
 /// What is imported.
 #[derive(Debug, Args)]
@@ -106,12 +106,7 @@ pub(super) async fn run(common: &Common, args: ImportArgs) -> Result<Exit, Failu
         output::if_read(output::json(&Results { results: &given }))?;
     } else {
         let words = Words::shown(&settings.timezone, clock::now());
-        text(&args, &given, &words)?;
-        notes(&args, &lines, &given, &words);
-        if args.record_only {
-            recorded::past_ends(&given, &lines, &settings, &words);
-            recorded::unseen_teams(&store, &given).await?;
-        }
+        tell(&args, &lines, &given, &settings, &store, &words).await?;
         giving::clocks(&given);
     }
     Ok(exit(&args, &given, &settings))
@@ -180,6 +175,24 @@ fn with_lines(error: Failed, file: &Path, lines: &[u64]) -> Failure {
         Failed::Give(error) => error.into(),
         Failed::Other(failure) => failure,
     }
+}
+
+/// Prints the results, and tells on stderr what is odd about them.
+async fn tell(
+    args: &ImportArgs,
+    lines: &[u64],
+    given: &[Given],
+    settings: &Settings,
+    store: &Store,
+    words: &Words,
+) -> Result<(), Failure> {
+    text(args, given, words)?;
+    notes(args, lines, given, words);
+    if args.record_only {
+        recorded::past_ends(given, lines, settings, words);
+        recorded::unseen_teams(store, given).await?;
+    }
+    Ok(())
 }
 
 /// Prints the results: first of the records, then of the gifts.

@@ -19,9 +19,9 @@ pub(super) use columns::KEYS;
 #[command(after_help = "\
 The table is sorted by end, the soonest first, and says \"not given\" of active grants whose access \
 is yet to be given. On a terminal, columns without content are left out, and where the width is too \
-small also START, REASON, OWNER and ROLE, in this order; a line below says so. If the others still do not fit, a target or state that all grants have in common is \
-told once below the table, or each grant is shown in two or more lines. In a pipe each grant is one \
-line with all columns.
+small also START, REASON, OWNER and ROLE, in this order; a line below says so. If the others still do \
+not fit, a target or state that all grants have in common is told once below the table, or each grant \
+is shown in two or more lines. In a pipe each grant is one line with all columns.
 
 Examples:
   lapsed list --target sapling:acme/Core --state active --format csv

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{ImportArgs, exit, give_all, notes, text, with_lines};
+use super::{ImportArgs, exit, give_all, tell, with_lines};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::giving::{self, Form};
 use crate::cli::output;
@@ -71,8 +71,7 @@ pub(super) async fn run(
         differences(&done, &source, &words)?;
     } else {
         let lines: Vec<u64> = done.compared.rows.iter().map(|row| row.line).collect();
-        text(args, &done.given, &words)?;
-        notes(args, &lines, &done.given, &words);
+        tell(args, &lines, &done.given, settings, store, &words).await?;
         stays(&done.compared)?;
         pruned(&done, &source, &words)?;
     }
@@ -230,11 +229,7 @@ fn pruned(done: &Done, source: &SourceName, words: &Words) -> Result<(), Failure
     )))?;
     output::if_read(run::actions(&pruned.actions, words))?;
     output::if_read(run::to_approve(&pruned.run, &pruned.actions))?;
-    for error in &pruned.errors {
-        let text = format!("error: {}: {}", error.place, error.message);
-        output::if_read(output::line(&format!("\n{}", one_line(&text))))?;
-    }
-    Ok(())
+    Ok(output::if_read(run::errors(&pruned.errors, words))?)
 }
 
 /// What a person has to decide comes before what will be tried again.
