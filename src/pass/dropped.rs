@@ -1,7 +1,7 @@
 //! Grants whose rows are missing from the files that they come from: their ends are written once the
 //! guard lets their access go, and not before.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -36,9 +36,10 @@ impl Pass<'_> {
         let waits = waiting(reviewed);
         reviewed.approved.retain(|action| {
             let followed = action.follows.as_ref().map(TargetRef::id);
-            !followed.is_some_and(|target| waits.contains(&(target, key(action))))
+            let person = |target| (target, action.email.key().to_owned());
+            !followed.is_some_and(|target| waits.contains(&person(target)))
         });
-        dropped.retain(|dropped| !is_among(&waits, dropped));
+        dropped.retain(|dropped| !names_of(dropped).any(|name| waits.contains(&name)));
         let at = clock::now();
         let end = move |db: &_| {
             let mut all = dropped.iter();
@@ -48,8 +49,8 @@ impl Pass<'_> {
     }
 }
 
-/// What becomes of a grant whose row is missing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What becomes of a grant whose row is missing. Of several of a person, the first counts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     /// The guard would hold the removal, and why.
     Held(String),
@@ -103,54 +104,54 @@ pub(crate) fn foresee(
     let limits = &settings.guard.limits;
     let asks = Asks::of(&plan, &snapshot, limits, restored);
     let reviewed = guard::review(plan, limits, &asks.record(db, limits, now)?);
+    let fates = fates(&reviewed);
     let dropped = Grants::dropped(db, &scope)?.into_iter();
     let judged = dropped.map(|dropped| {
-        let fate = fate(&reviewed, &dropped);
+        let fates = names_of(&dropped).filter_map(|name| fates.get(&name));
+        let fate = fates.min().cloned().unwrap_or(Fate::Nothing);
         (dropped, fate)
     });
     Ok(judged.collect())
 }
 
-fn fate(reviewed: &Reviewed, dropped: &Dropped) -> Fate {
-    let concerns = |action: &Action| {
-        action.target == dropped.target
-            && [dropped.person.as_str(), dropped.email.key()].contains(&action.email.key())
-    };
-    if let Some(held) = reviewed.held.iter().find(|held| concerns(&held.action)) {
-        return Fate::Held(held.why.clone());
+/// What becomes of each person of a plan: what is held comes first, then what is protected.
+fn fates(reviewed: &Reviewed) -> HashMap<Person, Fate> {
+    let held = reviewed.held.iter();
+    let held = held.map(|held| (&held.action, Fate::Held(held.why.clone())));
+    let kept = reviewed.protected.iter();
+    let kept = kept.map(|kept| (&kept.action, Fate::Protected(kept.why.clone())));
+    let approved = reviewed.approved.actions().iter().map(|action| {
+        let fate = match action.means {
+            Means::Unreadable => Fate::Unread,
+            _ => Fate::Removed,
+        };
+        (action, fate)
+    });
+    let mut fates = HashMap::new();
+    for (action, fate) in held.chain(kept).chain(approved) {
+        fates.entry(person(action)).or_insert(fate);
     }
-    let mut protected = reviewed.protected.iter();
-    if let Some(kept) = protected.find(|kept| concerns(&kept.action)) {
-        return Fate::Protected(kept.why.clone());
-    }
-    let mut approved = reviewed.approved.actions().iter();
-    match approved.find(|action| concerns(action)) {
-        Some(action) if action.means == Means::Unreadable => Fate::Unread,
-        Some(_) => Fate::Removed,
-        None => Fate::Nothing,
-    }
+    fates
 }
 
-/// People by target.
-type People = HashSet<(TargetId, String)>;
+/// A person on a target.
+type Person = (TargetId, String);
 
 /// Whose access the guard holds, or has not judged since nobody knows whether they are there.
-fn waiting(reviewed: &Reviewed) -> People {
+fn waiting(reviewed: &Reviewed) -> HashSet<Person> {
     let held = reviewed.held.iter().map(|held| &held.action);
     let unjudged = reviewed.approved.actions().iter();
     let unjudged = unjudged.filter(|action| action.means == Means::Unreadable);
-    let person = |action: &Action| (action.target.id(), key(action));
     held.chain(unjudged).map(person).collect()
 }
 
-fn key(action: &Action) -> String {
-    action.email.key().to_owned()
+fn person(action: &Action) -> Person {
+    (action.target.id(), action.email.key().to_owned())
 }
 
 /// A plan names a person by the present address, or by that of the grant.
-fn is_among(people: &People, dropped: &Dropped) -> bool {
+fn names_of(dropped: &Dropped) -> impl Iterator<Item = Person> {
     let target = dropped.target.id();
-    [dropped.person.as_str(), dropped.email.key()]
-        .into_iter()
-        .any(|key| people.contains(&(target, key.to_owned())))
+    let names = [dropped.person.as_str(), dropped.email.key()];
+    names.map(|name| (target, name.to_owned())).into_iter()
 }

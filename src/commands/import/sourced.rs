@@ -1,6 +1,6 @@
 //! What ends since its row is missing from a file with a name (`--source … --prune`).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -117,14 +117,14 @@ pub(crate) async fn foresee(
                 Grants::drop_row(db, grant.id, &grant.target, &asked, at)?;
             }
             let targets = missing.iter().map(|grant| grant.target.clone());
-            let judged = pass::foresee(db, &settings, restored, targets, at)?;
-            for (dropped, _) in &judged {
-                Grants::end_dropped(db, dropped, at)?;
+            let mut judged = HashMap::new();
+            for (dropped, fate) in pass::foresee(db, &settings, restored, targets, at)? {
+                Grants::end_dropped(db, &dropped, at)?;
+                judged.insert(dropped.id, fate);
             }
             let mut fates = Vec::with_capacity(missing.len());
             for grant in &missing {
-                let fate = judged.iter().find(|(dropped, _)| dropped.id == grant.id);
-                let fate = fate.map_or(Fate::Nothing, |(_, fate)| fate.clone());
+                let fate = judged.remove(&grant.id).unwrap_or(Fate::Nothing);
                 let person = Email::observed(&grant.person);
                 let still = Grants::last_end(db, &grant.target, &person, grant.role, at)?;
                 fates.push((fate, still));
